@@ -1,0 +1,89 @@
+import type { CallOptions, Closeable } from './lifecycle';
+import type { LoadedModel } from './model-source';
+import type { TensorSpec } from './signature';
+import type { Tensors } from './tensor/tensor';
+
+/*
+ * The contract between Fairlead and a runtime, version 1: the only file that the author of a backend reads.
+ * The conformance suite in `@fairlead/core/testing` runs against any implementation.
+ */
+
+/** Whether a backend works here. */
+export type Support =
+  | { readonly supported: true; readonly devices: readonly string[] }
+  | { readonly supported: false; readonly reason: string };
+
+/** A device that was asked for and could not be had. */
+export interface DeviceFallback {
+  /** The device that was asked for, for example `cuda`. */
+  readonly from: string;
+  /** The device that is used in its place. */
+  readonly to: string;
+  readonly reason: string;
+}
+
+/** A model, loaded and ready to compute. Calls of `doRun` may overlap only where `concurrency` allows it. */
+export interface Session extends Closeable {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** See `ModelSignature.batchAxis`. */
+  readonly batchAxis: number | null;
+  /** The device that computes: `cpu`, `cuda`, `webgpu`, `wasm`. */
+  readonly device: string;
+  /** Every device that was asked for before this one and could not be had; empty when the first choice runs. */
+  readonly fallbacks: readonly DeviceFallback[];
+  /**
+   * How many `doRun` calls may be in flight at once. @default 1
+   */
+  readonly concurrency?: number;
+  /**
+   * Computes the outputs. Inputs have been checked against the signature. The session must not keep a reference to the
+   * inputs after the promise settles, and the arrays that it answers belong to the caller.
+   * @throws FairleadError `RUN_FAILED` when the runtime fails
+   */
+  doRun(inputs: Tensors, options: CallOptions): Promise<Tensors>;
+}
+
+/** A module that a worker imports to make the same backend there. It must export `createBackend(options): Backend`. */
+export interface WorkerModule {
+  /** Absolute URL of an ES module. */
+  readonly moduleUrl: string;
+  /** What `createBackend` takes; must survive structured cloning. */
+  readonly options: unknown;
+}
+
+/** Opens sessions in workers of this platform. */
+export interface LaneHost {
+  /**
+   * Starts a worker, imports `module` there and creates the session in it, so that nothing of it blocks this thread.
+   * @param onLost called once when the worker dies without being closed
+   */
+  openLane(
+    module: WorkerModule,
+    model: LoadedModel,
+    options: CallOptions & { readonly onLost?: (error: unknown) => void },
+  ): Promise<Session>;
+}
+
+/** A runtime behind a fixed contract. Users never call the `do…` methods. */
+export interface Backend {
+  readonly specVersion: 'v1';
+  /** Short name, for example `onnxruntime-node`. */
+  readonly name: string;
+  /** Whether this backend works here, and if not, why. Never throws. */
+  isSupported(): Promise<Support>;
+  /**
+   * What a bare string means as a model: a path on Node, a URL in a page.
+   * @throws FairleadError `MODEL_NOT_FOUND`
+   */
+  doResolve?(reference: string, options: CallOptions): Promise<LoadedModel>;
+  /**
+   * @throws FairleadError `MODEL_INVALID` when the bytes are no model of this runtime, `BACKEND_UNAVAILABLE` when no
+   * device that was asked for works
+   */
+  doCreateSession(model: LoadedModel, options: CallOptions): Promise<Session>;
+  /** How the same backend is made in a worker; without it, sessions run inline. */
+  readonly worker?: WorkerModule;
+  /** How this platform makes worker lanes; without it, sessions run inline, and `describe()` says so. */
+  readonly laneHost?: LaneHost;
+}

@@ -1,0 +1,62 @@
+export type { Backend, DeviceFallback, LaneHost, Session, Support, WorkerModule } from './backend';
+export { type Clock, type ClockTimer, systemClock } from './clock';
+export { describeValue, parseOptions } from './config';
+export { deadlineError, deadlineOf, noDeadline } from './deadline';
+export { sha256Hex } from './digest';
+export {
+  abortedError,
+  deserializeError,
+  type ErrorCode,
+  type ErrorDetails,
+  FairleadError,
+  type FairleadErrorOptions,
+  messageOf,
+  type SerializedError,
+  serializeError,
+  throwIfAborted,
+} from './errors';
+export { createEvents, type EventListeners, type EventSource, type Events } from './events';
+export { type CallOptions, type Closeable, closeable } from './lifecycle';
+export { consoleLogger, type Logger } from './logger';
+export type { AliasControl, Evidence, LoadedModel, ModelSource, SidecarName } from './model-source';
+export type {
+  BatchEndEvent,
+  BatchFailEvent,
+  BatchReason,
+  ModelInfo,
+  ModelReadyEvent,
+  ModelRunner,
+  ModelSwapEvent,
+  Priority,
+  RequestFailEvent,
+  RunnerEventMap,
+  RunnerEvents,
+  RunOptions,
+  RunResult,
+  RunTiming,
+  SwapFailEvent,
+} from './runner/runner';
+export type { AnySignature, InputsOf, InputValue, ModelSignature, OutputsOf, TensorSpec } from './signature';
+export {
+  allocateData,
+  arrayNameOf,
+  bytesPerElement,
+  type DataOf,
+  type DType,
+  type DTypeArrays,
+  dtypes,
+  isDataOf,
+  isDType,
+  type NumericData,
+  type NumericDType,
+  viewData,
+} from './tensor/dtype';
+export {
+  byteSize,
+  checkTensor,
+  createTensor,
+  elementCount,
+  formatShape,
+  type Tensor,
+  type Tensors,
+} from './tensor/tensor';

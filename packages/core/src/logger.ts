@@ -1,0 +1,15 @@
+/** Where Fairlead writes what a person should know. A pino logger fits as it is. */
+export interface Logger {
+  debug(details: object, message: string): void;
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+/** Writes warnings and errors to the console, one line each; drops the rest. */
+export const consoleLogger: Logger = {
+  debug() {},
+  info() {},
+  warn: (_details, message) => console.warn(`[fairlead] ${message}`),
+  error: (_details, message) => console.error(`[fairlead] ${message}`),
+};

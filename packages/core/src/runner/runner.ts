@@ -1,0 +1,149 @@
+import type { DeviceFallback } from '../backend';
+import type { ErrorCode } from '../errors';
+import type { Events } from '../events';
+import type { CallOptions, Closeable } from '../lifecycle';
+import type { LoadedModel } from '../model-source';
+import type { AnySignature, InputsOf, ModelSignature, OutputsOf } from '../signature';
+import type { Tensors } from '../tensor/tensor';
+
+/** Which model answered. */
+export interface ModelInfo {
+  readonly name: string;
+  readonly version: string;
+  /** SHA-256 of the model's bytes, lower-case hex. */
+  readonly digest: string;
+}
+
+/** Class of a request: a higher one leaves the queue first. */
+export type Priority = 'high' | 'normal' | 'low';
+
+/** Options of one request. */
+export interface RunOptions extends CallOptions {
+  /** Milliseconds the caller is ready to wait, from now. 0 or more; without it a request never expires. */
+  readonly timeoutMs?: number;
+  /**
+   * Absolute deadline in milliseconds of the runner's clock. Stages set it for the stages inside them; a caller gives
+   * `timeoutMs`. Where both are given, the deadline counts.
+   */
+  readonly deadline?: number;
+  /** @default 'normal' */
+  readonly priority?: Priority;
+  /** Identifies the unit of assignment or fairness, for example a user's id. */
+  readonly key?: string;
+}
+
+/** Where the time of a request went. */
+export interface RunTiming {
+  /** Milliseconds between the call and the start of its batch. */
+  readonly queueMs: number;
+  /** Milliseconds that its batch took to compute. */
+  readonly computeMs: number;
+}
+
+/** The answer to a request. */
+export interface RunResult<S extends AnySignature = AnySignature> {
+  readonly outputs: OutputsOf<S>;
+  /** The model that computed it: after a swap, some answers still come from the model before. */
+  readonly model: ModelInfo;
+  readonly timing: RunTiming;
+  /** Rows in the batch that the request travelled in. */
+  readonly batchSize: number;
+}
+
+/** Why a batch left the queue: it was full, a lane was idle, a lane became free, or the runner was draining. */
+export type BatchReason = 'full' | 'idle' | 'free' | 'drain';
+
+/** One batch was computed. */
+export interface BatchEndEvent {
+  readonly model: ModelInfo;
+  /** Lane that computed it: `inline`, `worker-1`, … */
+  readonly lane: string;
+  readonly reason: BatchReason;
+  readonly rows: number;
+  readonly requests: number;
+  /** Milliseconds that each request waited, in the order of its rows. */
+  readonly queueMs: readonly number[];
+  readonly computeMs: number;
+  /** The collated inputs; valid only during the call, so copy what you keep. */
+  readonly inputs: Tensors;
+  /** The outputs before they were split; valid only during the call. */
+  readonly outputs: Tensors;
+}
+
+/** A request ended without an answer. */
+export interface RequestFailEvent {
+  readonly model: ModelInfo;
+  readonly code: ErrorCode;
+  readonly rows: number;
+}
+
+/** A runtime failed on a batch; the runner may still isolate the bad rows. */
+export interface BatchFailEvent {
+  readonly model: ModelInfo;
+  readonly lane: string;
+  readonly rows: number;
+  readonly error: unknown;
+}
+
+/** A model is loaded, warm and takes requests. */
+export interface ModelReadyEvent {
+  readonly model: ModelInfo;
+  readonly device: string;
+  /** Milliseconds for loading and warming up. */
+  readonly loadMs: number;
+  /** The model, so that a monitor can read its sidecars. */
+  readonly loaded: LoadedModel;
+}
+
+/** A runner changed to another model. */
+export interface ModelSwapEvent {
+  readonly from: ModelInfo;
+  readonly to: ModelInfo;
+  /** The new model, so that a monitor can read its sidecars. */
+  readonly loaded: LoadedModel;
+}
+
+/** A new model was announced, and the runner stayed with the one it has. */
+export interface SwapFailEvent {
+  readonly from: ModelInfo;
+  /** What was to come; absent when the source itself failed. */
+  readonly to?: ModelInfo;
+  readonly error: unknown;
+}
+
+/** What a runner tells. */
+export interface RunnerEventMap {
+  'model-ready': ModelReadyEvent;
+  'model-swap': ModelSwapEvent;
+  'model-swap-fail': SwapFailEvent;
+  'device-fallback': DeviceFallback & { readonly model: ModelInfo };
+  'batch-end': BatchEndEvent;
+  'batch-fail': BatchFailEvent;
+  'request-fail': RequestFailEvent;
+  'lane-lost': { readonly model: ModelInfo; readonly lane: string; readonly error: unknown };
+  'lane-restart': { readonly model: ModelInfo; readonly lane: string };
+}
+
+/** The events of a runner. */
+export type RunnerEvents = Events<RunnerEventMap>;
+
+/**
+ * Runs a model. The one contract of Fairlead: local models, remote servers, rollouts, caches and fallbacks are all
+ * runners, and whatever takes one takes any.
+ */
+export interface ModelRunner<S extends AnySignature = AnySignature> extends Closeable {
+  /** What goes in and what comes out; the same across swaps. */
+  readonly signature: ModelSignature;
+  /** The model that takes new requests at this moment. */
+  readonly model: ModelInfo;
+  readonly events: RunnerEvents;
+  /**
+   * Computes the outputs for one or more rows. Inputs are copied before the call returns.
+   *
+   * @param inputs a tensor for each input of the signature, or a bare array where its shape is plain: as many rows as
+   * fit into the array
+   * @throws FairleadError `INVALID_INPUT` before any work; `OVERLOADED`, `DEADLINE_EXCEEDED`, `ABORTED`, `CLOSED`,
+   * `RUN_FAILED`, `LANE_LOST`
+   */
+  run(inputs: InputsOf<S>, options?: RunOptions): Promise<RunResult<S>>;
+}
