@@ -1,0 +1,166 @@
+import { FairleadError } from '../errors';
+import type { ModelSignature, TensorSpec } from '../signature';
+import { arrayNameOf, type DataOf, isDataOf } from '../tensor/dtype';
+import { elementCount, formatShape, nameOfData, type Tensor, type Tensors } from '../tensor/tensor';
+
+/** Inputs that fit the signature, in its order, ready to be copied into a batch. */
+export interface Admitted {
+  /** Rows along the batch axis; 1 where the model has none. */
+  readonly rows: number;
+  readonly tensors: readonly Tensor[];
+  /**
+   * Sizes of the symbolic axes other than the batch, for example `seq=12`; requests of one shape can share a batch.
+   * Empty where all other axes are fixed.
+   */
+  readonly shapeKey: string;
+}
+
+/** Checks the inputs of a call and brings them into the signature's order. */
+export type Door = (inputs: Readonly<Record<string, unknown>>) => Admitted;
+
+/**
+ * Compiles a signature into the check that every request passes once, before it can spoil anyone's batch.
+ *
+ * @returns a function that throws FairleadError `INVALID_INPUT`, naming the field, the expected and the given
+ */
+export function compileDoor(signature: ModelSignature): Door {
+  const { inputs: specs, batchAxis } = signature;
+  const names = new Set(specs.map((spec) => spec.name));
+  const plain = specs.map((spec) => rowElements(spec, batchAxis));
+  const allFixed = specs.every((spec) => spec.shape.every((size, axis) => typeof size === 'number' || axis === batchAxis));
+
+  return (inputs) => {
+    if (typeof inputs !== 'object' || inputs === null) {
+      throw invalid('inputs', `an object with ${listNames(specs)}`, String(inputs));
+    }
+    for (const name of Object.keys(inputs)) {
+      if (!names.has(name)) throw invalid(name, `an input named ${listNames(specs)}`, `"${name}"`);
+    }
+    const tensors: Tensor[] = new Array(specs.length);
+    const symbols = allFixed ? undefined : new Map<string, number>();
+    let rows = -1;
+    for (let index = 0; index < specs.length; index++) {
+      const spec = specs[index] as TensorSpec;
+      const value = inputs[spec.name];
+      const tensor = isBare(value) ? fromBare(spec, value, plain[index], batchAxis) : fromTensor(spec, value);
+      tensors[index] = tensor;
+      checkShape(spec, tensor, batchAxis, symbols);
+      if (batchAxis === null) continue;
+      const size = tensor.shape[batchAxis] as number;
+      if (size === 0) throw invalid(spec.name, 'at least one row', 'zero rows');
+      if (rows !== -1 && size !== rows) {
+        throw invalid(spec.name, `${rows} rows, as many as the inputs before it`, `${size} rows`);
+      }
+      rows = size;
+    }
+    return { rows: rows === -1 ? 1 : rows, tensors, shapeKey: symbols === undefined ? '' : keyOf(symbols) };
+  };
+}
+
+/** Elements of one row of a spec (of the whole tensor, where there is no batch axis); undefined when not fixed. */
+export function rowElements(spec: TensorSpec, batchAxis: number | null): number | undefined {
+  let count = 1;
+  for (const [axis, size] of spec.shape.entries()) {
+    if (axis === batchAxis) continue;
+    if (typeof size === 'string') return undefined;
+    count *= size;
+  }
+  return count;
+}
+
+function isBare(value: unknown): value is DataOf {
+  return Array.isArray(value) || ArrayBuffer.isView(value);
+}
+
+function fromBare(spec: TensorSpec, data: DataOf, elements: number | undefined, batchAxis: number | null): Tensor {
+  if (!isDataOf(spec.dtype, data)) throw wrongArray(spec, data);
+  if (elements === undefined) {
+    throw invalid(
+      spec.name,
+      `a tensor with a shape like ${formatShape(spec.shape)}, since the signature leaves more than the rows open`,
+      'a bare array',
+    );
+  }
+  if (batchAxis === null) {
+    if (data.length !== elements) {
+      throw invalid(spec.name, `${elements} elements for shape ${formatShape(spec.shape)}`, `${data.length} elements`);
+    }
+    return { dtype: spec.dtype, shape: spec.shape as number[], data };
+  }
+  if (elements === 0 || data.length % elements !== 0 || data.length === 0) {
+    throw invalid(spec.name, `rows of ${elements} elements each`, `${data.length} elements`);
+  }
+  const shape = spec.shape.slice() as number[];
+  shape[batchAxis] = data.length / elements;
+  return { dtype: spec.dtype, shape, data };
+}
+
+function fromTensor(spec: TensorSpec, value: unknown): Tensor {
+  if (value === undefined) throw invalid(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, 'nothing');
+  if (typeof value !== 'object' || value === null) {
+    throw invalid(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, String(value));
+  }
+  const { dtype, shape, data } = value as Partial<Tensor>;
+  if (dtype !== spec.dtype) throw invalid(`${spec.name}.dtype`, spec.dtype, String(dtype));
+  if (!Array.isArray(shape)) throw invalid(`${spec.name}.shape`, formatShape(spec.shape), String(shape));
+  if (!isDataOf(spec.dtype, data)) throw wrongArray(spec, data, '.data');
+  return value as Tensor;
+}
+
+function checkShape(
+  spec: TensorSpec,
+  tensor: Tensor,
+  batchAxis: number | null,
+  symbols: Map<string, number> | undefined,
+): void {
+  const { shape } = tensor;
+  let fits = shape.length === spec.shape.length;
+  for (let axis = 0; fits && axis < shape.length; axis++) {
+    const expected = spec.shape[axis];
+    const size = shape[axis] as number;
+    if (!Number.isSafeInteger(size) || size < 0) fits = false;
+    else if (axis === batchAxis) continue;
+    else if (typeof expected === 'number') fits = expected === size;
+    else if (symbols !== undefined) bindSymbol(spec, axis, expected as string, size, symbols);
+  }
+  if (!fits) throw invalid(`${spec.name}.shape`, formatShape(spec.shape), formatShape(shape));
+  const count = elementCount(shape);
+  if (tensor.data.length !== count) {
+    throw invalid(`${spec.name}.data`, `${count} elements for shape ${formatShape(shape)}`, `${tensor.data.length} elements`);
+  }
+}
+
+function bindSymbol(spec: TensorSpec, axis: number, symbol: string, size: number, symbols: Map<string, number>): void {
+  // An axis without a name is independent of every other one.
+  const key = symbol === '' ? `${spec.name}.${axis}` : symbol;
+  const known = symbols.get(key);
+  if (known !== undefined && known !== size) {
+    throw invalid(`${spec.name}.shape`, `${known} for dimension "${symbol}", as in the inputs before it`, String(size));
+  }
+  symbols.set(key, size);
+}
+
+function keyOf(symbols: Map<string, number>): string {
+  let key = '';
+  for (const [symbol, size] of symbols) key += `${symbol}=${size};`;
+  return key;
+}
+
+function wrongArray(spec: TensorSpec, data: unknown, suffix = ''): FairleadError {
+  return invalid(`${spec.name}${suffix}`, `a ${arrayNameOf(spec.dtype)} for dtype ${spec.dtype}`, `a ${nameOfData(data)}`);
+}
+
+function listNames(specs: readonly TensorSpec[]): string {
+  return specs.map((spec) => `"${spec.name}"`).join(', ');
+}
+
+function invalid(field: string, expected: string, given: string): FairleadError {
+  return new FairleadError('INVALID_INPUT', `Input ${field}: expected ${expected}, given ${given}.`, {
+    details: { field, expected, given },
+  });
+}
+
+/** The tensors of a door by name, for stages that pass a request on as a whole. */
+export function byName(specs: readonly TensorSpec[], tensors: readonly Tensor[]): Tensors {
+  return Object.fromEntries(specs.map((spec, index) => [spec.name, tensors[index] as Tensor]));
+}
