@@ -40,12 +40,13 @@ function buildOf(folder: string): Options {
     format: 'esm',
     target: ['node20.19', 'es2022'],
     platform: folder === 'node' ? 'node' : 'neutral',
-    tsconfig: 'tsconfig.build.json',
+    tsconfig: 'tsconfig.json',
     splitting: true,
     sourcemap: true,
     treeshake: false,
     clean: true,
-    dts: true,
+    // tsup's bundler of declarations sets `baseUrl`, which TypeScript 6 calls deprecated.
+    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
     external: external.map((name) => new RegExp(`^${name}(/|$)`)),
   };
 }

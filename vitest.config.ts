@@ -1,2 +1,2 @@
 // Vitest 4 reads no workspace file by itself.
-export { default } from './vitest.workspace';
+export { default } from './vitest.workspace.ts';

@@ -1,22 +1,21 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-
-/** Tests import the sources of the packages, not their builds. `@fairlead/x/y` is src/y/index.ts or src/y.ts. */
-const resolve = { tsconfigPaths: true };
-
-function project(name: string, root: string, include = ['**/*.test.ts']) {
+/** A folder whose tests import the sources of the packages, not their builds, by the `paths` of tsconfig.json. */
+export function project(name: string, folder: string, exclude: string[] = []) {
   return {
-    resolve,
-    test: { name, root: at(root), include, exclude: ['**/node_modules/**', '**/dist/**'], environment: 'node' as const },
+    resolve: { tsconfigPaths: true },
+    test: {
+      name,
+      root: fileURLToPath(new URL(folder, import.meta.url)),
+      include: ['**/*.test.ts'],
+      exclude: ['**/node_modules/**', '**/dist/**', ...exclude],
+    },
   };
 }
 
 export default defineConfig({
-  resolve,
   test: {
-    passWithNoTests: true,
     projects: [
       project('core', './packages/core'),
       project('node', './packages/node'),
@@ -24,7 +23,7 @@ export default defineConfig({
       project('tracking', './packages/tracking'),
       project('examples', './examples'),
       project('benchmarks', './benchmarks'),
-      { ...project('test', './test'), test: { ...project('test', './test').test, exclude: ['**/node_modules/**', 'interop/**'] } },
+      project('test', './test', ['interop/**']),
     ],
   },
 });

@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config';
+import { project } from './vitest.workspace.ts';
+
+/** Tests against third-party models and services: `npm run test:interop`, never `npm test`. */
+export default defineConfig({ test: { projects: [project('interop', './test/interop')], passWithNoTests: true } });
