@@ -1,0 +1,99 @@
+import { readdir } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { formatTable } from './format';
+import { meetsGoal } from './goal';
+import type { Result, Suite } from './suite';
+
+export interface CommandOptions {
+  readonly args: readonly string[];
+  /** The folder whose files `<name>.ts` are the suites, as an absolute path. */
+  readonly suitesFolder: string;
+  writeOut(text: string): void;
+  writeError(text: string): void;
+}
+
+/**
+ * `<suite> [--json] [--rounds n]`: runs one suite and writes its results. Resolves to the exit code: 0 when the suite ran,
+ * whatever its goals say; 1 when it failed; 2 when the call was wrong.
+ */
+export async function runCommand(options: CommandOptions): Promise<number> {
+  const call = parseCall(options.args);
+  const names = await suiteNames(options.suitesFolder);
+  if (typeof call === 'string' || !names.includes(call.suite)) {
+    const problem = typeof call === 'string' ? call : call.suite === '' ? '' : `There is no suite "${call.suite}".`;
+    options.writeError(`${problem}\nusage: npm run bench -- <suite> [--json] [--rounds n]\n\n`.trimStart());
+    options.writeError(`${await listOf(options.suitesFolder, names)}\n`);
+    return 2;
+  }
+  try {
+    const suite = await loadSuite(options.suitesFolder, call.suite);
+    const results = await suite.run({ rounds: call.rounds, note: (text) => options.writeError(`${text}\n`) });
+    checkResults(results);
+    const text = call.json ? JSON.stringify({ suite: call.suite, results }) : formatTable(call.suite, results);
+    options.writeOut(`${text}\n`);
+    return 0;
+  } catch (error) {
+    options.writeError(`The suite "${call.suite}" failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    return 1;
+  }
+}
+
+interface Call {
+  readonly suite: string;
+  readonly json: boolean;
+  readonly rounds: number;
+}
+
+/** The call, or what is wrong with it. */
+function parseCall(args: readonly string[]): Call | string {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '5' } },
+    });
+    const rounds = Number(values.rounds);
+    if (!Number.isInteger(rounds) || rounds < 1) return `--rounds takes a positive integer, given "${values.rounds}".`;
+    if (positionals.length > 1) return `One suite at a time, given ${positionals.join(' ')}.`;
+    return { suite: positionals[0] ?? '', json: values.json, rounds };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function suiteNames(folder: string): Promise<string[]> {
+  const files = await readdir(folder);
+  return files
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => file.slice(0, -'.ts'.length))
+    .sort();
+}
+
+async function listOf(folder: string, names: readonly string[]): Promise<string> {
+  const lines = await Promise.all(
+    names.map(async (name) => {
+      const suite = await loadSuite(folder, name);
+      return `  ${name.padEnd(Math.max(...names.map((other) => other.length)))}  ${suite.describe}`;
+    }),
+  );
+  return ['suites:', ...lines].join('\n');
+}
+
+/** JSON has no NaN, and a goal that cannot be read is a mistake in the suite: both fail the run rather than mislead. */
+function checkResults(results: readonly Result[]): void {
+  for (const { name, value, goal } of results) {
+    if (!Number.isFinite(value)) throw new RangeError(`The result "${name}" is ${value}, not a number.`);
+    if (goal !== undefined) meetsGoal(value, goal);
+  }
+}
+
+async function loadSuite(folder: string, name: string): Promise<Suite> {
+  const module: { readonly default?: Suite } = await import(pathToFileURL(`${folder}/${name}.ts`).href);
+  if (typeof module.default?.run !== 'function' || module.default.name !== name) {
+    throw new TypeError(
+      `benchmarks/suites/${name}.ts must export a suite named "${name}" by default: { name, describe, run }.`,
+    );
+  }
+  return module.default;
+}

@@ -1,0 +1,26 @@
+/** One measured figure, with the goal it is held against. */
+export interface Result {
+  /** What was measured, and beside what: `rows/s against bare session.run`. */
+  readonly name: string;
+  readonly value: number;
+  /** `ratio`, `ms`, `rows/s`, `bytes` … */
+  readonly unit: string;
+  /** A bound such as `">= 0.9"` or `"<= 20"`, in the result's unit. A goal that is missed is shown and fails nothing. */
+  readonly goal?: string;
+}
+
+/** What a suite is given. */
+export interface SuiteContext {
+  /** How many measured rounds each comparison takes; warm-up rounds come on top. */
+  readonly rounds: number;
+  /** Says on stderr what is being measured, so that stdout holds results alone. */
+  note(text: string): void;
+}
+
+/** The default export of a file in `benchmarks/suites/`; the file's name is the suite's. */
+export interface Suite {
+  readonly name: string;
+  /** One line for the list of suites. */
+  readonly describe: string;
+  run(context: SuiteContext): Promise<readonly Result[]>;
+}
