@@ -1,8 +1,8 @@
 """ONNX graphs from learned weights: one Gemm a layer, Relu between, then Softmax and ArgMax, and nothing else.
 
 A converter's graph of the same perceptron carries Cast, Identity, ArrayFeatureExtractor and Reshape nodes as well, and that of the
-logistic regression the LinearClassifier of ai.onnx.ml, which web runtimes lack. What is written out here runs everywhere;
-verify.py holds its outputs against the converter's, bench.py its speed.
+logistic regression the LinearClassifier of the ai.onnx.ml domain. What is written out here needs four operators of the default
+domain; verify.py holds its outputs against the converter's, bench.py its speed.
 """
 
 import numpy as np
