@@ -3,14 +3,16 @@
 const test = '\\.test\\.tsx?$';
 
 /** Rooms of core that have an entry of their own; who imports `@fairlead/core` alone must not pay for them. */
-const rooms = '^packages/core/src/(cache|resilience|rollouts|monitoring|metrics|report|remote|serving|testing)(/|\\.ts$)';
+const rooms =
+  '^packages/core/src/(cache|resilience|rollouts|monitoring|metrics|report|remote|serving|testing)(/|\\.ts$)';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
     {
       name: 'no-cycles',
-      comment: 'Files that import each other cannot be read, tested or loaded apart. Move what they share into a third file.',
+      comment:
+        'Files that import each other cannot be read, tested or loaded apart. Move what they share into a third file.',
       severity: 'error',
       from: {},
       to: { circular: true },
@@ -38,7 +40,8 @@ module.exports = {
     },
     {
       name: 'core-root-reaches-no-room',
-      comment: 'A user pays for what he imports: nothing that src/index.ts reaches may lie in a room with its own entry.',
+      comment:
+        'A user pays for what he imports: nothing that src/index.ts reaches may lie in a room with its own entry.',
       severity: 'error',
       from: { path: '^packages/core/src/index\\.ts$' },
       to: { path: rooms, reachable: true },

@@ -1,0 +1,20 @@
+import type { KnipConfig } from 'knip';
+import { entriesOf, packageFolders } from './scripts/entries';
+
+const packages = packageFolders.map((folder) => [
+  `packages/${folder}`,
+  { entry: Object.values(entriesOf(folder)), project: ['src/**/*.ts'] },
+]);
+
+export default {
+  ignoreExportsUsedInFile: true,
+  workspaces: {
+    '.': {
+      entry: ['scripts/*.ts', 'test/**/*.test.ts', 'vitest.interop.config.ts'],
+      project: ['*.ts', 'scripts/**/*.ts', 'test/**/*.ts'],
+    },
+    ...Object.fromEntries(packages),
+    'examples/*': { entry: ['main.ts'], project: ['**/*.ts'] },
+    benchmarks: { entry: ['main.ts', 'suites/*.ts', 'lib/fixtures/*.ts'], project: ['**/*.ts'] },
+  },
+} satisfies KnipConfig;

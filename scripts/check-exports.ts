@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { repository, subpathsOf } from './entries';
+import { type PackedPackage, packAll, unpackInto } from './packed';
+
+/** Checks the packages as they would be published: publint, arethetypeswrong, and a user's strict TypeScript on every entry. */
+const folder = mkdtempSync(join(tmpdir(), 'fairlead-exports-'));
+const failures: string[] = [];
+
+function check(what: string, command: string, args: readonly string[]): void {
+  const run = spawnSync('npx', ['--no-install', command, ...args], {
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
+  if (run.status === 0) return;
+  failures.push(what);
+  console.error(`${what}:\n${run.stdout}${run.stderr}`);
+}
+
+/** A user's file that imports every entry, with the declarations themselves checked too. */
+function checkTypes(name: string, packages: readonly PackedPackage[], options: readonly string[]): void {
+  const modules = packages.flatMap(({ manifest }) =>
+    subpathsOf(manifest).map((subpath) => `${manifest.name}${subpath.slice(1)}`),
+  );
+  const lines = modules.map((module, index) => `import * as entry${index} from '${module}';\nvoid entry${index};\n`);
+  const file = join(folder, `${name}.ts`);
+  writeFileSync(file, lines.join(''));
+  const common = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'ES2022'];
+  const libraries = ['--lib', 'ES2023,ESNext.Disposable,DOM,DOM.Iterable,DOM.AsyncIterable'];
+  const typeRoots = ['--typeRoots', join(repository, 'node_modules/@types')];
+  check(`types ${name}`, 'tsc', [...common, ...libraries, ...typeRoots, ...options, file]);
+}
+
+try {
+  const packages = packAll(folder);
+  for (const { folder: name, manifest, tarball } of packages) {
+    check(`publint ${manifest.name}`, 'publint', ['run', tarball, '--strict']);
+    check(`attw ${manifest.name}`, 'attw', [tarball, '--profile', 'esm-only', '--no-color', '--no-emoji']);
+    if (subpathsOf(manifest).length === 0) failures.push(`packages/${name} exports nothing`);
+  }
+  unpackInto(folder, packages);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  checkTypes('on-node', packages, ['--module', 'NodeNext', '--types', 'node']);
+  const isomorphic = packages.filter(({ folder: name }) => name === 'core' || name === 'browser');
+  checkTypes('in-a-page', isomorphic, ['--module', 'ESNext', '--moduleResolution', 'bundler']);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+if (failures.length > 0) {
+  console.error(`Failed: ${failures.join(', ')}.`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,60 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's root, an absolute path that ends in a separator. */
+export const repository = fileURLToPath(new URL('..', import.meta.url));
+
+/** The packages, by folder, each after those it depends on. */
+export const packageFolders = ['core', 'node', 'browser', 'tracking'];
+
+/** Modules that a package loads by URL and does not export, such as workers. Keyed by package, each `output name: source`. */
+const internalEntries: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  node: {
+    'lane-worker': 'src/lanes/lane-worker.ts',
+    'onnx-lane': 'src/onnx/onnx-backend.ts',
+  },
+};
+
+/** The fields of a package.json that the toolchain reads. */
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+}
+
+/** Reads `packages/<folder>/package.json`. */
+export function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(`${repository}packages/${folder}/package.json`, 'utf8')) as Manifest;
+}
+
+/** The subpaths that a package exports as modules: `.`, `./metrics` … */
+export function subpathsOf(manifest: Manifest): string[] {
+  return Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
+}
+
+/**
+ * The entries of a package, `output name: source` relative to its folder. Each subpath of `exports` is one, `./x` being
+ * src/x/index.ts or src/x.ts; internal entries come on top.
+ */
+export function entriesOf(folder: string): Record<string, string> {
+  const entries: Record<string, string> = {};
+  const add = (name: string, candidates: readonly string[]): void => {
+    const source = sourceOf(folder, candidates);
+    if (source !== undefined) entries[name] = source;
+    else console.warn(`packages/${folder}: the entry "${name}" has no source yet: ${candidates.join(' or ')}.`);
+  };
+  for (const subpath of subpathsOf(manifestOf(folder))) {
+    const name = subpath === '.' ? 'index' : subpath.slice(2);
+    add(name, [`src/${name}/index.ts`, `src/${name}.ts`]);
+  }
+  for (const [name, path] of Object.entries(internalEntries[folder] ?? {})) {
+    add(name, [path]);
+  }
+  return entries;
+}
+
+function sourceOf(folder: string, candidates: readonly string[]): string | undefined {
+  return candidates.find((path) => existsSync(`${repository}packages/${folder}/${path}`));
+}

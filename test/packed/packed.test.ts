@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { manifestOf, packageFolders, subpathsOf } from '../../scripts/entries';
+import { npm, type PackedPackage, packAll } from '../../scripts/packed';
+
+/**
+ * The packages as a user gets them: packed as they are built now, installed from their tarballs in an empty folder with
+ * their dependencies and no optional peer, then loaded by Node itself.
+ */
+let folder: string;
+let packages: PackedPackage[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fairlead-packed-'));
+  packages = packAll(folder);
+  await writeFile(join(folder, 'package.json'), '{ "private": true }');
+  const tarballs = packages.map(({ tarball }) => tarball);
+  npm(
+    ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', ...tarballs],
+    folder,
+  );
+}, 120_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The names that a module has when Node loads it in a process of its own, and what Node prints to stderr. */
+async function load(how: 'import' | 'require', module: string): Promise<string[]> {
+  const loaded = how === 'import' ? `await import('${module}')` : `require('${module}')`;
+  const script = `const loaded = ${loaded}; console.log(JSON.stringify(Object.keys(loaded).sort()));`;
+  const options = ['--no-warnings', `--input-type=${how === 'import' ? 'module' : 'commonjs'}`, '--eval', script];
+  const { stdout } = await promisify(execFile)(process.execPath, options, { cwd: folder });
+  return JSON.parse(stdout) as string[];
+}
+
+const entries = packageFolders.flatMap((name) => {
+  const manifest = manifestOf(name);
+  return subpathsOf(manifest).map((subpath) => `${manifest.name}${subpath.slice(1)}`);
+});
+
+describe.each(entries)('%s', (entry) => {
+  it('is imported, and required with the same names', async () => {
+    const imported = await load('import', entry);
+    expect(imported).not.toEqual([]);
+    expect(imported).not.toContain('default');
+    expect((await load('require', entry)).filter((name) => name !== '__esModule')).toEqual(imported);
+  });
+});
+
+it('ships every file that its package.json names, its README and its licence', () => {
+  for (const { manifest } of packages) {
+    const installed = join(folder, 'node_modules', manifest.name);
+    const files = JSON.stringify(manifest.exports).match(/\.\/[^"]+\.(?:js|d\.ts|json)/g) ?? [];
+    expect(files.length).toBeGreaterThan(0);
+    for (const file of [...files.filter((path) => !path.endsWith('.d.ts')), 'README.md', 'LICENSE']) {
+      expect(existsSync(join(installed, file)), `${manifest.name}: ${file}`).toBe(true);
+    }
+  }
+});
+
+it('ships no source and no test', async () => {
+  for (const { manifest } of packages) {
+    const files = await readdir(join(folder, 'node_modules', manifest.name), { recursive: true });
+    expect(files.filter((file) => /\.test\.|(?<!\.d)\.ts$/.test(file))).toEqual([]);
+  }
+});
+
+it('installs no command called node, and no optional peer', () => {
+  expect(existsSync(join(folder, 'node_modules/.bin/node'))).toBe(false);
+  expect(existsSync(join(folder, 'node_modules/onnxruntime-node'))).toBe(false);
+  expect(existsSync(join(folder, 'node_modules/onnxruntime-web'))).toBe(false);
+});
