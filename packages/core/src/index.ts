@@ -1,4 +1,5 @@
 export type { Backend, DeviceFallback, LaneHost, Session, Support, WorkerModule } from './backend';
+export type { BatcherStats } from './batching/batcher';
 export { type Clock, type ClockTimer, systemClock } from './clock';
 export { describeValue, parseOptions } from './config';
 export { deadlineError, deadlineOf, noDeadline } from './deadline';
@@ -19,6 +20,12 @@ export { createEvents, type EventListeners, type EventSource, type Events } from
 export { type CallOptions, type Closeable, closeable } from './lifecycle';
 export { consoleLogger, type Logger } from './logger';
 export type { AliasControl, Evidence, LoadedModel, ModelSource, SidecarName } from './model-source';
+export { type BatchingOptions, createRunner, type RunnerOptions } from './runner/create-runner';
+export type { BatchingLimits } from './runner/deployment';
+export { type Admitted, byName, compileDoor, type Door } from './runner/door';
+export type { LocalRunner, RunnerDescription } from './runner/local-runner';
+export { checkInterchangeable } from './runner/model-info';
+export type { LanesOption } from './runner/open-lanes';
 export type {
   BatchEndEvent,
   BatchFailEvent,
@@ -36,6 +43,17 @@ export type {
   RunTiming,
   SwapFailEvent,
 } from './runner/runner';
+export {
+  defineModel,
+  type ModelDefinition,
+  type Predictor,
+  type SchemaIssue,
+  type SchemaResult,
+  type StandardSchema,
+  type TypedRunner,
+  withPredict,
+} from './runner/typed-model';
+export type { WarmUpTime } from './runner/warm-up';
 export type { AnySignature, InputsOf, InputValue, ModelSignature, OutputsOf, TensorSpec } from './signature';
 export {
   allocateData,

@@ -27,7 +27,9 @@ export function compileDoor(signature: ModelSignature): Door {
   const { inputs: specs, batchAxis } = signature;
   const names = new Set(specs.map((spec) => spec.name));
   const plain = specs.map((spec) => rowElements(spec, batchAxis));
-  const allFixed = specs.every((spec) => spec.shape.every((size, axis) => typeof size === 'number' || axis === batchAxis));
+  const allFixed = specs.every((spec) =>
+    spec.shape.every((size, axis) => typeof size === 'number' || axis === batchAxis),
+  );
 
   return (inputs) => {
     if (typeof inputs !== 'object' || inputs === null) {
@@ -124,10 +126,20 @@ function checkShape(
     else if (symbols !== undefined) bindSymbol(spec, axis, expected as string, size, symbols);
   }
   if (!fits) throw invalid(`${spec.name}.shape`, formatShape(spec.shape), formatShape(shape));
+  if (spec.dtype === 'string') checkStrings(spec, tensor.data as readonly unknown[]);
   const count = elementCount(shape);
   if (tensor.data.length !== count) {
-    throw invalid(`${spec.name}.data`, `${count} elements for shape ${formatShape(shape)}`, `${tensor.data.length} elements`);
+    throw invalid(
+      `${spec.name}.data`,
+      `${count} elements for shape ${formatShape(shape)}`,
+      `${tensor.data.length} elements`,
+    );
   }
+}
+
+function checkStrings(spec: TensorSpec, data: readonly unknown[]): void {
+  const index = data.findIndex((element) => typeof element !== 'string');
+  if (index !== -1) throw invalid(`${spec.name}.data[${index}]`, 'a string', typeof data[index]);
 }
 
 function bindSymbol(spec: TensorSpec, axis: number, symbol: string, size: number, symbols: Map<string, number>): void {
@@ -147,7 +159,11 @@ function keyOf(symbols: Map<string, number>): string {
 }
 
 function wrongArray(spec: TensorSpec, data: unknown, suffix = ''): FairleadError {
-  return invalid(`${spec.name}${suffix}`, `a ${arrayNameOf(spec.dtype)} for dtype ${spec.dtype}`, `a ${nameOfData(data)}`);
+  return invalid(
+    `${spec.name}${suffix}`,
+    `a ${arrayNameOf(spec.dtype)} for dtype ${spec.dtype}`,
+    `a ${nameOfData(data)}`,
+  );
 }
 
 function listNames(specs: readonly TensorSpec[]): string {

@@ -1,0 +1,115 @@
+import type { Clock, ClockTimer } from '../clock';
+import type { BatchRequest } from './request';
+
+/** A slot spans at most this fraction of the time that is left, so that far deadlines share few slots. */
+const slotsPerOctave = 32;
+
+/**
+ * Ends requests at their deadline, queued or in flight, whatever the lanes do. A hierarchical timer wheel with one
+ * timer: adding and removing cost the same however many requests wait. A far deadline sits in a wide slot that begins
+ * before it; when that slot comes up, it moves to a narrower one.
+ */
+export class ExpiryWheel {
+  readonly #clock: Clock;
+  readonly #onExpire: (request: BatchRequest) => void;
+  /** First request of each slot, by the slot's time in milliseconds. */
+  readonly #slots = new Map<number, BatchRequest>();
+  /** Times of the slots, in ascending order. */
+  readonly #times: number[] = [];
+  #timer: ClockTimer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, onExpire: (request: BatchRequest) => void) {
+    this.#clock = clock;
+    this.#onExpire = onExpire;
+  }
+
+  /** Watches a request with a finite deadline. */
+  add(request: BatchRequest): void {
+    const time = slotOf(request.deadline, this.#clock.now());
+    request.expirySlot = time;
+    const first = this.#slots.get(time);
+    if (first === undefined) this.#insertTime(time);
+    else {
+      first.expiryPrevious = request;
+      request.expiryNext = first;
+    }
+    this.#slots.set(time, request);
+    if (time < this.#timerAt) this.#arm(time);
+  }
+
+  /** Forgets a request; one that is not watched is left alone. */
+  remove(request: BatchRequest): void {
+    const time = request.expirySlot;
+    if (Number.isNaN(time)) return;
+    const { expiryPrevious: previous, expiryNext: next } = request;
+    if (next !== undefined) next.expiryPrevious = previous;
+    if (previous !== undefined) previous.expiryNext = next;
+    else if (next !== undefined) this.#slots.set(time, next);
+    else this.#removeSlot(time);
+    unlink(request);
+  }
+
+  /** Stops the timer. */
+  close(): void {
+    this.#timer?.clear();
+    this.#timer = undefined;
+  }
+
+  #insertTime(time: number): void {
+    const times = this.#times;
+    let index = times.length;
+    // Deadlines mostly arrive in order, so the search begins at the end.
+    while (index > 0 && (times[index - 1] as number) > time) index--;
+    times.splice(index, 0, time);
+  }
+
+  #removeSlot(time: number): void {
+    this.#slots.delete(time);
+    const index = this.#times.indexOf(time);
+    if (index !== -1) this.#times.splice(index, 1);
+    if (this.#times.length === 0) {
+      this.close();
+      this.#timerAt = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  #arm(time: number): void {
+    this.#timer?.clear();
+    this.#timerAt = time;
+    this.#timer = this.#clock.setTimer(() => this.#fire(), Math.max(0, time - this.#clock.now()));
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = this.#clock.now();
+    while (this.#times.length > 0 && (this.#times[0] as number) <= now) {
+      const time = this.#times.shift() as number;
+      let request = this.#slots.get(time);
+      this.#slots.delete(time);
+      while (request !== undefined) {
+        const next: BatchRequest | undefined = request.expiryNext;
+        unlink(request);
+        if (request.deadline <= now) this.#onExpire(request);
+        else this.add(request);
+        request = next;
+      }
+    }
+    const first = this.#times[0];
+    if (first !== undefined && first < this.#timerAt) this.#arm(first);
+  }
+}
+
+function slotOf(deadline: number, now: number): number {
+  const left = deadline - now;
+  if (left <= slotsPerOctave) return Math.ceil(deadline);
+  const span = 2 ** Math.floor(Math.log2(left / slotsPerOctave));
+  return span <= 1 ? Math.ceil(deadline) : Math.floor(deadline / span) * span;
+}
+
+function unlink(request: BatchRequest): void {
+  request.expiryPrevious = undefined;
+  request.expiryNext = undefined;
+  request.expirySlot = Number.NaN;
+}

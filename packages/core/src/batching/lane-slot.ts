@@ -1,0 +1,14 @@
+import type { Session } from '../backend';
+
+/** A session as the batcher sees it: a place for so many batches at once. */
+export interface LaneSlot {
+  /** `inline`, `worker-1`, `worker-2`, … */
+  readonly name: string;
+  /** Changes when a lost worker is replaced. */
+  session: Session;
+  /** Batches that may be in flight at once. */
+  capacity: number;
+  inFlight: number;
+  /** A lane whose worker died takes nothing until it has a new one. */
+  alive: boolean;
+}

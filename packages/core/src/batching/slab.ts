@@ -1,0 +1,113 @@
+import { allocateData, bytesPerElement, type DataOf, type NumericData, viewData } from '../tensor/dtype';
+import type { Tensor, Tensors } from '../tensor/tensor';
+import type { BufferPool } from './buffer-pool';
+import type { BatchLayout, InputLayout } from './layout';
+
+/** Memory into which the rows of requests are copied, once, when they arrive. */
+export class Slab {
+  readonly layout: BatchLayout;
+  readonly capacity: number;
+  readonly #data: DataOf[];
+  readonly #buffers: ArrayBuffer[] = [];
+  readonly #pool: BufferPool;
+  #filled = 0;
+  #holders = 0;
+  #retired = false;
+
+  /** @param capacity rows that fit */
+  constructor(layout: BatchLayout, capacity: number, pool: BufferPool) {
+    this.layout = layout;
+    this.capacity = capacity;
+    this.#pool = pool;
+    this.#data = layout.inputs.map((input) => this.#allocate(input));
+  }
+
+  /** Rows that still fit. */
+  get room(): number {
+    return this.#retired ? 0 : this.capacity - this.#filled;
+  }
+
+  /** Copies a request's rows to the end and returns the number of the first; the caller holds the slab until `release`. */
+  append(tensors: readonly Tensor[], rows: number): number {
+    const start = this.#filled;
+    for (let index = 0; index < this.#data.length; index++) {
+      const rowElements = (this.layout.inputs[index] as InputLayout).rowElements;
+      copyInto(this.#data[index] as DataOf, (tensors[index] as Tensor).data, start * rowElements);
+    }
+    this.#filled += rows;
+    this.#holders++;
+    return start;
+  }
+
+  /** A view of consecutive rows, without copying. */
+  view(start: number, rows: number): Tensors {
+    return toTensors(this.layout, rows, (input, index) => {
+      const data = this.#data[index] as DataOf;
+      const from = start * input.rowElements;
+      const to = (start + rows) * input.rowElements;
+      return Array.isArray(data) ? data.slice(from, to) : data.subarray(from, to);
+    });
+  }
+
+  /** Copies rows from another slab of the same layout to the end. */
+  appendFrom(source: Slab, start: number, rows: number): void {
+    for (let index = 0; index < this.#data.length; index++) {
+      const { rowElements } = this.layout.inputs[index] as InputLayout;
+      const from = source.#data[index] as DataOf;
+      const part = (from as NumericData).subarray?.(start * rowElements, (start + rows) * rowElements);
+      copyInto(
+        this.#data[index] as DataOf,
+        part ?? (from as string[]).slice(start * rowElements, (start + rows) * rowElements),
+        this.#filled * rowElements,
+      );
+    }
+    this.#filled += rows;
+  }
+
+  /** Takes no further rows; the memory goes back once the last holder has released it. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#holders === 0) this.discard();
+  }
+
+  /** One holder is done. */
+  release(): void {
+    this.#holders--;
+    if (this.#holders === 0 && this.#retired) this.discard();
+  }
+
+  /** Gives the memory back. Nothing may hold the slab any more. */
+  discard(): void {
+    for (const buffer of this.#buffers) this.#pool.give(buffer);
+    this.#buffers.length = 0;
+  }
+
+  #allocate(input: InputLayout): DataOf {
+    const length = this.capacity * input.rowElements;
+    if (input.dtype === 'string') return allocateData('string', length);
+    const buffer = this.#pool.take(length * bytesPerElement(input.dtype));
+    this.#buffers.push(buffer);
+    return viewData(input.dtype, buffer, 0, length);
+  }
+}
+
+function copyInto(target: DataOf, source: DataOf, offset: number): void {
+  if (Array.isArray(target)) {
+    for (let index = 0; index < source.length; index++) target[offset + index] = source[index] as string;
+    return;
+  }
+  // The door has checked that both arrays are of one dtype.
+  (target as Float32Array).set(source as Float32Array, offset);
+}
+
+function toTensors(layout: BatchLayout, rows: number, dataOf: (input: InputLayout, index: number) => DataOf): Tensors {
+  const tensors: Record<string, Tensor> = {};
+  for (const [index, input] of layout.inputs.entries()) {
+    tensors[input.name] = {
+      dtype: input.dtype,
+      shape: layout.hasRows ? [rows, ...input.rowShape] : input.rowShape,
+      data: dataOf(input, index),
+    };
+  }
+  return tensors;
+}

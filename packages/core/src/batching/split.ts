@@ -1,0 +1,83 @@
+import { FairleadError } from '../errors';
+import type { TensorSpec } from '../signature';
+import { bytesPerElement, type DataOf } from '../tensor/dtype';
+import { formatShape, type Tensor, type Tensors } from '../tensor/tensor';
+
+/**
+ * Up to this many bytes a caller gets a copy of its rows; above, a view of the batch's output. A view costs nothing but
+ * keeps the whole batch in memory for as long as the caller keeps his part.
+ */
+const maxCopiedBytes = 4096;
+
+/**
+ * Checks what a runtime answered for a batch: every output there, with one row for each row that went in.
+ * @throws FairleadError `OUTPUT_INVALID`
+ */
+export function checkOutputs(specs: readonly TensorSpec[], outputs: Tensors, rows: number | null): void {
+  for (const spec of specs) {
+    const tensor = outputs[spec.name];
+    if (tensor === undefined) throw invalid(spec.name, 'a tensor', 'nothing');
+    if (tensor.dtype !== spec.dtype) throw invalid(spec.name, spec.dtype, tensor.dtype);
+    if (rows !== null && tensor.shape[0] !== rows) {
+      throw invalid(
+        spec.name,
+        `${rows} rows for a batch of ${rows}; if this model does not answer row by row, set batching: false`,
+        `shape ${formatShape(tensor.shape)}`,
+      );
+    }
+  }
+}
+
+/** The rows of one caller. */
+export function sliceRows(outputs: Tensors, specs: readonly TensorSpec[], start: number, rows: number): Tensors {
+  const own: Record<string, Tensor> = {};
+  for (let index = 0; index < specs.length; index++) {
+    const { name } = specs[index] as TensorSpec;
+    own[name] = sliceTensor(outputs[name] as Tensor, start, rows);
+  }
+  return own;
+}
+
+function sliceTensor(tensor: Tensor, start: number, rows: number): Tensor {
+  const { dtype, data } = tensor;
+  const shape = tensor.shape.slice();
+  const rowElements = data.length / (shape[0] as number);
+  shape[0] = rows;
+  const from = start * rowElements;
+  const to = from + rows * rowElements;
+  if (!Array.isArray(data) && (to - from) * bytesPerElement(dtype) > maxCopiedBytes) {
+    return { dtype, shape, data: data.subarray(from, to) };
+  }
+  return { dtype, shape, data: data.slice(from, to) as DataOf };
+}
+
+/** Joins the answers to the parts of a request that was too large for one batch. */
+export function joinRows(parts: readonly Tensors[], specs: readonly TensorSpec[]): Tensors {
+  const joined: Record<string, Tensor> = {};
+  for (const { name } of specs) {
+    const tensors = parts.map((part) => part[name] as Tensor);
+    const [first] = tensors as [Tensor];
+    const rows = tensors.reduce((sum, tensor) => sum + (tensor.shape[0] as number), 0);
+    joined[name] = { dtype: first.dtype, shape: [rows, ...first.shape.slice(1)], data: concat(tensors) };
+  }
+  return joined;
+}
+
+function concat(tensors: readonly Tensor[]): DataOf {
+  const [first] = tensors as [Tensor];
+  if (Array.isArray(first.data)) return tensors.flatMap((tensor) => tensor.data as string[]);
+  const length = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
+  const joined = new (first.data.constructor as Float32ArrayConstructor)(length);
+  let offset = 0;
+  for (const tensor of tensors) {
+    joined.set(tensor.data as Float32Array, offset);
+    offset += tensor.data.length;
+  }
+  return joined;
+}
+
+function invalid(field: string, expected: string, given: string): FairleadError {
+  return new FairleadError('OUTPUT_INVALID', `Output ${field}: expected ${expected}, given ${given}.`, {
+    details: { field, expected, given },
+  });
+}
