@@ -1,4 +1,4 @@
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
 import { FairleadError } from './errors';
 
 /**
@@ -19,9 +19,13 @@ export function parseOptions<S extends z.ZodMiniType>(schema: S, options: unknow
   const field = [...path, ...unknownKeys.slice(0, 1)].join('.') || 'options';
   const expected = unknownKeys.length > 0 ? 'no such option' : expectationOf(issue);
   const given = describeValue(valueAt(options, [...path, ...unknownKeys.slice(0, 1)]));
-  throw new FairleadError('INVALID_OPTION', `${owner}: option "${field}" is wrong: expected ${expected}, given ${given}.`, {
-    details: { field, expected, given },
-  });
+  throw new FairleadError(
+    'INVALID_OPTION',
+    `${owner}: option "${field}" is wrong: expected ${expected}, given ${given}.`,
+    {
+      details: { field, expected, given },
+    },
+  );
 }
 
 interface Issue {

@@ -32,5 +32,8 @@ function invalid(field: string, value: unknown): FairleadError {
 
 /** The error of a request whose time ran out. */
 export function deadlineError(where: string): FairleadError {
-  return new FairleadError('DEADLINE_EXCEEDED', `The request's time ran out ${where}. Give it a longer timeoutMs, or send less at once.`);
+  return new FairleadError(
+    'DEADLINE_EXCEEDED',
+    `The request's time ran out ${where}. Give it a longer timeoutMs, or send less at once.`,
+  );
 }
