@@ -1,0 +1,3 @@
+export { type BackendConformanceOptions, backendConformance, type ConformanceCase } from './backend-conformance';
+export { createMockBackend, type MockBackend, type MockBackendOptions, type MockCall, mockModel } from './mock-backend';
+export { createVirtualClock, type VirtualClock } from './virtual-clock';
