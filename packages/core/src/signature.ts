@@ -27,12 +27,12 @@ export interface AnySignature {
 }
 
 /** One input as a caller may give it: a tensor, or a bare array where the model's signature makes the shape plain. */
-export type InputValue<D extends DType = DType> = { [K in D]: Tensor<K> | DataOf<K> }[D];
+export type InputValue<D extends DType = DType> = Tensor<D> | DataOf<D>;
 
 /** The inputs of `run` for a signature type. */
-export type InputsOf<S extends AnySignature = AnySignature> = {
-  readonly [Name in keyof S['inputs']]: InputValue<S['inputs'][Name]>;
-};
+export type InputsOf<S extends AnySignature = AnySignature> = string extends keyof S['inputs']
+  ? Readonly<Record<string, InputValue>>
+  : { readonly [Name in keyof S['inputs']]: InputValue<S['inputs'][Name]> };
 
 /** The outputs of `run` for a signature type. */
 export type OutputsOf<S extends AnySignature = AnySignature> = string extends keyof S['outputs']
