@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+
+/** Drives a closed load: so many callers, each of which asks again as soon as it has its answer. */
+export interface Load {
+  readonly callers: number;
+  /** Milliseconds. */
+  readonly durationMs: number;
+  /** Sends one request; `index` counts over all callers. */
+  readonly request: (index: number) => Promise<unknown>;
+}
+
+/** What a load came to. */
+export interface LoadResult {
+  /** Answers a second. */
+  readonly perSecond: number;
+  /** Latencies in milliseconds, ascending; empty unless asked for. */
+  readonly latencies: Float64Array;
+}
+
+/** Runs a load to its end. `latencies: true` times each request, which costs about 0.1 µs. */
+export async function drive(load: Load, options: { readonly latencies?: boolean } = {}): Promise<LoadResult> {
+  const { callers, durationMs, request } = load;
+  const times: number[] = [];
+  const startedAt = performance.now();
+  const endAt = startedAt + durationMs;
+  let index = 0;
+  let answered = 0;
+  const call = async (): Promise<void> => {
+    while (performance.now() < endAt) {
+      await request(index++);
+      answered++;
+    }
+  };
+  const timedCall = async (): Promise<void> => {
+    for (let now = performance.now(); now < endAt; ) {
+      await request(index++);
+      answered++;
+      const after = performance.now();
+      times.push(after - now);
+      now = after;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, options.latencies === true ? timedCall : call));
+  const perSecond = (answered / (performance.now() - startedAt)) * 1000;
+  return { perSecond, latencies: Float64Array.from(times).sort() };
+}
+
+/** A quantile of ascending values, by the nearest rank. */
+export function quantile(ascending: Float64Array, q: number): number {
+  return ascending[Math.min(ascending.length - 1, Math.floor(q * ascending.length))] ?? Number.NaN;
+}
+
+/** A model of `examples/models` and its test rows. */
+export async function loadDigits(
+  version: 'v1' | 'v2',
+): Promise<{ bytes: Uint8Array; path: string; rows: Float32Array[] }> {
+  const folder = new URL('../../examples/models/', import.meta.url);
+  const file = new URL(`digits-${version}.onnx`, folder);
+  const csv = await readFile(new URL('digits-test.csv', folder), 'utf8');
+  const rows = csv
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => Float32Array.from(line.split(',').slice(0, 64), Number));
+  return { bytes: await readFile(file), path: file.pathname, rows };
+}
