@@ -63,7 +63,14 @@ describe('runCommand', () => {
     expect(code).toBe(2);
     expect(out).toBe('');
     expect(error).toContain(message);
-    expect(error).toContain('suites:\n  failing  Divides by zero and reports it.\n  steady ');
+    expect(error).toContain('suites:\n  failing   Divides by zero and reports it.\n  nameless  (does not load: ');
+    expect(error).toMatch(/ {2}steady {4}Figures/);
+  });
+
+  it('fails a suite that does not bear the name of its file', async () => {
+    const { code, error } = await call('nameless');
+    expect(code).toBe(1);
+    expect(error).toContain('must export a suite named "nameless" by default');
   });
 
   it('fails a suite whose figure is no number', async () => {

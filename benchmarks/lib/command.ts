@@ -71,13 +71,20 @@ async function suiteNames(folder: string): Promise<string[]> {
 }
 
 async function listOf(folder: string, names: readonly string[]): Promise<string> {
+  const width = Math.max(0, ...names.map((name) => name.length));
   const lines = await Promise.all(
-    names.map(async (name) => {
-      const suite = await loadSuite(folder, name);
-      return `  ${name.padEnd(Math.max(...names.map((other) => other.length)))}  ${suite.describe}`;
-    }),
+    names.map(async (name) => `  ${name.padEnd(width)}  ${await describeSuite(folder, name)}`),
   );
   return ['suites:', ...lines].join('\n');
+}
+
+/** One suite that does not load must not hide the others. */
+async function describeSuite(folder: string, name: string): Promise<string> {
+  try {
+    return (await loadSuite(folder, name)).describe;
+  } catch (error) {
+    return `(does not load: ${error instanceof Error ? error.message : String(error)})`;
+  }
 }
 
 /** JSON has no NaN, and a goal that cannot be read is a mistake in the suite: both fail the run rather than mislead. */

@@ -14,6 +14,7 @@ it('every suite loads, bears the name of its file and says in a line what it mea
   });
   expect(code).toBe(2);
   expect(list).toMatch(/^ {2}startup {2,}The time that importing/m);
+  expect(list).not.toContain('does not load');
   for (const line of list
     .slice(list.indexOf('suites:') + 'suites:\n'.length)
     .trimEnd()
