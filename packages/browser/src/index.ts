@@ -1,1 +1,2 @@
-export {};
+export { onnx } from './onnx/onnx';
+export type { OnnxDevice, OnnxOptions } from './onnx/options';

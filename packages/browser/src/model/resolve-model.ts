@@ -1,0 +1,86 @@
+import { type CallOptions, FairleadError, type LoadedModel, type SidecarName } from '@fairlead/core';
+import { digestOf } from './digest';
+import { fetchBytes } from './fetch-bytes';
+import { type ModelUrl, parseModelUrl, siblingUrl } from './model-url';
+
+/** Where a model's URL is resolved, and how much may come from there. */
+export interface ResolveOptions extends CallOptions {
+  /** What a relative reference is relative to. */
+  readonly base: string | undefined;
+  /** Bytes. */
+  readonly maxBytes: number;
+}
+
+/** What travels beside `digits.onnx`. */
+const sidecarEndings: Readonly<Record<SidecarName, string>> = {
+  reference: '.reference.json',
+  golden: '.golden.json',
+  card: '.md',
+};
+/** A sidecar is a page of JSON or prose. */
+const maxSidecarBytes = 64 * 2 ** 20;
+
+/**
+ * Fetches the model that a URL names. Its name is the file's, its version the beginning of its digest.
+ *
+ * @throws FairleadError `MODEL_NOT_FOUND`, `MODEL_INVALID` when something else came in its place, `REMOTE_FAILED`,
+ * `LIMIT_EXCEEDED`, `ABORTED`
+ */
+export async function resolveModel(reference: string, options: ResolveOptions): Promise<LoadedModel> {
+  const url = parseModelUrl(reference, options.base);
+  const bytes = await fetchBytes(url, {
+    ...options,
+    limitAdvice: 'Raise maxModelBytes if it should be, or serve a smaller variant.',
+  });
+  checkIsBinary(bytes, url);
+  const digest = await digestOf(bytes);
+  return {
+    bytes,
+    digest,
+    name: url.name,
+    version: digest.slice(0, 12),
+    sidecar: (name, call) => fetchSidecar(url, name, call),
+  };
+}
+
+async function fetchSidecar(
+  model: ModelUrl,
+  name: SidecarName,
+  options: CallOptions | undefined,
+): Promise<Uint8Array | undefined> {
+  const href = siblingUrl(model, sidecarEndings[name]);
+  if (href === undefined) return undefined;
+  try {
+    const { shown } = parseModelUrl(href, undefined);
+    const limitAdvice = `No ${name} should be.`;
+    const bytes = await fetchBytes({ href, shown }, { ...options, maxBytes: maxSidecarBytes, limitAdvice });
+    // Single-page hosts answer with their page for every path that does not exist.
+    return wordFor(bytes) === 'an HTML page' ? undefined : bytes;
+  } catch (error) {
+    if (FairleadError.isInstance(error, 'MODEL_NOT_FOUND') && error.details.status !== undefined) return undefined;
+    throw error;
+  }
+}
+
+/** No ONNX model begins with these characters: as the tag of a protobuf field they are not allowed. */
+function checkIsBinary(bytes: Uint8Array, url: ModelUrl): void {
+  const given = bytes.length === 0 ? 'an empty file' : wordFor(bytes);
+  if (given === undefined) return;
+  const advice =
+    given === 'an HTML page'
+      ? 'The host answers unknown paths with its page: check the path, and that the file is deployed'
+      : given === 'a Git LFS pointer'
+        ? 'Fetch the file itself with `git lfs pull` before you deploy'
+        : 'Check what the server sends';
+  throw new FairleadError('MODEL_INVALID', `${url.shown} is ${given} in place of an ONNX model. ${advice}.`, {
+    details: { field: 'model', expected: 'an ONNX model', given, url: url.shown },
+  });
+}
+
+function wordFor(bytes: Uint8Array): string | undefined {
+  const start = new TextDecoder().decode(bytes.subarray(0, 256)).trimStart();
+  if (start.startsWith('<')) return 'an HTML page';
+  if (start.startsWith('{')) return 'a JSON text';
+  if (start.startsWith('version https://git-lfs')) return 'a Git LFS pointer';
+  return undefined;
+}

@@ -1,0 +1,136 @@
+import {
+  type CallOptions,
+  closeable,
+  type DeviceFallback,
+  FairleadError,
+  type LoadedModel,
+  messageOf,
+  type Session,
+  throwIfAborted,
+} from '@fairlead/core';
+import type * as Ort from 'onnxruntime-web';
+import { probeDevice, threadsFor } from './devices';
+import { createFailure } from './failures';
+import type { OnnxDevice, OnnxSettings } from './options';
+import { loadRuntime, type Runtime } from './runtime';
+import { signatureFrom } from './signature';
+import { fromOrt, toOrt } from './tensors';
+
+interface Refusal {
+  readonly device: OnnxDevice;
+  readonly error: FairleadError;
+}
+
+/**
+ * Creates a session in this thread, on the first device that works.
+ * @throws FairleadError `MODEL_INVALID`, `BACKEND_UNAVAILABLE`, `LIMIT_EXCEEDED`, `CONFLICT`, `ABORTED`
+ */
+export async function createSession(
+  settings: OnnxSettings,
+  model: LoadedModel,
+  options: CallOptions,
+): Promise<Session> {
+  const refusals: Refusal[] = [];
+  for (const device of settings.devices) {
+    throwIfAborted(options.signal, `Loading ${model.name}`);
+    try {
+      return await openOn(device, settings, model, refusals, options);
+    } catch (error) {
+      const failure = createFailure(error, device, model);
+      // No other device can help a model that is broken, or a caller who left.
+      if (failure.code !== 'BACKEND_UNAVAILABLE') throw failure;
+      refusals.push({ device, error: failure });
+    }
+  }
+  throw noDevice(refusals);
+}
+
+async function openOn(
+  device: OnnxDevice,
+  settings: OnnxSettings,
+  model: LoadedModel,
+  refusals: readonly Refusal[],
+  options: CallOptions,
+): Promise<Session> {
+  const probe = await probeDevice(device, settings);
+  if (!probe.available) throw new FairleadError('BACKEND_UNAVAILABLE', probe.reason);
+  // A GPU leaves the threads nothing to do.
+  const { threads, reason: threadsReason } = threadsFor(device === 'webgpu' ? 1 : settings.threads);
+  const runtime = await loadRuntime(device, { threads, wasmPaths: settings.wasmPaths });
+  const session = await runtime.queue.run(() => {
+    // The runtime would drop an unusable device with a line in the console, so it is asked for one at a time.
+    return runtime.ort.InferenceSession.create(model.bytes, { executionProviders: [device] });
+  }, options.signal);
+  const fallbacks: DeviceFallback[] = refusals.map(({ device: from, error }) => ({
+    from,
+    to: device,
+    reason: reasonOf(error),
+  }));
+  if (threadsReason !== undefined) {
+    fallbacks.push({ from: `wasm with ${settings.threads} threads`, to: 'wasm', reason: threadsReason });
+  }
+  try {
+    return sessionOver(runtime, session, device, fallbacks, model.name);
+  } catch (error) {
+    await runtime.queue.run(() => session.release());
+    throw error;
+  }
+}
+
+function sessionOver(
+  runtime: Runtime,
+  session: Ort.InferenceSession,
+  device: OnnxDevice,
+  fallbacks: readonly DeviceFallback[],
+  name: string,
+): Session {
+  const signature = signatureFrom(session.inputMetadata, session.outputMetadata);
+  let closed = false;
+  const release = closeable(() => runtime.queue.run(() => session.release()));
+  const close = (): Promise<void> => {
+    closed = true;
+    return release.close();
+  };
+  return {
+    ...signature,
+    device,
+    fallbacks,
+    concurrency: 1,
+    async doRun(inputs, options) {
+      if (closed) throw new FairleadError('CLOSED', `The session of ${name} was closed. Create a new one.`);
+      return runtime.queue.run(async () => {
+        try {
+          return fromOrt(await session.run(toOrt(runtime.ort, inputs)));
+        } catch (error) {
+          throw runFailure(error, device, name);
+        }
+      }, options.signal);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function runFailure(error: unknown, device: OnnxDevice, name: string): FairleadError {
+  if (FairleadError.isInstance(error)) return error;
+  return new FairleadError('RUN_FAILED', `${name} failed on ${device}: ${messageOf(error)}`, {
+    cause: error,
+    details: { device },
+  });
+}
+
+function noDevice(refusals: readonly Refusal[]): FairleadError {
+  const reasons = refusals.map(({ device, error }) => `${device}: ${reasonOf(error)}`).join('; ');
+  const advice = refusals.some(({ device }) => device === 'wasm')
+    ? ''
+    : " Allow another one: device: ['webgpu', 'wasm'].";
+  return new FairleadError('BACKEND_UNAVAILABLE', `No device that was asked for works here (${reasons}).${advice}`, {
+    cause: refusals.at(-1)?.error,
+    details: { field: 'device', expected: refusals.map(({ device }) => device).join(', '), given: reasons },
+  });
+}
+
+/** A message as a part of a sentence. */
+function reasonOf(error: FairleadError): string {
+  return error.message.replace(/\.$/, '');
+}

@@ -1,0 +1,95 @@
+import { parseOptions } from '@fairlead/core';
+import * as z from 'zod/mini';
+
+/** Where onnxruntime-web computes: on the GPU by WebGPU, or on the CPU by WebAssembly. */
+export type OnnxDevice = 'webgpu' | 'wasm';
+
+/** Options of `onnx`. */
+export interface OnnxOptions {
+  /**
+   * The devices to try, in order; the first that works is used, and every one before it is reported as a fallback. One
+   * name alone means: this one or none.
+   * @default ['webgpu', 'wasm']
+   */
+  readonly device?: OnnxDevice | readonly OnnxDevice[];
+  /**
+   * Threads of the `wasm` device, 1 to 64. More than one needs a page that is cross-origin isolated (the headers
+   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`); elsewhere one thread
+   * computes, and that is reported as a fallback when more were asked for.
+   * @default half of the logical cores, 4 at most, where the page is isolated; else 1
+   */
+  readonly threads?: number;
+  /**
+   * URL of a folder that holds the files of onnxruntime-web's `dist` (`.wasm` and `.mjs`), absolute or relative to the
+   * page: for a CDN, or where no bundler places them.
+   * @default beside the bundled code, where Vite and webpack put them
+   */
+  readonly wasmPaths?: string;
+  /**
+   * Whether WebGPU may run on an adapter that is emulated on the CPU. It is far slower there than `wasm`.
+   * @default false
+   */
+  readonly allowSoftwareAdapter?: boolean;
+  /**
+   * Largest model to download, in bytes. WebAssembly addresses 4 GiB at most, and a model needs its size several times
+   * over while it loads.
+   * @default 1_073_741_824
+   */
+  readonly maxModelBytes?: number;
+}
+
+/** What `onnx` runs on: options with their defaults, which a worker can be sent. */
+export interface OnnxSettings {
+  readonly devices: readonly OnnxDevice[];
+  /** Undefined where the page decides. */
+  readonly threads: number | undefined;
+  /** Absolute, with a slash at the end. */
+  readonly wasmPaths: string | undefined;
+  readonly allowSoftwareAdapter: boolean;
+  readonly maxModelBytes: number;
+}
+
+const device = z.enum(['webgpu', 'wasm']);
+
+const schema = z.strictObject({
+  device: z.optional(
+    z.union([device, z.array(device).check(z.minLength(1))], {
+      error: '"webgpu", "wasm" or a list of them, each once',
+    }),
+  ),
+  threads: z.optional(z.int().check(z.gte(1), z.lte(64))),
+  wasmPaths: z.optional(z.string().check(z.minLength(1))),
+  allowSoftwareAdapter: z.optional(z.boolean()),
+  maxModelBytes: z.optional(z.int().check(z.gte(1))),
+});
+
+const gibibyte = 2 ** 30;
+
+/**
+ * Parses the options of `onnx`.
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function parseOnnxOptions(options: OnnxOptions): OnnxSettings {
+  const parsed = parseOptions(schema, options, 'onnx');
+  const wanted = parsed.device ?? ['webgpu', 'wasm'];
+  return {
+    devices: [...new Set(typeof wanted === 'string' ? [wanted] : wanted)],
+    threads: parsed.threads,
+    wasmPaths: parsed.wasmPaths === undefined ? undefined : absoluteFolder(parsed.wasmPaths),
+    allowSoftwareAdapter: parsed.allowSoftwareAdapter ?? false,
+    maxModelBytes: parsed.maxModelBytes ?? gibibyte,
+  };
+}
+
+/** A worker's own URL is another than the page's, so what is relative is resolved here, in the page. */
+function absoluteFolder(path: string): string {
+  const folder = path.endsWith('/') ? path : `${path}/`;
+  const base = pageUrl();
+  return base === undefined ? folder : new URL(folder, base).href;
+}
+
+/** What relative URLs are relative to: the page's base, or the worker's own address; undefined on a server. */
+export function pageUrl(): string | undefined {
+  const scope = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
+  return scope.document?.baseURI ?? scope.location?.href;
+}
