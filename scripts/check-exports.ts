@@ -10,10 +10,8 @@ const folder = mkdtempSync(join(tmpdir(), 'fairlead-exports-'));
 const failures: string[] = [];
 
 function check(what: string, command: string, args: readonly string[]): void {
-  const run = spawnSync('npx', ['--no-install', command, ...args], {
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-  });
+  const bin = join(repository, 'node_modules/.bin', command);
+  const run = spawnSync(bin, args, { encoding: 'utf8', shell: process.platform === 'win32' });
   if (run.status === 0) return;
   failures.push(what);
   console.error(`${what}:\n${run.stdout}${run.stderr}`);

@@ -54,9 +54,9 @@ describe.each(entries)('%s', (entry) => {
 it('ships every file that its package.json names, its README and its licence', () => {
   for (const { manifest } of packages) {
     const installed = join(folder, 'node_modules', manifest.name);
-    const files = JSON.stringify(manifest.exports).match(/\.\/[^"]+\.(?:js|d\.ts|json)/g) ?? [];
-    expect(files.length).toBeGreaterThan(0);
-    for (const file of [...files.filter((path) => !path.endsWith('.d.ts')), 'README.md', 'LICENSE']) {
+    const files = JSON.stringify(manifest.exports).match(/\.\/dist\/[^"]+\.js/g) ?? [];
+    expect(files).toHaveLength(subpathsOf(manifest).length);
+    for (const file of [...files, 'README.md', 'LICENSE']) {
       expect(existsSync(join(installed, file)), `${manifest.name}: ${file}`).toBe(true);
     }
   }
