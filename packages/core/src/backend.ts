@@ -55,6 +55,11 @@ export interface WorkerModule {
 /** Opens sessions in workers of this platform. */
 export interface LaneHost {
   /**
+   * Whether `lanes: 'auto'` leaves every model in its worker, however fast it is: where this thread draws a page, and
+   * loading the runtime here as well would cost more than it saves. @default false
+   */
+  readonly staysInWorker?: boolean;
+  /**
    * Starts a worker, imports `module` there and creates the session in it, so that nothing of it blocks this thread.
    * @param onLost called once when the worker dies without being closed
    */

@@ -1,11 +1,14 @@
-import type { Backend, Support } from '@fairlead/core';
+import type { Backend } from '@fairlead/core';
+import { webWorkerLanes } from '../lanes/lane-host';
+import { onnxLaneModule } from '../lanes/lane-modules';
 import { resolveModel } from '../model/resolve-model';
-import { probeDevice } from './devices';
-import { type OnnxOptions, type OnnxSettings, pageUrl, parseOnnxOptions } from './options';
+import { type OnnxOptions, pageUrl, parseOnnxOptions } from './options';
+import { supportOf } from './support';
 
 /**
  * Makes a backend on onnxruntime-web 1.30.0, a peer dependency: ONNX models on the GPU by WebGPU or on the CPU by
- * WebAssembly. Neither variant of the runtime is fetched before a session is created, and then only the one that runs.
+ * WebAssembly. Neither variant of the runtime is fetched before a session is created, and then only the one that runs. Sessions
+ * live in Web Workers, one each, so that the page stays responsive.
  *
  * A model may be given as a URL, absolute or relative to the page. What travels with `digits.onnx` is looked for beside
  * it as `digits.reference.json`, `digits.golden.json` and `digits.md`.
@@ -26,16 +29,7 @@ export function onnx(options: OnnxOptions = {}): Backend {
       const { createSession } = await import('./create-session');
       return createSession(settings, model, call);
     },
+    worker: { moduleUrl: onnxLaneModule, options: settings },
+    ...(typeof Worker === 'function' ? { laneHost: webWorkerLanes } : {}),
   };
-}
-
-async function supportOf(settings: OnnxSettings): Promise<Support> {
-  const devices: string[] = [];
-  const reasons: string[] = [];
-  for (const device of settings.devices) {
-    const probe = await probeDevice(device, settings);
-    if (probe.available) devices.push(device);
-    else reasons.push(`${device}: ${probe.reason}`);
-  }
-  return devices.length > 0 ? { supported: true, devices } : { supported: false, reason: reasons.join('; ') };
 }

@@ -80,6 +80,9 @@ async function openWorkers(
 
 /** Tries the model in a worker, where a slow one blocks nobody, and brings it inline only if it proves fast. */
 async function openAuto(parts: OpenLanesParts, workers: WorkerLanes, options: CallOptions): Promise<OpenLanes> {
+  if (workers.host.staysInWorker) {
+    return { ...(await openWorkers(parts, workers, 1, options)), reason: 'models stay in a worker on this platform' };
+  }
   const trial = await openWorkers({ ...parts, warmUp: true }, workers, 1, options);
   const largest = trial.warmUpTimes.at(-1);
   if (largest === undefined)

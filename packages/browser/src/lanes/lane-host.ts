@@ -1,0 +1,24 @@
+import { FairleadError, type LaneHost, messageOf } from '@fairlead/core';
+import { connectLane } from '@fairlead/core/lanes';
+import { portOf } from './worker-port';
+
+/** Opens sessions in Web Workers, each in one of its own. */
+export const webWorkerLanes: LaneHost = {
+  staysInWorker: true,
+  async openLane(module, model, options) {
+    return connectLane(portOf(startWorker()), module, model, options);
+  },
+};
+
+function startWorker(): Worker {
+  try {
+    // Bundlers look for these very words to find the worker's entry.
+    return new Worker(new URL('./lane-worker.js', import.meta.url), { type: 'module', name: 'fairlead-lane' });
+  } catch (cause) {
+    throw new FairleadError(
+      'BACKEND_UNAVAILABLE',
+      `The browser refused to start a worker (${messageOf(cause)}). Serve the page's scripts from its own origin, allow them by \`worker-src\` in the Content-Security-Policy, or create the runner with lanes: 'inline'.`,
+      { cause },
+    );
+  }
+}
