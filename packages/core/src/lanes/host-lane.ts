@@ -1,0 +1,221 @@
+import type { WorkerModule } from '../backend';
+import { BufferPool } from '../batching/buffer-pool';
+import { abortedError, deserializeError, FairleadError, messageOf, serializeError } from '../errors';
+import type { LoadedModel, SidecarName } from '../model-source';
+import type { Tensors } from '../tensor/tensor';
+import { type FromWorker, protocolVersion, type SessionFacts, type ToWorker, unknownMessage } from './messages';
+import { packTensors } from './packing';
+import type { WorkerPort } from './port';
+
+interface Waiter<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** The owner's side of a lane: keeps what is in flight and knows whether the worker lives. */
+export class HostLane {
+  readonly #port: WorkerPort;
+  readonly #model: LoadedModel;
+  readonly #onLost: ((error: unknown) => void) | undefined;
+  readonly #pool: BufferPool;
+  /** Calls whose callers still wait. */
+  readonly #calls = new Map<number, Waiter<Tensors>>();
+  #opening: Waiter<SessionFacts> | undefined;
+  #closing: Waiter<void> | undefined;
+  #drained: (() => void) | undefined;
+  /** Runs that the worker has not answered, aborted ones included; opening and closing count as well. */
+  #owed = 0;
+  #nextId = 0;
+  #closed = false;
+  #lost: FairleadError | undefined;
+
+  constructor(
+    port: WorkerPort,
+    model: LoadedModel,
+    onLost: ((error: unknown) => void) | undefined,
+    maxPooledBytes: number,
+  ) {
+    this.#port = port;
+    this.#model = model;
+    this.#onLost = onLost;
+    this.#pool = new BufferPool(maxPooledBytes);
+    port.onMessage((message) => {
+      // What was under way when the worker was lost has been answered already.
+      if (this.#lost === undefined) this.#receive(message as FromWorker);
+    });
+    port.onExit((error) => this.#lose(error));
+  }
+
+  /** Opens the session; rejects when the signal is aborted first. */
+  async open(module: WorkerModule, signal: AbortSignal | undefined): Promise<SessionFacts> {
+    const { digest, name, version } = this.#model;
+    const bytes = new Uint8Array(this.#model.bytes);
+    let onAbort: (() => void) | undefined;
+    try {
+      return await new Promise<SessionFacts>((resolve, reject) => {
+        this.#opening = { resolve, reject };
+        if (signal !== undefined) {
+          onAbort = () => reject(abortedError(signal, 'Opening the lane'));
+          signal.addEventListener('abort', onAbort, { once: true });
+        }
+        if (this.#lost !== undefined) throw this.#lost;
+        const model = { bytes, digest, name, version };
+        this.#send({ type: 'open', protocol: protocolVersion, module, model }, [bytes.buffer]);
+        this.#owe();
+      });
+    } finally {
+      this.#opening = undefined;
+      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Computes one batch in the worker. */
+  run(inputs: Tensors, signal: AbortSignal | undefined): Promise<Tensors> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    if (this.#closed) return Promise.reject(new FairleadError('CLOSED', 'The lane was closed. Open another one.'));
+    if (signal?.aborted) return Promise.reject(abortedError(signal, 'The batch'));
+    return new Promise<Tensors>((resolve, reject) => {
+      const packed = packTensors(inputs, this.#pool);
+      const id = this.#nextId++;
+      const buffers = packed.buffer === undefined ? [] : [packed.buffer];
+      // Throws out of the executor, and so rejects, when a value cannot be cloned.
+      this.#send({ type: 'run', id, abortable: signal !== undefined, ...packed }, buffers);
+      this.#calls.set(
+        id,
+        signal === undefined ? { resolve, reject } : this.#abortable(id, signal, { resolve, reject }),
+      );
+      this.#owe();
+    });
+  }
+
+  /** Waits for what is in flight, closes the session in its worker and ends the worker. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    try {
+      if (this.#lost !== undefined) return;
+      if (this.#calls.size > 0) {
+        await new Promise<void>((resolve) => {
+          this.#drained = resolve;
+        });
+      }
+      // The worker may have died while the calls drained; `#lose` rejected them, which drains as well.
+      if (this.#lost !== undefined) return;
+      await new Promise<void>((resolve, reject) => {
+        this.#closing = { resolve, reject };
+        this.#send({ type: 'close' });
+        this.#owe();
+      });
+    } finally {
+      await this.end();
+    }
+  }
+
+  /** Ends the worker without ceremony. */
+  async end(): Promise<void> {
+    this.#closed = true;
+    this.#pool.clear();
+    await this.#port.terminate();
+  }
+
+  #abortable(id: number, signal: AbortSignal, waiter: Waiter<Tensors>): Waiter<Tensors> {
+    const onAbort = (): void => {
+      this.#send({ type: 'abort', id });
+      this.#settle(id)?.reject(abortedError(signal, 'The batch'));
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    return {
+      resolve: (outputs) => {
+        signal.removeEventListener('abort', onAbort);
+        waiter.resolve(outputs);
+      },
+      reject: (error) => {
+        signal.removeEventListener('abort', onAbort);
+        waiter.reject(error);
+      },
+    };
+  }
+
+  #receive(message: FromWorker | null | undefined): void {
+    switch (message?.type) {
+      case 'result':
+        this.#answered(message.buffer);
+        this.#settle(message.id)?.resolve(message.outputs);
+        return;
+      case 'failed':
+        this.#answered(message.buffer);
+        this.#settle(message.id)?.reject(deserializeError(message.error));
+        return;
+      case 'opened':
+        this.#answered();
+        this.#opening?.resolve(message.session);
+        return;
+      case 'open-failed':
+        this.#answered();
+        this.#opening?.reject(deserializeError(message.error));
+        return;
+      case 'closed':
+        this.#answered();
+        if (message.error === undefined) this.#closing?.resolve();
+        else this.#closing?.reject(deserializeError(message.error));
+        return;
+      case 'sidecar':
+        void this.#sendSidecar(message.id, message.name);
+        return;
+      default:
+        this.#lose(unknownMessage('worker', message));
+        void this.#port.terminate();
+    }
+  }
+
+  async #sendSidecar(id: number, name: SidecarName): Promise<void> {
+    try {
+      const bytes = await this.#model.sidecar(name);
+      this.#send({ type: 'sidecar-answer', id, ...(bytes === undefined ? {} : { bytes: new Uint8Array(bytes) }) });
+    } catch (error) {
+      this.#send({ type: 'sidecar-answer', id, error: serializeError(error, 'NOT_FOUND') });
+    }
+  }
+
+  /** Takes a call out of the books; undefined when its caller has gone. */
+  #settle(id: number): Waiter<Tensors> | undefined {
+    const waiter = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (this.#calls.size === 0) this.#drained?.();
+    return waiter;
+  }
+
+  #lose(cause: unknown): void {
+    if (this.#lost !== undefined) return;
+    const how = cause === undefined ? 'it exited' : messageOf(cause);
+    const when = this.#opening === undefined ? '' : ' before its session was ready';
+    const error = new FairleadError('LANE_LOST', `The worker of the lane ended${when}: ${how}.`, { cause });
+    this.#lost = error;
+    const opening = this.#opening;
+    this.#pool.clear();
+    this.#owed = 0;
+    for (const id of [...this.#calls.keys()]) this.#settle(id)?.reject(error);
+    opening?.reject(error);
+    // A worker that ends while it closes has done what was asked of it.
+    this.#closing?.resolve();
+    if (!this.#closed && opening === undefined) this.#onLost?.(error);
+  }
+
+  #send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    try {
+      this.#port.post(message, transfer);
+    } catch (cause) {
+      throw new FairleadError('INVALID_ARGUMENT', `A message to the worker cannot be sent: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  #owe(): void {
+    if (this.#owed++ === 0) this.#port.hold?.(true);
+  }
+
+  #answered(buffer?: ArrayBuffer): void {
+    if (buffer !== undefined) this.#pool.give(buffer);
+    if (--this.#owed === 0) this.#port.hold?.(false);
+  }
+}

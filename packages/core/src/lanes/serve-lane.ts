@@ -1,0 +1,210 @@
+import type { Backend, Session } from '../backend';
+import { deserializeError, FairleadError, messageOf, type SerializedError, serializeError } from '../errors';
+import type { LoadedModel, SidecarName } from '../model-source';
+import type { Tensors } from '../tensor/tensor';
+import {
+  type FromWorker,
+  type OpenMessage,
+  protocolVersion,
+  type RunMessage,
+  type ToWorker,
+  unknownMessage,
+} from './messages';
+import { detachOutputs, unpackTensors } from './packing';
+import type { LanePort } from './port';
+
+/** Options of {@link serveLane}. */
+export interface ServeLaneOptions {
+  /** Imports the backend's module. @default the platform's `import()` */
+  readonly importModule?: (url: string) => Promise<unknown>;
+}
+
+/**
+ * Serves one session to the other end of a port: what the script of a lane's worker calls, once, before anything else.
+ * Batches are computed in the order in which they came, as many at once as the session allows.
+ *
+ * @param port the line to the thread that called {@link connectLane}
+ * @throws FairleadError `PROTOCOL_ERROR` out of the port's listener for a message of another protocol; a worker dies of
+ * it, and the other side hears `LANE_LOST`
+ */
+export function serveLane(port: LanePort, options: ServeLaneOptions = {}): void {
+  const importModule = options.importModule ?? ((url) => import(/* @vite-ignore */ /* webpackIgnore: true */ url));
+  const server = new LaneServer(port, importModule);
+  port.onMessage((message) => server.receive(message as ToWorker));
+}
+
+class LaneServer {
+  readonly #port: LanePort;
+  readonly #importModule: (url: string) => Promise<unknown>;
+  readonly #queue: RunMessage[] = [];
+  readonly #running = new Map<number, AbortController | undefined>();
+  readonly #sidecars = new Map<number, (answer: { bytes?: Uint8Array; error?: SerializedError }) => void>();
+  #session: Session | undefined;
+  #nextSidecar = 0;
+  #closing = false;
+  /** Set when the runtime's memory turned out not to be transferable. */
+  #copyOutputs = false;
+
+  constructor(port: LanePort, importModule: (url: string) => Promise<unknown>) {
+    this.#port = port;
+    this.#importModule = importModule;
+  }
+
+  receive(message: ToWorker): void {
+    switch (message.type) {
+      case 'run':
+        this.#queue.push(message);
+        this.#pump();
+        return;
+      case 'abort':
+        this.#abort(message.id);
+        return;
+      case 'open':
+        void this.#open(message);
+        return;
+      case 'sidecar-answer':
+        this.#sidecars.get(message.id)?.(message);
+        this.#sidecars.delete(message.id);
+        return;
+      case 'close':
+        this.#closing = true;
+        this.#pump();
+        return;
+      default:
+        throw unknownMessage('owner of the lane', message);
+    }
+  }
+
+  async #open(message: OpenMessage): Promise<void> {
+    try {
+      if (message.protocol !== protocolVersion) throw unknownMessage('owner of the lane', `open/${message.protocol}`);
+      const backend = await this.#createBackend(message);
+      const session = await backend.doCreateSession(this.#modelOf(message), {});
+      this.#session = session;
+      const { inputs, outputs, batchAxis, device, fallbacks, concurrency = 1 } = session;
+      this.#send({ type: 'opened', session: { inputs, outputs, batchAxis, device, fallbacks, concurrency } });
+    } catch (error) {
+      this.#send({ type: 'open-failed', error: serializeError(error, 'MODEL_INVALID') });
+    }
+  }
+
+  async #createBackend({ module }: OpenMessage): Promise<Backend> {
+    let exports: { createBackend?: unknown };
+    try {
+      exports = (await this.#importModule(module.moduleUrl)) as { createBackend?: unknown };
+    } catch (cause) {
+      throw new FairleadError(
+        'BACKEND_UNAVAILABLE',
+        `The worker cannot import ${module.moduleUrl}: ${messageOf(cause)}`,
+        {
+          cause,
+        },
+      );
+    }
+    if (typeof exports.createBackend !== 'function') {
+      throw new FairleadError(
+        'BACKEND_UNAVAILABLE',
+        `${module.moduleUrl} exports no function "createBackend". A module for worker lanes must export createBackend(options).`,
+      );
+    }
+    return exports.createBackend(module.options) as Backend;
+  }
+
+  #modelOf({ model }: OpenMessage): LoadedModel {
+    return { ...model, sidecar: (name) => this.#fetchSidecar(name) };
+  }
+
+  #fetchSidecar(name: SidecarName): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextSidecar++;
+      this.#sidecars.set(id, ({ bytes, error }) => {
+        if (error === undefined) resolve(bytes);
+        else reject(deserializeError(error));
+      });
+      this.#send({ type: 'sidecar', id, name });
+    });
+  }
+
+  /** Starts what may start; closes when that was asked for and nothing is left. */
+  #pump(): void {
+    const session = this.#session;
+    const limit = session?.concurrency ?? 1;
+    while (this.#queue.length > 0 && this.#running.size < limit) {
+      void this.#run(session, this.#queue.shift() as RunMessage);
+    }
+    if (this.#closing && this.#running.size === 0) void this.#close();
+  }
+
+  async #run(session: Session | undefined, message: RunMessage): Promise<void> {
+    const { id, abortable } = message;
+    const controller = abortable ? new AbortController() : undefined;
+    this.#running.set(id, controller);
+    try {
+      if (session === undefined) throw unknownMessage('owner of the lane', 'run before open');
+      const inputs = unpackTensors(message);
+      const outputs = await session.doRun(inputs, controller === undefined ? {} : { signal: controller.signal });
+      this.#answer(message, outputs);
+    } catch (error) {
+      this.#fail(message, error);
+    } finally {
+      this.#running.delete(id);
+      this.#pump();
+    }
+  }
+
+  #abort(id: number): void {
+    const index = this.#queue.findIndex((message) => message.id === id);
+    const [queued] = index === -1 ? [] : this.#queue.splice(index, 1);
+    if (queued !== undefined)
+      this.#fail(queued, new FairleadError('ABORTED', 'The batch was aborted in the queue of its lane.'));
+    else this.#running.get(id)?.abort();
+  }
+
+  #answer({ id, buffer }: RunMessage, outputs: Tensors): void {
+    const back = buffer === undefined ? {} : { buffer };
+    const post = (copyAll: boolean): void => {
+      const detached = detachOutputs(outputs, buffer, copyAll);
+      if (buffer !== undefined) detached.transfer.push(buffer);
+      this.#send({ type: 'result', id, outputs: detached.outputs, ...back }, detached.transfer);
+    };
+    try {
+      post(this.#copyOutputs);
+    } catch (error) {
+      // A post that cannot transfer throws before it detaches anything.
+      if (this.#copyOutputs || !isCloneError(error)) throw error;
+      post(true);
+      this.#copyOutputs = true;
+    }
+  }
+
+  #fail({ id, buffer }: RunMessage, error: unknown): void {
+    const plain = serializeError(error, 'RUN_FAILED');
+    const transfer = buffer === undefined ? [] : [buffer];
+    const back = buffer === undefined ? {} : { buffer };
+    try {
+      this.#send({ type: 'failed', id, error: plain, ...back }, transfer);
+    } catch (problem) {
+      if (!isCloneError(problem)) throw problem;
+      // The details hold something that cannot travel; code and message always can.
+      this.#send({ type: 'failed', id, error: { ...plain, details: {} }, ...back }, transfer);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#closing = false;
+    try {
+      await this.#session?.close();
+      this.#send({ type: 'closed' });
+    } catch (error) {
+      this.#send({ type: 'closed', error: serializeError(error, 'RUN_FAILED') });
+    }
+  }
+
+  #send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#port.post(message, transfer);
+  }
+}
+
+function isCloneError(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && (error as { name?: unknown }).name === 'DataCloneError';
+}
