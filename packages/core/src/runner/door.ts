@@ -1,6 +1,7 @@
+import { describeValue } from '../config';
 import { FairleadError } from '../errors';
 import type { ModelSignature, TensorSpec } from '../signature';
-import { arrayNameOf, type DataOf, isDataOf } from '../tensor/dtype';
+import { arrayNameOf, type DataOf, isDataOf, isDType } from '../tensor/dtype';
 import { elementCount, formatShape, nameOfData, type Tensor, type Tensors } from '../tensor/tensor';
 
 /** Inputs that fit the signature, in its order, ready to be copied into a batch. */
@@ -32,8 +33,8 @@ export function compileDoor(signature: ModelSignature): Door {
   );
 
   return (inputs) => {
-    if (typeof inputs !== 'object' || inputs === null) {
-      throw invalid('inputs', `an object with ${listNames(specs)}`, String(inputs));
+    if (typeof inputs !== 'object' || inputs === null || isBare(inputs)) {
+      throw invalid('inputs', `an object with ${listNames(specs)}`, describeValue(inputs));
     }
     for (const name of Object.keys(inputs)) {
       if (!names.has(name)) throw invalid(name, `an input named ${listNames(specs)}`, `"${name}"`);
@@ -100,11 +101,15 @@ function fromBare(spec: TensorSpec, data: DataOf, elements: number | undefined, 
 function fromTensor(spec: TensorSpec, value: unknown): Tensor {
   if (value === undefined) throw invalid(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, 'nothing');
   if (typeof value !== 'object' || value === null) {
-    throw invalid(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, String(value));
+    throw invalid(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, describeValue(value));
   }
   const { dtype, shape, data } = value as Partial<Tensor>;
-  if (dtype !== spec.dtype) throw invalid(`${spec.name}.dtype`, spec.dtype, String(dtype));
-  if (!Array.isArray(shape)) throw invalid(`${spec.name}.shape`, formatShape(spec.shape), String(shape));
+  if (dtype !== spec.dtype) {
+    throw invalid(`${spec.name}.dtype`, spec.dtype, isDType(dtype) ? dtype : describeValue(dtype));
+  }
+  if (!Array.isArray(shape)) {
+    throw invalid(`${spec.name}.shape`, formatShape(spec.shape), describeValue(shape));
+  }
   if (!isDataOf(spec.dtype, data)) throw wrongArray(spec, data, '.data');
   return value as Tensor;
 }
@@ -125,7 +130,7 @@ function checkShape(
     else if (typeof expected === 'number') fits = expected === size;
     else if (symbols !== undefined) bindSymbol(spec, axis, expected as string, size, symbols);
   }
-  if (!fits) throw invalid(`${spec.name}.shape`, formatShape(spec.shape), formatShape(shape));
+  if (!fits) throw invalid(`${spec.name}.shape`, formatShape(spec.shape), formatSizes(shape));
   if (spec.dtype === 'string') checkStrings(spec, tensor.data as readonly unknown[]);
   const count = elementCount(shape);
   if (tensor.data.length !== count) {
@@ -135,6 +140,14 @@ function checkShape(
       `${tensor.data.length} elements`,
     );
   }
+}
+
+/** Sizes that may be anything, for a message. */
+function formatSizes(shape: readonly unknown[]): string {
+  const sizes = Array.from(shape.slice(0, 16), (size) =>
+    typeof size === 'number' ? String(size) : describeValue(size),
+  );
+  return `[${sizes.join(', ')}${shape.length > sizes.length ? ', …' : ''}]`;
 }
 
 function checkStrings(spec: TensorSpec, data: readonly unknown[]): void {

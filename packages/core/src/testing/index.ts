@@ -1,3 +1,10 @@
 export { type BackendConformanceOptions, backendConformance, type ConformanceCase } from './backend-conformance';
-export { createMockBackend, type MockBackend, type MockBackendOptions, type MockCall, mockModel } from './mock-backend';
+export {
+  createMockBackend,
+  type MockBackend,
+  type MockBackendOptions,
+  type MockCall,
+  type MockLane,
+  mockModel,
+} from './mock-backend';
 export { createVirtualClock, type VirtualClock } from './virtual-clock';

@@ -1,6 +1,6 @@
 import type { Backend, DeviceFallback, LaneHost, Session } from '../backend';
 import type { Clock } from '../clock';
-import { FairleadError } from '../errors';
+import { FairleadError, throwIfAborted } from '../errors';
 import { type CallOptions, closeable } from '../lifecycle';
 import type { LoadedModel } from '../model-source';
 import type { ModelSignature } from '../signature';
@@ -33,9 +33,28 @@ export interface MockBackendOptions {
   readonly failCreate?: (model: LoadedModel) => unknown;
   readonly device?: string;
   readonly fallbacks?: readonly DeviceFallback[];
+  /** Milliseconds of the clock that opening a session takes; needs `clock`. @default 0 */
+  readonly openMs?: number;
+  /**
+   * Whether the backend has worker lanes: sessions in pretend workers, which {@link MockBackend.lanes} can kill.
+   * @default false
+   */
+  readonly workers?: boolean;
+  /** Makes a worker lane fail to open; `opened` counts the tries before it, from 0. */
+  readonly failLane?: (model: LoadedModel, opened: number) => unknown;
+  /** A lane host of your own; `workers` then counts for nothing. */
   readonly laneHost?: LaneHost;
   /** Name of the backend. @default 'mock' */
   readonly name?: string;
+}
+
+/** The pretend worker of a lane. */
+export interface MockLane {
+  readonly model: LoadedModel;
+  /** Whether it was neither closed nor killed. */
+  readonly alive: boolean;
+  /** Lets the worker die: what is in flight there fails with `LANE_LOST`, then the lane's owner is told. */
+  kill(cause?: unknown): void;
 }
 
 /** A scripted backend that records its calls. */
@@ -45,6 +64,10 @@ export interface MockBackend extends Backend {
   readonly openSessions: number;
   /** Most `doRun` calls that one session ever had in flight. */
   readonly mostInFlight: number;
+  /** Sessions that were closed while they computed: 0 with an owner that drains. */
+  readonly closedInFlight: number;
+  /** The worker lanes that were opened, in order; empty without `workers`. */
+  readonly lanes: readonly MockLane[];
   /** Makes the next calls of `doRun` throw this, one each. */
   failNext(...errors: unknown[]): void;
 }
@@ -82,69 +105,121 @@ export function mockModel(version = '1', sidecars: Readonly<Record<string, Uint8
 
 /** Makes a backend that does what the test says. A model reference is taken as a version: `createRunner({ model: '1' })`. */
 export function createMockBackend(options: MockBackendOptions = {}): MockBackend {
-  const { signature = defaultSignature, compute = double, latencyMs, clock, concurrency = 1 } = options;
+  const { signature = defaultSignature, compute: computeRows = double, latencyMs, clock, concurrency = 1 } = options;
   const calls: MockCall[] = [];
   const failures: unknown[] = [];
+  const lanes: MockLane[] = [];
   let openSessions = 0;
   let mostInFlight = 0;
+  let closedInFlight = 0;
   let created = 0;
+  let lanesTried = 0;
 
-  const createSession = (model: LoadedModel): Session => {
-    const session = created++;
-    let inFlight = 0;
-    let closed = false;
+  const pause = async (ms: number): Promise<void> => {
+    if (ms > 0 && clock !== undefined) await new Promise<void>((resolve) => void clock.setTimer(resolve, ms));
+  };
+
+  const createSession = (model: LoadedModel): { session: Session; die: (error: unknown) => boolean } => {
+    const number = created++;
+    const casualties = new Set<(error: unknown) => void>();
+    let state: 'open' | 'closed' | 'dead' = 'open';
     openSessions++;
-    const release = closeable(() => {
-      closed = true;
+    const leave = (next: 'closed' | 'dead'): boolean => {
+      if (state !== 'open') return false;
+      state = next;
       openSessions--;
-    });
-    return {
+      return true;
+    };
+    const compute = async (inputs: Tensors, rows: number): Promise<Tensors> => {
+      if (failures.length > 0) throw failures.shift();
+      await pause(latencyMs?.(rows) ?? 0);
+      return computeRows(inputs, rows, model);
+    };
+    const session: Session = {
       ...signature,
-      ...release,
+      ...closeable(() => {
+        if (leave('closed') && casualties.size > 0) closedInFlight++;
+      }),
       device: options.device ?? 'cpu',
       fallbacks: options.fallbacks ?? [],
       concurrency,
       async doRun(inputs, _options) {
-        if (closed) throw new FairleadError('CLOSED', 'The mock session was closed.');
+        if (state === 'dead') throw new FairleadError('LANE_LOST', 'The mock worker had died.');
+        if (state === 'closed') throw new FairleadError('CLOSED', 'The mock session was closed.');
         const first = signature.inputs[0];
         const rows = signature.batchAxis === null || first === undefined ? 1 : (inputs[first.name]?.shape[0] ?? 0);
-        calls.push({ inputs: copyTensors(inputs), rows, at: clock?.now() ?? 0, session });
-        inFlight++;
-        mostInFlight = Math.max(mostInFlight, inFlight);
+        calls.push({ inputs: copyTensors(inputs), rows, at: clock?.now() ?? 0, session: number });
+        let fail: ((error: unknown) => void) | undefined;
+        const death = new Promise<never>((_resolve, reject) => {
+          fail = reject;
+          casualties.add(reject);
+        });
+        mostInFlight = Math.max(mostInFlight, casualties.size);
         try {
-          if (failures.length > 0) throw failures.shift();
-          const delay = latencyMs?.(rows) ?? 0;
-          if (delay > 0 && clock !== undefined) {
-            await new Promise<void>((resolve) => void clock.setTimer(resolve, delay));
-          }
-          return await compute(inputs, rows, model);
+          return await Promise.race([compute(inputs, rows), death]);
         } finally {
-          inFlight--;
+          if (fail !== undefined) casualties.delete(fail);
         }
       },
     };
+    const die = (error: unknown): boolean => {
+      if (!leave('dead')) return false;
+      for (const fail of casualties) fail(error);
+      return true;
+    };
+    return { session, die };
   };
 
+  const openLane: LaneHost['openLane'] = async (_module, model, { onLost, signal }) => {
+    const failure = options.failLane?.(model, lanesTried++);
+    await pause(options.openMs ?? 0);
+    throwIfAborted(signal, 'Opening the lane');
+    if (failure !== undefined) throw failure;
+    const { session, die } = createSession(model);
+    let alive = true;
+    const close = (): Promise<void> => {
+      alive = false;
+      return session.close();
+    };
+    lanes.push({
+      model,
+      get alive() {
+        return alive;
+      },
+      kill(cause) {
+        const error = new FairleadError('LANE_LOST', 'The mock worker died.', { cause });
+        alive = false;
+        if (die(error)) onLost?.(error);
+      },
+    });
+    return { ...session, close, [Symbol.asyncDispose]: close };
+  };
+
+  const laneHost = options.laneHost ?? (options.workers ? { openLane } : undefined);
   return {
     specVersion: 'v1',
     name: options.name ?? 'mock',
     calls,
+    lanes,
     get openSessions() {
       return openSessions;
     },
     get mostInFlight() {
       return mostInFlight;
     },
+    get closedInFlight() {
+      return closedInFlight;
+    },
     failNext: (...errors) => void failures.push(...errors),
     isSupported: async () => ({ supported: true, devices: [options.device ?? 'cpu'] }),
     doResolve: async (reference) => mockModel(reference),
-    async doCreateSession(model: LoadedModel, _options: CallOptions) {
+    async doCreateSession(model: LoadedModel, { signal }: CallOptions) {
+      await pause(options.openMs ?? 0);
+      throwIfAborted(signal, 'Opening the session');
       const failure = options.failCreate?.(model);
       if (failure !== undefined) throw failure;
-      return createSession(model);
+      return createSession(model).session;
     },
-    ...(options.laneHost === undefined
-      ? {}
-      : { laneHost: options.laneHost, worker: { moduleUrl: 'mock:backend', options: undefined } }),
+    ...(laneHost === undefined ? {} : { laneHost, worker: { moduleUrl: 'mock:backend', options: undefined } }),
   };
 }

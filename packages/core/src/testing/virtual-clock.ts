@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer } from '../clock';
+import { type Clock, type ClockTimer, systemClock } from '../clock';
 
 /** A clock that moves only when told to. */
 export interface VirtualClock extends Clock {
@@ -19,8 +19,10 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** How many times promise reactions get a turn before a queue counts as quiet. */
-const microtaskTurns = 20;
+/** Runs promise reactions, and those that they lead to, however long the chain: a turn of the real event loop. */
+function drainMicrotasks(): Promise<void> {
+  return new Promise((resolve) => systemClock.defer(resolve));
+}
 
 /**
  * Makes a virtual clock.
@@ -31,10 +33,6 @@ export function createVirtualClock(startEpochMs = 1_700_000_000_000): VirtualClo
   let order = 0;
   let timers: Timer[] = [];
   let deferred: (() => void)[] = [];
-
-  const drainMicrotasks = async (): Promise<void> => {
-    for (let turn = 0; turn < microtaskTurns; turn++) await Promise.resolve();
-  };
 
   const settle = async (): Promise<void> => {
     await drainMicrotasks();
