@@ -1,3 +1,4 @@
+import { Worker as NodeWorker } from 'node:worker_threads';
 import type { LoadedModel } from '@fairlead/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { onnx } from '../onnx/onnx';
@@ -17,8 +18,11 @@ const module = { moduleUrl: 'fairlead:onnxruntime-web', options: {} };
 describe('webWorkerLanes', () => {
   it('is offered only where there are Web Workers', () => {
     expect(onnx().laneHost).toBeUndefined();
-    vi.stubGlobal('Worker', class {});
+    vi.stubGlobal('Worker', class extends EventTarget {});
     expect(onnx().laneHost).toBe(webWorkerLanes);
+    // What onnxruntime-web puts there on Node.
+    vi.stubGlobal('Worker', NodeWorker);
+    expect(onnx().laneHost).toBeUndefined();
   });
 
   it('says what to do when the browser refuses to start a worker', async () => {

@@ -2,6 +2,12 @@ import { FairleadError, type LaneHost, messageOf } from '@fairlead/core';
 import { connectLane } from '@fairlead/core/lanes';
 import { portOf } from './worker-port';
 
+/** Whether this thread can start Web Workers. On Node, onnxruntime-web gives the name `Worker` to another class. */
+export function hasWebWorkers(): boolean {
+  const { Worker: found } = globalThis as { Worker?: { readonly prototype?: object } };
+  return found?.prototype !== undefined && 'addEventListener' in found.prototype;
+}
+
 /** Opens sessions in Web Workers, each in one of its own. */
 export const webWorkerLanes: LaneHost = {
   staysInWorker: true,

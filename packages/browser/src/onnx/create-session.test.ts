@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { LoadedModel, Session, Tensor } from '@fairlead/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createSession } from './create-session';
-import { parseOnnxOptions } from './options';
+import type { SessionPlace } from './devices';
+import { type OnnxSettings, parseOnnxOptions } from './options';
 
 // The WebAssembly build runs on Node too, so all of this but the GPU is the real runtime.
 
@@ -23,10 +24,13 @@ function modelOf(bytes: Uint8Array): LoadedModel {
 const digits = modelOf(new Uint8Array(readFileSync(new URL('digits-v1.onnx', models))));
 const wasm = parseOnnxOptions({ device: 'wasm' });
 
+const create = (settings: OnnxSettings, model = digits, place: SessionPlace = 'lane') =>
+  createSession({ model, settings, place }, {});
+
 afterEach(() => vi.unstubAllGlobals());
 
 async function withSession(use: (session: Session) => Promise<void>): Promise<void> {
-  const session = await createSession(wasm, digits, {});
+  const session = await create(wasm);
   try {
     await use(session);
   } finally {
@@ -87,7 +91,7 @@ describe('createSession', () => {
     }));
 
   it('drains on close, and then refuses to run', async () => {
-    const session = await createSession(wasm, digits, {});
+    const session = await create(wasm);
     const running = session.doRun({ pixels: pixels() }, {});
     const closing = session.close();
     await expect(session.doRun({ pixels: pixels() }, {})).rejects.toMatchObject({ code: 'CLOSED' });
@@ -97,7 +101,7 @@ describe('createSession', () => {
   });
 
   it('falls back audibly from a GPU that is not there', async () => {
-    const session = await createSession(parseOnnxOptions({}), digits, {});
+    const session = await create(parseOnnxOptions({}));
     expect(session.device).toBe('wasm');
     expect(session.fallbacks).toEqual([
       { from: 'webgpu', to: 'wasm', reason: expect.stringContaining('navigator.gpu') },
@@ -106,7 +110,7 @@ describe('createSession', () => {
   });
 
   it('reports threads that cannot be had as a fallback', async () => {
-    const session = await createSession({ ...wasm, threads: 4 }, digits, {});
+    const session = await create({ ...wasm, threads: 4 });
     expect(session.fallbacks).toEqual([
       { from: 'wasm with 4 threads', to: 'wasm', reason: expect.stringContaining('cross-origin isolated') },
     ]);
@@ -114,12 +118,12 @@ describe('createSession', () => {
   });
 
   it('fails when the one device that was asked for cannot be had', async () => {
-    await expect(createSession(parseOnnxOptions({ device: 'webgpu' }), digits, {})).rejects.toMatchObject({
+    await expect(create(parseOnnxOptions({ device: 'webgpu' }))).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringContaining('navigator.gpu'),
     });
     vi.stubGlobal('WebAssembly', undefined);
-    await expect(createSession(wasm, digits, {})).rejects.toMatchObject({
+    await expect(create(wasm)).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringContaining('no WebAssembly'),
     });
@@ -127,7 +131,7 @@ describe('createSession', () => {
 
   it('refuses bytes that are no model, and loads the next one all the same', async () => {
     for (const bytes of [new Uint8Array(), Uint8Array.of(1, 2, 3, 4), digits.bytes.slice(0, 1000)]) {
-      await expect(createSession(wasm, modelOf(bytes), {})).rejects.toMatchObject({
+      await expect(create(wasm, modelOf(bytes))).rejects.toMatchObject({
         code: 'MODEL_INVALID',
         message: expect.stringContaining('digits'),
       });
@@ -136,7 +140,7 @@ describe('createSession', () => {
   });
 
   it('creates sessions that are asked for at the same time one after the other', async () => {
-    const sessions = await Promise.all([1, 2, 3].map(() => createSession(wasm, digits, {})));
+    const sessions = await Promise.all([1, 2, 3].map(() => create(wasm)));
     const answers = await Promise.all(sessions.map((session) => session.doRun({ pixels: pixels() }, {})));
     for (const { probabilities } of answers) {
       expectClose(probabilities?.data as Float32Array, golden.outputs.probabilities.data);
@@ -147,12 +151,14 @@ describe('createSession', () => {
   it('refuses other settings for a runtime that is loaded already', async () => {
     await withSession(async () => {
       const other = parseOnnxOptions({ device: 'wasm', wasmPaths: 'https://example.com/ort/' });
-      await expect(createSession(other, digits, {})).rejects.toMatchObject({ code: 'CONFLICT' });
+      await expect(create(other)).rejects.toMatchObject({ code: 'CONFLICT' });
     });
   });
 
   it('stops for a caller who left', async () => {
-    await expect(createSession(wasm, digits, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    await expect(
+      createSession({ model: digits, settings: wasm, place: 'lane' }, { signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({
       code: 'ABORTED',
     });
   });

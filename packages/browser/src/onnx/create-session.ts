@@ -9,12 +9,19 @@ import {
   throwIfAborted,
 } from '@fairlead/core';
 import type * as Ort from 'onnxruntime-web';
-import { probeDevice, threadsFor } from './devices';
+import { probeDevice, type SessionPlace, threadsFor } from './devices';
 import { createFailure } from './failures';
 import type { OnnxDevice, OnnxSettings } from './options';
 import { loadRuntime, type Runtime } from './runtime';
 import { signatureFrom } from './signature';
 import { fromOrt, toOrt } from './tensors';
+
+/** What a session is made of. */
+export interface SessionRequest {
+  readonly model: LoadedModel;
+  readonly settings: OnnxSettings;
+  readonly place: SessionPlace;
+}
 
 interface Refusal {
   readonly device: OnnxDevice;
@@ -25,16 +32,13 @@ interface Refusal {
  * Creates a session in this thread, on the first device that works.
  * @throws FairleadError `MODEL_INVALID`, `BACKEND_UNAVAILABLE`, `LIMIT_EXCEEDED`, `CONFLICT`, `ABORTED`
  */
-export async function createSession(
-  settings: OnnxSettings,
-  model: LoadedModel,
-  options: CallOptions,
-): Promise<Session> {
+export async function createSession(request: SessionRequest, options: CallOptions): Promise<Session> {
+  const { model, settings } = request;
   const refusals: Refusal[] = [];
   for (const device of settings.devices) {
     throwIfAborted(options.signal, `Loading ${model.name}`);
     try {
-      return await openOn(device, settings, model, refusals, options);
+      return await openOn(device, request, refusals, options);
     } catch (error) {
       const failure = createFailure(error, device, model);
       // No other device can help a model that is broken, or a caller who left.
@@ -47,15 +51,14 @@ export async function createSession(
 
 async function openOn(
   device: OnnxDevice,
-  settings: OnnxSettings,
-  model: LoadedModel,
+  { model, settings, place }: SessionRequest,
   refusals: readonly Refusal[],
   options: CallOptions,
 ): Promise<Session> {
   const probe = await probeDevice(device, settings);
   if (!probe.available) throw new FairleadError('BACKEND_UNAVAILABLE', probe.reason);
   // A GPU leaves the threads nothing to do.
-  const { threads, reason: threadsReason } = threadsFor(device === 'webgpu' ? 1 : settings.threads);
+  const { threads, reason: threadsReason } = threadsFor(device === 'webgpu' ? 1 : settings.threads, place);
   const runtime = await loadRuntime(device, { threads, wasmPaths: settings.wasmPaths });
   const session = await runtime.queue.run(() => {
     // The runtime would drop an unusable device with a line in the console, so it is asked for one at a time.

@@ -62,9 +62,15 @@ describe('probeDevice', () => {
 
 describe('threadsFor', () => {
   it('gives one thread where the page is not isolated, and says so when more were asked for', () => {
-    expect(threadsFor(undefined)).toEqual({ threads: 1 });
-    expect(threadsFor(1)).toEqual({ threads: 1 });
-    expect(threadsFor(4)).toEqual({ threads: 1, reason: expect.stringContaining('cross-origin isolated') });
+    expect(threadsFor(undefined, 'lane')).toEqual({ threads: 1 });
+    expect(threadsFor(1, 'lane')).toEqual({ threads: 1 });
+    expect(threadsFor(4, 'lane')).toEqual({ threads: 1, reason: expect.stringContaining('cross-origin isolated') });
+  });
+
+  it('gives one thread inline, and says so when more were asked for', () => {
+    vi.stubGlobal('crossOriginIsolated', true);
+    expect(threadsFor(undefined, 'inline')).toEqual({ threads: 1 });
+    expect(threadsFor(4, 'inline')).toEqual({ threads: 1, reason: expect.stringContaining('worker lane') });
   });
 
   it.each([
@@ -75,7 +81,7 @@ describe('threadsFor', () => {
   ])('takes half of %i cores, four at most', (hardwareConcurrency, threads) => {
     vi.stubGlobal('crossOriginIsolated', true);
     vi.stubGlobal('navigator', { hardwareConcurrency });
-    expect(threadsFor(undefined)).toEqual({ threads });
-    expect(threadsFor(7)).toEqual({ threads: 7 });
+    expect(threadsFor(undefined, 'lane')).toEqual({ threads });
+    expect(threadsFor(7, 'lane')).toEqual({ threads: 7 });
   });
 });

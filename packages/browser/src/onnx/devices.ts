@@ -62,13 +62,28 @@ function unavailable(reason: string): DeviceProbe {
   return { available: false, reason };
 }
 
-/** How many threads the `wasm` device gets, and why they are fewer than asked for, where they are. */
-export function threadsFor(asked: number | undefined): { readonly threads: number; readonly reason?: string } {
+/** Where a session lives: in a worker that a lane host started, or in whatever thread created it. */
+export type SessionPlace = 'lane' | 'inline';
+
+/**
+ * How many threads the `wasm` device gets, and why they are fewer than asked for, where they are.
+ *
+ * The runtime starts its threads from the script that it lies in. In a lane that is one made for it; in an app's own
+ * bundle the script may pull in the whole app, which would then start once more in each thread, and never answer.
+ */
+export function threadsFor(
+  asked: number | undefined,
+  place: SessionPlace,
+): { readonly threads: number; readonly reason?: string } {
   const scope = globalThis as { crossOriginIsolated?: boolean; navigator?: { hardwareConcurrency?: number } };
-  if (scope.crossOriginIsolated !== true) {
-    if (asked === undefined || asked === 1) return { threads: 1 };
-    return { threads: 1, reason: 'threads need a page that is cross-origin isolated (COOP and COEP headers)' };
-  }
+  const obstacle =
+    place === 'inline'
+      ? 'threads need a worker lane, and this session runs inline'
+      : scope.crossOriginIsolated !== true
+        ? 'threads need a page that is cross-origin isolated (COOP and COEP headers)'
+        : undefined;
+  if (obstacle !== undefined)
+    return asked === undefined || asked === 1 ? { threads: 1 } : { threads: 1, reason: obstacle };
   const half = Math.floor((scope.navigator?.hardwareConcurrency ?? 2) / 2);
   return { threads: asked ?? Math.max(1, Math.min(4, half)) };
 }

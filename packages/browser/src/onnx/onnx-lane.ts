@@ -9,6 +9,6 @@ export function createBackend(settings: OnnxSettings): Backend {
     specVersion: 'v1',
     name: 'onnxruntime-web',
     isSupported: () => supportOf(settings),
-    doCreateSession: (model, options) => createSession(settings, model, options),
+    doCreateSession: (model, options) => createSession({ model, settings, place: 'lane' }, options),
   };
 }

@@ -1,5 +1,5 @@
 import type { Backend } from '@fairlead/core';
-import { webWorkerLanes } from '../lanes/lane-host';
+import { hasWebWorkers, webWorkerLanes } from '../lanes/lane-host';
 import { onnxLaneModule } from '../lanes/lane-modules';
 import { resolveModel } from '../model/resolve-model';
 import { type OnnxOptions, pageUrl, parseOnnxOptions } from './options';
@@ -27,9 +27,9 @@ export function onnx(options: OnnxOptions = {}): Backend {
       resolveModel(reference, { ...call, base: pageUrl(), maxBytes: settings.maxModelBytes }),
     async doCreateSession(model, call) {
       const { createSession } = await import('./create-session');
-      return createSession(settings, model, call);
+      return createSession({ model, settings, place: 'inline' }, call);
     },
     worker: { moduleUrl: onnxLaneModule, options: settings },
-    ...(typeof Worker === 'function' ? { laneHost: webWorkerLanes } : {}),
+    ...(hasWebWorkers() ? { laneHost: webWorkerLanes } : {}),
   };
 }

@@ -13,10 +13,10 @@ export interface OnnxOptions {
    */
   readonly device?: OnnxDevice | readonly OnnxDevice[];
   /**
-   * Threads of the `wasm` device, 1 to 64. More than one needs a page that is cross-origin isolated (the headers
-   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`); elsewhere one thread
-   * computes, and that is reported as a fallback when more were asked for.
-   * @default half of the logical cores, 4 at most, where the page is isolated; else 1
+   * Threads of the `wasm` device, 1 to 64. More than one needs a worker lane in a page that is cross-origin isolated
+   * (the headers `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`); elsewhere
+   * one thread computes, and that is reported as a fallback when more were asked for.
+   * @default half of the logical cores, 4 at most, in a lane of an isolated page; else 1
    */
   readonly threads?: number;
   /**
