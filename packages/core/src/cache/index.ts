@@ -1,0 +1,1 @@
+export { type CachedRunner, type CacheOptions, type CacheStats, withCache } from './with-cache';
