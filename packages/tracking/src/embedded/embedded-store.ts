@@ -1,0 +1,74 @@
+import { type Clock, closeable, FairleadError } from '@fairlead/core';
+import type { Files } from '../files/files';
+import type { TrackingStore } from '../store/tracking-store';
+import { createArtifactStore } from './artifact-store';
+import { createRegistryStore } from './registry-store';
+import { createRunStore } from './run-store';
+import type { OverflowPolicy } from './segment-writer';
+
+/** How an embedded store is opened. */
+export interface EmbeddedStoreOptions {
+  readonly files: Files;
+  /** Folder of the store; made where it is missing. */
+  readonly dir: string;
+  readonly clock: Clock;
+  /** Milliseconds between two looks for registry commits of other processes. */
+  readonly pollMs: number;
+  /** Bytes that a run may hold in memory before its overflow policy takes effect. */
+  readonly maxBufferedBytes: number;
+  readonly overflow: OverflowPolicy;
+}
+
+const manifestName = 'fairlead.json';
+const formatVersion = 1;
+
+/** Checks that a folder is a store that this release can read, or makes it one. */
+async function openManifest(files: Files, dir: string): Promise<void> {
+  const path = files.join(dir, manifestName);
+  const fresh = new TextEncoder().encode(`${JSON.stringify({ format: formatVersion, kind: 'fairlead-tracking' })}\n`);
+  const found = (await files.read(path)) ?? ((await files.claim(path, fresh)) ? fresh : await files.read(path));
+  let format: unknown;
+  try {
+    format = (JSON.parse(new TextDecoder().decode(found)) as { format?: unknown }).format;
+  } catch (error) {
+    throw new FairleadError('STORE_CORRUPT', `${path} is damaged. It should read ${new TextDecoder().decode(fresh)}`, {
+      cause: error,
+      details: { field: 'dir', given: dir },
+    });
+  }
+  if (format !== formatVersion) {
+    throw new FairleadError(
+      'UNSUPPORTED',
+      `The store in ${dir} has format ${String(format)}, and this release reads ${formatVersion}. Use the release of ` +
+        '@fairlead/tracking that wrote it, or a later one.',
+      { details: { field: 'dir', expected: `format ${formatVersion}`, given: `format ${String(format)}` } },
+    );
+  }
+}
+
+/**
+ * Opens the store that needs no server: a folder of segments, artifacts and registry commits. Several processes may use
+ * one folder at once.
+ * @throws FairleadError `STORE_FAILED`, `STORE_CORRUPT`, `UNSUPPORTED`
+ */
+export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<TrackingStore> {
+  const { files, dir, clock } = options;
+  for (const folder of ['runs', 'artifacts', 'registry']) await files.makeFolder(files.join(dir, folder));
+  await openManifest(files, dir);
+  const registry = createRegistryStore(options);
+  return {
+    specVersion: 'v1',
+    name: 'embedded',
+    durabilities: ['os', 'disk'],
+    runs: createRunStore({
+      files,
+      dir,
+      clock,
+      maxBufferedBytes: options.maxBufferedBytes,
+      overflow: options.overflow,
+    }),
+    artifacts: createArtifactStore(files, dir),
+    registry,
+    ...closeable(() => registry.close()),
+  };
+}

@@ -1,0 +1,169 @@
+import type {
+  MetricSummary,
+  ParamValue,
+  RunEvent,
+  RunStart,
+  StoreDamage,
+  StoredArtifact,
+  StoredRun,
+} from '../store/tracking-store';
+import { decodeEvent } from './event-codec';
+import { decodePoints, type PointsFrame } from './points-codec';
+import { frameTypes } from './segment-format';
+import type { Frame } from './segment-reader';
+
+interface Stamped<T> {
+  readonly value: T;
+  readonly at: number;
+}
+
+type End = Extract<RunEvent, { type: 'end' }>;
+
+/** What the frames of one segment add up to. */
+export class SegmentFold {
+  start: RunStart | undefined;
+  end: End | undefined;
+  leaseUntil = 0;
+  readonly params = new Map<string, Stamped<ParamValue>>();
+  readonly tags = new Map<string, Stamped<string>>();
+  readonly artifacts = new Map<string, StoredArtifact>();
+  readonly metrics = new Map<string, MetricSummary>();
+  readonly unknown: Omit<StoreDamage, 'file'>[] = [];
+
+  /** Adds a frame. */
+  add(frame: Frame): void {
+    const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
+    const event = frame.type === frameTypes.event ? decodeEvent(frame.payload) : undefined;
+    if (points !== undefined) this.#addPoints(points);
+    else if (event !== undefined) this.#addEvent(event);
+    else this.#addUnknown(frame);
+  }
+
+  #addUnknown(frame: Frame): void {
+    this.unknown.push({ offset: frame.offset, length: frame.payload.byteLength, kind: 'unknown-record' });
+  }
+
+  #addEvent(event: RunEvent): void {
+    switch (event.type) {
+      case 'start':
+        this.start = event;
+        this.leaseUntil = Math.max(this.leaseUntil, event.leaseUntil);
+        break;
+      case 'params':
+        for (const [key, value] of Object.entries(event.params)) this.params.set(key, { value, at: event.at });
+        break;
+      case 'tags':
+        for (const [key, value] of Object.entries(event.tags)) this.tags.set(key, { value, at: event.at });
+        break;
+      case 'artifact':
+        this.artifacts.set(event.name, {
+          name: event.name,
+          digest: event.digest,
+          size: event.size,
+          loggedAt: event.at,
+        });
+        break;
+      case 'beat':
+        this.leaseUntil = Math.max(this.leaseUntil, event.leaseUntil);
+        break;
+      case 'end':
+        this.end = event;
+        break;
+    }
+  }
+
+  #addPoints(points: PointsFrame): void {
+    const open: (OpenSummary | undefined)[] = new Array(points.keys.length);
+    for (let i = 0; i < points.count; i++) {
+      const id = points.keyId(i);
+      let summary = open[id];
+      if (summary === undefined) {
+        summary = openSummary(this.metrics.get(points.keys[id] as string));
+        open[id] = summary;
+      }
+      addPoint(summary, points.value(i), points.step(i), points.timestamp(i));
+    }
+    open.forEach((summary, id) => {
+      if (summary !== undefined) this.metrics.set(points.keys[id] as string, summary);
+    });
+  }
+}
+
+type OpenSummary = { -readonly [K in keyof MetricSummary]: MetricSummary[K] };
+
+function openSummary(from: MetricSummary | undefined): OpenSummary {
+  if (from !== undefined) return { ...from };
+  return { count: 0, last: Number.NaN, step: 0, timestamp: 0, min: Number.NaN, max: Number.NaN };
+}
+
+function isLater(summary: MetricSummary, step: number, timestamp: number): boolean {
+  if (summary.count === 0 || step > summary.step) return true;
+  return step === summary.step && timestamp >= summary.timestamp;
+}
+
+function addPoint(summary: OpenSummary, value: number, step: number, timestamp: number): void {
+  if (isLater(summary, step, timestamp)) {
+    summary.last = value;
+    summary.step = step;
+    summary.timestamp = timestamp;
+  }
+  summary.count++;
+  if (Number.isNaN(value)) return;
+  // Both are NaN until the first number comes.
+  if (!(summary.min <= value)) summary.min = value;
+  if (!(summary.max >= value)) summary.max = value;
+}
+
+function joinSummaries(a: MetricSummary, b: MetricSummary): MetricSummary {
+  const later = isLater(a, b.step, b.timestamp) ? b : a;
+  const min = Number.isNaN(a.min) ? b.min : Number.isNaN(b.min) ? a.min : Math.min(a.min, b.min);
+  const max = Number.isNaN(a.max) ? b.max : Number.isNaN(b.max) ? a.max : Math.max(a.max, b.max);
+  return { count: a.count + b.count, last: later.last, step: later.step, timestamp: later.timestamp, min, max };
+}
+
+function mergeLatest<T>(maps: readonly ReadonlyMap<string, Stamped<T>>[]): Readonly<Record<string, T>> {
+  const latest = new Map<string, Stamped<T>>();
+  for (const map of maps) {
+    for (const [key, stamped] of map) {
+      if (stamped.at >= (latest.get(key)?.at ?? Number.NEGATIVE_INFINITY)) latest.set(key, stamped);
+    }
+  }
+  return Object.fromEntries([...latest].map(([key, stamped]) => [key, stamped.value]));
+}
+
+/**
+ * A run from all of its segments. What is missing because it was damaged gets the most cautious reading: a run whose
+ * start is lost has the empty name, and counts as expired unless a beat says otherwise.
+ */
+export function mergeRun(id: string, folds: readonly SegmentFold[], damage: readonly StoreDamage[]): StoredRun {
+  const start = folds.map((fold) => fold.start).find((event) => event !== undefined);
+  const ends = folds.flatMap((fold) => fold.end ?? []).sort((a, b) => a.at - b.at);
+  const end = ends.at(-1);
+  const metrics = new Map<string, MetricSummary>();
+  const artifacts = new Map<string, StoredArtifact>();
+  for (const fold of folds) {
+    for (const [key, summary] of fold.metrics) {
+      const known = metrics.get(key);
+      metrics.set(key, known === undefined ? summary : joinSummaries(known, summary));
+    }
+    for (const artifact of fold.artifacts.values()) {
+      const known = artifacts.get(artifact.name);
+      if (known === undefined || artifact.loggedAt >= known.loggedAt) artifacts.set(artifact.name, artifact);
+    }
+  }
+  return {
+    id,
+    experiment: start?.experiment ?? '',
+    name: start?.name ?? '',
+    startedAt: start?.at ?? 0,
+    leaseUntil: Math.max(0, ...folds.map((fold) => fold.leaseUntil)),
+    ...(end === undefined
+      ? {}
+      : { end: { status: end.status, at: end.at, ...(end.error === undefined ? {} : { error: end.error }) } }),
+    params: mergeLatest(folds.map((fold) => fold.params)),
+    tags: mergeLatest(folds.map((fold) => fold.tags)),
+    metrics: Object.fromEntries(metrics),
+    artifacts: [...artifacts.values()],
+    damage,
+  };
+}

@@ -1,0 +1,51 @@
+/*
+ * What the embedded store needs of a file system. Node's lies in `node-files.ts`; tests inject faults through the same
+ * interface. Every method rejects with a `FairleadError` of code `STORE_FAILED` whose `details.errno` is the system's
+ * code, such as `ENOSPC`.
+ */
+
+/** A file that is open. */
+export interface OpenFile {
+  /** Writes all chunks one after the other from `position`, in bytes, or rejects. */
+  write(chunks: readonly Uint8Array[], position: number): Promise<void>;
+  /** The same, blocking the caller. */
+  writeSync(chunks: readonly Uint8Array[], position: number): void;
+  /** Fills `target` from `position`; answers the bytes read, fewer only at the end of the file. */
+  read(target: Uint8Array, position: number): Promise<number>;
+  /** The file's size in bytes. */
+  size(): Promise<number>;
+  /** Resolves once everything written lies on the disk (`fdatasync`). */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A file system. Paths are the platform's own. */
+export interface Files {
+  /** Joins parts to a path. */
+  join(...parts: readonly string[]): string;
+  /** Makes a folder and those above it; an existing one is left alone. */
+  makeFolder(path: string): Promise<void>;
+  /** The names in a folder, in no order; empty when there is no such folder. */
+  list(path: string): Promise<readonly string[]>;
+  /** Opens a file to read, or creates one that must not exist yet. `undefined` when a file to read is missing. */
+  open(path: string, mode: 'read' | 'create'): Promise<OpenFile | undefined>;
+  /** The whole of a file; `undefined` when there is none. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** A file's bytes in order, in chunks. Rejects with `NOT_FOUND` when there is no such file. */
+  stream(path: string): AsyncIterable<Uint8Array>;
+  /** A file's size in bytes; `undefined` when there is none. */
+  size(path: string): Promise<number | undefined>;
+  /**
+   * Makes a file with these bytes, whole and durable, unless the name is taken: of several processes that claim one name
+   * exactly one gets `true`.
+   */
+  claim(path: string, bytes: Uint8Array): Promise<boolean>;
+  /** Moves a file within the file system, over whatever stands there. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; a missing one is no error. */
+  remove(path: string): Promise<void>;
+  /** Makes the names in a folder durable, where the platform can. */
+  syncFolder(path: string): Promise<void>;
+  /** Calls back when something in a folder changes. `undefined` where this folder cannot be watched. */
+  watch(path: string, onChange: () => void): (() => void) | undefined;
+}

@@ -1,0 +1,223 @@
+import {
+  type CallOptions,
+  type EventSource,
+  type Evidence,
+  FairleadError,
+  type Logger,
+  parseOptions,
+  type SidecarName,
+  throwIfAborted,
+} from '@fairlead/core';
+import * as z from 'zod/mini';
+import { checkAlias, checkModelName, checkVersion, invalidArgument, isDigest } from '../names';
+import { checkRecord, checkTags } from '../run/values';
+import type { BlobInfo, TrackingStore } from '../store/tracking-store';
+import type { TrackerEventMap } from '../tracker';
+import { createAliasControl } from './alias-control';
+import { findAlias, findModel, findReference, findVersion, toModelVersion } from './lookup';
+import { parseModelReference } from './model-reference';
+import type { ModelRegistry, RegisteredModel, SetAliasOptions, VersionDraft } from './model-registry';
+import { createModelSource } from './model-source';
+
+const specSchema = z.object({
+  name: z.string(),
+  dtype: z.string(),
+  shape: z.array(z.union([z.number(), z.string()])),
+});
+const bytesSchema = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'a Uint8Array');
+const anyRecord = z.custom<Readonly<Record<string, never>>>((value) => typeof value === 'object', 'an object');
+
+const draftSchema = z.strictObject({
+  artifact: z.custom<Uint8Array | string>(
+    (value) => value instanceof Uint8Array || (typeof value === 'string' && isDigest(value)),
+    'a Uint8Array, or the SHA-256 of an artifact in lower-case hex',
+  ),
+  signature: z.optional(
+    z.strictObject({
+      inputs: z.array(specSchema),
+      outputs: z.array(specSchema),
+      batchAxis: z.nullable(z.int()),
+    }),
+  ),
+  metrics: z.optional(anyRecord),
+  tags: z.optional(anyRecord),
+  run: z.optional(z.string()),
+  sidecars: z.optional(
+    z.strictObject({
+      reference: z.optional(bytesSchema),
+      golden: z.optional(bytesSchema),
+      card: z.optional(bytesSchema),
+    }),
+  ),
+});
+
+const evidenceSchema = z.strictObject({
+  actor: z.string().check(z.minLength(1)),
+  reason: z.string().check(z.minLength(1)),
+  data: z.optional(z.record(z.string(), z.unknown())),
+});
+
+function checkMetrics(metrics: unknown): asserts metrics is Readonly<Record<string, number>> {
+  checkRecord('metrics', metrics);
+  for (const [key, value] of Object.entries(metrics)) {
+    if (typeof value !== 'number') throw invalidArgument(`metrics.${key}`, 'a number', value);
+  }
+}
+
+/** Evidence as it will be read back: what JSON cannot keep is refused here instead of being lost. */
+function checkEvidence(evidence: Evidence): Evidence {
+  parseOptions(evidenceSchema, evidence, 'evidence');
+  if (evidence.data === undefined) return evidence;
+  try {
+    return {
+      ...evidence,
+      data: structuredClone(JSON.parse(JSON.stringify(evidence.data)) as Evidence['data'] & object),
+    };
+  } catch (error) {
+    throw new FairleadError('INVALID_ARGUMENT', '"evidence.data" must survive JSON: no cycles and no BigInt.', {
+      cause: error,
+      details: { field: 'evidence.data', expected: 'a value that survives JSON' },
+    });
+  }
+}
+
+/** What the registry stands on. */
+export interface RegistryOptions {
+  readonly store: TrackingStore;
+  readonly logger: Logger;
+  readonly events: EventSource<TrackerEventMap>;
+  /** Throws `CLOSED` once the tracker was closed. */
+  readonly checkOpen: () => void;
+}
+
+/** The registry of a store. */
+export function createRegistry({ store, logger, events, checkOpen }: RegistryOptions): ModelRegistry {
+  const { registry, artifacts, runs } = store;
+
+  const contentOf = async (artifact: Uint8Array | string, call: CallOptions): Promise<BlobInfo> => {
+    if (typeof artifact !== 'string') return artifacts.put(artifact, call);
+    const blob = await artifacts.stat(artifact);
+    if (blob !== undefined) return blob;
+    throw new FairleadError('NOT_FOUND', `No artifact ${artifact} is in this store. Log it first, or give its bytes.`, {
+      details: { field: 'artifact', expected: 'the digest of an artifact of this store', given: artifact },
+    });
+  };
+
+  const checkRun = async (id: string | undefined, call: CallOptions): Promise<void> => {
+    if (id === undefined || (await runs.read(id, call)) !== undefined) return;
+    throw new FairleadError('NOT_FOUND', `No run ${id} is in this store. tracker.runs() lists what is.`, {
+      details: { field: 'run', expected: 'the id of a run of this store', given: id },
+    });
+  };
+
+  const putSidecars = async (
+    sidecars: NonNullable<VersionDraft['sidecars']>,
+    call: CallOptions,
+  ): Promise<Partial<Record<SidecarName, BlobInfo>>> => {
+    const kept: Partial<Record<SidecarName, BlobInfo>> = {};
+    for (const [name, bytes] of Object.entries(sidecars)) {
+      if (bytes !== undefined) kept[name as SidecarName] = await artifacts.put(bytes, call);
+    }
+    return kept;
+  };
+
+  const getModel = async (name: string, call: CallOptions = {}): Promise<RegisteredModel> => {
+    checkOpen();
+    checkModelName(name);
+    const model = await findModel(registry, name, call.signal);
+    return {
+      name,
+      versions: model.versions.map((version) => toModelVersion(model, version)),
+      aliases: model.aliases,
+    };
+  };
+
+  const setAlias = async (
+    name: string,
+    alias: string,
+    version: string,
+    evidence: Evidence,
+    { expected, signal }: SetAliasOptions = {},
+  ) => {
+    checkOpen();
+    checkModelName(name);
+    checkAlias(alias);
+    checkVersion(version);
+    if (expected !== undefined && expected !== null) checkVersion(expected);
+    const kept = checkEvidence(evidence);
+    throwIfAborted(signal, 'Setting an alias');
+    findVersion(await findModel(registry, name, signal), version);
+    const call = signal === undefined ? {} : { signal };
+    const target = { alias, to: version, evidence: kept, ...(expected === undefined ? {} : { expected }) };
+    const move = await registry.moveAlias(name, target, call);
+    if (move !== undefined) {
+      events.emit('alias-move', { name, ...move });
+      return move;
+    }
+    const last = (await findModel(registry, name, signal)).moves.findLast((known) => known.alias === alias);
+    // It pointed there a moment ago, so it has a history.
+    return last ?? { alias, from: null, to: version, evidence: kept, at: 0 };
+  };
+
+  return {
+    async registerVersion(name, draft, call = {}) {
+      checkOpen();
+      checkModelName(name);
+      parseOptions(draftSchema, draft, 'registerVersion');
+      const { artifact, signature, metrics = {}, tags = {}, run, sidecars = {} } = draft;
+      checkMetrics(metrics);
+      checkTags(tags);
+      await checkRun(run, call);
+      const blob = await contentOf(artifact, call);
+      const content = {
+        ...blob,
+        metrics,
+        tags,
+        sidecars: await putSidecars(sidecars, call),
+        ...(signature === undefined ? {} : { signature }),
+        ...(run === undefined ? {} : { run }),
+      };
+      const version = { name, ...(await registry.addVersion(name, content, call)), aliases: [] };
+      events.emit('version-register', version);
+      return version;
+    },
+    async getVersion(reference, { signal } = {}) {
+      checkOpen();
+      const { model, version } = await findReference(registry, parseModelReference(reference), signal);
+      return toModelVersion(model, version);
+    },
+    getModel,
+    async models(call = {}) {
+      checkOpen();
+      const models: RegisteredModel[] = [];
+      for (const name of await registry.names(call)) models.push(await getModel(name, call));
+      return models;
+    },
+    setAlias,
+    async aliasHistory(name, alias, { signal } = {}) {
+      checkOpen();
+      checkModelName(name);
+      checkAlias(alias);
+      const model = await findModel(registry, name, signal);
+      findAlias(model, alias);
+      return model.moves.filter((move) => move.alias === alias);
+    },
+    model(reference) {
+      checkOpen();
+      return createModelSource(registry, artifacts, parseModelReference(reference), logger);
+    },
+    alias(name, alias) {
+      checkOpen();
+      checkModelName(name);
+      checkAlias(alias);
+      return createAliasControl({
+        store: registry,
+        name,
+        alias,
+        logger,
+        setAlias: (version, evidence, expected) =>
+          setAlias(name, alias, version, evidence, expected === undefined ? {} : { expected }),
+      });
+    },
+  };
+}

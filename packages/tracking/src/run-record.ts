@@ -1,0 +1,58 @@
+import { FairleadError } from '@fairlead/core';
+import { listNames } from './names';
+import type { StoredRun, TrackingStore } from './store/tracking-store';
+import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
+
+/** How a run stands at a moment: its end, or what its lease says. */
+function statusOf(run: StoredRun, epochMs: number): RunStatus {
+  if (run.end !== undefined) return run.end.status;
+  return run.leaseUntil < epochMs ? 'KILLED' : 'RUNNING';
+}
+
+/** A run as a list shows it. */
+export function toRunSummary(run: StoredRun, epochMs: number): RunSummary {
+  const { id, experiment, name, startedAt, params, tags, metrics, end } = run;
+  return {
+    id,
+    experiment,
+    name,
+    status: statusOf(run, epochMs),
+    startedAt,
+    ...(end === undefined ? {} : { endedAt: end.at }),
+    ...(end?.error === undefined ? {} : { error: end.error }),
+    params,
+    tags,
+    metrics,
+  };
+}
+
+/** A run with everything that was logged. */
+export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStore): RunRecord {
+  const missing = (field: string, given: string, names: readonly string[]): FairleadError => {
+    const existing = listNames(names, 'none');
+    return new FairleadError('NOT_FOUND', `The run ${run.id} has no ${field} "${given}". It has: ${existing}.`, {
+      details: { field, expected: existing, given },
+    });
+  };
+  const artifacts = run.artifacts.map(
+    (artifact): RunArtifact => ({ ...artifact, read: (call) => store.artifacts.read(artifact.digest, call) }),
+  );
+  return {
+    ...toRunSummary(run, epochMs),
+    artifacts,
+    damage: run.damage,
+    artifact(name) {
+      const found = artifacts.find((artifact) => artifact.name === name);
+      if (found !== undefined) return found;
+      throw missing(
+        'artifact',
+        name,
+        artifacts.map((artifact) => artifact.name),
+      );
+    },
+    async history(key, call) {
+      if (!Object.hasOwn(run.metrics, key)) throw missing('metric', key, Object.keys(run.metrics).sort());
+      return store.runs.history(run.id, key, call);
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import type { CallOptions, Closeable, Events } from '@fairlead/core';
+import type { ModelRegistry, ModelVersion } from './registry/model-registry';
+import type { Run } from './run/run';
+import type {
+  AliasMove,
+  EndStatus,
+  MetricHistory,
+  MetricSummary,
+  ParamValue,
+  RunError,
+  StoreDamage,
+  StoredArtifact,
+} from './store/tracking-store';
+
+/**
+ * How a run stands. `KILLED`: it has no end, and its lease ran out; should its process wake again, the run is `RUNNING`
+ * again.
+ */
+export type RunStatus = 'RUNNING' | 'KILLED' | EndStatus;
+
+/** What a run is made of. */
+export interface RunStartOptions {
+  /** The experiment that the run belongs to; it needs no making. 1 to 500 characters. @default 'default' */
+  readonly experiment?: string;
+  /** For people; need not be unique. 1 to 500 characters. @default the first 8 digits of the run's id */
+  readonly name?: string;
+  /** @default {} */
+  readonly params?: Readonly<Record<string, ParamValue>>;
+  /** @default {} */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** A run as it was recorded. */
+export interface RunSummary {
+  readonly id: string;
+  readonly experiment: string;
+  readonly name: string;
+  readonly status: RunStatus;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Epoch milliseconds; absent while it runs, and for one that was killed. */
+  readonly endedAt?: number;
+  /** What ended a run that FAILED. */
+  readonly error?: RunError;
+  readonly params: Readonly<Record<string, ParamValue>>;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Each metric in short. */
+  readonly metrics: Readonly<Record<string, MetricSummary>>;
+}
+
+/** An artifact that can be read. */
+export interface RunArtifact extends StoredArtifact {
+  /** The bytes, checked. @throws FairleadError `DIGEST_MISMATCH`, `NOT_FOUND`, `ABORTED` */
+  read(options?: CallOptions): Promise<Uint8Array>;
+}
+
+/** A run with everything that was logged. */
+export interface RunRecord extends RunSummary {
+  readonly artifacts: readonly RunArtifact[];
+  /** What could not be read; empty for a healthy run. */
+  readonly damage: readonly StoreDamage[];
+  /** The artifact of a name. @throws FairleadError `NOT_FOUND` that names what exists */
+  artifact(name: string): RunArtifact;
+  /** Every point of a metric. @throws FairleadError `NOT_FOUND` that names what exists */
+  history(key: string, options?: CallOptions): Promise<MetricHistory>;
+}
+
+/** Which runs are listed. */
+export interface RunFilter extends CallOptions {
+  /** Only those of this experiment. */
+  readonly experiment?: string;
+  /** Only those that stand so. */
+  readonly status?: RunStatus;
+  /** At most so many, the newest. @default all */
+  readonly limit?: number;
+}
+
+/** What a tracker tells. */
+export interface TrackerEventMap {
+  'run-start': { readonly id: string; readonly experiment: string; readonly name: string };
+  'run-end': { readonly id: string; readonly status: EndStatus };
+  /** A background write of a run failed; told once until one works again. With no listener it is a warning in the log. */
+  'write-fail': { readonly id: string; readonly error: unknown };
+  'version-register': ModelVersion;
+  /** This tracker moved an alias. */
+  'alias-move': AliasMove & { readonly name: string };
+}
+
+/** Experiments, runs, artifacts and models of one store. */
+export interface Tracker extends Closeable {
+  readonly registry: ModelRegistry;
+  readonly events: Events<TrackerEventMap>;
+  /**
+   * Runs a function as a run: FINISHED when it returns, FAILED with its error, which is thrown on, when it throws. The end
+   * is on disk when the promise settles.
+   * @throws FairleadError `INVALID_OPTION`, `INVALID_ARGUMENT`; `STORE_FAILED` when the function returned, but not all
+   * that it logged could be kept
+   */
+  withRun<T>(options: RunStartOptions, work: (run: Run) => Promise<T> | T): Promise<T>;
+  /**
+   * Starts a run. End it with `complete()` or `fail()`; one that is closed without either is INTERRUPTED.
+   * @throws FairleadError `INVALID_OPTION`, `INVALID_ARGUMENT`, `STORE_FAILED`
+   */
+  startRun(options?: RunStartOptions): Promise<Run>;
+  /** Runs, newest first. */
+  runs(filter?: RunFilter): Promise<readonly RunSummary[]>;
+  /** One run with everything that was logged. @throws FairleadError `NOT_FOUND` */
+  getRun(id: string, options?: CallOptions): Promise<RunRecord>;
+  /** Ends open runs as INTERRUPTED, flushed, and releases the store. */
+  close(): Promise<void>;
+}
