@@ -152,6 +152,9 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
     get model() {
       return current.info;
     },
+    get loaded() {
+      return current.loaded;
+    },
     events,
     run(inputs, runOptions) {
       return closed ? Promise.reject(closedError()) : current.run(inputs, runOptions);

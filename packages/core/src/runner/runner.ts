@@ -136,6 +136,8 @@ export interface ModelRunner<S extends AnySignature = AnySignature> extends Clos
   readonly signature: ModelSignature;
   /** The model that takes new requests at this moment. */
   readonly model: ModelInfo;
+  /** The same model with its sidecars, where this runner loaded it itself; for a monitor that comes after loading. */
+  readonly loaded?: LoadedModel | undefined;
   readonly events: RunnerEvents;
   /**
    * Computes the outputs for one or more rows. Inputs are copied before the call returns.
