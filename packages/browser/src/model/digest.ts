@@ -6,9 +6,6 @@ import { sha256Hex } from '@fairlead/core';
  */
 export async function digestOf(bytes: Uint8Array): Promise<string> {
   if (globalThis.crypto?.subtle !== undefined) return sha256Hex(bytes);
-  const [{ sha256 }, { bytesToHex }] = await Promise.all([
-    import('@noble/hashes/sha2.js'),
-    import('@noble/hashes/utils.js'),
-  ]);
-  return bytesToHex(sha256(bytes));
+  const { sha256InJavaScript } = await import('./digest-in-javascript');
+  return sha256InJavaScript(bytes);
 }

@@ -1,7 +1,6 @@
 import type { Backend } from '@fairlead/core';
 import { hasWebWorkers, webWorkerLanes } from '../lanes/lane-host';
 import { onnxLaneModule } from '../lanes/lane-modules';
-import { resolveModel } from '../model/resolve-model';
 import { type OnnxOptions, pageUrl, parseOnnxOptions } from './options';
 import { supportOf } from './support';
 
@@ -23,8 +22,11 @@ export function onnx(options: OnnxOptions = {}): Backend {
     specVersion: 'v1',
     name: 'onnxruntime-web',
     isSupported: () => supportOf(settings),
-    doResolve: (reference, call) =>
-      resolveModel(reference, { ...call, base: pageUrl(), maxBytes: settings.maxModelBytes }),
+    // Nothing is fetched for a page that only imports; the pieces follow when a model is loaded.
+    async doResolve(reference, call) {
+      const { resolveModel } = await import('../model/resolve-model');
+      return resolveModel(reference, { ...call, base: pageUrl(), maxBytes: settings.maxModelBytes });
+    },
     async doCreateSession(model, call) {
       const { createSession } = await import('./create-session');
       return createSession({ model, settings, place: 'inline' }, call);

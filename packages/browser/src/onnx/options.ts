@@ -49,18 +49,20 @@ export interface OnnxSettings {
   readonly maxModelBytes: number;
 }
 
-const device = z.enum(['webgpu', 'wasm']);
+const isDevice = (value: unknown): value is OnnxDevice => value === 'webgpu' || value === 'wasm';
+const wholeNumber = (maximum: number) => z.int().check(z.minimum(1), z.maximum(maximum));
 
 const schema = z.strictObject({
   device: z.optional(
-    z.union([device, z.array(device).check(z.minLength(1))], {
-      error: '"webgpu", "wasm" or a list of them, each once',
-    }),
+    z.custom<OnnxDevice | readonly OnnxDevice[]>(
+      (value) => isDevice(value) || (Array.isArray(value) && value.length > 0 && value.every(isDevice)),
+      '"webgpu", "wasm" or a list of them',
+    ),
   ),
-  threads: z.optional(z.int().check(z.gte(1), z.lte(64))),
-  wasmPaths: z.optional(z.string().check(z.minLength(1))),
+  threads: z.optional(wholeNumber(64)),
+  wasmPaths: z.optional(z.custom<string>((value) => typeof value === 'string' && value !== '', 'the URL of a folder')),
   allowSoftwareAdapter: z.optional(z.boolean()),
-  maxModelBytes: z.optional(z.int().check(z.gte(1))),
+  maxModelBytes: z.optional(wholeNumber(Number.MAX_SAFE_INTEGER)),
 });
 
 const gibibyte = 2 ** 30;

@@ -1,0 +1,20 @@
+import { FairleadError, type LaneHost, messageOf } from '@fairlead/core';
+import { connectLane } from '@fairlead/core/lanes';
+import { portOf } from './worker-port';
+
+/** Starts a worker and opens a session in it. See `LaneHost.openLane`. */
+export const openWebWorkerLane: LaneHost['openLane'] = async (module, model, options) =>
+  connectLane(portOf(startWorker()), module, model, options);
+
+function startWorker(): Worker {
+  try {
+    // Bundlers look for these very words to find the worker's entry.
+    return new Worker(new URL('./lane-worker.js', import.meta.url), { type: 'module', name: 'fairlead-lane' });
+  } catch (cause) {
+    throw new FairleadError(
+      'BACKEND_UNAVAILABLE',
+      `The browser refused to start a worker (${messageOf(cause)}). Serve the page's scripts from its own origin, allow them by \`worker-src\` in the Content-Security-Policy, or create the runner with lanes: 'inline'.`,
+      { cause },
+    );
+  }
+}
