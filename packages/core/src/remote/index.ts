@@ -1,0 +1,2 @@
+export type { RemoteOptions } from './options';
+export { remote } from './remote';

@@ -1,0 +1,55 @@
+import { abortedError, FairleadError } from '../errors';
+
+/** The error for a body past its limit. */
+export function bodyTooLarge(maxBytes: number): FairleadError {
+  return new FairleadError('LIMIT_EXCEEDED', `The body is larger than ${maxBytes} bytes. Send fewer rows at once.`, {
+    details: { field: 'body', expected: `at most ${maxBytes} bytes` },
+  });
+}
+
+/** Refuses a body by the size that its sender declares, before any of it is read. */
+export function checkDeclaredLength(contentLength: string | null | undefined, maxBytes: number): void {
+  if (contentLength && Number(contentLength) > maxBytes) throw bodyTooLarge(maxBytes);
+}
+
+/**
+ * Reads a stream of bytes, and gives up as soon as it passes the limit, whatever length was declared.
+ *
+ * @throws FairleadError `LIMIT_EXCEEDED`; `ABORTED` when the stream breaks because `signal` was aborted
+ */
+export async function readStream(
+  stream: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  if (stream === null) return new Uint8Array(0);
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      size += part.value.byteLength;
+      if (size > maxBytes) throw bodyTooLarge(maxBytes);
+      chunks.push(part.value);
+    }
+  } catch (error) {
+    // The stream is of no more use, and why it broke is already known.
+    reader.cancel(error).catch(ignore);
+    throw signal?.aborted ? abortedError(signal, 'The request') : error;
+  }
+  return joinChunks(chunks, size);
+}
+
+/** One array of several; the only one is returned as it is. */
+export function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0] as Uint8Array;
+  const joined = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return joined;
+}
+
+function ignore(): void {}

@@ -1,0 +1,24 @@
+/** A request as an adapter hands it over: what a service reads, and nothing that costs when nobody asks. */
+export interface ServiceRequest {
+  /** Upper-case. */
+  readonly method: string;
+  /** Path without query, still percent-encoded. */
+  readonly path: string;
+  /** A header's value by its lower-case name. */
+  readonly header: (name: string) => string | null | undefined;
+  /**
+   * Reads the whole body. Called at most once.
+   * @throws FairleadError `LIMIT_EXCEEDED` past `maxBytes`, before more than that is held; `ABORTED`
+   */
+  readonly body: (maxBytes: number) => Promise<Uint8Array>;
+  /** Aborted when the client goes away. */
+  readonly signal?: AbortSignal;
+}
+
+/** The answer, for an adapter to send. */
+export interface ServiceResponse {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}

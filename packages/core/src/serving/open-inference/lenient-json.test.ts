@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { FairleadError } from '../../errors';
+import { readJson, roundedInteger } from './lenient-json';
+
+/** Decodes like a decoder that needs every digit: complains once, as long as it sees a rounded number. */
+function needsDigits(message: unknown): unknown {
+  JSON.stringify(message, (_key, value: unknown) => {
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw roundedInteger;
+    return value;
+  });
+  return message;
+}
+
+describe('readJson', () => {
+  it('parses ordinary JSON once', () => {
+    const decode = vi.fn((message: unknown) => message);
+    expect(readJson('{"a":[1,2.5,"NaN"]}', decode)).toEqual({ a: [1, 2.5, 'NaN'] });
+    expect(decode).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps the digits of long integers when the decoder asks, and leaves all else as it was', () => {
+    const text =
+      '{"big":[9007199254740993,-9223372036854775808,1],"f":1.2345678901234567,"e":1e3,"s":"9007199254740993 \\" NaN"}';
+    expect(readJson(text, needsDigits)).toEqual({
+      big: ['9007199254740993', '-9223372036854775808', 1],
+      f: 1.2345678901234567,
+      e: 1000,
+      s: '9007199254740993 " NaN',
+    });
+  });
+
+  it('reads the bare tokens that Python and Triton write', () => {
+    const read = readJson('{"d": [NaN, -Infinity, Infinity, 1], "s": "NaN \\\\"}', (message) => message);
+    expect(read).toEqual({ d: ['NaN', '-Infinity', 'Infinity', 1], s: 'NaN \\' });
+  });
+
+  it.each(['', '{', '{"a":NaN', '[1,]', '{"a":"Infinity}', '\u0000', '"\\'])('refuses %j', (text) => {
+    expect(() => readJson(text, (message) => message)).toThrow(
+      expect.objectContaining({ code: 'PROTOCOL_ERROR' }) as Error,
+    );
+  });
+
+  it('refuses a rounded number whose digits the text does not have', () => {
+    expect(() => readJson('[1e19]', needsDigits)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }) as Error);
+  });
+
+  it('reads any JSON as JSON.parse does', () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        expect(readJson(text, (message) => message)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  it('answers any text with a value or a PROTOCOL_ERROR', () => {
+    const piece = fc.constantFrom(
+      '"',
+      '\\',
+      'NaN',
+      '-',
+      'Infinity',
+      '12345678901234567',
+      '[',
+      ']',
+      '{',
+      '}',
+      ',',
+      ':',
+      ' ',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+        try {
+          readJson(pieces.join(''), needsDigits);
+        } catch (error) {
+          expect(FairleadError.isInstance(error, 'PROTOCOL_ERROR')).toBe(true);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('reads strings full of backslashes in linear time', () => {
+    const text = `{"a":NaN,"b":"${'\\\\'.repeat(500_000)}"}`;
+    expect(readJson(text, (message) => (message as { b: string }).b.length)).toBe(500_000);
+  });
+});

@@ -1,0 +1,205 @@
+import { FairleadError } from '../../errors';
+import type { ModelInfo, Priority } from '../../runner/runner';
+import type { ModelSignature, TensorSpec } from '../../signature';
+import type { DType } from '../../tensor/dtype';
+import type { Tensor, Tensors } from '../../tensor/tensor';
+import { type DecodeOptions, decodeTensor } from './decode-tensor';
+import { describeGiven } from './describe';
+import { encodeTensor } from './encode-tensor';
+
+/** An infer request, read and checked as far as the protocol goes; shapes are the runner's to check. */
+export interface InferRequest {
+  readonly id: string | undefined;
+  readonly inputs: Tensors;
+  /** Names of the outputs to answer; undefined for all. */
+  readonly outputs: readonly string[] | undefined;
+  /** Parameter `timeout`, in milliseconds; undefined when there is none. */
+  readonly timeoutMs: number | undefined;
+  /** Parameter `priority`: 1 is high, 2 and absent normal, 3 and more low. */
+  readonly priority: Priority;
+}
+
+/** Reads the body of an infer request against a signature. */
+export type RequestDecoder = (message: unknown) => InferRequest;
+
+/**
+ * Compiles a signature into the decoder of its infer requests.
+ *
+ * @returns a function that throws FairleadError `INVALID_INPUT`, `LIMIT_EXCEEDED` or `UNSUPPORTED`
+ */
+export function compileRequestDecoder(signature: ModelSignature, maxElements: number): RequestDecoder {
+  const inputDtypes = dtypesByName(signature.inputs);
+  const outputNames = new Set(signature.outputs.map((spec) => spec.name));
+  const options: DecodeOptions = { maxElements, nullIsNaN: false };
+  const dtypeOfInput = expectName(inputDtypes, 'an input');
+
+  return (message) => {
+    const body = asObject(message, 'the body', 'an object {inputs, ...}');
+    const { id, inputs: entries, outputs, parameters } = body;
+    if (id !== undefined && typeof id !== 'string') throw invalid('id', 'a string', describeGiven(id));
+    if (!Array.isArray(entries)) throw invalid('inputs', 'an array of tensors', describeGiven(entries));
+    if (entries.length > inputDtypes.size) {
+      throw invalid('inputs', `at most ${inputDtypes.size} tensors`, `${entries.length}`);
+    }
+    // No prototype, so that an input may have any name.
+    const inputs: Record<string, Tensor> = Object.create(null);
+    for (let index = 0; index < entries.length; index++) {
+      const { name, tensor } = decodeTensor(entries[index], `inputs[${index}]`, dtypeOfInput, options);
+      if (name in inputs) throw invalid(name, 'one tensor of that name', 'two');
+      inputs[name] = tensor;
+    }
+    for (const spec of signature.inputs) {
+      if (!(spec.name in inputs)) throw invalid(spec.name, 'a tensor of that name in "inputs"', 'nothing');
+    }
+    return { id, inputs, outputs: selectOutputs(outputs, outputNames), ...decodeParameters(parameters) };
+  };
+}
+
+function selectOutputs(outputs: unknown, known: ReadonlySet<string>): readonly string[] | undefined {
+  if (outputs === undefined) return undefined;
+  if (!Array.isArray(outputs)) throw invalid('outputs', 'an array of {name}', describeGiven(outputs));
+  if (outputs.length === 0) return undefined;
+  if (outputs.length > known.size) throw invalid('outputs', `at most ${known.size} of them`, `${outputs.length}`);
+  return outputs.map((output, index) => {
+    const { name } = asObject(output, `outputs[${index}]`, '{name}');
+    if (typeof name !== 'string' || !known.has(name)) {
+      throw invalid(`outputs[${index}].name`, `one of ${listNames(known)}`, describeGiven(name));
+    }
+    return name;
+  });
+}
+
+function decodeParameters(value: unknown): Pick<InferRequest, 'timeoutMs' | 'priority'> {
+  if (value === undefined) return { timeoutMs: undefined, priority: 'normal' };
+  const { timeout, priority } = asObject(value, 'parameters', 'an object');
+  return { timeoutMs: decodeTimeout(timeout), priority: decodePriority(priority) };
+}
+
+/** Zero means none, as in Triton's schedule policy extension. */
+function decodeTimeout(timeout: unknown): number | undefined {
+  if (timeout === undefined || timeout === 0) return undefined;
+  if (typeof timeout === 'number' && timeout > 0) return timeout / 1000;
+  throw invalid('parameters.timeout', 'microseconds, 0 or more', describeGiven(timeout));
+}
+
+function decodePriority(priority: unknown): Priority {
+  if (priority === undefined || priority === 0) return 'normal';
+  if (!Number.isInteger(priority) || (priority as number) < 0) {
+    throw invalid('parameters.priority', 'a whole number, 1 for the highest', describeGiven(priority));
+  }
+  if (priority === 1) return 'high';
+  return priority === 2 ? 'normal' : 'low';
+}
+
+/** What a client says beside the tensors. */
+export interface InferRequestParameters {
+  readonly id?: string;
+  /** What is left of the caller's time; travels as parameter `timeout`, in microseconds. */
+  readonly timeoutMs?: number;
+  readonly priority?: Priority;
+}
+
+/** Writes the body of an infer request. */
+export function encodeInferRequest(
+  specs: readonly TensorSpec[],
+  tensors: readonly Tensor[],
+  request: InferRequestParameters,
+): string {
+  const parameters: Record<string, number> = {};
+  if (request.timeoutMs !== undefined) parameters.timeout = Math.max(1, Math.round(request.timeoutMs * 1000));
+  if (request.priority === 'high') parameters.priority = 1;
+  if (request.priority === 'low') parameters.priority = 3;
+  const inputs = specs.map((spec, index) => encodeTensor(spec.name, tensors[index] as Tensor));
+  const id = request.id === undefined ? '' : `"id":${JSON.stringify(request.id)},`;
+  const extra = Object.keys(parameters).length === 0 ? '' : `"parameters":${JSON.stringify(parameters)},`;
+  return `{${id}${extra}"inputs":[${inputs.join(',')}]}`;
+}
+
+/** Writes the body of an infer response, outputs in the order that was asked for. */
+export function encodeInferResponse(
+  modelName: string,
+  model: ModelInfo,
+  id: string | undefined,
+  names: readonly string[],
+  outputs: Tensors,
+): string {
+  const head = `{"model_name":${JSON.stringify(modelName)},"model_version":${JSON.stringify(model.version)}`;
+  const echo = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
+  const digest = model.digest === '' ? '' : `,"parameters":{"digest":${JSON.stringify(model.digest)}}`;
+  let tensors = '';
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    const tensor = outputs[name];
+    if (tensor === undefined) {
+      throw new FairleadError(
+        'OUTPUT_INVALID',
+        `The model's answer lacks the output "${name}" that its signature promises.`,
+      );
+    }
+    tensors += (index === 0 ? '' : ',') + encodeTensor(name, tensor);
+  }
+  return `${head}${echo}${digest},"outputs":[${tensors}]}`;
+}
+
+/** An infer response as a client reads it. */
+export interface InferResponse {
+  readonly modelVersion: string | undefined;
+  /** SHA-256 of the model, when the server tells it. */
+  readonly digest: string | undefined;
+  readonly outputs: Tensors;
+}
+
+/**
+ * Reads an infer response against a signature.
+ *
+ * @throws FairleadError `INVALID_INPUT` or `LIMIT_EXCEEDED`, which a client reports as the server's fault
+ */
+export function decodeInferResponse(message: unknown, signature: ModelSignature, maxElements: number): InferResponse {
+  const body = asObject(message, 'the answer', 'an object {model_name, outputs, ...}');
+  if (!Array.isArray(body.outputs)) throw invalid('outputs', 'an array of tensors', describeGiven(body.outputs));
+  const dtypeOfOutput = expectName(dtypesByName(signature.outputs), 'an output');
+  const options: DecodeOptions = { maxElements, nullIsNaN: true };
+  const outputs: Record<string, Tensor> = Object.create(null);
+  for (let index = 0; index < body.outputs.length; index++) {
+    const { name, tensor } = decodeTensor(body.outputs[index], `outputs[${index}]`, dtypeOfOutput, options);
+    outputs[name] = tensor;
+  }
+  for (const spec of signature.outputs) {
+    if (!(spec.name in outputs)) throw invalid(spec.name, 'an output of that name', 'nothing');
+  }
+  const parameters = typeof body.parameters === 'object' && body.parameters !== null ? body.parameters : {};
+  const { digest } = parameters as Record<string, unknown>;
+  return {
+    modelVersion: typeof body.model_version === 'string' ? body.model_version : undefined,
+    digest: typeof digest === 'string' ? digest : undefined,
+    outputs: { ...outputs },
+  };
+}
+
+function dtypesByName(specs: readonly TensorSpec[]): ReadonlyMap<string, DType> {
+  return new Map(specs.map((spec) => [spec.name, spec.dtype]));
+}
+
+function expectName(dtypes: ReadonlyMap<string, DType>, what: string): (name: string) => DType {
+  return (name) => {
+    const dtype = dtypes.get(name);
+    if (dtype !== undefined) return dtype;
+    throw invalid(name, `${what} named ${listNames(dtypes.keys())}`, describeGiven(name));
+  };
+}
+
+function listNames(names: Iterable<string>): string {
+  return [...names].map((name) => `"${name}"`).join(', ');
+}
+
+function asObject(value: unknown, field: string, expected: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(field, expected, describeGiven(value));
+  return value as Record<string, unknown>;
+}
+
+function invalid(field: string, expected: string, given: string): FairleadError {
+  return new FairleadError('INVALID_INPUT', `Request ${field}: expected ${expected}, given ${given}.`, {
+    details: { field, expected, given },
+  });
+}

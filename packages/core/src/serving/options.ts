@@ -1,0 +1,82 @@
+import * as z from 'zod/mini';
+import { type Clock, systemClock } from '../clock';
+import { parseOptions } from '../config';
+import { consoleLogger, type Logger } from '../logger';
+
+/** What answers `/metrics`; a metrics registry bound to its renderer fits. */
+export interface MetricsRenderer {
+  /**
+   * @param accept the request's Accept header, by which a format is chosen; undefined when there is none
+   */
+  render(accept: string | undefined): MetricsPage | Promise<MetricsPage>;
+}
+
+/** The text that a scraper reads. */
+export interface MetricsPage {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Options of {@link createHandler} and {@link createService}. */
+export interface ServiceOptions {
+  /**
+   * Path in front of every route, for a handler that is mounted below the root: `/ml` serves `/ml/v2/models/…`.
+   * @default ''
+   */
+  readonly basePath?: string;
+  /** Bytes that a body may have, declared or not. 1 or more. @default 33554432 (32 MiB) */
+  readonly maxBodyBytes?: number;
+  /** Elements that one input tensor may have, checked on its shape. 1 or more. @default 16777216 */
+  readonly maxTensorElements?: number;
+  /** What `/metrics` answers; without it there is no such page. */
+  readonly metrics?: MetricsRenderer;
+  /**
+   * Asked by `/v2/health/ready` and the `ready` of each model, so that a server which drains can send its balancer away
+   * while it still answers. @default always ready
+   */
+  readonly isReady?: () => boolean;
+  /** Told of every answer with a status of 500 and above, with the error that the client does not see. @default console */
+  readonly logger?: Logger;
+  /** @default systemClock */
+  readonly clock?: Clock;
+}
+
+/** The options with their defaults. */
+export interface ServiceSettings {
+  readonly basePath: string;
+  readonly maxBodyBytes: number;
+  readonly maxTensorElements: number;
+  readonly metrics: MetricsRenderer | undefined;
+  readonly isReady: () => boolean;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
+
+/** The fields of the schema, for factories whose options extend these. */
+export const serviceFields = {
+  basePath: z.optional(z.string().check(z.regex(/^(\/[A-Za-z0-9._~-]+)*$/, 'a path such as "/ml", or ""'))),
+  maxBodyBytes: z.optional(z.int().check(z.gte(1))),
+  maxTensorElements: z.optional(z.int().check(z.gte(1))),
+  metrics: z.optional(z.custom<MetricsRenderer>(object, 'an object {render}')),
+  isReady: z.optional(z.custom<() => boolean>((value) => typeof value === 'function', 'a function')),
+  logger: z.optional(z.custom<Logger>(object, 'a logger')),
+  clock: z.optional(z.custom<Clock>(object, 'a clock')),
+};
+
+const schema = z.strictObject(serviceFields);
+
+/** @throws FairleadError `INVALID_OPTION` */
+export function parseServiceOptions(options: ServiceOptions | undefined, owner: string): ServiceSettings {
+  const parsed = parseOptions(schema, options, owner);
+  return {
+    basePath: parsed.basePath ?? '',
+    maxBodyBytes: parsed.maxBodyBytes ?? 32 * 1024 * 1024,
+    maxTensorElements: parsed.maxTensorElements ?? 16 * 1024 * 1024,
+    metrics: parsed.metrics,
+    isReady: parsed.isReady ?? (() => true),
+    logger: parsed.logger ?? consoleLogger,
+    clock: parsed.clock ?? systemClock,
+  };
+}

@@ -1,0 +1,99 @@
+import { version as packageVersion } from '../../package.json';
+import { FairleadError, messageOf } from '../errors';
+import { type Catalog, createCatalog, type ServedRunners } from './catalog';
+import type { ServiceRequest, ServiceResponse } from './exchange';
+import { errorResponse, jsonResponse } from './http-error';
+import { infer } from './infer';
+import { describeGiven } from './open-inference/describe';
+import { encodeMetadata } from './open-inference/metadata';
+import { parseServiceOptions, type ServiceOptions, type ServiceSettings } from './options';
+import { createRouteTable, type RouteTable } from './routes';
+
+/** Runners behind HTTP, without a word about how requests come in: adapters translate. */
+export interface Service {
+  /** Bytes that a body may have, for adapters that can refuse one before it is sent. */
+  readonly maxBodyBytes: number;
+  /** Answers any request; failures are answers too, so it never rejects. */
+  handle(request: ServiceRequest): Promise<ServiceResponse>;
+}
+
+/**
+ * Puts runners behind the Open Inference Protocol, for adapters that have no `Request` or would rather not pay for one:
+ * on Node, making a `Request` and reading a `Response` costs more than a small model. Everyone else takes
+ * {@link createHandler}.
+ *
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function createService(runners: ServedRunners, options?: ServiceOptions): Service {
+  const settings = parseServiceOptions(options, 'createService');
+  const catalog = createCatalog(runners, settings.maxTensorElements, 'createService');
+  const routes = createRouteTable();
+  addServerRoutes(routes, settings);
+  addModelRoutes(routes, catalog, settings);
+
+  const answer = (request: ServiceRequest): ServiceResponse | Promise<ServiceResponse> => {
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
+    const route = routes.match(method, path);
+    if (route !== undefined) return route.handler(request, route.parameters);
+    const allowed = routes.methodsOf(path);
+    if (allowed.length === 0) throw noRoute(request);
+    const message = `This path answers ${allowed.join(', ')}, not ${describeGiven(request.method)}.`;
+    return jsonResponse(405, JSON.stringify({ error: message }), { allow: allowed.join(', ') });
+  };
+
+  return {
+    maxBodyBytes: settings.maxBodyBytes,
+    async handle(request) {
+      try {
+        return await answer(request);
+      } catch (error) {
+        const response = errorResponse(error);
+        if (response.status >= 500) {
+          const details = { error, method: request.method, path: request.path, status: response.status };
+          settings.logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
+        }
+        return response;
+      }
+    },
+  };
+}
+
+function addServerRoutes(routes: RouteTable, { basePath, isReady, metrics }: ServiceSettings): void {
+  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: [] });
+  routes.add('GET', `${basePath}/v2`, () => jsonResponse(200, server));
+  routes.add('GET', `${basePath}/v2/health/live`, () => jsonResponse(200, '{"live":true}'));
+  // The text of the protocol contradicts itself on the body; every client goes by the status.
+  routes.add('GET', `${basePath}/v2/health/ready`, () => {
+    const ready = isReady();
+    return jsonResponse(ready ? 200 : 503, JSON.stringify({ ready }));
+  });
+  if (metrics === undefined) return;
+  routes.add('GET', `${basePath}/metrics`, async (request) => {
+    const { contentType, body } = await metrics.render(request.header('accept') ?? undefined);
+    return { status: 200, headers: { 'content-type': contentType }, body };
+  });
+}
+
+function addModelRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceSettings): void {
+  const { basePath, isReady, maxBodyBytes, clock } = settings;
+  for (const path of [`${basePath}/v2/models/:model`, `${basePath}/v2/models/:model/versions/:version`]) {
+    routes.add('GET', path, (_request, { model, version }) => {
+      const { name, runner } = catalog.find(model as string, version);
+      return jsonResponse(200, encodeMetadata(name, runner.model, runner.signature));
+    });
+    routes.add('GET', `${path}/ready`, (_request, { model, version }) => {
+      const { name } = catalog.find(model as string, version);
+      const ready = isReady();
+      return jsonResponse(ready ? 200 : 503, JSON.stringify({ name, ready }));
+    });
+    routes.add('POST', `${path}/infer`, (request, { model, version }) =>
+      infer(catalog, model as string, version, request, maxBodyBytes, clock),
+    );
+  }
+}
+
+function noRoute(request: ServiceRequest): FairleadError {
+  const message = `Nothing is served at ${describeGiven(request.path)}. Models answer at /v2/models/NAME/infer.`;
+  return new FairleadError('NOT_FOUND', message, { details: { field: 'path', given: describeGiven(request.path) } });
+}

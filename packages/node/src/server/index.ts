@@ -1,0 +1,2 @@
+export type { ServeOptions } from './options';
+export { type Server, serve } from './serve';

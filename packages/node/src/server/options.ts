@@ -1,0 +1,78 @@
+import { type Clock, consoleLogger, type Logger, parseOptions, systemClock } from '@fairlead/core';
+import type { ServiceOptions } from '@fairlead/core/serving';
+import * as z from 'zod/mini';
+
+/** Options of {@link serve}, beside those of `createHandler`. */
+export interface ServeOptions extends ServiceOptions {
+  /** 0 to 65535; 0 takes a free one, which `port` of the server tells. @default 8080 */
+  readonly port?: number;
+  /** Address to listen on; `0.0.0.0` for all, as containers need it. @default '127.0.0.1' */
+  readonly host?: string;
+  /**
+   * Milliseconds that `close()` goes on accepting after readiness has gone, so that balancers and clients with open
+   * connections leave by themselves: every answer asks them to. 0 or more. @default 100
+   */
+  readonly drainDelayMs?: number;
+  /** Milliseconds that `close()` waits for accepted requests before it aborts them. 0 or more. @default 30000 */
+  readonly drainTimeoutMs?: number;
+  /** Milliseconds that a client may take to send a request, head and body; past it, 408. 1 or more. @default 60000 */
+  readonly requestTimeoutMs?: number;
+  /** Milliseconds that an idle connection is kept for the next request. 1 or more. @default 5000 */
+  readonly keepAliveTimeoutMs?: number;
+  /**
+   * Whether SIGTERM and SIGINT close the server. The process then ends by that signal, unless somebody else listens to
+   * it too. @default false
+   */
+  readonly handleSignals?: boolean;
+}
+
+/** The options with their defaults; `service` is what the service takes. */
+export interface ServeSettings {
+  readonly port: number;
+  readonly host: string;
+  readonly drainDelayMs: number;
+  readonly drainTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly handleSignals: boolean;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly service: ServiceOptions;
+}
+
+const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const milliseconds = (lowest: number) => z.optional(z.number().check(z.gte(lowest), z.lte(2 ** 31 - 1)));
+
+const schema = z.object({
+  port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
+  host: z.optional(z.string().check(z.minLength(1))),
+  drainDelayMs: milliseconds(0),
+  drainTimeoutMs: milliseconds(0),
+  requestTimeoutMs: milliseconds(1),
+  keepAliveTimeoutMs: milliseconds(1),
+  handleSignals: z.optional(z.boolean()),
+  logger: z.optional(z.custom<Logger>(object, 'a logger')),
+  clock: z.optional(z.custom<Clock>(object, 'a clock')),
+});
+
+/**
+ * Parses what the server takes; the rest goes to the service, which refuses what it does not know.
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function parseServeOptions(options: ServeOptions | undefined): ServeSettings {
+  const parsed = parseOptions(schema, options, 'serve');
+  const { port, host, drainDelayMs, drainTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, handleSignals, ...service } =
+    options ?? {};
+  return {
+    port: parsed.port ?? 8080,
+    host: parsed.host ?? '127.0.0.1',
+    drainDelayMs: parsed.drainDelayMs ?? 100,
+    drainTimeoutMs: parsed.drainTimeoutMs ?? 30_000,
+    requestTimeoutMs: parsed.requestTimeoutMs ?? 60_000,
+    keepAliveTimeoutMs: parsed.keepAliveTimeoutMs ?? 5_000,
+    handleSignals: parsed.handleSignals ?? false,
+    logger: parsed.logger ?? consoleLogger,
+    clock: parsed.clock ?? systemClock,
+    service,
+  };
+}

@@ -1,0 +1,119 @@
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
+import { createService, type ServedRunners } from '@fairlead/core/serving';
+import { createListener, type Listener } from './listener';
+import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
+import { declaresMoreThan } from './request-body';
+import { onEndSignal } from './signals';
+
+/** A server that listens. */
+export interface Server extends Closeable {
+  /** Where a client on this machine reaches it, without a slash at the end: `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly port: number;
+  /**
+   * Drains: readiness goes first (`/v2/health/ready` answers 503) while requests are still taken for `drainDelayMs`; then
+   * nothing more is accepted, what was accepted is answered within `drainTimeoutMs`, and what is not done by then is
+   * aborted with 503 and told to the logger. The runners stay open: they belong to whoever made them.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves runners over HTTP on Node. Routes, limits, errors and deadlines are those of `createHandler` in
+ * `@fairlead/core/serving`.
+ *
+ * @param runners one runner, served under its model's name, or runners by the names that they are served under
+ * @throws FairleadError `INVALID_OPTION`, also for a port or host that cannot be listened on
+ */
+export async function serve(runners: ServedRunners, options?: ServeOptions): Promise<Server> {
+  const settings = parseServeOptions(options);
+  let isDraining = false;
+  const isUserReady = options?.isReady ?? (() => true);
+  const service = createService(runners, { ...settings.service, isReady: () => !isDraining && isUserReady() });
+  const listener = createListener(service, settings.clock, settings.logger);
+  const server = openServer(listener, settings, service.maxBodyBytes);
+  const port = await listen(server, settings);
+
+  let stopListening: (() => void) | undefined;
+  const { close, ...disposal } = closeable(async () => {
+    isDraining = true;
+    await drain(server, listener, settings);
+    stopListening?.();
+  });
+  if (settings.handleSignals) stopListening = onEndSignal(close);
+  return { url: `http://${hostOfUrl(settings.host)}:${port}`, port, close, ...disposal };
+}
+
+function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: number): HttpServer {
+  const { requestTimeoutMs, keepAliveTimeoutMs } = settings;
+  const server = createServer(
+    {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      // How often Node looks for clients that are too slow.
+      connectionsCheckingInterval: Math.min(30_000, Math.max(50, Math.ceil(requestTimeoutMs / 4))),
+    },
+    listener,
+  );
+  // A client that asks before it sends is told at once that its body is too large.
+  server.on('checkContinue', (request, response) => {
+    if (!declaresMoreThan(request, maxBodyBytes)) response.writeContinue();
+    listener(request, response);
+  });
+  return server;
+}
+
+function listen(server: HttpServer, { port, host }: ServeSettings): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const field = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'port' : 'host';
+      const advice =
+        field === 'port'
+          ? 'Stop what listens there, or take port 0 for a free one.'
+          : 'Give an address of this machine.';
+      const message = `serve: cannot listen on ${host}:${port}: ${messageOf(cause)}. ${advice}`;
+      reject(new FairleadError('INVALID_OPTION', message, { cause, details: { field, given: `${host}:${port}` } }));
+    });
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** How long aborted requests have to send their answers, and connections to end by themselves. */
+const graceMs = 500;
+
+async function drain(server: HttpServer, listener: Listener, settings: ServeSettings): Promise<void> {
+  const { clock, drainDelayMs, drainTimeoutMs, logger } = settings;
+  listener.sendAway();
+  if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  if (!(await settlesWithin(listener.whenIdle(), drainTimeoutMs, clock))) {
+    const details = { requests: listener.inFlight, drainTimeoutMs };
+    logger.warn(details, `${listener.inFlight} requests were not done after ${drainTimeoutMs} ms and were aborted.`);
+    listener.abortAll();
+    await settlesWithin(listener.whenIdle(), graceMs, clock);
+  }
+  // To destroy a connection can take back an answer that its client has not read yet, so that comes last.
+  server.closeIdleConnections();
+  await settlesWithin(closed, graceMs, clock);
+  server.closeAllConnections();
+  await closed;
+}
+
+async function settlesWithin(settling: Promise<void>, timeoutMs: number, clock: Clock): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(() => resolve(false), timeoutMs);
+    void settling.then(() => {
+      timer.clear();
+      resolve(true);
+    });
+  });
+}
+
+function hostOfUrl(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
