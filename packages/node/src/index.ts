@@ -1,1 +1,4 @@
-export {};
+export { nodeLaneHost } from './lanes/node-lane-host';
+export { type FileModelOptions, fileModel } from './models/file-model';
+export { onnx } from './onnx/onnx-backend';
+export type { GraphOptimization, OnnxDevice, OnnxOptions } from './onnx/options';

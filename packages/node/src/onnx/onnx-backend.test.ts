@@ -1,0 +1,292 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
+import * as ort from 'onnxruntime-node';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { createBackend, onnx } from './onnx-backend';
+import { adoptVerdicts } from './probe';
+import { elementTypeOf, tinyModel, tinySlow, tinyUnary } from './tiny-onnx';
+
+afterEach(() => vi.restoreAllMocks());
+
+const digitsPath = fileURLToPath(new URL('../../../../examples/models/digits-v2.onnx', import.meta.url));
+
+function modelOf(bytes: Uint8Array, name = 'tiny'): LoadedModel {
+  return { bytes, digest: '0'.repeat(64), name, version: '1', sidecar: async () => undefined };
+}
+
+async function withSession(bytes: Uint8Array, use: (session: Session) => Promise<void>): Promise<void> {
+  const session = await onnx().doCreateSession(modelOf(bytes), {});
+  try {
+    await use(session);
+  } finally {
+    await session.close();
+  }
+}
+
+const float32 = (shape: number[], ...values: number[]): Tensor<'float32'> => ({
+  dtype: 'float32',
+  shape,
+  data: Float32Array.from(values),
+});
+
+describe('a session', () => {
+  test('equals bare session.run bit for bit, at every batch size', async () => {
+    const bytes = await readFile(digitsPath);
+    const bare = await ort.InferenceSession.create(bytes);
+    await withSession(bytes, async (session) => {
+      expect(session).toMatchObject({
+        inputs: [{ name: 'pixels', dtype: 'float32', shape: ['batch', 64] }],
+        outputs: [
+          { name: 'label', dtype: 'int64', shape: ['batch'] },
+          { name: 'probabilities', dtype: 'float32', shape: ['batch', 10] },
+        ],
+        batchAxis: 0,
+        device: 'cpu',
+        fallbacks: [],
+        concurrency: 1,
+      });
+      for (const rows of [1, 2, 7, 64]) {
+        const pixels = Float32Array.from({ length: rows * 64 }, (_, index) => (index * 7919) % 17);
+        const expected = await bare.run({ pixels: new ort.Tensor('float32', pixels, [rows, 64]) });
+        const actual = await session.doRun({ pixels: { dtype: 'float32', shape: [rows, 64], data: pixels } }, {});
+        expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
+        for (const [name, { data, dims }] of Object.entries(expected)) {
+          expect(actual[name]?.shape).toEqual(dims);
+          expect(actual[name]?.data).toEqual(data);
+        }
+      }
+    });
+    await bare.release();
+  });
+
+  const half = Uint16Array.of(0x3c00, 0xc100, 0x7bff);
+  test.each([
+    ['float32', Float32Array.of(1.5, Number.NaN, -0)],
+    ['float64', Float64Array.of(Math.PI, -0, 1e300)],
+    ['float16', half],
+    ['int8', Int8Array.of(-128, 0, 127)],
+    ['int16', Int16Array.of(-32768, 0, 1)],
+    ['int32', Int32Array.of(-(2 ** 31), 0, 1)],
+    ['int64', BigInt64Array.of(-(2n ** 63n), 0n, 2n ** 53n + 1n)],
+    ['uint8', Uint8Array.of(255, 0, 1)],
+    ['uint16', Uint16Array.of(65535, 0, 1)],
+    ['uint32', Uint32Array.of(4294967295, 0, 1)],
+    ['uint64', BigUint64Array.of(2n ** 64n - 1n, 0n, 1n)],
+    ['bool', Uint8Array.of(1, 0, 1)],
+    ['string', ['ü', '', 'naïve']],
+  ] as const)('carries %s in and out', (dtype, data) =>
+    withSession(tinyUnary('Identity', { type: dtype, shape: ['n'] }), async (session) => {
+      expect(session.inputs).toEqual([{ name: 'x', dtype, shape: ['n'] }]);
+      const { y } = await session.doRun({ x: { dtype, shape: [3], data } as Tensor }, {});
+      expect(y).toMatchObject({ dtype, shape: [3] });
+      expect(Array.from(y?.data as ArrayLike<unknown>)).toEqual(Array.from(data as ArrayLike<unknown>));
+      expect(y?.data.constructor).toBe(data.constructor);
+    }),
+  );
+
+  test('computes with float16 bits', () => {
+    const model = tinyModel(
+      [{ name: 'x', type: 'float16', shape: ['n'] }],
+      [{ op: 'Cast', inputs: ['x'], outputs: ['y'], attributes: { to: elementTypeOf('float32') } }],
+      [{ name: 'y', type: 'float32', shape: ['n'] }],
+    );
+    return withSession(model, async (session) => {
+      const { y } = await session.doRun({ x: { dtype: 'float16', shape: [3], data: half } }, {});
+      expect(y?.data).toEqual(Float32Array.of(1, -2.5, 65504));
+    });
+  });
+
+  test('takes several inputs and outputs', () => {
+    const value = (name: string) => ({ name, type: 'float32', shape: ['n'] }) as const;
+    const nodes = [
+      { op: 'Add', inputs: ['a', 'b'], outputs: ['sum'] },
+      { op: 'Mul', inputs: ['a', 'b'], outputs: ['product'] },
+    ];
+    return withSession(
+      tinyModel([value('a'), value('b')], nodes, [value('sum'), value('product')]),
+      async (session) => {
+        const outputs = await session.doRun({ a: float32([2], 1, 2), b: float32([2], 10, 20) }, {});
+        expect(outputs).toEqual({ sum: float32([2], 11, 22), product: float32([2], 10, 40) });
+      },
+    );
+  });
+
+  test.each([
+    ['a fixed first axis', tinyUnary('Relu', { type: 'float32', shape: [1, 2] }), null],
+    ['a symbolic one of one name', tinyUnary('Relu', { type: 'float32', shape: ['n', 2] }), 0],
+    ['an axis without a name, where rows stay apart', tinyUnary('Relu', { type: 'float32', shape: ['', 2] }), 0],
+    [
+      'other names, where rows stay apart',
+      tinyUnary('Relu', { type: 'float32', shape: ['n', 2] }, { type: 'float32', shape: ['m', 2] }),
+      0,
+    ],
+    [
+      'other names, where rows do not',
+      tinyUnary('Transpose', { type: 'float32', shape: ['n', 2] }, { type: 'float32', shape: ['m', 'n'] }),
+      null,
+    ],
+    [
+      'an axis that depends on the values',
+      tinyUnary('NonZero', { type: 'float32', shape: ['n', 2] }, { type: 'int64', shape: ['m', 'k'] }),
+      null,
+    ],
+    ['other open axes and no names', tinyUnary('Relu', { type: 'float32', shape: ['', ''] }), 0],
+    [
+      'other open axes and other names',
+      tinyUnary('Relu', { type: 'float32', shape: ['n', 'k'] }, { type: 'float32', shape: ['m', 'k'] }),
+      null,
+    ],
+  ])('batchAxis for %s', (_what, bytes, batchAxis) =>
+    withSession(bytes, async (session) => expect(session.batchAxis).toBe(batchAxis)),
+  );
+
+  test('a failing run is RUN_FAILED with its cause, and the next one works', () => {
+    const bytes = tinyModel(
+      [
+        { name: 'x', type: 'float32', shape: ['n'] },
+        { name: 'i', type: 'int64', shape: ['m'] },
+      ],
+      [{ op: 'Gather', inputs: ['x', 'i'], outputs: ['y'] }],
+      [{ name: 'y', type: 'float32', shape: ['m'] }],
+    );
+    return withSession(bytes, async (session) => {
+      const pick = (index: bigint): Tensors => ({
+        x: float32([2], 5, 6),
+        i: { dtype: 'int64', shape: [1], data: BigInt64Array.of(index) },
+      });
+      const failed = session.doRun(pick(99n), {});
+      await expect(failed).rejects.toMatchObject({
+        code: 'RUN_FAILED',
+        message: expect.stringMatching(/^tiny failed on cpu: .*out of (data )?bounds/s),
+        cause: expect.any(Error),
+      });
+      expect(await session.doRun(pick(1n), {})).toEqual({ y: float32([1], 6) });
+    });
+  });
+
+  test('drains on close, closes once, and takes nothing afterwards', async () => {
+    const session = await onnx().doCreateSession(modelOf(tinySlow(64, 20)), {});
+    const inputs: Tensors = { x: { dtype: 'float32', shape: [64, 64], data: new Float32Array(64 * 64) } };
+    const running = session.doRun(inputs, {});
+    const closing = session.close();
+    await expect(session.doRun(inputs, {})).rejects.toMatchObject({ code: 'CLOSED' });
+    expect((await running).y?.shape).toEqual([64, 64]);
+    await closing;
+    await session.close();
+    await session[Symbol.asyncDispose]();
+  });
+
+  test('a signal that is aborted starts neither a session nor a run', async () => {
+    const signal = AbortSignal.abort();
+    const bytes = tinyUnary('Relu', { type: 'float32', shape: ['n'] });
+    await expect(onnx().doCreateSession(modelOf(bytes), { signal })).rejects.toMatchObject({ code: 'ABORTED' });
+    await withSession(bytes, async (session) => {
+      await expect(session.doRun({ x: float32([1], 1) }, { signal })).rejects.toMatchObject({ code: 'ABORTED' });
+    });
+  });
+});
+
+describe('what is no model, or not one for JavaScript', () => {
+  test.each([
+    ['no bytes', async () => new Uint8Array(), 'the file is empty'],
+    ['text', async () => new TextEncoder().encode('not a model at all'), 'protobuf'],
+    ['half a model', async () => (await readFile(digitsPath)).subarray(0, 5000), ''],
+    ['a model without a graph', async () => Uint8Array.of(8, 8), 'graph'],
+    [
+      'an operator that does not exist',
+      async () => tinyUnary('Frobnicate', { type: 'float32', shape: ['n'] }),
+      'Frobnicate',
+    ],
+  ])('%s is MODEL_INVALID', async (_what, bytes, message) => {
+    await expect(onnx().doCreateSession(modelOf(await bytes(), 'broken'), {})).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringMatching(new RegExp(`^broken .*${message}`, 's')),
+    });
+  });
+
+  test('an output that is a sequence is refused by its name', async () => {
+    const bytes = tinyUnary(
+      'SequenceConstruct',
+      { type: 'float32', shape: ['n'] },
+      { type: 'float32', shape: ['n'], sequence: true },
+    );
+    await expect(onnx().doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('The output "y" is a sequence'),
+      details: { field: 'y' },
+    });
+  });
+
+  test('bfloat16 is refused', async () => {
+    const bytes = tinyUnary('Identity', { type: 'bfloat16', shape: ['n'] });
+    await expect(onnx().doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('number 16'),
+    });
+  });
+});
+
+describe('devices', () => {
+  const bytes = tinyUnary('Relu', { type: 'float32', shape: ['n'] });
+
+  test('one that was asked for alone and cannot be had is an error that says how to fall back', async () => {
+    adoptVerdicts({ 'cuda:3': { usable: false, reason: 'no driver' } });
+    const backend = onnx({ device: 'cuda', deviceId: 3 });
+    await expect(backend.doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringMatching(/cuda: no driver.*\['cuda', 'cpu'\]/),
+      details: { field: 'device', given: 'cuda' },
+    });
+    expect(await backend.isSupported()).toEqual({ supported: false, reason: 'cuda: no driver' });
+  });
+
+  test('a list falls back in its order and reports each step', async () => {
+    adoptVerdicts({
+      'cuda:3': { usable: false, reason: 'no driver' },
+      webgpu: { usable: false, reason: 'no adapter' },
+    });
+    const backend = onnx({ device: ['cuda', 'webgpu', 'cpu'], deviceId: 3 });
+    const session = await backend.doCreateSession(modelOf(bytes), {});
+    expect(session.device).toBe('cpu');
+    expect(session.fallbacks).toEqual([
+      { from: 'cuda', to: 'cpu', reason: 'no driver' },
+      { from: 'webgpu', to: 'cpu', reason: 'no adapter' },
+    ]);
+    expect(await backend.isSupported()).toEqual({ supported: true, devices: ['cpu'] });
+    await session.close();
+  });
+
+  test('one that passes its trial and then refuses the model falls back too, unless the model is at fault', async () => {
+    adoptVerdicts({ 'cuda:4000': { usable: true } });
+    const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (...args: unknown[]) => Promise<never>;
+    vi.spyOn(ort.InferenceSession, 'create').mockImplementation((...args: unknown[]) => {
+      const [provider] = (args[1] as ort.InferenceSession.SessionOptions).executionProviders ?? [];
+      return typeof provider === 'object' ? Promise.reject(new Error('out of memory on the card')) : create(...args);
+    });
+    const session = await onnx({ device: ['cuda', 'cpu'], deviceId: 4000 }).doCreateSession(modelOf(bytes), {});
+    expect(session.fallbacks).toEqual([{ from: 'cuda', to: 'cpu', reason: 'out of memory on the card' }]);
+    await session.close();
+    const alone = onnx({ device: 'cuda', deviceId: 4000 });
+    await expect(alone.doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    const broken = modelOf(new TextEncoder().encode('nonsense'));
+    await expect(alone.doCreateSession(broken, {})).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+  });
+
+  test('a worker gets the settings and what the owner found out', async () => {
+    const settings = onnx({ device: ['cuda', 'cpu'], deviceId: 9 }).worker?.options as { settings: object };
+    const verdicts = { 'cuda:9': { usable: false, reason: 'told' } };
+    const session = await createBackend(structuredClone({ ...settings, verdicts })).doCreateSession(modelOf(bytes), {});
+    expect(session.fallbacks).toEqual([{ from: 'cuda', to: 'cpu', reason: 'told' }]);
+    await session.close();
+  });
+});
+
+test('resolves a path to a model with its sidecars', async () => {
+  const model = await onnx().doResolve?.(digitsPath, {});
+  expect(model?.name).toBe('digits-v2');
+  expect(JSON.parse(new TextDecoder().decode(await model?.sidecar('golden')))).toMatchObject({ sha256: model?.digest });
+  await expect(onnx({ maxModelBytes: 10 }).doResolve?.(digitsPath, {})).rejects.toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+  });
+});

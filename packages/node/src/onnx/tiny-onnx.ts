@@ -1,0 +1,119 @@
+import { encodeMessage, type Field } from '../../../../benchmarks/lib/onnx/protobuf';
+
+/* Tiny ONNX models for tests, so that no binary need be committed. Field and enum numbers are those of onnx.proto. */
+
+const elementTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+} as const;
+
+/** An input or output; a string in the shape is a symbolic axis, '' one without a name. */
+export interface TinyValue {
+  readonly name: string;
+  readonly type: keyof typeof elementTypes;
+  readonly shape: readonly (number | string)[];
+  /** Makes it a sequence of such tensors. */
+  readonly sequence?: boolean;
+}
+
+export interface TinyNode {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Whole-number attributes. */
+  readonly attributes?: Readonly<Record<string, number>>;
+}
+
+/** Encodes a model of opset 17. */
+export function tinyModel(
+  inputs: readonly TinyValue[],
+  nodes: readonly TinyNode[],
+  outputs: readonly TinyValue[],
+): Uint8Array {
+  const graph: Field[] = [
+    ...nodes.map((node): Field => [1, nodeOf(node)]),
+    [2, 'tiny'],
+    ...inputs.map((value): Field => [11, valueFields(value)]),
+    ...outputs.map((value): Field => [12, valueFields(value)]),
+  ];
+  const opset: Field[] = [
+    [1, ''],
+    [2, 17],
+  ];
+  return encodeMessage([
+    [1, 8],
+    [7, graph],
+    [8, opset],
+  ]);
+}
+
+/** A model with one input `x`, one output `y` and one operator between them. */
+export function tinyUnary(op: string, x: Omit<TinyValue, 'name'>, y: Omit<TinyValue, 'name'> = x): Uint8Array {
+  const node = { op, inputs: ['x'], outputs: ['y'] };
+  return tinyModel([{ ...x, name: 'x' }], [node], [{ ...y, name: 'y' }]);
+}
+
+/** A model that multiplies a square matrix with itself so often that a run takes as long as a test needs. */
+export function tinySlow(size: number, times: number): Uint8Array {
+  const value = (name: string): TinyValue => ({ name, type: 'float32', shape: [size, size] });
+  const step = (index: number): string => (index === 0 ? 'x' : index === times ? 'y' : `step${index}`);
+  const nodes = Array.from({ length: times }, (_, index) => ({
+    op: 'MatMul',
+    inputs: [step(index), 'x'],
+    outputs: [step(index + 1)],
+  }));
+  return tinyModel([value('x')], nodes, [value('y')]);
+}
+
+/** ONNX's number of an element type, for the attribute `to` of Cast. */
+export function elementTypeOf(type: keyof typeof elementTypes): number {
+  return elementTypes[type];
+}
+
+function nodeOf({ op, inputs, outputs, attributes = {} }: TinyNode): Field[] {
+  const int = 2;
+  return [
+    ...inputs.map((name): Field => [1, name]),
+    ...outputs.map((name): Field => [2, name]),
+    [4, op],
+    ...Object.entries(attributes).map(
+      ([name, value]): Field => [
+        5,
+        [
+          [1, name],
+          [3, value],
+          [20, int],
+        ],
+      ],
+    ),
+  ];
+}
+
+function valueFields({ name, type, shape, sequence = false }: TinyValue): Field[] {
+  const dimensions = shape.map(
+    (size): Field => [1, size === '' ? [] : typeof size === 'number' ? [[1, size]] : [[2, size]]],
+  );
+  const tensor: Field = [
+    1,
+    [
+      [1, elementTypes[type]],
+      [2, dimensions],
+    ],
+  ];
+  return [
+    [1, name],
+    [2, sequence ? [[4, [[1, [tensor]]]]] : [tensor]],
+  ];
+}
