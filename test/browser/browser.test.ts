@@ -1,5 +1,6 @@
 import { type Browser, type Page as BrowserTab, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tinyUnary } from '../../packages/node/src/onnx/tiny-onnx';
 import { computeDigits, type Digits, largestDifference, pixelsPerRow } from './digits';
 import { findBrowser, noBrowser } from './find-browser';
 import type { Page, PageAnswer, PageRunner } from './page/main';
@@ -202,6 +203,16 @@ function tests(path: string): void {
       });
       expectDigits(await call('run', digits.pixels));
       await call('close');
+    });
+  });
+
+  it('keeps the bits of float16 where the browser has an array of that type', async () => {
+    const bytes = tinyUnary('Identity', { type: 'float16', shape: ['n'] });
+    await withTab(site.origin, async ({ tab, call }) => {
+      expect(await tab.evaluate(() => 'Float16Array' in globalThis)).toBe(true);
+      const bits = [0x3e00, 0xfc00, 0x0001, 0x7e01];
+      const model = `data:application/octet-stream;base64,${Buffer.from(bytes).toString('base64')}`;
+      expect(await call('echoFloat16', model, bits)).toEqual({ array: 'Uint16Array', bits });
     });
   });
 

@@ -39,6 +39,8 @@ export interface Page {
   run(pixels: number[]): Promise<PageAnswer>;
   /** Runs each row in a call of its own, all at once. */
   runEach(pixels: number[], rowElements: number): Promise<PageAnswer>;
+  /** Sends bits through a model that answers `y` = `x`, float16, and gives back what came. */
+  echoFloat16(model: string, bits: number[]): Promise<{ readonly array: string; readonly bits: number[] }>;
   /** Errors of lanes that were lost so far, and how many came back. */
   lanes(): { readonly lost: PageError[]; readonly restarted: number };
   close(): Promise<void>;
@@ -118,6 +120,17 @@ globalThis.page = {
       labels: answers.flatMap(({ labels }) => labels),
       probabilities: answers.flatMap(({ probabilities }) => probabilities),
     };
+  },
+  async echoFloat16(model, bits) {
+    const echo = await createRunner({ model, backend: onnx({ device: 'wasm' }), lanes: 'inline' });
+    try {
+      const x = { dtype: 'float16', shape: [bits.length], data: Uint16Array.from(bits) } as const;
+      const { y } = (await echo.run({ x })).outputs;
+      if (y === undefined) throw new Error('no output y');
+      return { array: y.data.constructor.name, bits: Array.from(y.data as Uint16Array) };
+    } finally {
+      await echo.close();
+    }
   },
   lanes: () => ({ lost, restarted }),
   async close() {

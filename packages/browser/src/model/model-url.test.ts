@@ -20,6 +20,7 @@ describe('parseModelUrl', () => {
     ['https://example.com/', 'model'],
     ['https://example.com/%E0%A4%A.onnx', '%E0%A4%A'],
     ['https://example.com/digits.v2.onnx', 'digits.v2'],
+    ['https://example.com/digits.v2', 'digits.v2'],
   ])('names %s', (reference, name) => expect(parseModelUrl(reference, undefined).name).toBe(name));
 
   it.each([
@@ -36,9 +37,10 @@ describe('parseModelUrl', () => {
 
 describe('siblingUrl', () => {
   const sibling = (reference: string): string | undefined => siblingUrl(parseModelUrl(reference, undefined), '.md');
-  it('puts another ending in place of the extension and keeps the query', () => {
+  it('puts another ending in place of .onnx and keeps the query', () => {
     expect(sibling('https://example.com/m/digits.onnx?sig=1')).toBe('https://example.com/m/digits.md?sig=1');
     expect(sibling('https://example.com/v1.2/digits')).toBe('https://example.com/v1.2/digits.md');
+    expect(sibling('https://example.com/digits.v2')).toBe('https://example.com/digits.v2.md');
   });
   it('knows none for data and blob URLs', () => {
     expect(sibling('data:,x')).toBeUndefined();

@@ -5,7 +5,7 @@ export interface ModelUrl {
   readonly href: string;
   /** Without query, fragment and password, since signed URLs carry secrets there. */
   readonly shown: string;
-  /** File name without its extension: `digits` for `…/digits.onnx?x=1`. */
+  /** File name without `.onnx`: `digits` for `…/digits.onnx?x=1`. */
   readonly name: string;
 }
 
@@ -27,14 +27,14 @@ export function parseModelUrl(reference: string, base: string | undefined): Mode
     throw notFound(shownUrl(url), `a page cannot fetch ${url.protocol} URLs. Serve the file over HTTP`);
   }
   const file = url.protocol === 'data:' || url.protocol === 'blob:' ? '' : (url.pathname.split('/').at(-1) ?? '');
-  return { href: url.href, shown: shownUrl(url), name: decoded(file).replace(/\.[^.]*$/, '') || 'model' };
+  return { href: url.href, shown: shownUrl(url), name: decoded(file).replace(/\.onnx$/i, '') || 'model' };
 }
 
 /** The URL of a file that lies beside the model: `…/digits.golden.json` for `…/digits.onnx`, with the same query. */
 export function siblingUrl({ href }: ModelUrl, ending: string): string | undefined {
   const url = new URL(href);
   if (url.protocol === 'data:' || url.protocol === 'blob:') return undefined;
-  url.pathname = url.pathname.replace(/(\.[^./]*)?$/, ending);
+  url.pathname = url.pathname.replace(/(\.onnx)?$/i, ending);
   return url.href;
 }
 

@@ -55,7 +55,12 @@ describe('resolveModel', () => {
     expect(new TextDecoder().decode(await model.sidecar('golden'))).toBe('{"rows":[]}');
     expect(await model.sidecar('reference')).toBeUndefined();
     expect(await model.sidecar('card')).toBeUndefined();
-    expect(asked.slice(1)).toEqual(['/m/digits.golden.json', '/m/digits.reference.json', '/m/digits.md']);
+    expect(asked.slice(1)).toEqual([
+      '/m/digits.golden.json',
+      '/m/digits.reference.json',
+      '/m/digits.card.md',
+      '/m/digits.md',
+    ]);
   });
 
   it.each([

@@ -11,11 +11,11 @@ export interface ResolveOptions extends CallOptions {
   readonly maxBytes: number;
 }
 
-/** What travels beside `digits.onnx`. */
-const sidecarEndings: Readonly<Record<SidecarName, string>> = {
-  reference: '.reference.json',
-  golden: '.golden.json',
-  card: '.md',
+/** Where sidecars of `digits.onnx` lie: beside it, the first of these that exists. */
+const sidecarEndings: Readonly<Record<SidecarName, readonly string[]>> = {
+  reference: ['.reference.json'],
+  golden: ['.golden.json'],
+  card: ['.card.md', '.md'],
 };
 /** A sidecar is a page of JSON or prose. */
 const maxSidecarBytes = 64 * 2 ** 20;
@@ -46,13 +46,20 @@ export async function resolveModel(reference: string, options: ResolveOptions): 
 async function fetchSidecar(
   model: ModelUrl,
   name: SidecarName,
-  options: CallOptions | undefined,
+  options: CallOptions = {},
 ): Promise<Uint8Array | undefined> {
-  const href = siblingUrl(model, sidecarEndings[name]);
-  if (href === undefined) return undefined;
+  for (const ending of sidecarEndings[name]) {
+    const href = siblingUrl(model, ending);
+    const bytes = href === undefined ? undefined : await fetchIfThere(href, name, options);
+    if (bytes !== undefined) return bytes;
+  }
+  return undefined;
+}
+
+async function fetchIfThere(href: string, name: SidecarName, options: CallOptions): Promise<Uint8Array | undefined> {
+  const { shown } = parseModelUrl(href, undefined);
+  const limitAdvice = `No ${name} should be.`;
   try {
-    const { shown } = parseModelUrl(href, undefined);
-    const limitAdvice = `No ${name} should be.`;
     const bytes = await fetchBytes({ href, shown }, { ...options, maxBytes: maxSidecarBytes, limitAdvice });
     // Single-page hosts answer with their page for every path that does not exist.
     return wordFor(bytes) === 'an HTML page' ? undefined : bytes;

@@ -4,15 +4,16 @@ import {
   type DeviceFallback,
   FairleadError,
   type LoadedModel,
+  type ModelSignature,
   messageOf,
   type Session,
+  type Tensors,
   throwIfAborted,
 } from '@fairlead/core';
-import type * as Ort from 'onnxruntime-web';
 import { probeDevice, type SessionPlace, threadsFor } from './devices';
 import { createFailure } from './failures';
 import type { OnnxDevice, OnnxSettings } from './options';
-import { loadRuntime, type Runtime } from './runtime';
+import { loadRuntime } from './runtime';
 import { signatureFrom } from './signature';
 import { fromOrt, toOrt } from './tensors';
 
@@ -30,7 +31,8 @@ interface Refusal {
 
 /**
  * Creates a session in this thread, on the first device that works.
- * @throws FairleadError `MODEL_INVALID`, `BACKEND_UNAVAILABLE`, `LIMIT_EXCEEDED`, `CONFLICT`, `ABORTED`
+ * @throws FairleadError `MODEL_INVALID`, `UNSUPPORTED`, `BACKEND_UNAVAILABLE`, `LIMIT_EXCEEDED`, `CONFLICT`,
+ * `ABORTED`
  */
 export async function createSession(request: SessionRequest, options: CallOptions): Promise<Session> {
   const { model, settings } = request;
@@ -73,26 +75,36 @@ async function openOn(
     fallbacks.push({ from: `wasm with ${settings.threads} threads`, to: 'wasm', reason: threadsReason });
   }
   try {
-    return sessionOver(runtime, session, device, fallbacks, model.name);
+    const compute: Compute = (inputs, signal) =>
+      runtime.queue.run(async () => fromOrt(await session.run(toOrt(runtime.ort, inputs))), signal);
+    const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, compute);
+    const release = (): Promise<void> => runtime.queue.run(() => session.release());
+    return sessionOver({ signature, compute, release, device, fallbacks, name: model.name });
   } catch (error) {
     await runtime.queue.run(() => session.release());
     throw error;
   }
 }
 
-function sessionOver(
-  runtime: Runtime,
-  session: Ort.InferenceSession,
-  device: OnnxDevice,
-  fallbacks: readonly DeviceFallback[],
-  name: string,
-): Session {
-  const signature = signatureFrom(session.inputMetadata, session.outputMetadata);
+/** Computes in the runtime's turn. */
+type Compute = (inputs: Tensors, signal?: AbortSignal) => Promise<Tensors>;
+
+interface SessionParts {
+  readonly signature: ModelSignature;
+  readonly compute: Compute;
+  readonly release: () => Promise<void>;
+  readonly device: OnnxDevice;
+  readonly fallbacks: readonly DeviceFallback[];
+  readonly name: string;
+}
+
+function sessionOver({ signature, compute, release, device, fallbacks, name }: SessionParts): Session {
   let closed = false;
-  const release = closeable(() => runtime.queue.run(() => session.release()));
+  // The queue lets what was asked for earlier end first.
+  const releasing = closeable(release);
   const close = (): Promise<void> => {
     closed = true;
-    return release.close();
+    return releasing.close();
   };
   return {
     ...signature,
@@ -101,13 +113,11 @@ function sessionOver(
     concurrency: 1,
     async doRun(inputs, options) {
       if (closed) throw new FairleadError('CLOSED', `The session of ${name} was closed. Create a new one.`);
-      return runtime.queue.run(async () => {
-        try {
-          return fromOrt(await session.run(toOrt(runtime.ort, inputs)));
-        } catch (error) {
-          throw runFailure(error, device, name);
-        }
-      }, options.signal);
+      try {
+        return await compute(inputs, options.signal);
+      } catch (error) {
+        throw runFailure(error, device, name);
+      }
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -10,6 +10,8 @@ import type { OnnxDevice } from './options';
 const noBackend = /no available backend found/i;
 /** The bytes are no ONNX graph: NO_MODEL, INVALID_PROTOBUF, INVALID_GRAPH. */
 const brokenModel = /ERROR_CODE: (4|7|10)\b/;
+/** From the runtime's wrapper in JavaScript, which does not say for which input or output. */
+const foreignDtype = /^unsupported data type: (\d+)/i;
 const noMemory = /bad_?alloc|out of memory|allocation failed|failed to allocate/i;
 
 /** Why a session could not be created, as an error with the code that callers decide by. */
@@ -25,6 +27,14 @@ export function createFailure(error: unknown, device: OnnxDevice, model: LoadedM
     );
   }
   if (brokenModel.test(message)) return invalid(model, message, options);
+  const dtype = foreignDtype.exec(message)?.[1];
+  if (dtype !== undefined) {
+    return new FairleadError(
+      'UNSUPPORTED',
+      `${model.name} has an input or output of a dtype that JavaScript cannot hold (number ${dtype} in ONNX's TensorProto.DataType, such as bfloat16 or float8). Add a Cast to the model.`,
+      options,
+    );
+  }
   if (noMemory.test(message) || error instanceof RangeError) {
     return new FairleadError(
       'LIMIT_EXCEEDED',

@@ -6,11 +6,11 @@ import { supportOf } from './support';
 
 /**
  * Makes a backend on onnxruntime-web 1.30.0, a peer dependency: ONNX models on the GPU by WebGPU or on the CPU by
- * WebAssembly. Neither variant of the runtime is fetched before a session is created, and then only the one that runs. Sessions
- * live in Web Workers, one each, so that the page stays responsive.
+ * WebAssembly. Neither variant of the runtime is fetched before a session is created, and then only the one that runs.
+ * A runner's sessions live in Web Workers, one each, so that the page stays responsive.
  *
  * A model may be given as a URL, absolute or relative to the page. What travels with `digits.onnx` is looked for beside
- * it as `digits.reference.json`, `digits.golden.json` and `digits.md`.
+ * it as `digits.reference.json`, `digits.golden.json` and `digits.card.md` or `digits.md`.
  *
  * Importing and calling it is safe on a server; `isSupported()` tells whether it can run.
  *
