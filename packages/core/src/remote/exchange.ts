@@ -56,9 +56,10 @@ export async function exchange(request: Exchange, settings: ExchangeSettings): P
     if (!response.ok) throw errorOfResponse(what, response, text, settings.clock.epochMs());
     return text;
   } catch (error) {
-    if (FairleadError.isInstance(error)) throw error;
+    // Whatever a server answers to a request that was given up, the caller gets the reason for which it was.
     if (signal?.aborted) throw abortedError(signal, `The request to ${what}`);
     if (ending.expired()) throw deadlineError(`while ${what} was asked`);
+    if (FairleadError.isInstance(error)) throw error;
     throw new FairleadError('REMOTE_FAILED', `${what} cannot be reached: ${reasonOf(error)}. Is the server running?`, {
       cause: error,
     });

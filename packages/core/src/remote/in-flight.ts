@@ -5,11 +5,13 @@ export interface InFlight {
   /**
    * Counts one more.
    * @returns what the caller must call once when it ends
-   * @throws FairleadError `OVERLOADED` at the bound, `CLOSED` after `drain`
+   * @throws FairleadError `OVERLOADED` at the bound, `CLOSED` after `shut`
    */
   enter(): () => void;
-  /** Lets no one in any more, and resolves when all have left. */
-  drain(): Promise<void>;
+  /** Lets no one in any more. */
+  shut(): void;
+  /** Resolves when all have left. */
+  whenEmpty(): Promise<void>;
 }
 
 export function createInFlight(max: number): InFlight {
@@ -31,8 +33,10 @@ export function createInFlight(max: number): InFlight {
       count += 1;
       return leave;
     },
-    drain() {
+    shut() {
       closed = true;
+    },
+    whenEmpty() {
       return new Promise((resolve) => {
         if (count === 0) resolve();
         else onEmpty = resolve;

@@ -119,6 +119,15 @@ function createRemoteRunner(settings: RemoteSettings, signature: ModelSignature,
     }
   };
 
+  const release = closeable(async () => {
+    await inFlight.whenEmpty();
+    events.clear();
+  });
+  const close = (): Promise<void> => {
+    inFlight.shut();
+    return release.close();
+  };
+
   return {
     signature,
     get model() {
@@ -126,10 +135,8 @@ function createRemoteRunner(settings: RemoteSettings, signature: ModelSignature,
     },
     events,
     run: (inputs, options) => run(inputs, options),
-    ...closeable(async () => {
-      await inFlight.drain();
-      events.clear();
-    }),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

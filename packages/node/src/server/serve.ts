@@ -1,5 +1,5 @@
 import { createServer, type Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createService, type ServedRunners } from '@fairlead/core/serving';
 import { createListener, type Listener } from './listener';
@@ -88,15 +88,19 @@ async function drain(server: HttpServer, listener: Listener, settings: ServeSett
   const { clock, drainDelayMs, drainTimeoutMs, logger } = settings;
   listener.sendAway();
   if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
-  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  // The listening socket first. Node's own close would also destroy connections between two requests, and with them
+  // requests that have arrived and are not read yet; so two turns of the event loop lie between, in which they are read.
+  const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve()));
+  await new Promise<void>((resolve) => clock.defer(() => clock.defer(resolve)));
+  server.close();
   if (!(await settlesWithin(listener.whenIdle(), drainTimeoutMs, clock))) {
     const details = { requests: listener.inFlight, drainTimeoutMs };
     logger.warn(details, `${listener.inFlight} requests were not done after ${drainTimeoutMs} ms and were aborted.`);
     listener.abortAll();
     await settlesWithin(listener.whenIdle(), graceMs, clock);
   }
-  // To destroy a connection can take back an answer that its client has not read yet, so that comes last.
-  server.closeIdleConnections();
+  // Every answer of a drain asks to close, so connections end by themselves. To destroy one can take back an answer that
+  // its client has not read yet, so that comes last.
   await settlesWithin(closed, graceMs, clock);
   server.closeAllConnections();
   await closed;
