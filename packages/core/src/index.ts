@@ -20,6 +20,14 @@ export { createEvents, type EventListeners, type EventSource, type Events } from
 export { type CallOptions, type Closeable, closeable } from './lifecycle';
 export { consoleLogger, type Logger } from './logger';
 export type { AliasControl, Evidence, LoadedModel, ModelSource, SidecarName } from './model-source';
+export {
+  checkOptions,
+  type OptionCheck,
+  objectWith,
+  test as optionTest,
+  trueOrFalse,
+  wholeNumber,
+} from './option-checks';
 export { type BatchingOptions, createRunner, type RunnerOptions } from './runner/create-runner';
 export type { BatchingLimits } from './runner/deployment';
 export { type Admitted, byName, compileDoor, type Door } from './runner/door';

@@ -1,12 +1,11 @@
-import * as z from 'zod/mini';
 import type { Backend } from '../backend';
 import { type Clock, systemClock } from '../clock';
-import { parseOptions } from '../config';
 import { FairleadError } from '../errors';
 import type { EventListeners } from '../events';
 import type { CallOptions } from '../lifecycle';
 import { consoleLogger, type Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
+import { checkOptions, objectWith, test, trueOrFalse, wholeNumber } from '../option-checks';
 import type { AnySignature } from '../signature';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
@@ -43,46 +42,34 @@ export interface RunnerOptions extends CallOptions {
   readonly clock?: Clock;
 }
 
-const wholeNumber = (maximum: number) => z.int().check(z.minimum(1), z.maximum(maximum));
-const anObject = <T>(expected: string) =>
-  z.custom<T>((value) => typeof value === 'object' && value !== null, `${expected}`);
+const batchingChecks = {
+  maxBatchRows: wholeNumber(1, 65_536),
+  maxQueueRows: wholeNumber(1),
+  maxQueueBytes: wholeNumber(1),
+};
 
-const optionsSchema = z.strictObject({
-  model: z.custom<RunnerOptions['model']>(
+const checks = {
+  model: test(
     (value) => (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null),
     'a path or URL, a loaded model, or a model source',
   ),
-  backend: z.custom<Backend>(
+  backend: test(
     (value) => (value as Backend | undefined)?.specVersion === 'v1',
     'a backend of specVersion "v1", such as onnx() of @fairlead/node',
   ),
-  lanes: z._default(
-    z.custom<LanesOption>(
-      (value) =>
-        value === 'auto' ||
-        value === 'inline' ||
-        (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 256),
-      '"auto", "inline" or a whole number of workers from 1 to 256',
-    ),
-    'auto',
+  lanes: test(
+    (value) =>
+      value === 'auto' || value === 'inline' || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 256),
+    '"auto", "inline" or a whole number of workers from 1 to 256',
   ),
-  batching: z._default(
-    z.union([
-      z.literal(false),
-      z.strictObject({
-        maxBatchRows: z.optional(wholeNumber(65_536)),
-        maxQueueRows: z.optional(wholeNumber(Number.MAX_SAFE_INTEGER)),
-        maxQueueBytes: z.optional(wholeNumber(Number.MAX_SAFE_INTEGER)),
-      }),
-    ]),
-    {},
-  ),
-  warmUp: z._default(z.boolean(), true),
-  on: z.optional(anObject<EventListeners<RunnerEventMap>>('an object of listeners by event name')),
-  logger: z._default(anObject<Logger>('a logger with debug, info, warn and error'), consoleLogger),
-  clock: z._default(anObject<Clock>('a clock'), systemClock),
-  signal: z.optional(z.instanceof(AbortSignal)),
-});
+  batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
+  warmUp: trueOrFalse,
+  on: objectWith('an object of listeners by event name'),
+  logger: objectWith('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
+  clock: objectWith('a clock', 'now', 'epochMs', 'setTimer', 'defer'),
+  signal: test((value) => value instanceof AbortSignal, 'an AbortSignal'),
+  definition: objectWith('a definition made by defineModel', 'encode', 'decode'),
+};
 
 /**
  * Loads a model and makes a runner of it. The promise resolves when the model is warm.
@@ -99,17 +86,24 @@ export function createRunner<S extends AnySignature = AnySignature>(options: Run
 export async function createRunner(
   options: RunnerOptions & { readonly definition?: ModelDefinition<unknown, unknown, unknown, unknown> },
 ): Promise<LocalRunner> {
-  const { definition, ...rest } = options ?? {};
-  const { model, batching, signal, ...parsed } = parseOptions(optionsSchema, rest, 'createRunner');
+  checkOptions('createRunner', options, checks, ['model', 'backend']);
+  const { model, backend, batching = {}, definition, signal } = options;
+  if (batching !== false) checkOptions('createRunner', batching, batchingChecks, [], 'batching.');
+  const limits = batching === false ? {} : batching;
   const runner = await createLocalRunner(
     {
-      ...parsed,
-      source: sourceOf(model, parsed.backend),
+      source: sourceOf(model, backend),
+      backend,
+      lanes: options.lanes ?? 'auto',
+      warmUp: options.warmUp ?? true,
+      logger: options.logger ?? consoleLogger,
+      clock: options.clock ?? systemClock,
+      on: options.on,
       batching: {
         joinable: batching !== false,
-        maxBatchRows: (batching || undefined)?.maxBatchRows ?? 64,
-        maxQueueRows: (batching || undefined)?.maxQueueRows ?? 8192,
-        maxQueueBytes: (batching || undefined)?.maxQueueBytes ?? 256 * 2 ** 20,
+        maxBatchRows: limits.maxBatchRows ?? 64,
+        maxQueueRows: limits.maxQueueRows ?? 8192,
+        maxQueueBytes: limits.maxQueueBytes ?? 256 * 2 ** 20,
       },
     },
     signal === undefined ? {} : { signal },
