@@ -6,7 +6,12 @@ import { type Digits, pixelCount } from './digits';
 import { faint, heading, line, strong } from './terminal';
 
 /** Families of the metrics page that are shown. */
-const shown = ['ml_inference_requests_total', 'ml_feature_drift_score', 'ml_drift_state', 'ml_drift_alarms_total'];
+const shown = [
+  'ml_prediction_request_success_total',
+  'ml_prediction_batches_total',
+  'ml_drift_state',
+  'ml_drift_alarms_total',
+];
 const shownLines = 8;
 
 /** Step 5: the same runner over HTTP, asked by our own remote runner and by plain `fetch`. */
