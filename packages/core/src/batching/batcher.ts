@@ -7,7 +7,7 @@ import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { type CollatedBatch, Collator } from './collate';
 import { ExpiryWheel } from './expiry-wheel';
-import { isolate } from './isolate';
+import { type GroupRun, isolate } from './isolate';
 import type { LaneSlot } from './lane-slot';
 import { BatchRequest } from './request';
 import { RequestQueue } from './request-queue';
@@ -76,6 +76,8 @@ export interface SubmitOptions {
   /** Rank of its priority class; 0 leaves first. */
   readonly rank: number;
   readonly signal?: AbortSignal | undefined;
+  /** Whether it is part of a larger request, whose end is told by {@link Batcher.endWhole}. @default false */
+  readonly isPart?: boolean;
 }
 
 /**
@@ -89,8 +91,11 @@ export class Batcher {
   readonly #collator: Collator;
   readonly #left: Record<BatchReason, number> = { full: 0, idle: 0, free: 0, drain: 0 };
   #pumpScheduled = false;
+  #pumping = false;
   #pumpReason: BatchReason = 'idle';
   #inFlight = 0;
+  /** Reports that observers are still to get. */
+  #reports = 0;
   #batches = 0;
   #rows = 0;
   #requests = 0;
@@ -132,13 +137,14 @@ export class Batcher {
     const now = this.#parts.clock.now();
     const refusal = this.#refusal(admitted, options, now);
     if (refusal !== undefined) {
-      this.#parts.observer.onRequestFail(refusal.code, admitted.rows);
+      if (options.isPart !== true) this.#parts.observer.onRequestFail(refusal.code, admitted.rows);
       return Promise.reject(refusal);
     }
     return new Promise((resolve, reject) => {
       const { slab, start } = this.#collator.place(admitted);
       const { deadline, rank, signal } = options;
       const request = new BatchRequest(slab, start, admitted.rows, rank, deadline, now, resolve, reject);
+      if (options.isPart === true) request.isPart = true;
       this.#queue.push(request);
       if (deadline !== Number.POSITIVE_INFINITY) this.#expiry.add(request);
       if (signal !== undefined) this.#listen(request, signal);
@@ -146,7 +152,13 @@ export class Batcher {
     });
   }
 
-  /** Ends when nothing waits and nothing is in flight. Whatever is queued is still computed. */
+  /** A request that was sent in parts has ended: answered, or failed with `error`. */
+  endWhole(rows: number, error?: unknown): void {
+    if (error === undefined) this.#requests++;
+    else this.#parts.observer.onRequestFail(asRunError(error).code, rows);
+  }
+
+  /** Ends when nothing waits, nothing is in flight and all is told. Whatever is queued is still computed. */
   drain(): Promise<void> {
     this.#draining = true;
     if (this.#isQuiet()) return Promise.resolve();
@@ -169,14 +181,13 @@ export class Batcher {
 
   /** Fails whatever waits: there is no lane left that could compute it. */
   failQueued(error: FairleadError): void {
-    for (let batch = this.#takeRequests(); batch.length > 0; batch = this.#takeRequests()) {
-      for (const request of batch) this.#drop(request, error);
+    const { clock, limits } = this.#parts;
+    while (this.#queue.requests > 0) {
+      for (const request of this.#queue.takeBatch(limits.maxBatchRows, clock.now()).requests) {
+        this.#drop(request, error);
+      }
     }
     this.#checkDrained();
-  }
-
-  #takeRequests(): BatchRequest[] {
-    return this.#queue.takeBatch(this.#parts.limits.maxBatchRows, this.#parts.clock.now());
   }
 
   #refusal(admitted: Admitted, options: SubmitOptions, now: number): FairleadError | undefined {
@@ -216,7 +227,8 @@ export class Batcher {
   }
 
   #afterArrival(): void {
-    if (this.#queue.rows >= this.#parts.limits.maxBatchRows) this.#pump('idle');
+    const { joinable, maxBatchRows } = this.#parts.limits;
+    if (!joinable || this.#queue.rows >= maxBatchRows) this.#pump('idle');
     else if (!this.#pumpScheduled && this.#idleLane() !== undefined) this.#schedulePump('idle');
   }
 
@@ -232,15 +244,29 @@ export class Batcher {
 
   /** Fills lanes: whole batches for any lane with a free place, the rest for idle lanes if `reason` allows it. */
   #pump(reason: BatchReason): void {
-    const { maxBatchRows } = this.#parts.limits;
+    // Whoever hears of a failure may send a request at once; the loop that is at work sees to it.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      this.#fillLanes(reason);
+    } finally {
+      this.#pumping = false;
+    }
+    // All that waited may have expired in the meantime.
+    this.#checkDrained();
+  }
+
+  #fillLanes(reason: BatchReason): void {
+    const { clock, limits } = this.#parts;
+    const { maxBatchRows } = limits;
     while (this.#queue.requests > 0) {
       const full = this.#queue.hasFull(maxBatchRows);
       const lane = full ? this.#freeLane() : this.#idleLane();
       if (lane === undefined) return;
       if (!full && this.#pumpScheduled) return;
-      const requests = this.#takeRequests();
+      const { requests, whole } = this.#queue.takeBatch(maxBatchRows, clock.now());
       if (requests.length === 0) return;
-      this.#dispatch(lane, requests, this.#draining ? 'drain' : full ? 'full' : reason);
+      this.#dispatch(lane, requests, this.#draining ? 'drain' : whole ? 'full' : reason);
     }
   }
 
@@ -267,7 +293,14 @@ export class Batcher {
       return false;
     });
     if (alive.length === 0) return;
-    const batch = this.#collator.collate(alive);
+    let batch: CollatedBatch;
+    try {
+      batch = this.#collator.collate(alive);
+    } catch (cause) {
+      // There may be no memory for it.
+      for (const request of alive) this.#drop(request, asRunError(cause));
+      return;
+    }
     lane.inFlight++;
     this.#inFlight++;
     this.#left[reason]++;
@@ -278,7 +311,7 @@ export class Batcher {
   }
 
   #onComputed(lane: LaneSlot, batch: CollatedBatch, outputs: Tensors, startedAt: number, reason: BatchReason): void {
-    const { signature, clock, observer, limits } = this.#parts;
+    const { signature, clock, limits } = this.#parts;
     const computeMs = clock.now() - startedAt;
     this.#msPerRow =
       this.#msPerRow === 0 ? computeMs / batch.rows : 0.9 * this.#msPerRow + 0.1 * (computeMs / batch.rows);
@@ -290,22 +323,32 @@ export class Batcher {
     }
     this.#freeSlot(lane);
     const queueMs = this.#deliver(batch, outputs, startedAt, computeMs);
+    this.#report(lane, batch, outputs, reason, queueMs, computeMs, () => batch.release());
+    this.#checkDrained();
+  }
+
+  /** Tells of a batch in a later turn, then calls `done`: its memory is needed until then. */
+  #report(
+    lane: LaneSlot,
+    { rows, requests, inputs }: CollatedBatch,
+    outputs: Tensors,
+    reason: BatchReason,
+    queueMs: readonly number[],
+    computeMs: number,
+    done: () => void,
+  ): void {
+    const { clock, observer } = this.#parts;
     if (!observer.wantsReports()) {
-      batch.release();
+      done();
       return;
     }
+    this.#reports++;
     clock.defer(() => {
-      observer.onBatch({
-        lane: lane.name,
-        reason,
-        rows: batch.rows,
-        requests: batch.requests.length,
-        queueMs,
-        computeMs,
-        inputs: batch.inputs,
-        outputs,
-      });
-      batch.release();
+      const { name } = lane;
+      observer.onBatch({ lane: name, reason, rows, requests: requests.length, queueMs, computeMs, inputs, outputs });
+      done();
+      this.#reports--;
+      this.#checkDrained();
     });
   }
 
@@ -325,7 +368,7 @@ export class Batcher {
         const own = batch.requests.length === 1 ? outputs : sliceRows(outputs, signature.outputs, start, rows);
         this.#end(request);
         this.#rows += rows;
-        this.#requests++;
+        if (!request.isPart) this.#requests++;
         request.resolve({ outputs: own, model, timing: { queueMs: waited, computeMs }, batchSize: batch.rows });
       }
       start += rows;
@@ -341,6 +384,7 @@ export class Batcher {
       for (const request of suspects) this.#fail(request, error);
       batch.release();
       this.#freeSlot(lane);
+      this.#checkDrained();
       return;
     }
     void this.#isolate(lane, batch, suspects, error, reason);
@@ -354,27 +398,50 @@ export class Batcher {
     reason: BatchReason,
   ): Promise<void> {
     const { clock, signature, limits } = this.#parts;
-    const rerun = async (group: readonly BatchRequest[]): Promise<{ ok: true } | { ok: false; error: unknown }> => {
-      const alive = group.filter((request) => request.state !== 'done');
-      if (alive.length === 0) return { ok: true };
-      const part = this.#collator.collate(alive);
-      const startedAt = clock.now();
-      this.#left[reason]++;
+    // The parts are views of the batch's memory, so it is held until the last of them has been told.
+    let holders = 1;
+    const letGo = (): void => {
+      holders--;
+      if (holders === 0) batch.release();
+    };
+    const rerun: GroupRun<BatchRequest> = async (group) => {
+      let part: CollatedBatch | undefined;
       try {
+        part = this.#collator.collate(group);
+        const startedAt = clock.now();
+        this.#left[reason]++;
         const outputs = await run(lane, part.inputs);
         checkOutputs(signature.outputs, outputs, limits.joinable ? part.rows : null);
-        this.#deliver(part, outputs, startedAt, clock.now() - startedAt);
+        const computeMs = clock.now() - startedAt;
+        const queueMs = this.#deliver(part, outputs, startedAt, computeMs);
+        holders++;
+        const { releaseCopy } = part;
+        this.#report(lane, part, outputs, reason, queueMs, computeMs, () => {
+          releaseCopy();
+          letGo();
+        });
         return { ok: true };
       } catch (cause) {
-        this.#parts.observer.onBatchFail(lane.name, part.rows, asRunError(cause));
-        return { ok: false, error: asRunError(cause) };
-      } finally {
-        part.releaseCopy();
+        const error = asRunError(cause);
+        part?.releaseCopy();
+        this.#parts.observer.onBatchFail(lane.name, part?.rows ?? 0, error);
+        return { ok: false, error, divisible: error.code === 'RUN_FAILED' };
       }
     };
-    await isolate(suspects, error, rerun, (request, cause) => this.#fail(request, cause));
-    batch.release();
+    await isolate(suspects, error, {
+      run: rerun,
+      isOpen: (request) => this.#isOpen(request),
+      onBad: (request, cause) => this.#fail(request, cause),
+    });
+    letGo();
     this.#freeSlot(lane);
+    this.#checkDrained();
+  }
+
+  /** Whether a request of a batch still wants its answer; one whose time has run out ends here. */
+  #isOpen(request: BatchRequest): boolean {
+    if (request.deadline <= this.#parts.clock.now()) this.#fail(request, deadlineError('while its batch was computed'));
+    return request.state !== 'done';
   }
 
   /** One place in a lane is free: the next whole batch goes before the answers, a partial one after them. */
@@ -385,7 +452,6 @@ export class Batcher {
       if (this.#queue.hasFull(this.#parts.limits.maxBatchRows) || this.#draining) this.#pump('free');
       if (this.#queue.requests > 0) this.#schedulePump('free');
     }
-    this.#checkDrained();
   }
 
   #expire(request: BatchRequest): void {
@@ -401,8 +467,8 @@ export class Batcher {
       request.slab.release();
       this.#checkDrained();
     }
-    this.#parts.observer.onRequestFail(FairleadError.isInstance(error) ? error.code : 'RUN_FAILED', request.rows);
     request.reject(error);
+    if (!request.isPart) this.#parts.observer.onRequestFail(asRunError(error).code, request.rows);
   }
 
   /** Fails a request that was taken from the queue and travels in no batch. */
@@ -419,7 +485,7 @@ export class Batcher {
   }
 
   #isQuiet(): boolean {
-    return this.#queue.requests === 0 && this.#inFlight === 0;
+    return this.#queue.requests === 0 && this.#inFlight === 0 && this.#reports === 0;
   }
 
   #checkDrained(): void {

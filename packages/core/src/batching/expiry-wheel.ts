@@ -3,6 +3,8 @@ import type { BatchRequest } from './request';
 
 /** A slot spans at most this fraction of the time that is left, so that far deadlines share few slots. */
 const slotsPerOctave = 32;
+/** Platforms run a timer of more milliseconds than this at once; a far deadline takes several. */
+const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * Ends requests at their deadline, queued or in flight, whatever the lanes do. A hierarchical timer wheel with one
@@ -77,7 +79,8 @@ export class ExpiryWheel {
   #arm(time: number): void {
     this.#timer?.clear();
     this.#timerAt = time;
-    this.#timer = this.#clock.setTimer(() => this.#fire(), Math.max(0, time - this.#clock.now()));
+    const delayMs = Math.min(Math.max(0, time - this.#clock.now()), longestTimerMs);
+    this.#timer = this.#clock.setTimer(() => this.#fire(), delayMs);
   }
 
   #fire(): void {
@@ -85,16 +88,11 @@ export class ExpiryWheel {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.now();
     while (this.#times.length > 0 && (this.#times[0] as number) <= now) {
-      const time = this.#times.shift() as number;
-      let request = this.#slots.get(time);
-      this.#slots.delete(time);
-      while (request !== undefined) {
-        const next: BatchRequest | undefined = request.expiryNext;
-        unlink(request);
-        if (request.deadline <= now) this.#onExpire(request);
-        else this.add(request);
-        request = next;
-      }
+      // One at a time from the front: whoever hears of an expiry may end others of the same slot.
+      const request = this.#slots.get(this.#times[0] as number) as BatchRequest;
+      this.remove(request);
+      if (request.deadline <= now) this.#onExpire(request);
+      else this.add(request);
     }
     const first = this.#times[0];
     if (first !== undefined && first < this.#timerAt) this.#arm(first);

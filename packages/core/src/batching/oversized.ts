@@ -23,11 +23,14 @@ export async function runOversized(
   try {
     const parts = splitRequest(admitted, maxRows);
     const results = await Promise.all(
-      parts.map((part) => batcher.submit(part, { ...options, signal: controller.signal })),
+      parts.map((part) => batcher.submit(part, { ...options, signal: controller.signal, isPart: true })),
     );
-    return joinResults(results as [RunResult, ...RunResult[]], signature);
+    const result = joinResults(results as [RunResult, ...RunResult[]], signature);
+    batcher.endWhole(admitted.rows);
+    return result;
   } catch (error) {
     controller.abort(error);
+    batcher.endWhole(admitted.rows, error);
     throw error;
   } finally {
     options.signal?.removeEventListener('abort', forward);

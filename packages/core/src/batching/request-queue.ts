@@ -6,7 +6,8 @@ const compactAt = 1024;
 
 /** Requests of one layout and class, the most urgent first, and in order of arrival among equals. */
 class UrgencyList {
-  #items: BatchRequest[] = [];
+  /** Places before the head are empty: a request that was taken must not be kept in memory, nor its rows and answer. */
+  #items: (BatchRequest | undefined)[] = [];
   #head = 0;
   #dead = 0;
 
@@ -24,7 +25,7 @@ class UrgencyList {
     while (this.#head < this.#items.length) {
       const request = this.#items[this.#head] as BatchRequest;
       if (request.state === 'queued') return request;
-      this.#head++;
+      this.#items[this.#head++] = undefined;
       this.#dead--;
     }
     this.#items = [];
@@ -35,7 +36,7 @@ class UrgencyList {
 
   /** Takes the request that `peek` showed. */
   take(): void {
-    this.#head++;
+    this.#items[this.#head++] = undefined;
     if (this.#head >= compactAt && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
@@ -46,7 +47,7 @@ class UrgencyList {
   bury(): void {
     this.#dead++;
     if (this.#dead * 2 < this.#items.length - this.#head || this.#dead < compactAt) return;
-    this.#items = this.#items.slice(this.#head).filter((request) => request.state === 'queued');
+    this.#items = this.#items.slice(this.#head).filter((request) => request?.state === 'queued');
     this.#head = 0;
     this.#dead = 0;
   }
@@ -100,19 +101,20 @@ export class RequestQueue {
   /** Whether some layout has a whole batch. */
   hasFull(maxRows: number): boolean {
     for (const bucket of this.#buckets.values()) {
-      if (!bucket.layout.joinable || bucket.rows >= maxRows) return true;
+      if (isWhole(bucket, maxRows)) return true;
     }
     return false;
   }
 
   /**
    * Takes the next batch: the most urgent request, and those after it of the same layout, up to `maxRows` rows.
-   * @returns the requests, now `in-flight`; empty when none waits
+   * @returns the requests, now `in-flight`, and whether they make a whole batch; none when none waits
    */
-  takeBatch(maxRows: number, now: number): BatchRequest[] {
+  takeBatch(maxRows: number, now: number): { readonly requests: BatchRequest[]; readonly whole: boolean } {
     const bucket = this.#mostUrgent(now);
-    if (bucket === undefined) return [];
     const taken: BatchRequest[] = [];
+    if (bucket === undefined) return { requests: taken, whole: false };
+    const whole = isWhole(bucket, maxRows);
     let rows = 0;
     for (let list = nextList(bucket, now); list !== undefined; list = nextList(bucket, now)) {
       const request = list.peek() as BatchRequest;
@@ -125,7 +127,7 @@ export class RequestQueue {
     }
     bucket.rows -= rows;
     if (bucket.rows === 0) this.#buckets.delete(bucket.layout);
-    return taken;
+    return { requests: taken, whole };
   }
 
   #mostUrgent(now: number): Bucket | undefined {
@@ -148,6 +150,11 @@ export class RequestQueue {
     this.#bytes += sign * request.rows * request.slab.layout.rowBytes;
     this.#requests += sign;
   }
+}
+
+/** Whether what waits in a bucket makes a whole batch. */
+function isWhole(bucket: Bucket, maxRows: number): boolean {
+  return !bucket.layout.joinable || bucket.rows >= maxRows;
 }
 
 /** The class of a bucket whose first request is the most urgent. */

@@ -24,6 +24,8 @@ export class BatchRequest {
   readonly urgency: number;
   /** Removes the abort listener; there is one only where a signal was given. */
   unlisten: (() => void) | undefined = undefined;
+  /** Part of a larger request, which tells of its end itself. */
+  isPart = false;
 
   constructor(
     readonly slab: Slab,

@@ -1,7 +1,7 @@
 import { FairleadError } from '../errors';
 import type { TensorSpec } from '../signature';
-import { bytesPerElement, type DataOf } from '../tensor/dtype';
-import { formatShape, type Tensor, type Tensors } from '../tensor/tensor';
+import { arrayNameOf, bytesPerElement, type DataOf, isDataOf } from '../tensor/dtype';
+import { elementCount, formatShape, nameOfData, type Tensor, type Tensors } from '../tensor/tensor';
 
 /**
  * Up to this many bytes a caller gets a copy of its rows; above, a view of the batch's output. A view costs nothing but
@@ -10,19 +10,32 @@ import { formatShape, type Tensor, type Tensors } from '../tensor/tensor';
 const maxCopiedBytes = 4096;
 
 /**
- * Checks what a runtime answered for a batch: every output there, with one row for each row that went in.
+ * Checks what a runtime answered for a batch: every output there, whole, with one row for each row that went in. Fixed
+ * sizes of the signature are not enforced: exporters declare them wrongly, and runtimes let that pass.
  * @throws FairleadError `OUTPUT_INVALID`
  */
 export function checkOutputs(specs: readonly TensorSpec[], outputs: Tensors, rows: number | null): void {
   for (const spec of specs) {
-    const tensor = outputs[spec.name];
-    if (tensor === undefined) throw invalid(spec.name, 'a tensor', 'nothing');
-    if (tensor.dtype !== spec.dtype) throw invalid(spec.name, spec.dtype, tensor.dtype);
-    if (rows !== null && tensor.shape[0] !== rows) {
+    const tensor = (outputs as Tensors | null | undefined)?.[spec.name] as Tensor | null | undefined;
+    if (tensor === undefined || tensor === null) throw invalid(spec.name, 'a tensor', 'nothing');
+    const { dtype, shape, data } = tensor as Partial<Tensor>;
+    if (dtype !== spec.dtype) throw invalid(spec.name, spec.dtype, String(dtype));
+    if (!Array.isArray(shape)) throw invalid(spec.name, `a shape like ${formatShape(spec.shape)}`, String(shape));
+    if (!isDataOf(spec.dtype, data)) {
+      throw invalid(spec.name, `a ${arrayNameOf(spec.dtype)} for dtype ${spec.dtype}`, nameOfData(data));
+    }
+    if (data.length !== elementCount(shape)) {
+      throw invalid(
+        spec.name,
+        `${elementCount(shape)} elements for shape ${formatShape(shape)}`,
+        `${data.length} elements`,
+      );
+    }
+    if (rows !== null && shape[0] !== rows) {
       throw invalid(
         spec.name,
         `${rows} rows for a batch of ${rows}; if this model does not answer row by row, set batching: false`,
-        `shape ${formatShape(tensor.shape)}`,
+        `shape ${formatShape(shape)}`,
       );
     }
   }
@@ -51,14 +64,26 @@ function sliceTensor(tensor: Tensor, start: number, rows: number): Tensor {
   return { dtype, shape, data: data.slice(from, to) as DataOf };
 }
 
-/** Joins the answers to the parts of a request that was too large for one batch. */
+/**
+ * Joins the answers to the parts of a request that was too large for one batch.
+ * @throws FairleadError `OUTPUT_INVALID` when the rows of one part have another shape than those of another
+ */
 export function joinRows(parts: readonly Tensors[], specs: readonly TensorSpec[]): Tensors {
   const joined: Record<string, Tensor> = {};
   for (const { name } of specs) {
     const tensors = parts.map((part) => part[name] as Tensor);
     const [first] = tensors as [Tensor];
     const rows = tensors.reduce((sum, tensor) => sum + (tensor.shape[0] as number), 0);
-    joined[name] = { dtype: first.dtype, shape: [rows, ...first.shape.slice(1)], data: concat(tensors) };
+    const rowShape = first.shape.slice(1);
+    for (const { shape } of tensors) {
+      if (shape.slice(1).join() === rowShape.join()) continue;
+      throw invalid(
+        name,
+        `rows of shape ${formatShape(rowShape)}, as in the first part of this request; if their shape depends on the batch, send at most maxBatchRows rows at once`,
+        `rows of shape ${formatShape(shape.slice(1))}`,
+      );
+    }
+    joined[name] = { dtype: first.dtype, shape: [rows, ...rowShape], data: concat(tensors) };
   }
   return joined;
 }

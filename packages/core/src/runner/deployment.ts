@@ -2,9 +2,7 @@ import type { Backend, DeviceFallback } from '../backend';
 import { Batcher, type BatcherObserver } from '../batching/batcher';
 import type { LaneSlot } from '../batching/lane-slot';
 import { runOversized } from '../batching/oversized';
-import { priorityRanks } from '../batching/request';
 import type { Clock } from '../clock';
-import { deadlineOf } from '../deadline';
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { CallOptions } from '../lifecycle';
@@ -21,6 +19,7 @@ import {
   reopenWorker,
 } from './open-lanes';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
+import { submitOptionsOf } from './submit-options';
 
 /** Sizes of batches and of the queue. */
 export interface BatchingLimits {
@@ -168,11 +167,7 @@ export async function createDeployment(
       try {
         if (dead !== undefined) throw dead;
         const admitted = door(given);
-        const submit = {
-          deadline: deadlineOf(runOptions, clock),
-          rank: rankOf(runOptions),
-          signal: runOptions?.signal,
-        };
+        const submit = submitOptionsOf(runOptions, clock);
         if (!joinable || admitted.rows <= limits.maxBatchRows) return queue.submit(admitted, submit);
         const refusal = queue.refusal(admitted, submit);
         if (refusal !== undefined) return refuse(refusal, admitted.rows);
@@ -191,19 +186,6 @@ export async function createDeployment(
       await closeSlots(lanes.slots.filter((slot) => slot.alive));
     },
   };
-}
-
-function rankOf(options: RunOptions | undefined): number {
-  const priority = options?.priority ?? 'normal';
-  const rank = priorityRanks[priority];
-  if (rank !== undefined) return rank;
-  throw new FairleadError(
-    'INVALID_ARGUMENT',
-    `priority: expected "high", "normal" or "low", given "${String(priority)}".`,
-    {
-      details: { field: 'priority', expected: '"high", "normal" or "low"', given: String(priority) },
-    },
-  );
 }
 
 function observerOf(model: ModelInfo, events: EventSource<RunnerEventMap>): BatcherObserver {

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { type ErrorCode, FairleadError } from '../errors';
 import { createRunner, type RunnerOptions } from '../runner/create-runner';
 import type { LocalRunner } from '../runner/local-runner';
+import type { DataOf, DType } from '../tensor/dtype';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, type MockBackend, type MockBackendOptions } from './mock-backend';
 import { createVirtualClock, type VirtualClock } from './virtual-clock';
@@ -84,6 +85,13 @@ export function rowsOf(...rows: readonly (readonly number[])[]): Tensor<'float32
 /** A request of the mock's default signature: one row `[value, -value]`, or more. */
 export function inputOf(...values: readonly number[]): Tensors {
   return { x: rowsOf(...values.map((value) => [value, -value])) };
+}
+
+/** The elements of a tensor that must be there, of a dtype that it must have. */
+export function dataOf<D extends DType>(tensors: Tensors | undefined, name: string, dtype: D): DataOf<D> {
+  const tensor = tensors?.[name];
+  if (tensor?.dtype !== dtype) throw new Error(`There is no ${dtype} tensor "${name}".`);
+  return tensor.data as DataOf<D>;
 }
 
 /** The numbers of an output. */

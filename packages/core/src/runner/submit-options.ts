@@ -1,0 +1,39 @@
+import type { SubmitOptions } from '../batching/batcher';
+import { priorityRanks } from '../batching/request';
+import type { Clock } from '../clock';
+import { describeValue } from '../config';
+import { deadlineOf, noDeadline } from '../deadline';
+import { FairleadError } from '../errors';
+import type { Priority, RunOptions } from './runner';
+
+const plain: SubmitOptions = { deadline: noDeadline, rank: priorityRanks.normal };
+
+/**
+ * Brings the options of one call into the form in which the batcher takes them.
+ * @throws FairleadError `INVALID_ARGUMENT` that names the field, the expected and the given
+ */
+export function submitOptionsOf(options: RunOptions | undefined, clock: Clock): SubmitOptions {
+  if (options === undefined) return plain;
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  return { deadline: deadlineOf(options, clock), rank: rankOf(options.priority), signal: signalOf(options.signal) };
+}
+
+function rankOf(priority: Priority | undefined): number {
+  if (priority === undefined) return priorityRanks.normal;
+  if (typeof priority === 'string' && Object.hasOwn(priorityRanks, priority)) return priorityRanks[priority];
+  throw invalid('priority', '"high", "normal" or "low"', priority);
+}
+
+/** Whatever behaves like a signal will do: pages and polyfills have classes of their own. */
+function signalOf(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  if (typeof signal?.addEventListener === 'function' && typeof signal.aborted === 'boolean') return signal;
+  throw invalid('signal', 'an AbortSignal', signal);
+}
+
+function invalid(field: string, expected: string, value: unknown): FairleadError {
+  const given = describeValue(value);
+  return new FairleadError('INVALID_ARGUMENT', `${field}: expected ${expected}, given ${given}.`, {
+    details: { field, expected, given },
+  });
+}
