@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Backend, Session } from '../backend';
 import { FairleadError } from '../errors';
+import type { Closeable } from '../lifecycle';
 import type { LoadedModel } from '../model-source';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, type MockBackend, mockModel } from '../testing/mock-backend';
@@ -16,6 +17,8 @@ interface TestLane {
   readonly failed: Promise<void>;
   readonly terminated: () => number;
   readonly holds: boolean[];
+  /** What `serveLane` answered. */
+  readonly server: Closeable;
 }
 
 const channels: MessageChannel[] = [];
@@ -43,7 +46,7 @@ function startLane(backend: Backend | ((options: unknown) => Backend)): TestLane
     alive = false;
     exit?.(error);
   };
-  serveLane(
+  const server = serveLane(
     {
       post: (message, transfer = []) => alive && channel.port2.postMessage(message, [...transfer]),
       onMessage: (listener) => {
@@ -64,6 +67,7 @@ function startLane(backend: Backend | ((options: unknown) => Backend)): TestLane
     failed,
     terminated: () => terminated,
     holds,
+    server,
     port: {
       post: (message, transfer = []) => channel.port1.postMessage(message, [...transfer]),
       onMessage: (listener) => {
@@ -487,5 +491,51 @@ describe('closing', () => {
     expect(started.holds).toEqual([true, false, true, false]);
     await session.close();
     expect(started.holds).toEqual([true, false, true, false, true, false]);
+  });
+
+  test('a worker that outlives the lane can drop it: what runs ends, what waits does not begin, the session is closed', async () => {
+    const { backend, release, started } = gated();
+    const worker = startLane(backend);
+    const session = await connectLane(worker.port, lane, mockModel());
+    const runs = [1, 2].map((value) => codeOf(session.doRun(rows(value, value), {})));
+    await started();
+    const dropping = worker.server.close();
+    worker.crash();
+    expect(await Promise.all(runs)).toEqual(['LANE_LOST', 'LANE_LOST']);
+    expect(backend.openSessions).toBe(1);
+    release();
+    await dropping;
+    expect(backend.openSessions).toBe(0);
+    expect(backend.calls).toHaveLength(1);
+  });
+
+  test('dropping a lane while its session opens closes the session once it is there', async () => {
+    const mock = createMockBackend();
+    let create: (() => void) | undefined;
+    const asked = new Promise<void>((resolve) => {
+      create = resolve;
+    });
+    let open: (() => void) | undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const slow: Backend = {
+      ...mock,
+      doCreateSession: async (model, options) => {
+        create?.();
+        await gate;
+        return mock.doCreateSession(model, options);
+      },
+    };
+    const worker = startLane(slow);
+    const controller = new AbortController();
+    const opening = codeOf(connectLane(worker.port, lane, mockModel(), { signal: controller.signal }));
+    await asked;
+    controller.abort();
+    expect(await opening).toBe('ABORTED');
+    const dropping = worker.server.close();
+    open?.();
+    await dropping;
+    expect(mock.openSessions).toBe(0);
   });
 });

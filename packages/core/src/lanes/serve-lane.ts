@@ -1,5 +1,6 @@
 import type { Backend, Session } from '../backend';
 import { deserializeError, FairleadError, messageOf, type SerializedError, serializeError } from '../errors';
+import { type Closeable, closeable } from '../lifecycle';
 import type { LoadedModel, SidecarName } from '../model-source';
 import type { Tensors } from '../tensor/tensor';
 import {
@@ -26,11 +27,14 @@ export interface ServeLaneOptions {
  * @param port the line to the thread that called {@link connectLane}
  * @throws FairleadError `PROTOCOL_ERROR` out of the port's listener for a message of another protocol; a worker dies of
  * it, and the other side hears `LANE_LOST`
+ * @returns for a worker that outlives the lane: `close()` drops what waits, lets what runs end, and closes the session,
+ * also one that is still being opened. A worker of one lane need not call it; it ends with its lane.
  */
-export function serveLane(port: LanePort, options: ServeLaneOptions = {}): void {
+export function serveLane(port: LanePort, options: ServeLaneOptions = {}): Closeable {
   const importModule = options.importModule ?? ((url) => import(/* @vite-ignore */ /* webpackIgnore: true */ url));
   const server = new LaneServer(port, importModule);
   port.onMessage((message) => server.receive(message as ToWorker));
+  return closeable(() => server.abandon());
 }
 
 class LaneServer {
@@ -40,8 +44,10 @@ class LaneServer {
   readonly #running = new Map<number, AbortController | undefined>();
   readonly #sidecars = new Map<number, (answer: { bytes?: Uint8Array; error?: SerializedError }) => void>();
   #session: Session | undefined;
+  #opening: Promise<void> | undefined;
   #nextSidecar = 0;
-  #closing = false;
+  /** Set while something waits for the last run to end. */
+  #idle: (() => void) | undefined;
   /** Set when the runtime's memory turned out not to be transferable. */
   #copyOutputs = false;
 
@@ -60,19 +66,27 @@ class LaneServer {
         this.#abort(message.id);
         return;
       case 'open':
-        void this.#open(message);
+        this.#opening = this.#open(message);
         return;
       case 'sidecar-answer':
         this.#sidecars.get(message.id)?.(message);
         this.#sidecars.delete(message.id);
         return;
       case 'close':
-        this.#closing = true;
-        this.#pump();
+        void this.#close();
         return;
       default:
         throw unknownMessage('owner of the lane', message);
     }
+  }
+
+  /** Ends without a word: there is nobody to hear it. */
+  async abandon(): Promise<void> {
+    this.#queue.length = 0;
+    for (const controller of this.#running.values()) controller?.abort();
+    await this.#opening;
+    await this.#settled();
+    await this.#session?.close();
   }
 
   async #open(message: OpenMessage): Promise<void> {
@@ -125,14 +139,22 @@ class LaneServer {
     });
   }
 
-  /** Starts what may start; closes when that was asked for and nothing is left. */
+  /** Starts what may start; wakes who waits for the end when nothing is left. */
   #pump(): void {
     const session = this.#session;
     const limit = session?.concurrency ?? 1;
     while (this.#queue.length > 0 && this.#running.size < limit) {
       void this.#run(session, this.#queue.shift() as RunMessage);
     }
-    if (this.#closing && this.#running.size === 0) void this.#close();
+    if (this.#running.size === 0) this.#idle?.();
+  }
+
+  /** Resolves when nothing runs and nothing waits. */
+  async #settled(): Promise<void> {
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
   }
 
   async #run(session: Session | undefined, message: RunMessage): Promise<void> {
@@ -191,8 +213,8 @@ class LaneServer {
   }
 
   async #close(): Promise<void> {
-    this.#closing = false;
     try {
+      await this.#settled();
       await this.#session?.close();
       this.#send({ type: 'closed' });
     } catch (error) {

@@ -1,14 +1,32 @@
-import { parentPort } from 'node:worker_threads';
-import { FairleadError } from '@fairlead/core';
-import { serveLane } from '@fairlead/core/lanes';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { FairleadError, messageOf } from '@fairlead/core';
+import { type LanePort, serveLane } from '@fairlead/core/lanes';
 
-/* The script of a lane's worker: built to dist/lane-worker.js and started by the lane host. */
+/*
+ * The script of a worker, built to dist/lane-worker.js and started by the lane hosts. It serves one lane to its owner;
+ * or, when it is started to be shared, a lane over each port that its owner sends.
+ */
 
-const port = parentPort;
-if (port === null) {
+const owner = parentPort;
+if (owner === null) {
   throw new FairleadError('UNSUPPORTED', 'lane-worker.js is the script of a worker thread and does nothing by itself.');
 }
-serveLane({
-  post: (message, transfer = []) => port.postMessage(message, transfer),
-  onMessage: (listener) => void port.on('message', listener),
-});
+if ((workerData as { readonly shared: boolean }).shared) owner.on('message', serveOver);
+else serveLane(lanePortOf(owner));
+
+function serveOver(port: MessagePort): void {
+  const lane = serveLane(lanePortOf(port));
+  port.on('close', () => {
+    lane.close().catch((error: unknown) => {
+      // The owner of the lane has gone; the other lanes of this worker must not suffer for it.
+      process.emitWarning(`A session could not be released: ${messageOf(error)}`, 'FairleadWarning');
+    });
+  });
+}
+
+function lanePortOf(port: MessagePort): LanePort {
+  return {
+    post: (message, transfer = []) => port.postMessage(message, transfer),
+    onMessage: (listener) => void port.on('message', listener),
+  };
+}

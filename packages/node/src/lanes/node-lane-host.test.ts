@@ -1,6 +1,7 @@
 import { mockModel } from '@fairlead/core/testing';
 import { expect, test } from 'vitest';
-import { inheritableArgv, nodeLaneHost } from './node-lane-host';
+import { nodeLaneHost } from './node-lane-host';
+import { inheritableArgv } from './worker-script';
 
 test('a worker inherits what it can have of the arguments', () => {
   expect(inheritableArgv(['--max-old-space-size=512', '--input-type=module', '-e', 'code'])).toEqual([

@@ -2,28 +2,13 @@ import type { Worker } from 'node:worker_threads';
 import { FairleadError } from '@fairlead/core';
 import type { WorkerPort } from '@fairlead/core/lanes';
 
-/** The owner's end of the line to a worker thread. */
+/** The owner's end of the line to a worker that serves one lane. */
 export function portOf(worker: Worker): WorkerPort {
   let ended: Promise<void> | undefined;
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     onMessage: (listener) => void worker.on('message', listener),
-    onExit(listener) {
-      let told = false;
-      const tell = (error: unknown): void => {
-        if (!told) listener(error);
-        told = true;
-      };
-      worker.on('error', tell);
-      worker.on('messageerror', (error) => {
-        tell(error);
-        // Without its answer the lane can make no sense of the worker any more.
-        void worker.terminate();
-      });
-      worker.on('exit', (code) => {
-        tell(code === 0 ? undefined : new FairleadError('LANE_LOST', `The worker exited with code ${code}.`));
-      });
-    },
+    onExit: (listener) => onEnd(worker, listener),
     terminate() {
       ended ??= worker.terminate().then(() => undefined);
       return ended;
@@ -33,4 +18,22 @@ export function portOf(worker: Worker): WorkerPort {
       else worker.unref();
     },
   };
+}
+
+/** Calls the listener once when a worker has ended or can no longer be understood. */
+export function onEnd(worker: Worker, listener: (error: unknown) => void): void {
+  let told = false;
+  const tell = (error: unknown): void => {
+    if (!told) listener(error);
+    told = true;
+  };
+  worker.on('error', tell);
+  worker.on('messageerror', (error) => {
+    tell(error);
+    // What it said is lost, and nobody will ask again.
+    void worker.terminate();
+  });
+  worker.on('exit', (code) => {
+    tell(code === 0 ? undefined : new FairleadError('LANE_LOST', `The worker exited with code ${code}.`));
+  });
 }

@@ -4,10 +4,18 @@ import type { LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
 import * as ort from 'onnxruntime-node';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createBackend, onnx } from './onnx-backend';
-import { adoptVerdicts } from './probe';
+import type { Verdict } from './probe';
 import { elementTypeOf, tinyModel, tinySlow, tinyUnary } from './tiny-onnx';
 
-afterEach(() => vi.restoreAllMocks());
+/** What the trials of devices said; the CPU is never tried. */
+const verdicts = vi.hoisted(() => new Map<string, Verdict>());
+vi.mock('./probe', () => ({
+  probeDevice: async (device: string): Promise<Verdict> => verdicts.get(device) ?? { usable: true },
+}));
+afterEach(() => {
+  verdicts.clear();
+  vi.restoreAllMocks();
+});
 
 const digitsPath = fileURLToPath(new URL('../../../../examples/models/digits-v2.onnx', import.meta.url));
 
@@ -231,8 +239,8 @@ describe('devices', () => {
   const bytes = tinyUnary('Relu', { type: 'float32', shape: ['n'] });
 
   test('one that was asked for alone and cannot be had is an error that says how to fall back', async () => {
-    adoptVerdicts({ 'cuda:3': { usable: false, reason: 'no driver' } });
-    const backend = onnx({ device: 'cuda', deviceId: 3 });
+    verdicts.set('cuda', { usable: false, reason: 'no driver' });
+    const backend = onnx({ device: 'cuda' });
     await expect(backend.doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringMatching(/cuda: no driver.*\['cuda', 'cpu'\]/),
@@ -242,11 +250,9 @@ describe('devices', () => {
   });
 
   test('a list falls back in its order and reports each step', async () => {
-    adoptVerdicts({
-      'cuda:3': { usable: false, reason: 'no driver' },
-      webgpu: { usable: false, reason: 'no adapter' },
-    });
-    const backend = onnx({ device: ['cuda', 'webgpu', 'cpu'], deviceId: 3 });
+    verdicts.set('cuda', { usable: false, reason: 'no driver' });
+    verdicts.set('webgpu', { usable: false, reason: 'no adapter' });
+    const backend = onnx({ device: ['cuda', 'webgpu', 'cpu'] });
     const session = await backend.doCreateSession(modelOf(bytes), {});
     expect(session.device).toBe('cpu');
     expect(session.fallbacks).toEqual([
@@ -258,26 +264,28 @@ describe('devices', () => {
   });
 
   test('one that passes its trial and then refuses the model falls back too, unless the model is at fault', async () => {
-    adoptVerdicts({ 'cuda:4000': { usable: true } });
     const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (...args: unknown[]) => Promise<never>;
     vi.spyOn(ort.InferenceSession, 'create').mockImplementation((...args: unknown[]) => {
       const [provider] = (args[1] as ort.InferenceSession.SessionOptions).executionProviders ?? [];
       return typeof provider === 'object' ? Promise.reject(new Error('out of memory on the card')) : create(...args);
     });
-    const session = await onnx({ device: ['cuda', 'cpu'], deviceId: 4000 }).doCreateSession(modelOf(bytes), {});
-    expect(session.fallbacks).toEqual([{ from: 'cuda', to: 'cpu', reason: 'out of memory on the card' }]);
+    const session = await onnx({ device: ['cuda', 'cpu'] }).doCreateSession(modelOf(bytes), {});
+    expect(session.fallbacks).toEqual([
+      { from: 'cuda', to: 'cpu', reason: 'tiny does not load on cuda: out of memory on the card' },
+    ]);
     await session.close();
-    const alone = onnx({ device: 'cuda', deviceId: 4000 });
+    const alone = onnx({ device: 'cuda' });
     await expect(alone.doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
     const broken = modelOf(new TextEncoder().encode('nonsense'));
     await expect(alone.doCreateSession(broken, {})).rejects.toMatchObject({ code: 'MODEL_INVALID' });
   });
 
-  test('a worker gets the settings and what the owner found out', async () => {
-    const settings = onnx({ device: ['cuda', 'cpu'], deviceId: 9 }).worker?.options as { settings: object };
-    const verdicts = { 'cuda:9': { usable: false, reason: 'told' } };
-    const session = await createBackend(structuredClone({ ...settings, verdicts })).doCreateSession(modelOf(bytes), {});
-    expect(session.fallbacks).toEqual([{ from: 'cuda', to: 'cpu', reason: 'told' }]);
+  test('a worker makes the backend anew on the device that its owner chose', async () => {
+    const worker = structuredClone(onnx({ device: ['cpu'], threads: 1 }).worker?.options);
+    expect(worker).toMatchObject({ settings: { threads: 1 }, device: 'cpu' });
+    verdicts.set('cpu', { usable: false, reason: 'must not be asked again' });
+    const session = await createBackend(worker).doCreateSession(modelOf(bytes), {});
+    expect(await session.doRun({ x: float32([2], -1, 2) }, {})).toEqual({ y: float32([2], 0, 2) });
     await session.close();
   });
 });

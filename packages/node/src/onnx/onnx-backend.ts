@@ -1,20 +1,24 @@
-import type { Backend, LaneHost } from '@fairlead/core';
+import { isMainThread } from 'node:worker_threads';
+import { type Backend, FairleadError, type LaneHost, type LoadedModel, type Session } from '@fairlead/core';
 import { nodeLaneHost } from '../lanes/node-lane-host';
+import { createSharedLaneHost } from '../lanes/shared-lane-host';
 import { readModelFile } from '../models/model-file';
-import { createOnnxSession } from './create-session';
-import { type OnnxOptions, type OnnxSettings, parseOnnxOptions } from './options';
-import { adoptVerdicts, probeDevice, type Verdict, type Verdicts, verdictKey } from './probe';
+import { openOnFirstDevice } from './first-device';
+import { openHere } from './open-here';
+import { type OnnxDevice, type OnnxOptions, type OnnxSettings, parseOnnxOptions } from './options';
 import { supportOf } from './support';
 
-/** What a worker needs to make the same backend. */
+/** What a worker needs to make the same backend, on the device that its owner chose. */
 interface WorkerOptions {
   readonly settings: OnnxSettings;
-  /** Devices that the owner tried, so that no worker tries them again. */
-  readonly verdicts: Verdicts;
+  readonly device: OnnxDevice;
 }
 
 /** This module as it is built: dist/onnx-lane.js. All files of the build lie in one folder, the shared chunks too. */
 const moduleUrl = new URL('./onnx-lane.js', import.meta.url).href;
+
+/** The runtime's WebGPU sessions share one context, which crashes the process when two threads use it at once. */
+const webgpuLanes = createSharedLaneHost();
 
 /**
  * Makes a backend on onnxruntime-node, a peer dependency that is loaded when it is first used: ONNX models on the CPU, on
@@ -24,9 +28,12 @@ const moduleUrl = new URL('./onnx-lane.js', import.meta.url).href;
  * of its SHA-256. What travels with `digits.onnx` lies beside it: `digits.reference.json`, `digits.golden.json`, and
  * `digits.card.md` or `digits.md`.
  *
- * GPU providers are tried once a process, in a child, before this process touches them. Rows of several callers are
- * joined (`batchAxis` 0) when the first axis of every input and output is symbolic and they agree on its name; where
- * names differ or are missing, a run on three rows of zeros decides when the session is opened.
+ * GPU providers are tried once a process, in a child, before this process touches them. All WebGPU sessions of a process
+ * live in one worker, also those that a runner opens inline, since the runtime crashes when two threads use it; outside
+ * the main thread WebGPU is therefore refused.
+ *
+ * Rows of several callers are joined (`batchAxis` 0) when the first axis of every input and output is symbolic and they
+ * agree on its name; where names differ or are missing, a run on three rows of zeros decides when the session is opened.
  *
  * float16 tensors are bits in a Uint16Array; on Node 23 and later, where the runtime has a defect, a self-test finds a
  * way around it when a model with float16 inputs is opened, or says that there is none. int64 is a BigInt64Array, bool
@@ -35,42 +42,56 @@ const moduleUrl = new URL('./onnx-lane.js', import.meta.url).href;
  * @throws FairleadError `INVALID_OPTION`
  */
 export function onnx(options: OnnxOptions = {}): Backend {
-  return backendOf(parseOnnxOptions(options));
+  const settings = parseOnnxOptions(options);
+  const workerOptions: WorkerOptions = { settings, device: settings.devices[0] ?? 'cpu' };
+  return {
+    ...commonOf(settings),
+    doCreateSession: (model, call) =>
+      openOnFirstDevice(settings, call, (device) =>
+        device === 'webgpu' ? openLane(settings, device, model, call) : openHere(settings, device, model, call),
+      ),
+    worker: { moduleUrl, options: workerOptions },
+    laneHost: {
+      openLane: (module, model, call) =>
+        module.moduleUrl === moduleUrl
+          ? openOnFirstDevice(settings, call, (device) => openLane(settings, device, model, call))
+          : nodeLaneHost.openLane(module, model, call),
+    },
+  };
 }
 
-/** What worker lanes call. */
+/** What worker lanes call: the same backend on the one device that its owner chose and tried. */
 export function createBackend(options: unknown): Backend {
-  const { settings, verdicts } = options as WorkerOptions;
-  adoptVerdicts(verdicts);
-  return backendOf(settings);
+  const { settings, device } = options as WorkerOptions;
+  return {
+    ...commonOf(settings),
+    doCreateSession: (model, call) => openHere(settings, device, model, call),
+  };
 }
 
-function backendOf(settings: OnnxSettings): Backend {
-  const workerOptions: WorkerOptions = { settings, verdicts: {} };
+function commonOf(
+  settings: OnnxSettings,
+): Pick<Backend, 'specVersion' | 'name' | 'isSupported'> & Required<Pick<Backend, 'doResolve'>> {
   return {
     specVersion: 'v1',
     name: 'onnxruntime-node',
     isSupported: () => supportOf(settings),
-    doResolve: (reference, options) => readModelFile(reference, { ...options, maxBytes: settings.maxModelBytes }),
-    doCreateSession: (model, options) => createOnnxSession(settings, model, options),
-    worker: { moduleUrl, options: workerOptions },
-    laneHost: probingHost(settings),
+    doResolve: (reference, call) => readModelFile(reference, { ...call, maxBytes: settings.maxModelBytes }),
   };
 }
 
-/** Tries the devices in this thread, once for all lanes, and hands what it found to each worker. */
-function probingHost(settings: OnnxSettings): LaneHost {
-  return {
-    async openLane(module, model, options) {
-      const verdicts: Record<string, Verdict> = {};
-      for (const device of settings.devices) {
-        const verdict = await probeDevice(device, settings.deviceId);
-        verdicts[verdictKey(device, settings.deviceId)] = verdict;
-        if (verdict.usable) break;
-      }
-      const workerOptions: WorkerOptions = { settings, verdicts };
-      const probed = module.moduleUrl === moduleUrl ? { ...module, options: workerOptions } : module;
-      return nodeLaneHost.openLane(probed, model, options);
-    },
-  };
+async function openLane(
+  settings: OnnxSettings,
+  device: OnnxDevice,
+  model: LoadedModel,
+  call: Parameters<LaneHost['openLane']>[2],
+): Promise<Session> {
+  if (device === 'webgpu' && !isMainThread) {
+    throw new FairleadError(
+      'BACKEND_UNAVAILABLE',
+      'WebGPU sessions are opened from the main thread only, since the runtime crashes when two threads use it.',
+    );
+  }
+  const options: WorkerOptions = { settings, device };
+  return (device === 'webgpu' ? webgpuLanes : nodeLaneHost).openLane({ moduleUrl, options }, model, call);
 }

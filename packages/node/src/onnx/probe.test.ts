@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { adoptVerdicts, probeDevice } from './probe';
+import { probeDevice } from './probe';
 import { deviceTestModel, float16TestModel } from './test-models';
 import { elementTypeOf, tinyModel } from './tiny-onnx';
 
@@ -21,11 +21,6 @@ test('WebGPU either computes or says why not', async () => {
   if (!verdict.usable) expect(verdict.reason).toMatch(/\w{3,}/);
   console.log(`WebGPU here: ${verdict.usable ? 'usable' : verdict.reason}`);
 }, 40_000);
-
-test('takes over what another thread found out', async () => {
-  adoptVerdicts({ 'cuda:7': { usable: false, reason: 'told by the owner' } });
-  expect(await probeDevice('cuda', 7)).toEqual({ usable: false, reason: 'told by the owner' });
-});
 
 test('the models that try the runtime are what their comments say', () => {
   const value = (name: string, type: 'float32' | 'float16', size: number) => ({ name, type, shape: [size] });

@@ -1,14 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { messageOf } from '@fairlead/core';
 import type { OnnxDevice } from './options';
+import { notInstalled } from './runtime';
 import { deviceTestModel } from './test-models';
 
 /** Whether a device computes here. */
 export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
-
-/** Verdicts by {@link verdictKey}; plain, so that a worker can be sent what its owner found out. */
-export type Verdicts = Readonly<Record<string, Verdict>>;
 
 const timeoutMs = 30_000;
 const marker = 'fairlead-probe:';
@@ -31,23 +28,15 @@ const report = (verdict) => process.stdout.write(${JSON.stringify(`\n${marker}`)
 
 const verdicts = new Map<string, Promise<Verdict>>();
 
-/** What tells the verdicts of devices apart. */
-export function verdictKey(device: OnnxDevice, deviceId: number): string {
-  return device === 'cuda' ? `cuda:${deviceId}` : device;
-}
-
-/** Takes over what another thread found out. */
-export function adoptVerdicts(known: Verdicts): void {
-  for (const [key, verdict] of Object.entries(known)) verdicts.set(key, Promise.resolve(verdict));
-}
-
 /**
- * Whether a device computes here: tried once a process, in a child, since a provider that fails may print to stderr or
- * crash. The CPU always does.
+ * Whether a device computes here: tried once in this thread, in a child process, since a provider that fails may print
+ * to stderr or crash. The CPU always does.
+ *
+ * @param deviceId counts for `cuda` only
  */
 export function probeDevice(device: OnnxDevice, deviceId: number): Promise<Verdict> {
   if (device === 'cpu') return Promise.resolve({ usable: true });
-  const key = verdictKey(device, deviceId);
+  const key = device === 'cuda' ? `cuda:${deviceId}` : device;
   let verdict = verdicts.get(key);
   if (verdict === undefined) {
     verdict = tryInChild(device, deviceId);
@@ -62,8 +51,8 @@ function tryInChild(device: OnnxDevice, deviceId: number): Promise<Verdict> {
     let runtimePath: string;
     try {
       runtimePath = createRequire(import.meta.url).resolve('onnxruntime-node');
-    } catch (error) {
-      unusable(messageOf(error));
+    } catch {
+      resolve({ usable: false, reason: notInstalled });
       return;
     }
     const model = Buffer.from(deviceTestModel()).toString('base64');

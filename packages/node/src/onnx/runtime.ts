@@ -4,6 +4,10 @@ import type * as Ort from 'onnxruntime-node';
 /** The module `onnxruntime-node`. */
 export type Runtime = typeof Ort;
 
+/** What to do when the peer dependency is absent. */
+export const notInstalled =
+  'The package onnxruntime-node is not installed. Run `npm install onnxruntime-node`; where its download of CUDA libraries fails or is not wanted, add `--onnxruntime-node-install=skip`.';
+
 let loading: Promise<Runtime> | undefined;
 
 /**
@@ -43,7 +47,7 @@ function unavailable(cause: unknown): FairleadError {
   const absent =
     (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && message.includes("'onnxruntime-node'");
   const text = absent
-    ? 'The package onnxruntime-node is not installed. Run `npm install onnxruntime-node`; where its download of CUDA libraries fails or is not wanted, add `--onnxruntime-node-install=skip`.'
+    ? notInstalled
     : `onnxruntime-node is installed but does not load on ${process.platform}-${process.arch}: ${message}`;
   return new FairleadError('BACKEND_UNAVAILABLE', text, { cause });
 }

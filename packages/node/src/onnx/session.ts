@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import {
   allocateData,
   closeable,
-  type DeviceFallback,
   elementCount,
   FairleadError,
   type LoadedModel,
@@ -57,7 +56,6 @@ export async function wrapOrtSession(
   session: Ort.InferenceSession,
   model: LoadedModel,
   device: OnnxDevice,
-  fallbacks: readonly DeviceFallback[],
 ): Promise<Session> {
   try {
     const claim = readSignature(session.inputMetadata, session.outputMetadata);
@@ -66,7 +64,7 @@ export async function wrapOrtSession(
     const compute = async (inputs: Tensors): Promise<Tensors> =>
       fromOrt(await session.run(toOrt(ort, inputs, float16)));
     const signature = settleSignature(claim, await batchAxisOf(claim, compute));
-    return createSession(signature, session, model.name, device, fallbacks, compute);
+    return createSession(signature, session, model.name, device, compute);
   } catch (error) {
     await session.release();
     throw error;
@@ -78,7 +76,6 @@ function createSession(
   session: Ort.InferenceSession,
   modelName: string,
   device: OnnxDevice,
-  fallbacks: readonly DeviceFallback[],
   compute: (inputs: Tensors) => Promise<Tensors>,
 ): Session {
   let closed = false;
@@ -99,7 +96,8 @@ function createSession(
   return {
     ...signature,
     device,
-    fallbacks,
+    // Whoever chose the device knows which ones it came after.
+    fallbacks: [],
     concurrency: 1,
     async doRun(inputs, options) {
       if (closed) throw new FairleadError('CLOSED', `The session of ${modelName} was closed. Open another one.`);

@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { FairleadError } from '@fairlead/core';
+
+/** Every file of the build lies in one folder, the shared chunks too, so this holds whichever of them the code is in. */
+const scriptUrl = new URL('./lane-worker.js', import.meta.url);
+
+/**
+ * Starts a worker that runs lane-worker.js.
+ * @param shared whether it serves a lane over each port that it is sent, or one lane to its owner
+ * @throws FairleadError `BACKEND_UNAVAILABLE` when the script is not where the build put it
+ */
+export function startWorker(shared: boolean): Worker {
+  const path = fileURLToPath(scriptUrl);
+  if (!existsSync(path)) {
+    throw new FairleadError(
+      'BACKEND_UNAVAILABLE',
+      `The worker script ${path} is missing. If a bundler put your program into one file, keep @fairlead/node out of the bundle (mark it as external); else install it again. With lanes: 'inline' the CPU needs no worker.`,
+    );
+  }
+  return new Worker(scriptUrl, {
+    name: shared ? 'fairlead-lanes' : 'fairlead-lane',
+    execArgv: inheritableArgv(process.execArgv),
+    workerData: { shared },
+  });
+}
+
+/**
+ * The arguments of this process that a worker can have too: what says that the program came from the command line would
+ * make it refuse to start from a file.
+ */
+export function inheritableArgv(execArgv: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index < execArgv.length; index++) {
+    const argument = execArgv[index] as string;
+    if (/^(-e|-p|-pe|--eval|--print|--input-type)$/.test(argument)) index++;
+    else if (!/^(--eval|--print|--input-type)=/.test(argument)) kept.push(argument);
+  }
+  return kept;
+}
