@@ -1,0 +1,16 @@
+export { durationBuckets, exponentialBuckets } from './buckets';
+export type { Counter, CounterHandle } from './counter';
+export type { BindArguments, Bindable, DropReason, MetricFamily, Series } from './family';
+export type { Gauge, GaugeHandle } from './gauge';
+export type { GaugeHistogram, GaugeHistogramHandle } from './gauge-histogram';
+export type { Histogram, HistogramHandle } from './histogram';
+export type { Info, InfoHandle } from './info';
+export { type InstrumentableRunner, instrumentRunner, type RunnerState } from './instrument-runner';
+export type { MetricType } from './names';
+export { type MetricsFormat, negotiate, type RenderedMetrics, renderMetrics } from './negotiate';
+export { openMetricsContentType, toOpenMetrics } from './openmetrics';
+export type { BucketOptions, FamilyOptions, MeasureOptions, RegistryOptions, StateSetOptions } from './options';
+export { prometheusTextContentType, toPrometheusText } from './prometheus-text';
+export { createRegistry, type Registry } from './registry';
+export type { StateSet, StateSetHandle } from './state-set';
+export type { Labels } from './text';

@@ -1,0 +1,25 @@
+import type { MetricFamily } from './family';
+import type { Registry } from './registry';
+import { escapeText } from './text';
+
+/** Content type of what `toOpenMetrics` writes. */
+export const openMetricsContentType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+
+function header({ name, type, unit, help }: MetricFamily): string {
+  const unitLine = unit === '' ? '' : `# UNIT ${name} ${unit}\n`;
+  return `# TYPE ${name} ${type}\n${unitLine}# HELP ${name} ${escapeText(help)}\n`;
+}
+
+/**
+ * Runs the registry's collect callbacks and writes all families in the text format of OpenMetrics 1.0: TYPE, UNIT, HELP,
+ * then the samples of each series in turn, `# EOF` at the end. A family without series is left out.
+ */
+export function toOpenMetrics(registry: Registry): string {
+  let text = '';
+  for (const family of registry.collect()) {
+    let samples = '';
+    for (const series of family.series()) samples += series.text(true);
+    if (samples !== '') text += header(family) + samples;
+  }
+  return `${text}# EOF\n`;
+}

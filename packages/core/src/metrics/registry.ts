@@ -1,0 +1,225 @@
+import { systemClock } from '../clock';
+import { parseOptions } from '../config';
+import { FairleadError, messageOf } from '../errors';
+import { consoleLogger } from '../logger';
+import { durationBuckets } from './buckets';
+import { type Counter, CounterFamily } from './counter';
+import type { FamilyContext, FamilyDefinition, MetricFamily } from './family';
+import { type Gauge, GaugeFamily } from './gauge';
+import { type GaugeHistogram, GaugeHistogramFamily } from './gauge-histogram';
+import { type Histogram, HistogramFamily } from './histogram';
+import { type Info, InfoFamily } from './info';
+import { checkBuckets, checkFamilyName, checkLabelNames, checkStates, type MetricType, namesOf } from './names';
+import {
+  type BucketOptions,
+  type FamilyOptions,
+  type MeasureOptions,
+  type RegistryOptions,
+  type StateSetOptions,
+  schemas,
+} from './options';
+import { type StateSet, StateSetFamily } from './state-set';
+
+/**
+ * Families of metrics. Registering the same definition twice answers the family that is there, so that two parts of a
+ * program can share one; the same name with another definition is an error, and so are names that would clash on output
+ * (a gauge `foo_total` beside a counter `foo`).
+ *
+ * Every factory throws a FairleadError `INVALID_OPTION` for a bad definition and `ALREADY_EXISTS` for a clash.
+ */
+export interface Registry {
+  /** Registers a family of values that only grow; `name` comes without `_total`. */
+  counter<const L extends string = never>(options: MeasureOptions<L>): Counter<L>;
+  /** Registers a family of values that go up and down. */
+  gauge<const L extends string = never>(options: MeasureOptions<L>): Gauge<L>;
+  /** Registers a family of distributions of what was observed. */
+  histogram<const L extends string = never>(options: BucketOptions<L>): Histogram<L>;
+  /** Registers a family of distributions that are measured anew each time. */
+  gaugeHistogram<const L extends string = never>(options: BucketOptions<L>): GaugeHistogram<L>;
+  /** Registers a family of facts told by labels; `name` comes without `_info`. */
+  info<const L extends string = never>(options: FamilyOptions<L>): Info<L>;
+  /** Registers a family of states of which exactly one holds. */
+  stateSet<const State extends string, const L extends string = never>(
+    options: StateSetOptions<State, L>,
+  ): StateSet<State, L>;
+  /**
+   * Adds a callback that runs before every exposition, to fill gauges at that moment. It must be synchronous: what a
+   * promise sets is seen by the next exposition. One that throws or rejects is logged and counted in
+   * `fairlead_metrics_collect_failures_total`; the others still run.
+   * @returns a function that takes the callback away
+   */
+  onCollect(callback: () => void): () => void;
+  /** Runs the callbacks and answers all families in the order of their registration, for a writer of some format. */
+  collect(): readonly MetricFamily[];
+  /** All families in the order of their registration; runs no callback. */
+  families(): readonly MetricFamily[];
+}
+
+/** A family, and its definition in one text that tells whether two are the same. */
+interface Registered {
+  readonly family: MetricFamily;
+  readonly definition: string;
+}
+
+/** What the options of every family have in common, parsed. */
+interface ParsedFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly string[] | undefined;
+  readonly maxSeries?: number | undefined;
+  readonly unit?: string | undefined;
+}
+
+/**
+ * Makes an empty registry of metrics. There is no global one.
+ *
+ * What a registry had to leave out it counts in families of its own, which no prefix changes:
+ * `fairlead_metrics_dropped_total{family,reason}` (values), `fairlead_metrics_folded_total{family}` (bindings past the
+ * cap) and `fairlead_metrics_collect_failures_total`.
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function createRegistry(options: RegistryOptions = {}): Registry {
+  const settings = parseOptions(schemas.registry, options, 'createRegistry');
+  const { prefix = '', clock = systemClock, logger = consoleLogger, maxSeries = 2000 } = settings;
+  const registered = new Map<string, Registered>();
+  const owners = new Map<string, string>();
+  const callbacks = new Set<() => unknown>();
+  let collecting = false;
+
+  const createdSeconds = (): number => clock.epochMs() / 1000;
+
+  /** Answers the family of that definition if there is one, else checks the definition and enters a new family. */
+  const register = <F extends MetricFamily>(
+    type: MetricType,
+    name: string,
+    parsed: ParsedFamily,
+    make: (definition: FamilyDefinition, context: FamilyContext) => F,
+    { reservedLabels = [], detail }: { readonly reservedLabels?: readonly string[]; readonly detail?: unknown } = {},
+  ): F => {
+    const { help, unit = '', labels = [] } = parsed;
+    const definition = { name, type, help, unit, labelNames: labels, maxSeries: parsed.maxSeries ?? maxSeries };
+    const text = JSON.stringify([definition, detail]);
+    const known = registered.get(name);
+    // The definition holds the type, and each type is made by one factory: the family is an `F`.
+    if (known?.definition === text) return known.family as F;
+    const owner = `${type} ${name}`;
+    checkFamilyName(owner, type, name, unit);
+    checkLabelNames(owner, labels, reservedLabels);
+    for (const taken of namesOf(type, name)) {
+      const holder = owners.get(taken);
+      if (holder !== undefined) throw clashError(owner, taken, holder);
+    }
+    const family = make(definition, {
+      createdSeconds,
+      drop: (reason) => dropped.bind({ family: name, reason }).inc(),
+      fold: () => folded.bind({ family: name }).inc(),
+    });
+    registered.set(name, { family, definition: text });
+    for (const taken of namesOf(type, name)) owners.set(taken, owner);
+    return family;
+  };
+
+  // Without a cap, since to count its own overflow such a family would need itself; families and reasons bound it.
+  const ownCounter = <const L extends string = never>(name: string, help: string, labels: readonly L[]) =>
+    register('counter', name, { help, labels, name, maxSeries: Number.MAX_SAFE_INTEGER }, (definition, context) => {
+      return new CounterFamily<L>(definition, context);
+    });
+  const dropped: Counter<'family' | 'reason'> = ownCounter(
+    'fairlead_metrics_dropped',
+    'Values that were not recorded, by family and reason.',
+    ['family', 'reason'],
+  );
+  const folded: Counter<'family'> = ownCounter(
+    'fairlead_metrics_folded',
+    'Bindings of label sets past the cap of their family, answered by its series of all others.',
+    ['family'],
+  );
+  const failures = ownCounter('fairlead_metrics_collect_failures', 'Collect callbacks that threw or rejected.', []);
+
+  const fail = (error: unknown): void => {
+    failures.bind().inc();
+    logger.error({ error }, `A collect callback of the metrics registry threw: ${messageOf(error)}`);
+  };
+  const runCallback = (callback: () => unknown): void => {
+    try {
+      const result = callback();
+      if (result instanceof Promise) result.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const families = (): MetricFamily[] => Array.from(registered.values(), ({ family }) => family);
+
+  return {
+    counter<const L extends string = never>(given: MeasureOptions<L>): Counter<L> {
+      const parsed = parseOptions(schemas.measure, given, 'counter');
+      return register('counter', prefix + parsed.name, parsed, (definition, context) => {
+        return new CounterFamily<L>(definition, context);
+      });
+    },
+    gauge<const L extends string = never>(given: MeasureOptions<L>): Gauge<L> {
+      const parsed = parseOptions(schemas.measure, given, 'gauge');
+      return register('gauge', prefix + parsed.name, parsed, (definition, context) => {
+        return new GaugeFamily<L>(definition, context);
+      });
+    },
+    histogram<const L extends string = never>(given: BucketOptions<L>): Histogram<L> {
+      const parsed = parseOptions(schemas.buckets, given, 'histogram');
+      const name = prefix + parsed.name;
+      const buckets = checkBuckets(`histogram ${name}`, parsed.buckets ?? durationBuckets);
+      const make = (definition: FamilyDefinition, context: FamilyContext) =>
+        new HistogramFamily<L>(definition, context, buckets);
+      return register('histogram', name, parsed, make, { reservedLabels: ['le'], detail: buckets });
+    },
+    gaugeHistogram<const L extends string = never>(given: BucketOptions<L>): GaugeHistogram<L> {
+      const parsed = parseOptions(schemas.buckets, given, 'gaugeHistogram');
+      const name = prefix + parsed.name;
+      const buckets = checkBuckets(`gaugehistogram ${name}`, parsed.buckets ?? durationBuckets);
+      const make = (definition: FamilyDefinition, context: FamilyContext) =>
+        new GaugeHistogramFamily<L>(definition, context, buckets);
+      return register('gaugehistogram', name, parsed, make, { reservedLabels: ['le'], detail: buckets });
+    },
+    info<const L extends string = never>(given: FamilyOptions<L>): Info<L> {
+      const parsed = parseOptions(schemas.plain, given, 'info');
+      return register('info', prefix + parsed.name, parsed, (definition, context) => {
+        return new InfoFamily<L>(definition, context);
+      });
+    },
+    stateSet<const State extends string, const L extends string = never>(
+      given: StateSetOptions<State, L>,
+    ): StateSet<State, L> {
+      parseOptions(schemas.states, given, 'stateSet');
+      const name = prefix + given.name;
+      const states = checkStates(`stateset ${name}`, given.states);
+      const make = (definition: FamilyDefinition, context: FamilyContext) =>
+        new StateSetFamily<State, L>(definition, context, states);
+      return register('stateset', name, given, make, { reservedLabels: [name], detail: states });
+    },
+    onCollect(callback) {
+      // A wrapper of its own, so that the same function may be added twice and each be taken away.
+      const added = (): unknown => callback();
+      callbacks.add(added);
+      return () => void callbacks.delete(added);
+    },
+    collect() {
+      if (collecting) return families(); // a callback that renders the registry must not run itself
+      collecting = true;
+      try {
+        for (const callback of callbacks) runCallback(callback);
+      } finally {
+        collecting = false;
+      }
+      return families();
+    },
+    families,
+  };
+}
+
+function clashError(owner: string, taken: string, holder: string): FairleadError {
+  const expected = `a name that no other family takes, nor another definition of ${holder}`;
+  return new FairleadError(
+    'ALREADY_EXISTS',
+    `${owner} cannot be registered: "${taken}" belongs to ${holder}. Give ${expected}, or register the same definition.`,
+    { details: { field: 'name', expected, given: taken } },
+  );
+}
