@@ -196,7 +196,12 @@ export const nodeFiles: Files = {
     mode === 'create'
       ? guard('create', path, async () => openFile(await open(path, 'wx+'), path))
       : guardMissing('open', path, undefined, async () => openFile(await open(path, 'r'), path)),
-  read: (path) => guardMissing<Uint8Array | undefined>('read', path, undefined, () => readFile(path)),
+  read: (path) =>
+    guardMissing<Uint8Array | undefined>('read', path, undefined, async () => {
+      const { buffer, byteOffset, byteLength } = await readFile(path);
+      // Not a Buffer, whose `slice` shares memory where that of every other Uint8Array copies.
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    }),
   stream,
   size: (path) => guardMissing<number | undefined>('look at', path, undefined, async () => (await stat(path)).size),
   claim,

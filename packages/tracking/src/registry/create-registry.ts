@@ -129,6 +129,7 @@ export function createRegistry({ store, logger, events, checkOpen }: RegistryOpt
       name,
       versions: model.versions.map((version) => toModelVersion(model, version)),
       aliases: model.aliases,
+      damage: model.damage,
     };
   };
 

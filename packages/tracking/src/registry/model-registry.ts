@@ -1,5 +1,5 @@
 import type { AliasControl, CallOptions, Evidence, ModelSignature, ModelSource, SidecarName } from '@fairlead/core';
-import type { AliasMove, BlobInfo } from '../store/tracking-store';
+import type { AliasMove, BlobInfo, StoreDamage } from '../store/tracking-store';
 
 /** What {@link ModelRegistry.registerVersion} makes a version of. */
 export interface VersionDraft {
@@ -45,6 +45,8 @@ export interface RegisteredModel {
   readonly versions: readonly ModelVersion[];
   /** Version by alias. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** Commits that could not be read; empty for a healthy registry. Aliases may be older than they should be. */
+  readonly damage: readonly StoreDamage[];
 }
 
 /** How an alias is set. */
