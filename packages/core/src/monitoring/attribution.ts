@@ -1,0 +1,111 @@
+import { psiFloor } from './distances/psi';
+import type { Evidence } from './evidence';
+import type { BinSketch } from './sketches/bin-sketch';
+import { type FeatureLayout, tallySlots } from './sketches/feature-layout';
+
+/** What one bin adds to a feature's drift. */
+export interface BinReport {
+  /** `range` for a bin of values, otherwise a tally. */
+  readonly kind: 'range' | 'missing' | 'negative-infinity' | 'positive-infinity';
+  /** Values of the bin lie above this; `null` without limit, and for tallies. */
+  readonly above: number | null;
+  /** Values of the bin lie at or below this; `null` without limit, and for tallies. */
+  readonly upTo: number | null;
+  /** Part of the reference's rows in it, 0 to 1. */
+  readonly referenceShare: number;
+  /** Part of the window's rows in it, 0 to 1. */
+  readonly windowShare: number;
+  /** Its term in the feature's PSI. */
+  readonly psi: number;
+}
+
+/** How far one feature is from its reference. */
+export interface FeatureReport {
+  readonly name: string;
+  /** Population stability index. */
+  readonly psi: number;
+  /** Kolmogorov–Smirnov distance on the reference's bins: a lower bound. */
+  readonly ks: number;
+  /** How much the true distance can exceed `ks`. */
+  readonly ksError: number;
+  /** −log₁₀ of the feature's p-value: 3 means that chance alone does this once in a thousand looks. */
+  readonly evidenceLog10: number;
+  /** Its part of the evidence of all features, 0 to 1; the parts add up to 1, or to 0 where there is no evidence. */
+  readonly share: number;
+  /** Mean of the window's finite values; `null` where there are none. */
+  readonly windowMean: number | null;
+  /** Mean of the reference's finite values. */
+  readonly referenceMean: number | null;
+  /** Difference of the means in standard deviations of the reference; `null` where that is 0 or unknown. */
+  readonly meanShift: number | null;
+  /** Part of the window's rows that are NaN, 0 to 1. */
+  readonly missingShare: number;
+  /** The bins that add most to the PSI, at most three, the greatest first. */
+  readonly topBins: readonly BinReport[];
+}
+
+const topBinCount = 3;
+
+/**
+ * Says of each feature how far it drifted and what part it has in the whole, the strongest first. A feature's part is
+ * its evidence beyond what the best of so many features shows by chance, so that the noise of quiet ones adds nothing.
+ */
+export function attribute(layout: FeatureLayout, evidence: Evidence, window: BinSketch): FeatureReport[] {
+  const { features } = layout;
+  const byChance = Math.log(features.length);
+  const excess = features.map((_, index) => Math.max(0, -(evidence.lnP[index] as number) - byChance));
+  const sum = excess.reduce((total, part) => total + part, 0);
+  const reports = features.map((feature, index): FeatureReport => {
+    const windowMean = meanOf(layout, window, index);
+    const { mean, deviation } = feature;
+    const shift = windowMean !== null && mean !== null && deviation !== null && deviation > 0;
+    return {
+      name: feature.name,
+      psi: evidence.psi[index] as number,
+      ks: evidence.ks[index] as number,
+      ksError: evidence.ksError[index] as number,
+      evidenceLog10: Math.abs((evidence.lnP[index] as number) / Math.LN10),
+      share: sum > 0 ? (excess[index] as number) / sum : 0,
+      windowMean,
+      referenceMean: mean,
+      meanShift: shift ? (windowMean - mean) / deviation : null,
+      missingShare: window.rows > 0 ? tally(layout, window, index, 0) / window.rows : 0,
+      topBins: topBinsOf(layout, window, index),
+    };
+  });
+  return reports.sort((left, right) => right.evidenceLog10 - left.evidenceLog10 || right.psi - left.psi);
+}
+
+function tally(layout: FeatureLayout, window: BinSketch, feature: number, which: number): number {
+  return window.counts[feature * layout.slots + layout.binSlots + which] as number;
+}
+
+function meanOf(layout: FeatureLayout, window: BinSketch, feature: number): number | null {
+  let finite = window.rows;
+  for (let which = 0; which < tallySlots; which++) finite -= tally(layout, window, feature, which);
+  return finite > 0 ? (window.sums[feature] as number) / finite : null;
+}
+
+const tallyKinds = ['missing', 'negative-infinity', 'positive-infinity'] as const;
+
+function topBinsOf(layout: FeatureLayout, window: BinSketch, index: number): BinReport[] {
+  if (window.rows === 0) return [];
+  const { binSlots, slots } = layout;
+  const edges = layout.features[index]?.edges ?? [];
+  const reports: BinReport[] = [];
+  const add = (slot: number, kind: BinReport['kind'], above: number | null, upTo: number | null): void => {
+    const referenceShare = (layout.counts[index * slots + slot] as number) / layout.rows;
+    const windowShare = (window.counts[index * slots + slot] as number) / window.rows;
+    const q = Math.max(referenceShare, psiFloor);
+    const p = Math.max(windowShare, psiFloor);
+    reports.push({ kind, above, upTo, referenceShare, windowShare, psi: (p - q) * Math.log(p / q) });
+  };
+  for (let bin = 0; bin <= edges.length; bin++) add(bin, 'range', edges[bin - 1] ?? null, edges[bin] ?? null);
+  tallyKinds.forEach((kind, which) => {
+    add(binSlots + which, kind, null, null);
+  });
+  return reports
+    .filter(({ psi }) => psi > 0)
+    .sort((left, right) => right.psi - left.psi)
+    .slice(0, topBinCount);
+}

@@ -1,0 +1,318 @@
+import { FairleadError } from '../errors';
+import { createEvents, type EventSource, type Events } from '../events';
+import { type Closeable, closeable } from '../lifecycle';
+import type { ModelInfo, ModelRunner } from '../runner/runner';
+import type { Tensors } from '../tensor/tensor';
+import { AlertMachine, type DriftState, type Transition } from './alerts';
+import { checkReference } from './check-reference';
+import { CpuBudget } from './cpu-budget';
+import type { DriftEventMap } from './drift-events';
+import { type DriftMonitorOptions, type DriftSettings, parseDriftOptions } from './drift-options';
+import { lnAlarmLevel, warningFactor } from './null-law/false-alarms';
+import { createRandom } from './random';
+import type { Reference } from './reference';
+import type { DriftReport, DriftSnapshot, SkippedRows } from './report';
+import { type RowView, viewRows } from './rows';
+import { watchRunner } from './runner-watch';
+import { ReferenceWatch } from './watch';
+import { bucketsPerWindow } from './window';
+
+/** Looks in a row without a warning that end an episode: half a window. */
+const quietLooks = 5;
+const topMoverCount = 10;
+const samplingSeed = 1;
+
+/** Compares the rows that a model is asked about with those that it was trained on. */
+export interface DriftMonitor extends Closeable {
+  readonly state: DriftState;
+  /** What live rows are compared with; `undefined` as long as there is none. */
+  readonly reference: Reference | undefined;
+  readonly events: Events<DriftEventMap>;
+  /**
+   * Watches a runner: every batch is observed after its answers went out, and with every model the runner loads the
+   * monitor takes that model's sidecar `reference` and starts the evidence anew. A batch that does not fit the
+   * reference is counted and logged; nothing is ever thrown into the runner.
+   *
+   * @returns closes the connection; the evidence stays
+   * @throws FairleadError `CLOSED`; `INVALID_ARGUMENT` when another runner is being watched
+   */
+  attach(runner: ModelRunner): Closeable;
+  /**
+   * Observes rows without a runner. Non-finite values are counted in tallies of their own. Without a reference the rows
+   * are counted as skipped.
+   *
+   * @param inputs a tensor for each input of the reference; others are ignored
+   * @param batchAxis the axis that counts rows. @default 0
+   * @throws FairleadError `INVALID_INPUT` when an input is missing or has another dtype, width or number of rows, and
+   * then nothing is counted; `CLOSED`
+   */
+  observe(inputs: Tensors, batchAxis?: number): void;
+  /**
+   * Compares with another reference from now on; the evidence starts anew and an episode of drift ends.
+   *
+   * @param model whose reference it is
+   * @throws FairleadError `INVALID_ARGUMENT` when it contradicts itself; `CLOSED`
+   */
+  useReference(reference: Reference | undefined, model?: ModelInfo): void;
+  /** What differs and how much, by feature, as of the last look. */
+  report(): DriftReport;
+  /** The state in numbers, for metrics. */
+  snapshot(): DriftSnapshot;
+}
+
+/**
+ * Makes a drift monitor.
+ *
+ * ```ts
+ * const monitor = createDriftMonitor({ on: { 'drift-start': ({ report }) => alert(report.topMovers) } });
+ * monitor.attach(runner);
+ * ```
+ *
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function createDriftMonitor(options: DriftMonitorOptions = {}): DriftMonitor {
+  return new WindowedDriftMonitor(parseDriftOptions(options));
+}
+
+class WindowedDriftMonitor implements DriftMonitor {
+  readonly #settings: DriftSettings;
+  readonly #events: EventSource<DriftEventMap>;
+  readonly #budget: CpuBudget;
+  readonly #alerts: AlertMachine;
+  readonly #random = createRandom(samplingSeed);
+  readonly #lnAlarm: number;
+  readonly #lnWarning: number;
+  readonly #skipped = { budget: 0, rejected: 0, noReference: 0, loading: 0, otherModel: 0 };
+  /** NaN counts of features under earlier references. */
+  readonly #missingBefore = new Map<string, number>();
+  #watch: ReferenceWatch | undefined;
+  #model: ModelInfo | undefined;
+  #attached: Closeable | undefined;
+  #closing: Promise<void> | undefined;
+  #rowsSeen = 0;
+  #rowsObserved = 0;
+  #looks = 0;
+
+  constructor(settings: DriftSettings) {
+    const { windowRows, meanRowsBetweenFalseAlarms, cooldownRows, maxCpuShare, clock, logger, on, reference } =
+      settings;
+    this.#settings = settings;
+    this.#events = createEvents(logger, on);
+    this.#budget = new CpuBudget(clock, maxCpuShare);
+    this.#lnAlarm = lnAlarmLevel(windowRows / bucketsPerWindow, meanRowsBetweenFalseAlarms);
+    this.#lnWarning = this.#lnAlarm + Math.log(warningFactor);
+    this.#alerts = new AlertMachine({ lnAlarm: this.#lnAlarm, lnWarning: this.#lnWarning, quietLooks, cooldownRows });
+    if (reference !== undefined) this.#watch = new ReferenceWatch(reference, windowRows);
+  }
+
+  get state(): DriftState {
+    return this.#alerts.state;
+  }
+
+  get reference(): Reference | undefined {
+    return this.#watch?.reference;
+  }
+
+  get events(): Events<DriftEventMap> {
+    return this.#events;
+  }
+
+  attach(runner: ModelRunner): Closeable {
+    this.#assertOpen();
+    if (this.#attached !== undefined) {
+      throw new FairleadError(
+        'INVALID_ARGUMENT',
+        'runner: this monitor watches a runner already. Close what attach returned, or make another monitor.',
+        { details: { field: 'runner', expected: 'one runner at a time', given: 'a second one' } },
+      );
+    }
+    const { reference, logger } = this.#settings;
+    const connection = watchRunner(runner, logger, {
+      adopt: (model, found) => this.#change(found ?? reference, model),
+      fail: (model, error) => this.#events.emit('reference-fail', { model, error }),
+      failListened: () => this.#events.listenerCount('reference-fail') > 0,
+      skip: (reason, rows) => {
+        this.#rowsSeen += rows;
+        this.#skipped[reason] += rows;
+      },
+      observe: (inputs, batchAxis) => this.#observe(inputs, batchAxis),
+      fallback: reference,
+    });
+    const attached = closeable(async () => {
+      this.#attached = undefined;
+      await connection.close();
+    });
+    this.#attached = attached;
+    return attached;
+  }
+
+  observe(inputs: Tensors, batchAxis = 0): void {
+    this.#assertOpen();
+    this.#observe(inputs, batchAxis);
+  }
+
+  useReference(reference: Reference | undefined, model?: ModelInfo): void {
+    this.#assertOpen();
+    const checked = reference === undefined ? undefined : checkReference(reference, wrongArgument);
+    this.#change(checked, model);
+  }
+
+  report(): DriftReport {
+    const features = this.#watch?.features() ?? [];
+    return {
+      ...this.#numbers(),
+      episode: this.#alerts.episode ?? null,
+      warningLevelLog10: -this.#lnWarning / Math.LN10,
+      features,
+      topMovers: features.filter(({ share }) => share > 0).slice(0, topMoverCount),
+    };
+  }
+
+  snapshot(): DriftSnapshot {
+    const watch = this.#watch;
+    const features = watch?.reference.features.map(({ name }, index) => ({
+      name,
+      psi: watch.evidence.psi[index] as number,
+      ks: watch.evidence.ks[index] as number,
+      missing: watch.missing(index) + (this.#missingBefore.get(name) ?? 0),
+    }));
+    return { ...this.#numbers(), features: features ?? [] };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= Promise.resolve(this.#attached?.close()).then(() => this.#events.clear());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #numbers(): Omit<DriftSnapshot, 'features'> {
+    const watch = this.#watch;
+    return {
+      state: this.#alerts.state,
+      model: this.#model ?? null,
+      referenceRows: watch?.reference.rows ?? null,
+      rowsSeen: this.#rowsSeen,
+      rowsObserved: this.#rowsObserved,
+      rowsSkipped: { ...this.#skipped } satisfies SkippedRows,
+      windowRows: watch?.evidence.rows ?? 0,
+      looks: this.#looks,
+      alarms: this.#alerts.alarms,
+      suppressedAlarms: this.#alerts.suppressed,
+      evidenceLog10: log10Of(watch?.evidence.lnFamilyP ?? 0),
+      alarmLevelLog10: -this.#lnAlarm / Math.LN10,
+      cpuShare: this.#budget.spentShare,
+    };
+  }
+
+  #observe(inputs: Tensors, batchAxis: number): void {
+    const watch = this.#watch;
+    const { clock } = this.#settings;
+    const startedAt = clock.now();
+    if (watch === undefined) {
+      const [name] = Object.keys(inputs);
+      const rows = name === undefined ? 0 : countRows(inputs, name, batchAxis);
+      this.#rowsSeen += rows;
+      this.#skipped.noReference += rows;
+      return;
+    }
+    const views = watch.viewRows(inputs, batchAxis);
+    const rows = views[0]?.rows ?? 0;
+    const taken = this.#budget.allowance(rows, startedAt);
+    this.#skipped.budget += rows - taken;
+    this.#count(watch, views, rows, taken);
+    this.#budget.spend(clock.now() - startedAt, taken);
+  }
+
+  /** Counts `taken` of the rows, evenly spread from a random start. */
+  #count(watch: ReferenceWatch, views: readonly RowView[], rows: number, taken: number): void {
+    const seenBefore = this.#rowsSeen;
+    const stride = rows / taken;
+    const offset = taken < rows ? this.#random() : 0;
+    for (let i = 0; i < taken; i++) {
+      const row = taken < rows ? Math.min(rows - 1, Math.floor((i + offset) * stride)) : i;
+      this.#rowsObserved++;
+      if (!watch.addRow(views, row)) continue;
+      this.#rowsSeen = seenBefore + row + 1;
+      this.#look(watch);
+      // A listener may have given another reference: the rest of this batch belongs to neither.
+      if (this.#watch !== watch) {
+        this.#skipped.loading += taken - i - 1;
+        break;
+      }
+    }
+    this.#rowsSeen = seenBefore + rows;
+  }
+
+  #look(watch: ReferenceWatch): void {
+    watch.look();
+    this.#looks++;
+    const { lnFamilyP } = watch.evidence;
+    const transition = this.#alerts.next({
+      lnP: lnFamilyP,
+      rowsSeen: this.#rowsSeen,
+      rowsObserved: this.#rowsObserved,
+      epochMs: this.#settings.clock.epochMs(),
+    });
+    if (transition !== undefined) this.#announce(transition, log10Of(lnFamilyP), 'recovered');
+  }
+
+  #announce(transition: Transition, evidenceLog10: number, reason: 'recovered' | 'reference-change'): void {
+    const { from, to, episode } = transition;
+    this.#events.emit('state-change', { from, to, rowsSeen: this.#rowsSeen, evidenceLog10 });
+    if (episode === undefined) return;
+    if (to === 'drift') {
+      const report = this.report();
+      if (this.#events.listenerCount('drift-start') === 0) this.#warnOfDrift(report);
+      this.#events.emit('drift-start', { episode, report });
+      return;
+    }
+    const rows = this.#rowsSeen - episode.startedAtRow;
+    const durationMs = this.#settings.clock.epochMs() - episode.startedAtMs;
+    this.#events.emit('drift-end', { episode, reason, rows, durationMs });
+  }
+
+  #warnOfDrift(report: DriftReport): void {
+    const movers = report.topMovers.slice(0, 3).map(({ name }) => name);
+    this.#settings.logger.warn(
+      { episode: report.episode, evidenceLog10: report.evidenceLog10 },
+      `The inputs drifted from the training rows after ${report.rowsSeen} rows, most in ${movers.join(', ')}. Listen to "drift-start" of the monitor, or see its report().`,
+    );
+  }
+
+  #change(reference: Reference | undefined, model: ModelInfo | undefined): void {
+    const before = this.#watch;
+    const previous = this.snapshot();
+    before?.reference.features.forEach(({ name }, index) => {
+      this.#missingBefore.set(name, (this.#missingBefore.get(name) ?? 0) + before.missing(index));
+    });
+    const evidenceLog10 = log10Of(before?.evidence.lnFamilyP ?? 0);
+    this.#watch = reference === undefined ? undefined : new ReferenceWatch(reference, this.#settings.windowRows);
+    this.#model = model;
+    const transition = this.#alerts.reset();
+    if (transition !== undefined) this.#announce(transition, evidenceLog10, 'reference-change');
+    this.#events.emit('reference-change', { model, reference, previous });
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) {
+      throw new FairleadError('CLOSED', 'The drift monitor was closed. Make a new one with createDriftMonitor.');
+    }
+  }
+}
+
+function countRows(inputs: Tensors, name: string, batchAxis: number): number {
+  return viewRows(inputs[name], name, batchAxis).rows;
+}
+
+function log10Of(lnP: number): number {
+  return Math.abs(lnP / Math.LN10);
+}
+
+function wrongArgument(field: string, expected: string, given: string): FairleadError {
+  return new FairleadError('INVALID_ARGUMENT', `${field}: expected ${expected}, given ${given}.`, {
+    details: { field, expected, given },
+  });
+}

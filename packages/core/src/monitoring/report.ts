@@ -1,0 +1,69 @@
+import type { ModelInfo } from '../runner/runner';
+import type { DriftEpisode, DriftState } from './alerts';
+import type { FeatureReport } from './attribution';
+
+/** Rows that were seen and not observed, by why. */
+export interface SkippedRows {
+  /** The monitor kept within its share of the time. */
+  readonly budget: number;
+  /** The batch did not fit the reference: another width, dtype, or an input missing. */
+  readonly rejected: number;
+  /** There was no reference to compare with. */
+  readonly noReference: number;
+  /** The reference of a new model was being read. */
+  readonly loading: number;
+  /** The batch was computed by a model that a swap has replaced. */
+  readonly otherModel: number;
+}
+
+/** The state of a monitor in numbers, for metrics. Plain data. */
+export interface DriftSnapshot {
+  readonly state: DriftState;
+  /** The model whose inputs are watched, where it is known. */
+  readonly model: ModelInfo | null;
+  /** Rows of the reference; `null` without one. */
+  readonly referenceRows: number | null;
+  /** Rows that went by since the monitor was made: observed and skipped together. */
+  readonly rowsSeen: number;
+  /** Rows that were counted. */
+  readonly rowsObserved: number;
+  readonly rowsSkipped: SkippedRows;
+  /** Rows of the window in the last look; 0 before the first. */
+  readonly windowRows: number;
+  /** Comparisons of a window with a reference. */
+  readonly looks: number;
+  /** Episodes of drift that began. */
+  readonly alarms: number;
+  /** Looks that would have raised an alarm during a cool-down. */
+  readonly suppressedAlarms: number;
+  /** −log₁₀ of the last look's p-value over all features. */
+  readonly evidenceLog10: number;
+  /** `evidenceLog10` from which a look raises an alarm. */
+  readonly alarmLevelLog10: number;
+  /** Part of the time since the monitor was made that it has spent, 0 to 1. */
+  readonly cpuShare: number;
+  readonly features: readonly FeatureSnapshot[];
+}
+
+/** One feature in numbers, for metrics. */
+export interface FeatureSnapshot {
+  readonly name: string;
+  /** Population stability index of the last look. */
+  readonly psi: number;
+  /** Kolmogorov–Smirnov distance of the last look, on the reference's bins. */
+  readonly ks: number;
+  /** NaN values that were observed since the monitor was made. */
+  readonly missing: number;
+}
+
+/** What a person wants to know about the live rows. Plain data that survives JSON. */
+export interface DriftReport extends Omit<DriftSnapshot, 'features'> {
+  /** The episode that lasts; `null` outside of one. */
+  readonly episode: DriftEpisode | null;
+  /** `evidenceLog10` from which a look raises a warning. */
+  readonly warningLevelLog10: number;
+  /** All features, the strongest evidence first. */
+  readonly features: readonly FeatureReport[];
+  /** The features that have a part in the evidence, at most ten, the greatest part first. */
+  readonly topMovers: readonly FeatureReport[];
+}
