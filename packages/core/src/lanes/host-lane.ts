@@ -192,6 +192,7 @@ export class HostLane {
     this.#lost = error;
     const opening = this.#opening;
     this.#pool.clear();
+    if (this.#owed > 0) this.#port.hold?.(false);
     this.#owed = 0;
     for (const id of [...this.#calls.keys()]) this.#settle(id)?.reject(error);
     opening?.reject(error);

@@ -85,8 +85,7 @@ class LaneServer {
     this.#queue.length = 0;
     for (const controller of this.#running.values()) controller?.abort();
     await this.#opening;
-    await this.#settled();
-    await this.#session?.close();
+    await this.#release();
   }
 
   async #open(message: OpenMessage): Promise<void> {
@@ -147,6 +146,14 @@ class LaneServer {
       void this.#run(session, this.#queue.shift() as RunMessage);
     }
     if (this.#running.size === 0) this.#idle?.();
+  }
+
+  /** Closes the session, once, when its last run has ended. */
+  async #release(): Promise<void> {
+    await this.#settled();
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close();
   }
 
   /** Resolves when nothing runs and nothing waits. */
@@ -214,8 +221,7 @@ class LaneServer {
 
   async #close(): Promise<void> {
     try {
-      await this.#settled();
-      await this.#session?.close();
+      await this.#release();
       this.#send({ type: 'closed' });
     } catch (error) {
       this.#send({ type: 'closed', error: serializeError(error, 'RUN_FAILED') });

@@ -6,15 +6,22 @@ import { startWorker } from './worker-script';
 
 /**
  * Opens all its sessions in one worker thread: for runtimes that crash when two threads use them. The worker starts with
- * the first lane and ends with the last; when it dies, all of its lanes are lost.
+ * the first lane and ends with the last, and no other starts before it is gone; when it dies, all of its lanes are lost.
+ *
+ * @param start makes the worker
  */
-export function createSharedLaneHost(): LaneHost {
+export function createSharedLaneHost(start: () => Worker = () => startWorker(true)): LaneHost {
   let current: SharedWorker | undefined;
   return {
     // A call in this thread would be the second one.
     staysInWorker: true,
     async openLane(module, model, options) {
-      if (current === undefined || current.ended) current = new SharedWorker(startWorker(true));
+      while (current?.ended) {
+        const old: SharedWorker = current;
+        await old.gone;
+        if (current === old) current = undefined;
+      }
+      current ??= new SharedWorker(start());
       return connectLane(current.openPort(), module, model, options);
     },
   };
@@ -23,6 +30,8 @@ export function createSharedLaneHost(): LaneHost {
 class SharedWorker {
   readonly #worker: Worker;
   readonly #exits = new Set<(error: unknown) => void>();
+  /** Resolves when the thread has ended. */
+  readonly gone: Promise<void>;
   #lanes = 0;
   #busy = 0;
   #ended = false;
@@ -30,6 +39,7 @@ class SharedWorker {
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.unref();
+    this.gone = new Promise((resolve) => void worker.once('exit', () => resolve()));
     onEnd(worker, (error) => {
       this.#ended = true;
       for (const tell of this.#exits) tell(error);
@@ -69,7 +79,7 @@ class SharedWorker {
         this.#exits.add(listener);
       },
       terminate: () => {
-        ending ??= this.#closeLane().then(() => exit?.(undefined));
+        ending ??= this.#closeLane();
         hold(false);
         if (exit !== undefined) this.#exits.delete(exit);
         port1.close();
