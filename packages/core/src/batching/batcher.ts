@@ -31,6 +31,8 @@ export interface BatchReport {
   readonly reason: BatchReason;
   readonly rows: number;
   readonly requests: number;
+  /** Requests that were answered since the report before. */
+  readonly answered: number;
   readonly queueMs: readonly number[];
   readonly computeMs: number;
   readonly inputs: Tensors;
@@ -99,6 +101,8 @@ export class Batcher {
   #batches = 0;
   #rows = 0;
   #requests = 0;
+  /** How many of `#requests` observers know of. */
+  #requestsTold = 0;
   /** Milliseconds a row took lately, for the advice to those who are turned away. */
   #msPerRow = 0;
   #draining = false;
@@ -339,13 +343,25 @@ export class Batcher {
   ): void {
     const { clock, observer } = this.#parts;
     if (!observer.wantsReports()) {
+      this.#requestsTold = this.#requests;
       done();
       return;
     }
     this.#reports++;
     clock.defer(() => {
-      const { name } = lane;
-      observer.onBatch({ lane: name, reason, rows, requests: requests.length, queueMs, computeMs, inputs, outputs });
+      const answered = this.#requests - this.#requestsTold;
+      this.#requestsTold = this.#requests;
+      observer.onBatch({
+        lane: lane.name,
+        reason,
+        rows,
+        requests: requests.length,
+        answered,
+        queueMs,
+        computeMs,
+        inputs,
+        outputs,
+      });
       done();
       this.#reports--;
       this.#checkDrained();

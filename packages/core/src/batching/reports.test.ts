@@ -41,8 +41,8 @@ describe('what the batcher tells', () => {
     await clock.advance(10);
     const { model } = bench.runner;
     expect(seen).toEqual([
-      { model, lane: 'inline', reason: 'idle', rows: 3, requests: 2, queueMs: [0, 0], computeMs: 4 },
-      { model, lane: 'inline', reason: 'free', rows: 1, requests: 1, queueMs: [3], computeMs: 4 },
+      { model, lane: 'inline', reason: 'idle', rows: 3, requests: 2, answered: 2, queueMs: [0, 0], computeMs: 4 },
+      { model, lane: 'inline', reason: 'free', rows: 1, requests: 1, answered: 1, queueMs: [3], computeMs: 4 },
     ]);
     expect(log).toEqual(['answer', 'answer', 'event', 'answer', 'event']);
     await closeBench(bench);

@@ -64,7 +64,7 @@ function bindHandles(families: RunnerFamilies, model: ModelInfo): ModelHandles {
 
 function recordBatch(handles: ModelHandles, event: BatchEndEvent): void {
   const computeSeconds = event.computeMs / 1000;
-  handles.succeeded.inc(event.requests);
+  handles.succeeded.inc(event.answered ?? event.requests);
   handles.rows.inc(event.rows);
   handles.batches[event.reason].inc();
   handles.batchRows.observe(event.rows);

@@ -124,7 +124,8 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
     if (closed) return;
     const from = current.info;
     const stays = `The runner stays with ${labelOf(from)}: ${messageOf(error)}`;
-    if (events.listenerCount('model-swap-fail') === 0) logger.error({ error }, stays);
+    // Logged even where somebody listens: a listener may do no more than count.
+    logger.error({ error }, stays);
     events.emit('model-swap-fail', to === undefined ? { from, error } : { from, to: infoOf(to), error });
   };
 

@@ -61,6 +61,11 @@ export interface BatchEndEvent {
   readonly reason: BatchReason;
   readonly rows: number;
   readonly requests: number;
+  /**
+   * Requests that got their answer since the event before: without those that were aborted or expired on the way, and a
+   * request that was split counts once, when its last part is back. Absent where a runner does not tell.
+   */
+  readonly answered?: number;
   /** Milliseconds that each request waited, in the order of its rows. */
   readonly queueMs: readonly number[];
   readonly computeMs: number;
