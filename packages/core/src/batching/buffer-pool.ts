@@ -3,11 +3,12 @@
  * pages are mapped. Buffers are matched by their exact size, since the batches of one model repeat theirs.
  */
 export class BufferPool {
+  /** By size; the size that was given back longest ago comes first. */
   readonly #free = new Map<number, ArrayBuffer[]>();
   readonly #maxBytes: number;
   #heldBytes = 0;
 
-  /** @param maxBytes most bytes to hold back for reuse; what is given beyond is left to the garbage collector */
+  /** @param maxBytes most bytes to hold back for reuse; beyond, what was used longest ago is left to the garbage collector */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
@@ -19,8 +20,10 @@ export class BufferPool {
 
   /** A buffer of that size; its contents are whatever was in it before. */
   take(bytes: number): ArrayBuffer {
-    const buffer = this.#free.get(bytes)?.pop();
+    const list = this.#free.get(bytes);
+    const buffer = list?.pop();
     if (buffer === undefined) return new ArrayBuffer(bytes);
+    if (list?.length === 0) this.#free.delete(bytes);
     this.#heldBytes -= bytes;
     return buffer;
   }
@@ -29,11 +32,22 @@ export class BufferPool {
   give(buffer: ArrayBuffer): void {
     const bytes = buffer.byteLength;
     // A detached buffer has no bytes left and is of no use.
-    if (bytes === 0 || this.#heldBytes + bytes > this.#maxBytes) return;
-    const list = this.#free.get(bytes);
-    if (list === undefined) this.#free.set(bytes, [buffer]);
-    else list.push(buffer);
+    if (bytes === 0 || bytes > this.#maxBytes) return;
+    while (this.#heldBytes + bytes > this.#maxBytes) this.#dropOldest();
+    const list = this.#free.get(bytes) ?? [];
+    list.push(buffer);
+    this.#free.delete(bytes);
+    this.#free.set(bytes, list);
     this.#heldBytes += bytes;
+  }
+
+  #dropOldest(): void {
+    for (const [bytes, list] of this.#free) {
+      list.pop();
+      if (list.length === 0) this.#free.delete(bytes);
+      this.#heldBytes -= bytes;
+      return;
+    }
   }
 
   /** Lets go of everything. */

@@ -24,7 +24,7 @@ export interface CollatedBatch {
 
 /** Copies rows of requests into slabs as they come, and makes batches of them: a view where they lie side by side. */
 export class Collator {
-  readonly #pool = new BufferPool(pooledBytes);
+  readonly #pool: BufferPool;
   readonly #layoutOf: (request: Admitted) => BatchLayout;
   /** Rows of a slab that several requests share; 1 where requests share none. */
   readonly #sharedRows: number;
@@ -32,7 +32,13 @@ export class Collator {
   readonly #open = new Map<BatchLayout, Slab>();
 
   /** @param joinable whether rows of several requests may share a batch */
-  constructor(signature: ModelSignature, maxBatchRows: number, joinable: boolean) {
+  constructor(
+    signature: ModelSignature,
+    maxBatchRows: number,
+    joinable: boolean,
+    pool: BufferPool = new BufferPool(pooledBytes),
+  ) {
+    this.#pool = pool;
     this.#layoutOf = createLayouts(signature.inputs, signature.batchAxis, joinable);
     this.#sharedRows = joinable ? maxBatchRows : 1;
   }
@@ -48,9 +54,8 @@ export class Collator {
     let slab = this.#open.get(layout);
     if (slab === undefined || slab.room < request.rows) {
       slab?.retire();
-      const fitting = Math.max(1, Math.floor(maxSlabBytes / Math.max(1, layout.rowBytes)));
-      const capacity = Math.max(request.rows, Math.min(this.#sharedRows, fitting));
-      slab = new Slab(layout, capacity, this.#pool);
+      // One whose requests have all ended early is closed as well: a shape that never comes again must not keep memory.
+      slab = new Slab(layout, this.#capacityFor(layout, request.rows), this.#pool, (empty) => this.#close(empty));
       this.#open.set(layout, slab);
     }
     return { slab, start: slab.append(request.tensors, request.rows) };
@@ -89,13 +94,19 @@ export class Collator {
   }
 
   #close(slab: Slab): void {
-    this.#open.delete(slab.layout);
+    if (this.#open.get(slab.layout) === slab) this.#open.delete(slab.layout);
     slab.retire();
+  }
+
+  /** Rows that a slab holds: a batch, or fewer where rows are large. */
+  #capacityFor(layout: BatchLayout, rows: number): number {
+    const fitting = Math.max(1, Math.floor(maxSlabBytes / Math.max(1, layout.rowBytes)));
+    return Math.max(rows, Math.min(this.#sharedRows, fitting));
   }
 
   #gather(requests: readonly BatchRequest[], rows: number): Slab {
     const { layout } = (requests[0] as BatchRequest).slab;
-    const copy = new Slab(layout, Math.max(rows, this.#sharedRows), this.#pool);
+    const copy = new Slab(layout, this.#capacityFor(layout, rows), this.#pool);
     for (const request of requests) copy.appendFrom(request.slab, request.start, request.rows);
     return copy;
   }

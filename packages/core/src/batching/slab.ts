@@ -10,15 +10,20 @@ export class Slab {
   readonly #data: DataOf[];
   readonly #buffers: ArrayBuffer[] = [];
   readonly #pool: BufferPool;
+  readonly #onEmpty: ((slab: Slab) => void) | undefined;
   #filled = 0;
   #holders = 0;
   #retired = false;
 
-  /** @param capacity rows that fit */
-  constructor(layout: BatchLayout, capacity: number, pool: BufferPool) {
+  /**
+   * @param capacity rows that fit
+   * @param onEmpty called when the last holder has released a slab that still takes rows
+   */
+  constructor(layout: BatchLayout, capacity: number, pool: BufferPool, onEmpty?: (slab: Slab) => void) {
     this.layout = layout;
     this.capacity = capacity;
     this.#pool = pool;
+    this.#onEmpty = onEmpty;
     this.#data = layout.inputs.map((input) => this.#allocate(input));
   }
 
@@ -73,13 +78,17 @@ export class Slab {
   /** One holder is done. */
   release(): void {
     this.#holders--;
-    if (this.#holders === 0 && this.#retired) this.discard();
+    if (this.#holders > 0) return;
+    if (this.#retired) this.discard();
+    else this.#onEmpty?.(this);
   }
 
   /** Gives the memory back. Nothing may hold the slab any more. */
   discard(): void {
     for (const buffer of this.#buffers) this.#pool.give(buffer);
     this.#buffers.length = 0;
+    // Whoever still knows the slab must not keep the memory from being freed.
+    this.#data.length = 0;
   }
 
   #allocate(input: InputLayout): DataOf {
