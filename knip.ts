@@ -3,7 +3,7 @@ import { entriesOf, packageFolders } from './scripts/entries';
 
 const packages = packageFolders.map((folder) => [
   `packages/${folder}`,
-  { entry: Object.values(entriesOf(folder)), project: ['src/**/*.ts'] },
+  { entry: [...Object.values(entriesOf(folder)), 'src/fixtures/*.ts'], project: ['src/**/*.ts'] },
 ]);
 
 export default {
