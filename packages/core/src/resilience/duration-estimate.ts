@@ -1,0 +1,41 @@
+/** Share of a new measurement in the mean, and in the deviation: α and β of RFC 6298, section 2. */
+const meanGain = 1 / 8;
+const deviationGain = 1 / 4;
+/** What is left of the estimate each time that nobody dared to measure because of it. */
+const fading = 0.9;
+
+/**
+ * How long something takes, learned while it runs: a mean and a mean deviation that follow the last measurements, as TCP
+ * estimates round trips (RFC 6298).
+ */
+export class DurationEstimate {
+  #meanMs: number | undefined;
+  #deviationMs = 0;
+
+  /** Takes one measurement in milliseconds. */
+  add(ms: number): void {
+    if (this.#meanMs === undefined) {
+      this.#meanMs = ms;
+      this.#deviationMs = ms / 2;
+      return;
+    }
+    this.#deviationMs += deviationGain * (Math.abs(ms - this.#meanMs) - this.#deviationMs);
+    this.#meanMs += meanGain * (ms - this.#meanMs);
+  }
+
+  /** The mean in milliseconds; undefined before the first measurement. */
+  get meanMs(): number | undefined {
+    return this.#meanMs;
+  }
+
+  /** Milliseconds within which most end: mean + 2 · mean deviation; 0 before the first measurement. */
+  get mostMs(): number {
+    return (this.#meanMs ?? 0) + 2 * this.#deviationMs;
+  }
+
+  /** Doubts the estimate a little: without it, one that is too long would never be put right, for nobody would measure. */
+  fade(): void {
+    if (this.#meanMs !== undefined) this.#meanMs *= fading;
+    this.#deviationMs *= fading;
+  }
+}
