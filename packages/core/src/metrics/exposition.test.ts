@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../testing/virtual-clock';
 import { droppedIn, hostileRegistry, ownSamples } from './hostile-registry';

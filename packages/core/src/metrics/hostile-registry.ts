@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { FairleadError } from '../errors';
 import type { MetricType } from './names';
 import { identityOf, type ReadSample } from './read-exposition';

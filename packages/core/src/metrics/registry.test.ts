@@ -436,9 +436,8 @@ describe('collect callbacks', () => {
     registry.onCollect(() => {
       throw new Error('the queue is gone');
     });
-    registry.onCollect(async () => {
-      throw new Error('too late');
-    });
+    const late: () => unknown = () => Promise.reject(new Error('too late'));
+    registry.onCollect(late);
     registry.onCollect(() => gauge.set(7));
     expect(linesOf(registry, 'pending')).toEqual(['pending 7']);
     await Promise.resolve();
