@@ -27,11 +27,6 @@ export class SlidingWindow {
     return this.#ring[this.#current] as BinSketch;
   }
 
-  /** Rows that the bucket still takes. */
-  get room(): number {
-    return this.bucketRows - this.bucket.rows;
-  }
-
   /** Ends the bucket and opens the next in place of the oldest. */
   advance(): void {
     this.#current = (this.#current + 1) % this.#ring.length;

@@ -1,4 +1,3 @@
-import { FairleadError } from '../../errors';
 import type { NumericDType } from '../../tensor/dtype';
 import type { Reference, ReferenceFeature } from '../reference';
 
@@ -56,19 +55,4 @@ export function layOut(reference: Reference): FeatureLayout {
     return input;
   });
   return { inputs, features, binSlots, slots, searchSteps, edges, counts, rows };
-}
-
-/**
- * The index of a feature by its name.
- * @throws FairleadError `NOT_FOUND`
- */
-export function featureIndex(layout: FeatureLayout, name: string): number {
-  const index = layout.features.findIndex((feature) => feature.name === name);
-  if (index >= 0) return index;
-  const known = layout.features.slice(0, 5).map((feature) => feature.name);
-  throw new FairleadError(
-    'NOT_FOUND',
-    `feature: expected one of the ${layout.features.length} features of the reference (${known.join(', ')}, …), given "${name}".`,
-    { details: { field: 'feature', expected: 'a feature of the reference', given: name } },
-  );
 }

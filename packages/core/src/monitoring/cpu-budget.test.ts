@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { createVirtualClock } from '../testing/virtual-clock';
+import { CpuBudget } from './cpu-budget';
+
+/** Sends a batch of 64 rows each millisecond; a row costs `rowMs`. */
+async function spendFor(share: number, milliseconds: number, rowMs: number) {
+  const clock = createVirtualClock();
+  const budget = new CpuBudget(clock, share);
+  let taken = 0;
+  for (let i = 0; i < milliseconds; i++) {
+    await clock.advance(1);
+    const rows = budget.allowance(64, clock.now());
+    budget.spend(rows * rowMs, rows);
+    taken += rows;
+  }
+  return { taken, seen: milliseconds * 64, budget };
+}
+
+describe('CpuBudget', () => {
+  it('takes every row as long as that stays within the share', async () => {
+    const { taken, seen, budget } = await spendFor(0.05, 3000, 0.0005);
+    expect(taken).toBe(seen);
+    expect(budget.spentShare).toBeCloseTo(64 * 0.0005, 6);
+  });
+
+  it('takes as many rows as the share allows when they cost more', async () => {
+    const { taken, seen, budget } = await spendFor(0.05, 20_000, 0.01);
+    expect(budget.spentShare).toBeLessThan(0.05 + 0.05 * 0.06);
+    expect(budget.spentShare).toBeGreaterThan(0.045);
+    expect(taken / seen).toBeCloseTo(0.05 / 0.64, 2);
+    expect(budget.spentMs).toBeCloseTo(taken * 0.01, 6);
+  });
+
+  it('waits after something that was dearer than the balance, until the share has made up for it', async () => {
+    const clock = createVirtualClock();
+    const budget = new CpuBudget(clock, 0.1);
+    budget.spend(1100, 1);
+    expect(budget.allowance(1, clock.now())).toBe(0);
+    await clock.advance(9_000);
+    expect(budget.allowance(64, clock.now())).toBe(0);
+    await clock.advance(12_000);
+    expect(budget.allowance(64, clock.now())).toBe(0);
+    for (let i = 0; i < 80; i++) budget.spend(0, 1);
+    expect(budget.allowance(64, clock.now())).toBe(64);
+  });
+
+  it('has no limit with the whole of the time', () => {
+    const clock = createVirtualClock();
+    const budget = new CpuBudget(clock, 1);
+    budget.spend(1e9, 1);
+    expect(budget.allowance(64, clock.now())).toBe(64);
+    expect(budget.spentShare).toBe(0);
+  });
+});
