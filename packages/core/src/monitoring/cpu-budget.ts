@@ -1,6 +1,6 @@
 import type { Clock } from '../clock';
 
-/** Time that may be saved up and spent at once, in milliseconds of the clock: what a second of the share amounts to. */
+/** How long an idle time may be saved up for, in milliseconds: after it, what a second allows may be spent at once. */
 const burstOfMs = 1000;
 /** Weight of the newest measurement in the running cost of a row. */
 const newestWeight = 0.1;
@@ -15,7 +15,7 @@ export class CpuBudget {
   readonly #share: number;
   readonly #startedAt: number;
   #updatedAt: number;
-  #balanceMs: number;
+  #balanceMs = 0;
   #spentMs = 0;
   #rowMs = 0;
 
@@ -25,7 +25,6 @@ export class CpuBudget {
     this.#share = share;
     this.#startedAt = clock.now();
     this.#updatedAt = this.#startedAt;
-    this.#balanceMs = share * burstOfMs;
   }
 
   /** Milliseconds spent since the beginning. */
@@ -46,7 +45,7 @@ export class CpuBudget {
     if (this.#share >= 1) return rows;
     this.#balanceMs = Math.min(this.#share * burstOfMs, this.#balanceMs + (now - this.#updatedAt) * this.#share);
     this.#updatedAt = now;
-    if (this.#balanceMs <= 0) return 0;
+    if (this.#balanceMs < 0) return 0;
     if (this.#rowMs * rows <= this.#balanceMs) return rows;
     return Math.floor(this.#balanceMs / this.#rowMs);
   }

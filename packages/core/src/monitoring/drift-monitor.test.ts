@@ -202,7 +202,7 @@ describe('createDriftMonitor', () => {
   it('observes a sample when it would take more than its share of the time, and counts the rest', async () => {
     const virtual = createVirtualClock();
     let busyMs = 0;
-    // Every look at the clock takes 0.2 ms, so that a batch seems to cost that much.
+    // Every glance at the clock takes 0.2 ms, so that a batch seems to cost that much.
     const clock: Clock = {
       ...virtual,
       now: () => {
@@ -219,9 +219,9 @@ describe('createDriftMonitor', () => {
     const { rowsSeen, rowsObserved, rowsSkipped, cpuShare } = monitor.snapshot();
     expect(rowsSeen).toBe(24_000);
     expect(rowsObserved + rowsSkipped.budget).toBe(rowsSeen);
-    expect(rowsObserved).toBeGreaterThan(1000);
+    expect(rowsObserved).toBeGreaterThan(100);
     expect(rowsSkipped.budget).toBeGreaterThan(1000);
-    expect(cpuShare).toBeLessThan(0.15);
+    expect(cpuShare).toBeLessThan(0.06);
     // A sample by time says the same about the rows as all of them.
     expect(monitor.state).toBe('ok');
   });

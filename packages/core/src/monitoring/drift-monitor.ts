@@ -135,7 +135,14 @@ class WindowedDriftMonitor implements DriftMonitor {
         this.#rowsSeen += rows;
         this.#skipped[reason] += rows;
       },
-      observe: (inputs, batchAxis) => this.#observe(inputs, batchAxis),
+      observe: (inputs, rows, batchAxis) => {
+        const { clock } = this.#settings;
+        const startedAt = clock.now();
+        const taken = this.#budget.allowance(rows, startedAt);
+        // The cheapest way out, so that many small batches cannot use the time up by being looked at.
+        if (taken === 0) this.#leaveOut(rows);
+        else this.#observe(inputs, batchAxis, startedAt, taken);
+      },
       fallback: reference,
     });
     const attached = closeable(async () => {
@@ -148,7 +155,7 @@ class WindowedDriftMonitor implements DriftMonitor {
 
   observe(inputs: Tensors, batchAxis = 0): void {
     this.#assertOpen();
-    this.#observe(inputs, batchAxis);
+    this.#observe(inputs, batchAxis, this.#settings.clock.now(), undefined);
   }
 
   useReference(reference: Reference | undefined, model?: ModelInfo): void {
@@ -207,10 +214,9 @@ class WindowedDriftMonitor implements DriftMonitor {
     };
   }
 
-  #observe(inputs: Tensors, batchAxis: number): void {
+  /** @param allowed rows that may be taken, where the budget was asked already */
+  #observe(inputs: Tensors, batchAxis: number, startedAt: number, allowed: number | undefined): void {
     const watch = this.#watch;
-    const { clock } = this.#settings;
-    const startedAt = clock.now();
     if (watch === undefined) {
       const [name] = Object.keys(inputs);
       const rows = name === undefined ? 0 : countRows(inputs, name, batchAxis);
@@ -220,10 +226,15 @@ class WindowedDriftMonitor implements DriftMonitor {
     }
     const views = watch.viewRows(inputs, batchAxis);
     const rows = views[0]?.rows ?? 0;
-    const taken = this.#budget.allowance(rows, startedAt);
+    const taken = Math.min(rows, allowed ?? this.#budget.allowance(rows, startedAt));
     this.#skipped.budget += rows - taken;
     this.#count(watch, views, rows, taken);
-    this.#budget.spend(clock.now() - startedAt, taken);
+    if (taken > 0) this.#budget.spend(this.#settings.clock.now() - startedAt, taken);
+  }
+
+  #leaveOut(rows: number): void {
+    this.#rowsSeen += rows;
+    this.#skipped.budget += rows;
   }
 
   /** Counts `taken` of the rows, evenly spread from a random start. */

@@ -40,7 +40,7 @@ export interface DriftSnapshot {
   readonly evidenceLog10: number;
   /** `evidenceLog10` from which a look raises an alarm. */
   readonly alarmLevelLog10: number;
-  /** Part of the time since the monitor was made that it has spent, 0 to 1. */
+  /** Part of the time since the monitor was made that counting and comparing took, 0 to 1. */
   readonly cpuShare: number;
   readonly features: readonly FeatureSnapshot[];
 }

@@ -22,7 +22,7 @@ export interface RunnerWatcher {
   /** Rows went by that are not observed. */
   skip(reason: keyof SkippedRows, rows: number): void;
   /** Observes a batch. */
-  observe(inputs: Tensors, batchAxis: number): void;
+  observe(inputs: Tensors, rows: number, batchAxis: number): void;
 }
 
 /** Feeds a monitor from a runner's events, until closed. */
@@ -90,7 +90,7 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
       return;
     }
     try {
-      watcher.observe(inputs, batchAxis);
+      watcher.observe(inputs, rows, batchAxis);
     } catch (error) {
       watcher.skip('rejected', rows);
       // Once for each reference: a caller that sends such batches sends many.
