@@ -8,11 +8,11 @@ import { faint, heading, line, strong } from './terminal';
 /** Families of the metrics page that are shown. */
 const shown = [
   'ml_prediction_request_success_total',
-  'ml_prediction_batches_total',
-  'ml_drift_state',
   'ml_drift_alarms_total',
+  'ml_drift_state',
+  'ml_feature_drift_score',
 ];
-const shownLines = 8;
+const linesOfEach = 3;
 
 /** Step 5: the same runner over HTTP, asked by our own remote runner and by plain `fetch`. */
 export async function serveDigits(runner: ModelRunner, metrics: Registry, test: Digits, port: number): Promise<Server> {
@@ -33,11 +33,12 @@ export async function serveDigits(runner: ModelRunner, metrics: Registry, test: 
   line('fetch', `says ${strong(String(outputs.find(({ name }) => name === 'label')?.data[0]))}`);
 
   const text = await (await fetch(`${server.url}/metrics`)).text();
-  const lines = text.split('\n').filter((entry) => shown.some((name) => entry.startsWith(name)));
   line('/metrics', faint(`${text.split('\n').length} lines, among them`));
-  for (const entry of lines.slice(0, shownLines)) console.log(`     ${faint(entry)}`);
+  for (const family of shown) {
+    const samples = text.split('\n').filter((sample) => sample.startsWith(family) && !sample.endsWith(' 0'));
+    for (const sample of samples.slice(0, linesOfEach)) console.log(`     ${faint(sample)}`);
+  }
 
-  const small = JSON.stringify({ ...body, inputs: [{ ...body.inputs[0], data: Array.from(pixels, Math.round) }] });
   line('by hand', faint('while it runs (npm run quickstart -- --serve)'));
   console.log(`     curl -s ${url} -d '${small}'`);
   return server;

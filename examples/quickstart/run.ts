@@ -6,8 +6,8 @@ import { count, faint, good, heading, line, ms, percent, progressBar, strong } f
 
 /** Callers that ask at the same time. */
 export const callers = 64;
-const passes = 200;
-const warmUpPasses = 20;
+const passes = 400;
+const warmUpPasses = 100;
 
 /** Step 2: many callers at once, and the same callers on the bare runtime. */
 export async function run(runner: LocalRunner, model: TrainedModel, test: Digits): Promise<void> {
