@@ -1,9 +1,12 @@
 import type { KnipConfig } from 'knip';
 import { entriesOf, packageFolders } from './scripts/entries';
 
+/** Scripts that tests start as processes of their own. */
+const fixtures: Record<string, string[]> = { tracking: ['src/fixtures/*.ts'] };
+
 const packages = packageFolders.map((folder) => [
   `packages/${folder}`,
-  { entry: [...Object.values(entriesOf(folder)), 'src/fixtures/*.ts'], project: ['src/**/*.ts'] },
+  { entry: [...Object.values(entriesOf(folder)), ...(fixtures[folder] ?? [])], project: ['src/**/*.ts'] },
 ]);
 
 export default {
