@@ -105,6 +105,8 @@ export class Batcher {
   #requestsTold = 0;
   /** Milliseconds a row took lately, for the advice to those who are turned away. */
   #msPerRow = 0;
+  /** See `#turnTime`; not a number between turns. */
+  #turnNow = Number.NaN;
   #draining = false;
   #onDrained: (() => void) | undefined;
 
@@ -138,7 +140,7 @@ export class Batcher {
    * @throws FairleadError (rejects) `OVERLOADED`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, or what the runtime failed with
    */
   submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
-    const now = this.#parts.clock.now();
+    const now = this.#turnTime();
     const refusal = this.#refusal(admitted, options, now);
     if (refusal !== undefined) {
       if (options.isPart !== true) this.#parts.observer.onRequestFail(refusal.code, admitted.rows);
@@ -192,6 +194,20 @@ export class Batcher {
       }
     }
     this.#checkDrained();
+  }
+
+  /**
+   * The time at the first arrival of this turn: callers who are answered together come back together, and asking the
+   * clock for each of them would cost more than queueing them.
+   */
+  #turnTime(): number {
+    if (Number.isNaN(this.#turnNow)) {
+      this.#turnNow = this.#parts.clock.now();
+      queueMicrotask(() => {
+        this.#turnNow = Number.NaN;
+      });
+    }
+    return this.#turnNow;
   }
 
   #refusal(admitted: Admitted, options: SubmitOptions, now: number): FairleadError | undefined {
