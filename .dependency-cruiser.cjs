@@ -1,6 +1,6 @@
 /** The arrows of the house: node → core, browser → core, tracking → core; inside core, nothing leads from the root entry to a subpath. */
 
-const test = '(\\.test\\.tsx?$|/fixtures/)';
+const test = '(\\.test\\.tsx?$|\\.fixture\\.ts$|/fixtures/)';
 
 /** Rooms of core that have an entry of their own; who imports `@fairlead/core` alone must not pay for them. */
 const rooms =

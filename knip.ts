@@ -6,7 +6,10 @@ const fixtures: Record<string, string[]> = { tracking: ['src/fixtures/*.ts'] };
 
 const packages = packageFolders.map((folder) => [
   `packages/${folder}`,
-  { entry: [...Object.values(entriesOf(folder)), ...(fixtures[folder] ?? [])], project: ['src/**/*.ts'] },
+  {
+    entry: [...Object.values(entriesOf(folder)), ...(fixtures[folder] ?? [])],
+    project: ['src/**/*.ts', '!src/**/*.fixture.ts'],
+  },
 ]);
 
 export default {

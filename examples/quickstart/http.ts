@@ -39,6 +39,7 @@ export async function serveDigits(runner: ModelRunner, metrics: Registry, test: 
     for (const sample of samples.slice(0, linesOfEach)) console.log(`     ${faint(sample)}`);
   }
 
+  const small = JSON.stringify({ inputs: [{ ...body.inputs[0], data: Array.from(pixels, Math.round) }] });
   line('by hand', faint('while it runs (npm run quickstart -- --serve)'));
   console.log(`     curl -s ${url} -d '${small}'`);
   return server;

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { type Admitted, compileDoor } from '../runner/door';
 import type { ModelSignature } from '../signature';
-import { closeBench, dataOf, follow, inputOf, numbersOf, openBench, rowsOf, until } from '../testing/test-kit';
+import { closeBench, dataOf, follow, inputOf, numbersOf, openBench, rowsOf, until } from '../testing/test-kit.fixture';
 import { BufferPool } from './buffer-pool';
 import { Collator } from './collate';
 import { BatchRequest } from './request';

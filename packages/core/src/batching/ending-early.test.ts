@@ -11,7 +11,7 @@ import {
   openBench,
   rejection,
   until,
-} from '../testing/test-kit';
+} from '../testing/test-kit.fixture';
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock';
 
 function send({ runner, clock }: Bench, value: number, options?: RunOptions) {

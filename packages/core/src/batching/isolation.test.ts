@@ -12,7 +12,7 @@ import {
   numbersOf,
   openBench,
   until,
-} from '../testing/test-kit';
+} from '../testing/test-kit.fixture';
 import { isolate, isolationBudget } from './isolate';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);

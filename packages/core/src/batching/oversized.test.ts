@@ -12,7 +12,7 @@ import {
   openBench,
   rejection,
   until,
-} from '../testing/test-kit';
+} from '../testing/test-kit.fixture';
 
 const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
 

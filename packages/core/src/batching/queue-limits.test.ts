@@ -12,7 +12,7 @@ import {
   rejection,
   rowsOf,
   until,
-} from '../testing/test-kit';
+} from '../testing/test-kit.fixture';
 
 /** The first number of every row of every batch, in the order in which batches were computed. */
 function _batchesOf(backend: MockBackend): number[][] {

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { BatchEndEvent } from '../runner/runner';
 import type { MockBackend } from '../testing/mock-backend';
-import { asError, type Bench, closeBench, follow, inputOf, numbersOf, openBench, rejection } from '../testing/test-kit';
+import {
+  asError,
+  type Bench,
+  closeBench,
+  follow,
+  inputOf,
+  numbersOf,
+  openBench,
+  rejection,
+} from '../testing/test-kit.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
 
 /** The first number of every row of every batch, in the order in which batches were computed. */

@@ -131,7 +131,7 @@ describe('the queue', () => {
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('end' as const), index: fc.nat(40) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 900 }) }) },
     );
-    fc.assert(
+    void fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const queue = new RequestQueue();
         let waiting: BatchRequest[] = [];

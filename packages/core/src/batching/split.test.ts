@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TensorSpec } from '../signature';
 import type { Tensors } from '../tensor/tensor';
-import { dataOf, thrownBy } from '../testing/test-kit';
+import { dataOf, thrownBy } from '../testing/test-kit.fixture';
 import { checkOutputs, joinRows, sliceRows } from './split';
 
 const spec = (name: string, dtype: TensorSpec['dtype'] = 'float32'): TensorSpec => ({

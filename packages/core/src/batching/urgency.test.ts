@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { MockBackend } from '../testing/mock-backend';
-import { type Bench, closeBench, follow, inputOf, numbersOf, openBench } from '../testing/test-kit';
+import { type Bench, closeBench, follow, inputOf, numbersOf, openBench } from '../testing/test-kit.fixture';
 
 /** The first number of every row of every batch, in the order in which batches were computed. */
 function batchesOf(backend: MockBackend): number[][] {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../testing/virtual-clock';
-import { droppedIn, hostileRegistry, ownSamples } from './hostile-registry';
+import { droppedIn, hostileRegistry, ownSamples } from './hostile-registry.fixture';
 import { renderMetrics } from './negotiate';
 import { toOpenMetrics } from './openmetrics';
 import { toPrometheusText } from './prometheus-text';
-import { readOpenMetrics } from './read-exposition';
+import { readOpenMetrics } from './read-exposition.fixture';
 import { createRegistry, type Registry } from './registry';
 import { canonicalNumber } from './text';
 

@@ -7,7 +7,7 @@ import { createMockBackend, type MockBackendOptions, mockModel } from '../testin
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock';
 import { instrumentRunner, type RunnerState } from './instrument-runner';
 import { toOpenMetrics } from './openmetrics';
-import { readOpenMetrics } from './read-exposition';
+import { readOpenMetrics } from './read-exposition.fixture';
 import { createRegistry, type Registry } from './registry';
 
 const closing: (() => Promise<void>)[] = [];

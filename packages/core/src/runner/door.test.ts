@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelSignature, TensorSpec } from '../signature';
 import { allocateData, dtypes } from '../tensor/dtype';
-import { thrownBy } from '../testing/test-kit';
+import { thrownBy } from '../testing/test-kit.fixture';
 import { byName, compileDoor } from './door';
 
 const x: TensorSpec = { name: 'x', dtype: 'float32', shape: ['batch', 2] };

@@ -5,7 +5,7 @@ import { closeable } from '../lifecycle';
 import type { ModelRunner, RunnerEventMap, RunOptions } from '../runner/runner';
 import type { InputsOf, ModelSignature } from '../signature';
 import type { Tensor } from '../tensor/tensor';
-import { collectInto } from '../testing/test-kit';
+import { collectInto } from '../testing/test-kit.fixture';
 import type { VirtualClock } from '../testing/virtual-clock';
 
 /* A runner that does what a test says; not part of `@fairlead/core/resilience`. */

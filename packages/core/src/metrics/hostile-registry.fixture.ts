@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { FairleadError } from '../errors';
 import type { MetricType } from './names';
-import { identityOf, type ReadSample } from './read-exposition';
+import { identityOf, type ReadSample } from './read-exposition.fixture';
 import { createRegistry, type Registry } from './registry';
 import { canonicalNumber } from './text';
 

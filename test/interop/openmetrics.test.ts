@@ -1,0 +1,142 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { createRunner } from '@fairlead/core';
+import {
+  createRegistry,
+  instrumentRunner,
+  type MetricsFormat,
+  toOpenMetrics,
+  toPrometheusText,
+} from '@fairlead/core/metrics';
+import { createMockBackend } from '@fairlead/core/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { droppedIn, hostileRegistry, ownSamples } from '../../packages/core/src/metrics/hostile-registry.fixture';
+import {
+  type ReadFamily,
+  type ReadSample,
+  readOpenMetrics,
+} from '../../packages/core/src/metrics/read-exposition.fixture';
+import { preparePrometheusClient, prometheusClientVersion } from './setup';
+
+const peer = preparePrometheusClient();
+const script = fileURLToPath(new URL('openmetrics_parse.py', import.meta.url));
+
+interface Exposition {
+  readonly format: MetricsFormat;
+  readonly text: string;
+}
+
+interface Verdict {
+  readonly error?: string;
+  readonly families: readonly ReadFamily[];
+}
+
+type RawSample = readonly [name: string, labels: Record<string, string>, value: string];
+
+function readPythonFloat(text: string): number {
+  if (text === 'nan') return Number.NaN;
+  return Number(text.replace('inf', 'Infinity'));
+}
+
+/** Lets Python parse expositions, all in one process. */
+function parseWithPython(expositions: readonly Exposition[]): Verdict[] {
+  if (peer.missing !== undefined) throw new Error(peer.missing);
+  const { status, stdout, stderr } = spawnSync(peer.command, [script], {
+    input: JSON.stringify(expositions),
+    encoding: 'utf8',
+    env: { ...process.env, PYTHONIOENCODING: 'utf-8' },
+    maxBuffer: 256 * 2 ** 20,
+    timeout: 120_000,
+  });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  const raw = JSON.parse(stdout) as { error?: string; families?: { samples: RawSample[] }[] }[];
+  return raw.map(({ error, families = [] }) => ({
+    ...(error === undefined ? {} : { error }),
+    families: families.map((family) => ({
+      ...(family as unknown as ReadFamily),
+      samples: family.samples.map(([name, labels, value]) => ({ name, labels, value: readPythonFloat(value) })),
+    })),
+  }));
+}
+
+function samplesOf(families: readonly ReadFamily[]): ReadSample[] {
+  return families.flatMap(({ samples }) => samples);
+}
+
+describe.skipIf(peer.missing !== undefined)(`expositions, read by prometheus_client ${prometheusClientVersion}`, () => {
+  it('refuses what is wrong, so that its approval means something', () => {
+    const help = '# HELP a A.\n';
+    const wrong = [
+      `# TYPE a counter\n${help}a_total 1\n`,
+      `# TYPE a counter\n${help}a 1\n# EOF\n# EOF\n`,
+      `# TYPE a counter\n${help}a_total NaN\n# EOF\n`,
+      `# TYPE a_s gauge\n# UNIT a_s seconds\na_s 1\n# EOF\n`,
+      `# TYPE a histogram\n${help}a_bucket{le="1.0"} 1\n# EOF\n`,
+      `# TYPE a stateset\n${help}a{b="on"} 1\n# EOF\n`,
+      `# TYPE a counter\na_total 1\n# TYPE a_total gauge\na_total 1\n# EOF\n`,
+    ];
+    const verdicts = parseWithPython(wrong.map((text) => ({ format: 'openmetrics', text })));
+    for (const { error } of verdicts) expect(error).toContain('ValueError');
+  });
+
+  it('accepts hostile names, labels, help texts and values, and reads them back as they were', () => {
+    const cases = fc.sample(hostileRegistry, { numRuns: 600, seed: 3 });
+    const texts = cases.map(({ registry }) => toOpenMetrics(registry));
+    const verdicts = parseWithPython(texts.map((text) => ({ format: 'openmetrics', text })));
+    let samplesSeen = 0;
+    for (const [index, { error, families }] of verdicts.entries()) {
+      const text = texts[index] as string;
+      expect(error, text).toBeUndefined();
+      const { expected, dropped } = cases[index] as (typeof cases)[number];
+      const samples = samplesOf(families);
+      const shown = ownSamples(samples, expected);
+      expect([...shown.keys()].sort(), text).toEqual([...expected.keys()].sort());
+      for (const [identity, value] of expected) expect(shown.get(identity), text).toBe(value === 0 ? 0 : value);
+      expect(droppedIn(samples), text).toBe(dropped);
+      // The parser eats spaces at the start of a help text.
+      const about = ({ name, type, unit, help }: ReadFamily) => ({ name, type, unit, help: help.replace(/^ +/, '') });
+      expect(families.map(about), text).toEqual(readOpenMetrics(text).map(about));
+      samplesSeen += shown.size;
+    }
+    expect(samplesSeen).toBeGreaterThan(2000); // or the generator makes nothing that a registry accepts
+  });
+
+  it('accepts the older text format of the same registries, with the same samples', () => {
+    const cases = fc.sample(hostileRegistry, { numRuns: 300, seed: 4 });
+    const texts = cases.map(({ registry }) => toPrometheusText(registry));
+    const verdicts = parseWithPython(texts.map((text) => ({ format: 'prometheus-text', text })));
+    for (const [index, { error, families }] of verdicts.entries()) {
+      const text = texts[index] as string;
+      expect(error, text).toBeUndefined();
+      const { expected } = cases[index] as (typeof cases)[number];
+      const shown = ownSamples(samplesOf(families), expected);
+      expect([...shown.keys()].sort(), text).toEqual([...expected.keys()].sort());
+      for (const [identity, value] of expected) expect(shown.get(identity), text).toBe(value === 0 ? 0 : value);
+    }
+  });
+
+  it('accepts what a runner under traffic shows', async () => {
+    const registry = createRegistry();
+    const runner = await createRunner({ model: '1', backend: createMockBackend() });
+    const instrument = instrumentRunner(registry, runner);
+    await Promise.all(Array.from({ length: 50 }, () => runner.run({ x: new Float32Array(2) })));
+    await runner.run({ x: new Float64Array(2) } as never).catch(() => undefined);
+    await new Promise(setImmediate);
+    const [strict, plain] = parseWithPython([
+      { format: 'openmetrics', text: toOpenMetrics(registry) },
+      { format: 'prometheus-text', text: toPrometheusText(registry) },
+    ]);
+    for (const verdict of [strict, plain]) {
+      expect(verdict?.error).toBeUndefined();
+      const values = new Map(samplesOf(verdict?.families ?? []).map(({ name, value }) => [name, value]));
+      expect(values.get('ml_prediction_request_success_total')).toBe(50);
+      expect(values.get('ml_prediction_duration_seconds_count')).toBe(50);
+      expect(values.get('ml_prediction_request_failure_total')).toBe(1);
+      expect(values.get('ml_model_info')).toBe(1);
+    }
+    await instrument.close();
+    await runner.close();
+  });
+});
