@@ -22,7 +22,7 @@ export default {
       ignoreDependencies: ['@arethetypeswrong/cli', 'publint'],
     },
     ...Object.fromEntries(packages),
-    'examples/*': { entry: ['main.ts'], project: ['**/*.ts'] },
+    'examples/*': { project: ['**/*.ts'] },
     benchmarks: { entry: ['suites/*.ts', 'lib/fixtures/*.ts'], project: ['**/*.ts'] },
   },
 } satisfies KnipConfig;

@@ -20,11 +20,14 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Bundles the page from the built packages, as an app would, into a folder that the caller removes. */
-export async function buildPage(workerFormat: WorkerFormat): Promise<string> {
+/**
+ * Bundles a page from the built packages, as an app would, into a folder that the caller removes.
+ * @param root the folder of its `index.html`
+ */
+export async function buildPage(workerFormat: WorkerFormat, root = pageFolder): Promise<string> {
   const outDir = mkdtempSync(join(tmpdir(), 'fairlead-page-'));
   await build({
-    root: pageFolder,
+    root,
     configFile: false,
     logLevel: 'error',
     ...(workerFormat === 'es' ? { worker: { format: 'es' } } : {}),

@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { asError, follow, rejection, thrownBy, until } from '../testing/test-kit';
+import { asError, follow, rejection, thrownBy, until } from '../testing/test-kit.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
-import { failure, pair, type Step, scriptedRunner } from './scripted-runner';
+import { failure, pair, type Step, scriptedRunner } from './scripted-runner.fixture';
 import { type RequestRetryEvent, type RetryOptions, withRetry } from './with-retry';
 
 // Where in its range a random delay lies is not what these tests are about, and some count milliseconds.

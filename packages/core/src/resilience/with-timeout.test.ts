@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import { closeBench, follow, inputOf, openBench, rejection, thrownBy, until } from '../testing/test-kit';
+import { closeBench, follow, inputOf, openBench, rejection, thrownBy, until } from '../testing/test-kit.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
-import { failure, pair, type Step, scriptedRunner } from './scripted-runner';
+import { failure, pair, type Step, scriptedRunner } from './scripted-runner.fixture';
 import { withTimeout } from './with-timeout';
 
 function setUp(step: Step = {}, timeoutMs = 50) {

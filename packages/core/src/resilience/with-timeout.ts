@@ -63,7 +63,11 @@ function timeoutAround(runner: ModelRunner, options: TimeoutOptions): TimeoutRun
 
   const end = (result: Promise<RunResult>, deadline: number): Promise<RunResult> =>
     new Promise((resolve, reject) => {
+      let expired = false;
       const expire = (): void => {
+        // The answer may come long after the timer.
+        if (expired) return;
+        expired = true;
         timeouts++;
         reject(deadlineError('before there was an answer'));
       };
