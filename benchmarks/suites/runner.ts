@@ -138,8 +138,8 @@ async function measure(subject: Subject, rounds: number): Promise<Result[]> {
 /** Metrics and a drift monitor on a runner, at their defaults. */
 async function watch(runner: LocalRunner, rows: readonly Float32Array[]): Promise<() => Promise<void>> {
   const instruments = instrumentRunner(createRegistry(), runner);
-  const monitor = createDriftMonitor({ reference: await fitReference(rows, { inputs: ['x'] }) });
-  if (runner.signature.inputs[0]?.shape.length === 2) monitor.attach(runner);
+  const monitor = createDriftMonitor({ reference: await fitReference(rows, { inputs: ['x'], maxRows: rows.length }) });
+  monitor.attach(runner);
   return async () => {
     await instruments.close();
     await monitor.close();
