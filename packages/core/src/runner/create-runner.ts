@@ -5,7 +5,7 @@ import type { EventListeners } from '../events';
 import type { CallOptions } from '../lifecycle';
 import { consoleLogger, type Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
-import { checkOptions, objectWith, test, trueOrFalse, wholeNumber } from '../option-checks';
+import { checkOptions, type OptionCheck, objectWith, test, trueOrFalse, wholeNumber } from '../option-checks';
 import type { AnySignature } from '../signature';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
@@ -50,11 +50,12 @@ const batchingChecks = {
 
 const checks = {
   model: test(
-    (value) => (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null),
-    'a path or URL, a loaded model, or a model source',
+    (value) => (typeof value === 'string' && value !== '') || isSource(value) || isLoadedModel(value),
+    'a path or URL, a loaded model with bytes and digest, or a model source with resolve()',
   ),
   backend: test(
-    (value) => (value as Backend | undefined)?.specVersion === 'v1',
+    (value) =>
+      (value as Backend | undefined)?.specVersion === 'v1' && typeof (value as Backend).doCreateSession === 'function',
     'a backend of specVersion "v1", such as onnx() of @fairlead/node',
   ),
   lanes: test(
@@ -68,8 +69,44 @@ const checks = {
   logger: objectWith('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
   clock: objectWith('a clock', 'now', 'epochMs', 'setTimer', 'defer'),
   signal: test((value) => value instanceof AbortSignal, 'an AbortSignal'),
-  definition: objectWith('a definition made by defineModel', 'encode', 'decode'),
+  definition: test(
+    (value) => isDefinition(value as Partial<ModelDefinition<unknown, unknown, unknown, unknown>> | undefined),
+    'a definition made by defineModel, with input, output, encode and decode',
+  ),
 };
+
+const listener = test((value) => typeof value === 'function', 'a function');
+const listenerChecks: Readonly<Record<keyof RunnerEventMap, OptionCheck>> = {
+  'model-ready': listener,
+  'model-swap': listener,
+  'model-swap-fail': listener,
+  'device-fallback': listener,
+  'batch-end': listener,
+  'batch-fail': listener,
+  'request-fail': listener,
+  'lane-lost': listener,
+  'lane-restart': listener,
+};
+
+function isSource(value: unknown): value is ModelSource {
+  return typeof (value as ModelSource | null | undefined)?.resolve === 'function';
+}
+
+function isLoadedModel(value: unknown): value is LoadedModel {
+  const { bytes, digest, name, version } = (value ?? {}) as Partial<LoadedModel>;
+  return (
+    bytes instanceof Uint8Array && [digest, name, version].every((text) => typeof text === 'string' && text !== '')
+  );
+}
+
+function isDefinition(value: Partial<ModelDefinition<unknown, unknown, unknown, unknown>> | undefined): boolean {
+  const schemas = [value?.input, value?.output];
+  return (
+    typeof value?.encode === 'function' &&
+    typeof value.decode === 'function' &&
+    schemas.every((schema) => typeof schema?.['~standard']?.validate === 'function')
+  );
+}
 
 /**
  * Loads a model and makes a runner of it. The promise resolves when the model is warm.
@@ -89,6 +126,7 @@ export async function createRunner(
   checkOptions('createRunner', options, checks, ['model', 'backend']);
   const { model, backend, batching = {}, definition, signal } = options;
   if (batching !== false) checkOptions('createRunner', batching, batchingChecks, [], 'batching.');
+  if (options.on !== undefined) checkOptions('createRunner', options.on, listenerChecks, [], 'on.');
   const limits = batching === false ? {} : batching;
   const runner = await createLocalRunner(
     {
@@ -124,6 +162,6 @@ export function sourceOf(model: RunnerOptions['model'], backend: Backend): Model
       },
     };
   }
-  if ('resolve' in model) return model;
+  if (isSource(model)) return model;
   return { resolve: async () => model };
 }

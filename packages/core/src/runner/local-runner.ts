@@ -1,7 +1,7 @@
 import type { Backend, DeviceFallback } from '../backend';
 import type { BatcherStats } from '../batching/batcher';
 import type { Clock } from '../clock';
-import { FairleadError, messageOf } from '../errors';
+import { abortedError, FairleadError, messageOf, throwIfAborted } from '../errors';
 import { createEvents, type EventListeners } from '../events';
 import { type CallOptions, closeable } from '../lifecycle';
 import type { Logger } from '../logger';
@@ -63,7 +63,12 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
   const deploymentParts: DeploymentParts = { backend, lanes, batching, warmUp, clock, events };
 
   const deploy = async (loaded: LoadedModel, callOptions: CallOptions): Promise<Deployment> => {
+    throwIfAborted(callOptions.signal, 'Loading the model');
     const deployment = await createDeployment(loaded, deploymentParts, callOptions);
+    if (callOptions.signal?.aborted) {
+      await deployment.close();
+      throw abortedError(callOptions.signal, 'Loading the model');
+    }
     announce(deployment);
     return deployment;
   };
@@ -80,6 +85,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
     events.emit('model-ready', { model: info, device, loadMs, loaded });
   };
 
+  throwIfAborted(options.signal, 'Loading the model');
   let current = await deploy(await source.resolve(options), options);
   const { signature } = current;
   let closed = false;

@@ -130,13 +130,15 @@ export async function closeSlots(slots: readonly LaneSlot[]): Promise<void> {
 
 async function warm(slots: readonly LaneSlot[], parts: OpenLanesParts, options: CallOptions): Promise<WarmUpTime[]> {
   if (!parts.warmUp) return [];
-  try {
-    const times = await Promise.all(
-      slots.map((slot) => warmUp(slot.session, parts.maxBatchRows, parts.clock, options)),
-    );
-    return times[0] ?? [];
-  } catch (error) {
+  // All of them are waited for, so that no session is closed under a batch that it computes.
+  const results = await Promise.allSettled(
+    slots.map((slot) => warmUp(slot.session, parts.maxBatchRows, parts.clock, options)),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) {
     await closeSlots(slots);
-    throw error;
+    throw failed.reason;
   }
+  const [first] = results;
+  return first?.status === 'fulfilled' ? first.value : [];
 }
