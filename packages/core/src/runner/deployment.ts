@@ -6,9 +6,11 @@ import type { Clock } from '../clock';
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { CallOptions } from '../lifecycle';
+import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
 import type { ModelSignature } from '../signature';
 import { compileDoor } from './door';
+import { createLaneKeeper } from './lane-keeper';
 import { infoOf, labelOf } from './model-info';
 import {
   closeSlots,
@@ -41,6 +43,7 @@ export interface DeploymentParts {
   readonly warmUp: boolean;
   readonly clock: Clock;
   readonly events: EventSource<RunnerEventMap>;
+  readonly logger: Logger;
 }
 
 /** One version of a model with its lanes and its queue: what a runner swaps. */
@@ -59,19 +62,15 @@ export interface Deployment {
   close(): Promise<void>;
 }
 
-/** Tries to replace a lost worker, and the milliseconds before each. */
-const restartDelaysMs = [0, 100, 400, 1600];
-
 /** Loads a model, opens and warms its lanes. */
 export async function createDeployment(
   loaded: LoadedModel,
   parts: DeploymentParts,
   options: CallOptions,
 ): Promise<Deployment> {
-  const { clock, events, batching } = parts;
+  const { clock, events, batching, logger } = parts;
   const startedAt = clock.now();
   const info = infoOf(loaded);
-  let closing = false;
   let dead: FairleadError | undefined;
   let batcher: Batcher | undefined;
 
@@ -82,47 +81,31 @@ export async function createDeployment(
     maxBatchRows: batching.joinable ? batching.maxBatchRows : 1,
     warmUp: parts.warmUp,
     clock,
-    onLost: (slot, error) => {
-      slot.alive = false;
-      if (closing) return;
-      events.emit('lane-lost', { model: info, lane: slot.name, error });
-      restart(slot, 0, error);
+    onLost: (slot, error) => keeper.lost(slot, error),
+  };
+
+  const keeper = createLaneKeeper({
+    clock,
+    reopen: (slot) => reopenWorker(slot, laneParts, {}),
+    onLost: ({ name }, error) => events.emit('lane-lost', { model: info, lane: name, error }),
+    onRestart: ({ name }) => {
+      events.emit('lane-restart', { model: info, lane: name });
+      batcher?.wake();
     },
-  };
-
-  const restart = (slot: LaneSlot, attempt: number, lost: unknown): void => {
-    const delayMs = restartDelaysMs[attempt];
-    if (delayMs === undefined) {
-      giveUp(lost);
-      return;
-    }
-    clock.setTimer(() => {
-      if (closing) return;
-      reopenWorker(slot, laneParts, {}).then(
-        (session) => {
-          if (closing) {
-            void session.close().catch(() => undefined);
-            return;
-          }
-          slot.session = session;
-          slot.alive = true;
-          events.emit('lane-restart', { model: info, lane: slot.name });
-          batcher?.wake();
-        },
-        (error) => restart(slot, attempt + 1, error),
+    onGivenUp: ({ name }, error, last) => {
+      if (!last) {
+        const message = `${name} of ${labelOf(info)} died and could not be restarted; the other lanes do its work: ${messageOf(error)}`;
+        logger.error({ lane: name, error }, message);
+        return;
+      }
+      dead = new FairleadError(
+        'LANE_LOST',
+        `Every worker of ${labelOf(info)} died and could not be restarted: ${messageOf(error)} Close this runner and make a new one.`,
+        { cause: error },
       );
-    }, delayMs);
-  };
-
-  const giveUp = (cause: unknown): void => {
-    if (lanes.slots.some((slot) => slot.alive)) return;
-    dead = new FairleadError(
-      'LANE_LOST',
-      `Every worker of ${labelOf(info)} died and could not be restarted: ${messageOf(cause)} Close this runner and make a new one.`,
-      { cause },
-    );
-    batcher?.failQueued(dead);
-  };
+      batcher?.failQueued(dead);
+    },
+  });
 
   const lanes = await openLanes(laneParts, options);
   const [first] = lanes.slots as [LaneSlot];
@@ -146,6 +129,7 @@ export async function createDeployment(
     observer: observerOf(info, events),
   });
   const queue = batcher;
+  keeper.start(lanes.slots);
   const door = compileDoor(signature);
 
   const refuse = (error: unknown, rows: number): Promise<never> => {
@@ -181,7 +165,7 @@ export async function createDeployment(
         queue.failQueued(new FairleadError('CLOSED', `${labelOf(info)} was closed while its worker was down.`));
       }
       await queue.drain();
-      closing = true;
+      await keeper.close();
       queue.close();
       await closeSlots(lanes.slots.filter((slot) => slot.alive));
     },

@@ -60,7 +60,7 @@ export interface LocalRunnerParts {
 export async function createLocalRunner(parts: LocalRunnerParts, options: CallOptions): Promise<LocalRunner> {
   const { source, backend, logger, clock, lanes, batching, warmUp } = parts;
   const events = createEvents<RunnerEventMap>(logger, parts.on);
-  const deploymentParts: DeploymentParts = { backend, lanes, batching, warmUp, clock, events };
+  const deploymentParts: DeploymentParts = { backend, lanes, batching, warmUp, clock, events, logger };
 
   const deploy = async (loaded: LoadedModel, callOptions: CallOptions): Promise<Deployment> => {
     throwIfAborted(callOptions.signal, 'Loading the model');

@@ -136,7 +136,7 @@ async function warm(slots: readonly LaneSlot[], parts: OpenLanesParts, options: 
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
-    await closeSlots(slots);
+    await closeSlots(slots.filter((slot) => slot.alive));
     throw failed.reason;
   }
   const [first] = results;
