@@ -6,7 +6,8 @@ const fading = 0.9;
 
 /**
  * How long something takes, learned while it runs: a mean and a mean deviation that follow the last measurements, as TCP
- * estimates round trips (RFC 6298).
+ * estimates round trips (RFC 6298). Only what takes longer than the mean adds to the deviation: here an answer that came
+ * sooner is no reason to expect a later one.
  */
 export class DurationEstimate {
   #meanMs: number | undefined;
@@ -16,10 +17,10 @@ export class DurationEstimate {
   add(ms: number): void {
     if (this.#meanMs === undefined) {
       this.#meanMs = ms;
-      this.#deviationMs = ms / 2;
+      this.#deviationMs = ms / 4;
       return;
     }
-    this.#deviationMs += deviationGain * (Math.abs(ms - this.#meanMs) - this.#deviationMs);
+    this.#deviationMs += deviationGain * (Math.max(0, ms - this.#meanMs) - this.#deviationMs);
     this.#meanMs += meanGain * (ms - this.#meanMs);
   }
 
@@ -28,9 +29,9 @@ export class DurationEstimate {
     return this.#meanMs;
   }
 
-  /** Milliseconds within which most end: mean + 2 · mean deviation; 0 before the first measurement. */
+  /** Milliseconds within which most end: mean + 4 · mean deviation upwards; 0 before the first measurement. */
   get mostMs(): number {
-    return (this.#meanMs ?? 0) + 2 * this.#deviationMs;
+    return (this.#meanMs ?? 0) + 4 * this.#deviationMs;
   }
 
   /** Doubts the estimate a little: without it, one that is too long would never be put right, for nobody would measure. */

@@ -171,9 +171,9 @@ function bulkheadAround(runner: ModelRunner, options: BulkheadOptions): Bulkhead
       requests++;
       const deadline = deadlineOf(runOptions, clock);
       const call = withDeadline(runOptions, deadline);
-      if (running < maxConcurrent) return begin(inputs, call);
       throwIfAborted(runOptions.signal, 'The request');
-      if (deadline <= clock.now()) throw deadlineError('before it was queued');
+      if (deadline <= clock.now()) throw deadlineError('before it was sent');
+      if (running < maxConcurrent) return begin(inputs, call);
       if (line.size >= maxQueued) throw refusal();
       return enqueue(inputs, call, deadline);
     },
