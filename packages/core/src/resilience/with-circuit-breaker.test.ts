@@ -213,6 +213,20 @@ test('a probe that never ends is taken for lost after halfOpenAfterMs; what it s
   expect(inner.calls).toHaveLength(5);
 });
 
+test('a lost probe that fails while the next is under way does not speak for it', async () => {
+  const { clock, runner, trip, start } = setUp();
+  await trip();
+  await clock.advance(1000);
+  start({ afterMs: 1010, error: failure('DEADLINE_EXCEEDED') });
+  await clock.advance(1000);
+  const next = start({ afterMs: 50 });
+  await clock.advance(20);
+  expect(runner.circuitStats()).toMatchObject({ state: 'half-open', opened: 1 });
+  await clock.advance(30);
+  expect(next.state).toBe('resolved');
+  expect(runner.circuitStats().state).toBe('closed');
+});
+
 test('requests that began before it opened neither close nor open it afterwards', async () => {
   const { clock, runner, trip, start, send } = setUp();
   const slowAnswer = start({ afterMs: 1015 });

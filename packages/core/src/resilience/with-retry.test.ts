@@ -156,10 +156,18 @@ test.each([
   controller.abort(new Error('enough'));
   await clock.settle();
   expect(outcome).toMatchObject({ error: { code: 'ABORTED', cause: { message: 'enough' } }, at: endsAt });
+  expect(clock.pendingTimers).toBe(0);
   await clock.advance(5000);
   expect(inner.calls.length).toBe(abortAt < 500 ? 1 : 2);
-  expect(clock.pendingTimers).toBe(0);
   expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+});
+
+test('a signal that lives longer than the request keeps no listener of it', async () => {
+  const { clock, runner } = setUp(failTimes(2));
+  const { signal } = new AbortController();
+  for (let index = 0; index < 3; index++) await until(runner.run(pair(), { signal }), clock);
+  expect(runner.retryStats().retries).toBe(2);
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
 
 test('a signal that was aborted while the attempt failed allows no other', async () => {
