@@ -55,23 +55,29 @@ export async function readModelFile(
   if (bytes === undefined) throw notFound(`There is no model at ${path}${hintFor(reference)}`, path);
   const digest = await sha256Hex(bytes);
   const stem = join(dirname(path), basename(path).replace(/\.onnx$/i, ''));
-  return {
-    bytes,
-    digest,
-    name: basename(stem),
-    version: digest.slice(0, 12),
-    async sidecar(name, call = {}) {
-      for (const ending of sidecarEndings[name]) {
-        const found = await readBounded(`${stem}${ending}`, 'sidecar', maxSidecarBytes, call.signal);
-        if (found !== undefined) return found;
-      }
-      return undefined;
-    },
+  return { bytes, digest, name: basename(stem), version: digest.slice(0, 12), sidecar: sidecarsBeside(stem) };
+}
+
+/**
+ * Reads what lies beside a model and has its name: `digits.reference.json`, `digits.golden.json`, `digits.card.md`.
+ * @param stem path of the model without its ending
+ */
+export function sidecarsBeside(stem: string): LoadedModel['sidecar'] {
+  return async (name, call = {}) => {
+    for (const ending of sidecarEndings[name]) {
+      const found = await readBounded(`${stem}${ending}`, 'sidecar', maxSidecarBytes, call.signal);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   };
 }
 
-/** The bytes of a file; undefined when there is none. Its size is checked before anything is allocated. */
-async function readBounded(
+/**
+ * The bytes of a file; undefined when there is none. Its size is checked before anything is allocated.
+ * @param kind how messages name it
+ * @throws FairleadError `MODEL_NOT_FOUND` for what is no file or cannot be read, `LIMIT_EXCEEDED`, `ABORTED`
+ */
+export async function readBounded(
   path: string,
   kind: string,
   maxBytes: number,
