@@ -1,5 +1,7 @@
 export type { Backend, DeviceFallback, LaneHost, Session, Support, WorkerModule } from './backend';
 export type { BatcherStats } from './batching/batcher';
+export type { SizeCost } from './batching/cost-model';
+export type { BatchObjective, LaneCost } from './batching/shape-costs';
 export { type Clock, type ClockTimer, systemClock } from './clock';
 export { describeValue, parseOptions } from './config';
 export { deadlineError, deadlineOf, noDeadline } from './deadline';

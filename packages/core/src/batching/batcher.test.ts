@@ -24,6 +24,9 @@ function send(bench: Bench, ...values: number[]) {
   return values.map((value) => follow(bench.runner.run(inputOf(value)), bench.clock));
 }
 
+/** What `left` says where no batch has left. */
+const noneLeft = { full: 0, knee: 0, deadline: 0, idle: 0, free: 0, drain: 0 };
+
 const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
 
 describe('answers', () => {
@@ -120,7 +123,7 @@ describe('when a batch leaves', () => {
     await bench.clock.settle();
     expect(batchesOf(bench.backend)).toEqual([[1, 2, 3]]);
     expect(outcomes.map(({ state }) => state)).toEqual(['resolved', 'resolved', 'resolved']);
-    expect(bench.runner.describe().batching.left).toEqual({ full: 0, idle: 1, free: 0, drain: 0 });
+    expect(bench.runner.describe().batching.left).toEqual({ ...noneLeft, idle: 1 });
     await closeBench(bench);
   });
 
@@ -177,7 +180,7 @@ describe('when a batch leaves', () => {
     await bench.clock.advance(100);
     expect(batchesOf(bench.backend)).toEqual([[0], [1, 2, 3, 4, 5]]);
     expect(bench.backend.calls[1]?.at).toBe(10);
-    expect(bench.runner.describe().batching.left).toEqual({ full: 0, idle: 1, free: 1, drain: 0 });
+    expect(bench.runner.describe().batching.left).toEqual({ ...noneLeft, idle: 1, free: 1 });
     await closeBench(bench);
   });
 

@@ -1,51 +1,35 @@
-import type { Clock } from '../clock';
+import type { Clock, ClockTimer } from '../clock';
 import { deadlineError } from '../deadline';
-import { abortedError, type ErrorCode, FairleadError, messageOf } from '../errors';
+import { abortedError, FairleadError } from '../errors';
 import type { Admitted } from '../runner/door';
 import type { BatchReason, ModelInfo, RunResult } from '../runner/runner';
 import type { ModelSignature } from '../signature';
-import type { Tensors } from '../tensor/tensor';
-import { type CollatedBatch, Collator } from './collate';
+import { Admission, type QueueLimits } from './admission';
+import { ArrivalRate } from './arrival-rate';
+import { BatchCap } from './batch-cap';
+import { Cohort, type CohortTraits } from './cohort';
+import { type Bucket, CohortQueue } from './cohort-queue';
+import { Collator } from './collate';
+import { drop, Execution } from './execution';
 import { ExpiryWheel } from './expiry-wheel';
-import { type GroupRun, isolate } from './isolate';
 import type { LaneSlot } from './lane-slot';
-import { BatchRequest } from './request';
-import { RequestQueue } from './request-queue';
-import { checkOutputs, sliceRows } from './split';
+import { LaneTimes } from './lane-times';
+import type { BatchLayout } from './layout';
+import { planBatch, usefulWaitMs } from './plan-batch';
+import { type BatcherObserver, BatchTeller } from './reports';
+import { Settlement } from './settlement';
+import { type BatchObjective, type LaneCost, ShapeCosts } from './shape-costs';
 
 /** Limits of a batcher. */
-export interface BatcherLimits {
+export interface BatcherLimits extends QueueLimits {
   /** Most rows of one batch. */
   readonly maxBatchRows: number;
   /** Whether rows of several requests may share a batch. */
   readonly joinable: boolean;
-  /** Most rows that may wait. */
-  readonly maxQueueRows: number;
-  /** Most bytes of inputs that may wait. */
-  readonly maxQueueBytes: number;
-}
-
-/** A batch that was computed, as its observers see it. */
-export interface BatchReport {
-  readonly lane: string;
-  readonly reason: BatchReason;
-  readonly rows: number;
-  readonly requests: number;
-  /** Requests that were answered since the report before. */
-  readonly answered: number;
-  readonly queueMs: readonly number[];
-  readonly computeMs: number;
-  readonly inputs: Tensors;
-  readonly outputs: Tensors;
-}
-
-/** Whom the batcher tells. Reports come in a later turn of the event loop than the answers. */
-export interface BatcherObserver {
-  /** Whether anybody wants batch reports; without, a batch's memory is reused at once. */
-  wantsReports(): boolean;
-  onBatch(report: BatchReport): void;
-  onBatchFail(lane: string, rows: number, error: unknown): void;
-  onRequestFail(code: ErrorCode, rows: number): void;
+  /** What batches are made for. */
+  readonly objective: BatchObjective;
+  /** The share of a key beside others; 1 for each without it. */
+  readonly weightOf?: ((key: string) => number) | undefined;
 }
 
 /** What a batcher has done and what waits. */
@@ -59,6 +43,14 @@ export interface BatcherStats {
   readonly requests: number;
   /** Batches by why they left. */
   readonly left: Readonly<Record<BatchReason, number>>;
+  /** Most rows of a batch now: fewer than `maxBatchRows` for a while after the runtime ran out of memory. */
+  readonly batchRowsCap: number;
+  /** What was learned about batches, by shape and lane. */
+  readonly costs: readonly (LaneCost & {
+    /** The sizes of the open axes, such as `seq=12;`; empty where all are fixed. */
+    readonly shape: string;
+    readonly lane: string;
+  })[];
 }
 
 /** What a batcher is made of. */
@@ -78,33 +70,45 @@ export interface SubmitOptions {
   /** Rank of its priority class; 0 leaves first. */
   readonly rank: number;
   readonly signal?: AbortSignal | undefined;
+  /** Whose share it is taken from. */
+  readonly key?: string | undefined;
+  /** Whether it may be run again when its worker dies. @default false */
+  readonly idempotent?: boolean;
   /** Whether it is part of a larger request, whose end is told by {@link Batcher.endWhole}. @default false */
   readonly isPart?: boolean;
 }
 
+/** Batches' worth of rows that a key may have in a round before others come; see `FairList`. */
+const batchesPerRound = 1;
+/** Requests whose deadlines lie this close together, in milliseconds, are queued as one; the earliest counts for all. */
+const deadlineGrainMs = 0.25;
+/** Shapes whose costs are remembered. */
+const maxShapes = 256;
+
 /**
- * Joins requests into batches. An idle lane takes what has come in this turn of the event loop; a busy one takes whole
- * batches only, so queues form batches by themselves under load. Nothing polls and no idle lane waits.
+ * Joins requests into batches. An idle lane takes what has come in this turn of the event loop; a busy one takes only
+ * batches that are large enough, so queues form batches by themselves under load. Nothing polls, and no idle lane waits
+ * unless `objective: 'throughput'` asks for it.
  */
 export class Batcher {
   readonly #parts: BatcherParts;
-  readonly #queue = new RequestQueue();
+  readonly #queue: CohortQueue;
   readonly #expiry: ExpiryWheel;
   readonly #collator: Collator;
-  readonly #left: Record<BatchReason, number> = { full: 0, idle: 0, free: 0, drain: 0 };
+  readonly #settlement: Settlement;
+  readonly #teller: BatchTeller;
+  readonly #times: LaneTimes;
+  readonly #execution: Execution;
+  readonly #admission: Admission;
+  readonly #cap: BatchCap;
+  readonly #arrivals: ArrivalRate | undefined;
+  readonly #costs = new Map<string, ShapeCosts>();
+  /** The cohort that took the last request: the next one may join it. */
+  #open: Cohort | undefined;
   #pumpScheduled = false;
   #pumping = false;
   #pumpReason: BatchReason = 'idle';
-  #inFlight = 0;
-  /** Reports that observers are still to get. */
-  #reports = 0;
-  #batches = 0;
-  #rows = 0;
-  #requests = 0;
-  /** How many of `#requests` observers know of. */
-  #requestsTold = 0;
-  /** Milliseconds a row took lately, for the advice to those who are turned away. */
-  #msPerRow = 0;
+  #waitTimer: ClockTimer | undefined;
   /** See `#turnTime`; not a number between turns. */
   #turnNow = Number.NaN;
   #draining = false;
@@ -112,8 +116,42 @@ export class Batcher {
 
   constructor(parts: BatcherParts) {
     this.#parts = parts;
-    this.#expiry = new ExpiryWheel(parts.clock, (request) => this.#expire(request));
-    this.#collator = new Collator(parts.signature, parts.limits.maxBatchRows, parts.limits.joinable);
+    const { signature, model, lanes, limits, clock, observer } = parts;
+    const { maxBatchRows, joinable } = limits;
+    this.#queue = new CohortQueue(batchesPerRound * maxBatchRows, ({ key }) => this.#costsOf(key));
+    this.#expiry = new ExpiryWheel(clock, (cohort) => this.#endEarly(cohort, undefined));
+    this.#collator = new Collator(signature, maxBatchRows, joinable);
+    this.#settlement = new Settlement(model, this.#expiry, (code, rows) => observer.onRequestFail(code, rows));
+    this.#teller = new BatchTeller(
+      observer,
+      clock,
+      () => this.#settlement.requests,
+      () => this.#checkDrained(),
+    );
+    this.#times = new LaneTimes(lanes);
+    this.#cap = new BatchCap(maxBatchRows, clock);
+    this.#arrivals = limits.objective === 'throughput' ? new ArrivalRate() : undefined;
+    this.#execution = new Execution({
+      signature,
+      joinable,
+      clock,
+      collator: this.#collator,
+      expiry: this.#expiry,
+      settlement: this.#settlement,
+      times: this.#times,
+      teller: this.#teller,
+      onFree: () => this.#onFree(),
+      onEnd: () => this.#checkDrained(),
+      requeue: (cohort) => this.#queue.push(cohort),
+      onOutOfMemory: (rows) => this.#shrink(rows >> 1),
+    });
+    this.#admission = new Admission({
+      queue: this.#queue,
+      lanes,
+      times: this.#times,
+      limits,
+    });
+    this.#seed();
   }
 
   /** What was done and what waits, now. */
@@ -122,17 +160,29 @@ export class Batcher {
       queuedRequests: this.#queue.requests,
       queuedRows: this.#queue.rows,
       queuedBytes: this.#queue.bytes,
-      batchesInFlight: this.#inFlight,
-      batches: this.#batches,
-      rows: this.#rows,
-      requests: this.#requests,
-      left: { ...this.#left },
+      batchesInFlight: this.#execution.inFlight,
+      batches: this.#execution.batches,
+      rows: this.#settlement.rows,
+      requests: this.#settlement.requests,
+      left: { ...this.#execution.left },
+      batchRowsCap: this.#cap.rows,
+      costs: [...this.#costs].flatMap(([shape, costs]) =>
+        this.#parts.lanes.map(({ name }, lane) => ({ shape, lane: name, ...costs.describe(lane) })),
+      ),
     };
+  }
+
+  /** Most rows that one batch may have now; a larger request is sent in parts. */
+  get maxBatchRows(): number {
+    return this.#cap.rows;
   }
 
   /** Why a request, as a whole, cannot be queued now; undefined when it can. */
   refusal(admitted: Admitted, options: SubmitOptions): FairleadError | undefined {
-    return this.#refusal(admitted, options, this.#parts.clock.now());
+    const now = this.#parts.clock.now();
+    if (options.signal?.aborted) return abortedError(options.signal, 'The request');
+    const bucket = this.#queue.bucketOf(this.#collator.layoutOf(admitted));
+    return this.#admission.refusal(bucket, admitted.rows, this.#traitsOf(options, now), now);
   }
 
   /**
@@ -141,27 +191,42 @@ export class Batcher {
    */
   submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
     const now = this.#turnTime();
-    const refusal = this.#refusal(admitted, options, now);
+    const layout = this.#collator.layoutOf(admitted);
+    const bucket = this.#queue.bucketOf(layout);
+    const open = this.#open;
+    const joins = open !== undefined && this.#mayJoin(open, layout, options);
+    const traits = joins ? open.traits : this.#traitsOf(options, now);
+    const refusal = options.signal?.aborted
+      ? abortedError(options.signal, 'The request')
+      : this.#refusal(bucket, admitted.rows, traits, now);
     if (refusal !== undefined) {
-      if (options.isPart !== true) this.#parts.observer.onRequestFail(refusal.code, admitted.rows);
+      if (options.isPart !== true) this.#settlement.refuse(refusal.code, admitted.rows);
       return Promise.reject(refusal);
     }
-    return new Promise((resolve, reject) => {
-      const { slab, start } = this.#collator.place(admitted);
-      const { deadline, rank, signal } = options;
-      const request = new BatchRequest(slab, start, admitted.rows, rank, deadline, now, resolve, reject);
-      if (options.isPart === true) request.isPart = true;
-      this.#queue.push(request);
-      if (deadline !== Number.POSITIVE_INFINITY) this.#expiry.add(request);
-      if (signal !== undefined) this.#listen(request, signal);
-      this.#afterArrival();
-    });
+    const slab = this.#collator.place(layout, admitted);
+    const start = slab.filled - admitted.rows;
+    const promise = new Promise<RunResult>(takeSettlers);
+    if (joins && open.slab === slab && open.start + open.rows === start) {
+      open.add(admitted.rows, resolveTaken, rejectTaken);
+      this.#queue.grow(open, admitted.rows);
+    } else {
+      const cohort = new Cohort(slab, start, traits);
+      slab.hold();
+      cohort.add(admitted.rows, resolveTaken, rejectTaken);
+      this.#queue.push(cohort);
+      if (traits.deadline !== Number.POSITIVE_INFINITY) this.#expiry.add(cohort);
+      if (options.isPart === true) cohort.isPart = true;
+      if (options.signal !== undefined) this.#listen(cohort, options.signal);
+      else this.#open = cohort;
+    }
+    this.#arrivals?.add(admitted.rows, now);
+    this.#afterArrival(bucket);
+    return promise;
   }
 
   /** A request that was sent in parts has ended: answered, or failed with `error`. */
   endWhole(rows: number, error?: unknown): void {
-    if (error === undefined) this.#requests++;
-    else this.#parts.observer.onRequestFail(asRunError(error).code, rows);
+    this.#settlement.endWhole(rows, error);
   }
 
   /** Ends when nothing waits, nothing is in flight and all is told. Whatever is queued is still computed. */
@@ -176,6 +241,7 @@ export class Batcher {
 
   /** Frees memory and timers. Call it after `drain`. */
   close(): void {
+    this.#stopWaiting();
     this.#expiry.close();
     this.#collator.close();
   }
@@ -187,10 +253,10 @@ export class Batcher {
 
   /** Fails whatever waits: there is no lane left that could compute it. */
   failQueued(error: FairleadError): void {
-    const { clock, limits } = this.#parts;
-    while (this.#queue.requests > 0) {
-      for (const request of this.#queue.takeBatch(limits.maxBatchRows, clock.now()).requests) {
-        this.#drop(request, error);
+    const now = this.#parts.clock.now();
+    for (let bucket = this.#mostUrgent(now); bucket !== undefined; bucket = this.#mostUrgent(now)) {
+      for (const cohort of this.#queue.take(bucket, Number.POSITIVE_INFINITY, now)) {
+        drop(this.#settlement, cohort, error);
       }
     }
     this.#checkDrained();
@@ -205,51 +271,60 @@ export class Batcher {
       this.#turnNow = this.#parts.clock.now();
       queueMicrotask(() => {
         this.#turnNow = Number.NaN;
+        this.#open = undefined;
       });
     }
     return this.#turnNow;
   }
 
-  #refusal(admitted: Admitted, options: SubmitOptions, now: number): FairleadError | undefined {
-    if (options.signal?.aborted) return abortedError(options.signal, 'The request');
-    if (options.deadline <= now) return deadlineError('before it was queued');
-    const { maxQueueRows, maxQueueBytes } = this.#parts.limits;
-    const bytes = this.#collator.bytesOf(admitted);
+  #traitsOf({ deadline, rank, key, idempotent = false }: SubmitOptions, now: number): CohortTraits {
+    const { weightOf } = this.#parts.limits;
+    const weight = key === undefined || weightOf === undefined ? 1 : checkedWeight(weightOf(key), key);
+    return { deadline, rank, enqueuedAt: now, key, weight, idempotent };
+  }
+
+  /** Whether the queue could not tell a request from those of a cohort. */
+  #mayJoin({ state, slab, traits, isPart }: Cohort, layout: BatchLayout, options: SubmitOptions): boolean {
     return (
-      this.#overLimit('rows', maxQueueRows, this.#queue.rows, admitted.rows) ??
-      this.#overLimit('bytes', maxQueueBytes, this.#queue.bytes, bytes)
+      state === 'queued' &&
+      slab.layout === layout &&
+      options.signal === undefined &&
+      isPart === (options.isPart === true) &&
+      traits.rank === options.rank &&
+      traits.key === options.key &&
+      traits.idempotent === (options.idempotent === true) &&
+      (traits.deadline === options.deadline ||
+        (options.deadline > traits.deadline && options.deadline - traits.deadline < deadlineGrainMs)) &&
+      (options.key === undefined || this.#queue.mayGrow(this.#open as Cohort))
     );
   }
 
-  #overLimit(unit: 'rows' | 'bytes', limit: number, waiting: number, given: number): FairleadError | undefined {
-    if (waiting + given <= limit) return undefined;
-    const option = unit === 'rows' ? 'maxQueueRows' : 'maxQueueBytes';
-    if (given > limit) {
-      const expected = `at most ${limit} ${unit}`;
-      return new FairleadError(
-        'LIMIT_EXCEEDED',
-        `The request has ${given} ${unit}, more than the whole queue may hold (${limit}). Send it in parts, or raise ${option}.`,
-        { details: { field: option, expected, given: `${given} ${unit}` } },
-      );
+  /** Why a request cannot be queued; one that is more entitled than another first makes room. */
+  #refusal(bucket: Bucket, rows: number, traits: CohortTraits, now: number): FairleadError | undefined {
+    let refusal = this.#admission.refusal(bucket, rows, traits, now);
+    while (refusal?.code === 'OVERLOADED' && refusal.details.field !== undefined) {
+      const other = this.#queue.lessEntitled(traits);
+      if (other === undefined) return refusal;
+      this.#endEarly(other, this.#admission.displaced());
+      refusal = this.#admission.refusal(bucket, rows, traits, now);
     }
-    const retryAfterMs = Math.max(1, Math.ceil(this.#queue.rows * this.#msPerRow));
-    return new FairleadError(
-      'OVERLOADED',
-      `The queue is full: ${waiting} of ${limit} ${unit} wait. Retry after ${retryAfterMs} ms, or raise ${option}.`,
-      { details: { field: option, expected: `at most ${limit}`, given: `${waiting} waiting`, retryAfterMs } },
-    );
+    return refusal;
   }
 
-  #listen(request: BatchRequest, signal: AbortSignal): void {
-    const onAbort = (): void => this.#fail(request, abortedError(signal, 'The request'));
+  #listen(cohort: Cohort, signal: AbortSignal): void {
+    const onAbort = (): void => this.#endEarly(cohort, abortedError(signal, 'The request'));
     signal.addEventListener('abort', onAbort, { once: true });
-    request.unlisten = () => signal.removeEventListener('abort', onAbort);
+    cohort.unlisten = () => signal.removeEventListener('abort', onAbort);
   }
 
-  #afterArrival(): void {
-    const { joinable, maxBatchRows } = this.#parts.limits;
-    if (!joinable || this.#queue.rows >= maxBatchRows) this.#pump('idle');
-    else if (!this.#pumpScheduled && this.#idleLane() !== undefined) this.#schedulePump('idle');
+  #afterArrival(bucket: Bucket): void {
+    if (!this.#parts.limits.joinable || this.#isReady(bucket)) this.#pump('idle');
+    else if (!this.#pumpScheduled && this.#idleLane() !== -1) this.#schedulePump('idle');
+  }
+
+  /** Whether what waits of a shape is large enough for a lane that is not idle. */
+  #isReady({ layout, rows, costs }: Bucket): boolean {
+    return !layout.joinable || rows >= Math.min(this.#cap.rows, costs.sizes(0).target);
   }
 
   #schedulePump(reason: BatchReason): void {
@@ -262,9 +337,8 @@ export class Batcher {
     });
   }
 
-  /** Fills lanes: whole batches for any lane with a free place, the rest for idle lanes if `reason` allows it. */
+  /** Fills lanes: large batches for any lane with a free place, the rest for idle lanes if `reason` allows it. */
   #pump(reason: BatchReason): void {
-    // Whoever hears of a failure may send a request at once; the loop that is at work sees to it.
     if (this.#pumping) return;
     this.#pumping = true;
     try {
@@ -277,247 +351,163 @@ export class Batcher {
   }
 
   #fillLanes(reason: BatchReason): void {
-    const { clock, limits } = this.#parts;
-    const { maxBatchRows } = limits;
+    const { clock, lanes } = this.#parts;
     while (this.#queue.requests > 0) {
-      const full = this.#queue.hasFull(maxBatchRows);
-      const lane = full ? this.#freeLane() : this.#idleLane();
-      if (lane === undefined) return;
-      if (!full && this.#pumpScheduled) return;
-      const { requests, whole } = this.#queue.takeBatch(maxBatchRows, clock.now());
-      if (requests.length === 0) return;
-      this.#dispatch(lane, requests, this.#draining ? 'drain' : whole ? 'full' : reason);
+      const lane = this.#freeLane();
+      if (lane === -1) return;
+      const now = clock.now();
+      const isIdle = (lanes[lane] as LaneSlot).inFlight === 0;
+      const takesAll = isIdle && !this.#pumpScheduled;
+      const bucket = takesAll ? this.#mostUrgent(now) : this.#queue.mostUrgent(now, (each) => this.#isReady(each));
+      if (bucket === undefined) return;
+      if (takesAll && this.#waits(bucket, lane, now)) return;
+      this.#dispatch(bucket, lane, now, reason);
     }
   }
 
-  /** The lane with the fewest batches that can take one more. */
-  #freeLane(): LaneSlot | undefined {
-    let best: LaneSlot | undefined;
-    for (const lane of this.#parts.lanes) {
-      if (!lane.alive || lane.inFlight >= lane.capacity) continue;
-      if (best === undefined || lane.inFlight < best.inFlight) best = lane;
+  #mostUrgent(now: number): Bucket | undefined {
+    return this.#queue.mostUrgent(now, () => true);
+  }
+
+  /** The number of the lane with the fewest batches that can take one more; -1 when there is none. */
+  #freeLane(): number {
+    const { lanes } = this.#parts;
+    let best = -1;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < lanes.length; index++) {
+      const { alive, inFlight, capacity } = lanes[index] as LaneSlot;
+      if (!alive || inFlight >= capacity || inFlight >= fewest) continue;
+      best = index;
+      fewest = inFlight;
     }
     return best;
   }
 
-  #idleLane(): LaneSlot | undefined {
+  #idleLane(): number {
     const lane = this.#freeLane();
-    return lane?.inFlight === 0 ? lane : undefined;
+    return lane !== -1 && this.#parts.lanes[lane]?.inFlight === 0 ? lane : -1;
   }
 
-  #dispatch(lane: LaneSlot, requests: BatchRequest[], reason: BatchReason): void {
-    const startedAt = this.#parts.clock.now();
-    const alive = requests.filter((request) => {
-      if (request.deadline > startedAt) return true;
-      this.#drop(request, deadlineError('in the queue'));
-      return false;
+  #idleLanes(): number {
+    let idle = 0;
+    for (const { alive, inFlight } of this.#parts.lanes) if (alive && inFlight === 0) idle++;
+    return idle;
+  }
+
+  /** Whether an idle lane waits for more rows; it does so only where most rows a second is what counts. */
+  #waits(bucket: Bucket, lane: number, now: number): boolean {
+    if (this.#arrivals === undefined || this.#draining || !bucket.layout.joinable) return false;
+    if (this.#waitTimer !== undefined) return !this.#isReady(bucket);
+    const head = bucket.head(now);
+    if (head === undefined) return false;
+    const waited = now - head.traits.enqueuedAt;
+    const ms = usefulWaitMs(bucket.costs, lane, {
+      waitingRows: bucket.rows,
+      rowsPerMs: this.#arrivals.rowsPerMs(now),
+      slackMs: head.traits.deadline - now,
     });
+    // What has waited for this long already has been promised too much.
+    if (ms <= 0 || waited > 2 * ms) return false;
+    this.#waitTimer = this.#parts.clock.setTimer(() => {
+      this.#waitTimer = undefined;
+      if (this.#queue.requests > 0) this.#sendWaiting(lane);
+    }, ms);
+    return true;
+  }
+
+  /** The time of a wait is over: whatever has come goes. */
+  #sendWaiting(lane: number): void {
+    const now = this.#parts.clock.now();
+    const bucket = this.#mostUrgent(now);
+    if (bucket === undefined || this.#parts.lanes[lane]?.alive !== true) return this.#pump('idle');
+    if (this.#parts.lanes[lane]?.inFlight === 0) this.#dispatch(bucket, lane, now, 'idle');
+    this.#pump('idle');
+  }
+
+  #stopWaiting(): void {
+    this.#waitTimer?.clear();
+    this.#waitTimer = undefined;
+  }
+
+  /** Sends one batch of a bucket to a lane, or gives its first request up. */
+  #dispatch(bucket: Bucket, laneIndex: number, now: number, reason: BatchReason): void {
+    const head = bucket.head(now);
+    if (head === undefined) return;
+    const lane = this.#parts.lanes[laneIndex] as LaneSlot;
+    const { costs } = bucket;
+    const plan = planBatch(costs, laneIndex, {
+      waitingRows: bucket.layout.joinable ? bucket.rows : (head.memberRows[0] as number),
+      headRows: head.memberRows[0] as number,
+      slackMs: head.traits.deadline - now,
+      maxRows: this.#cap.rows,
+      idleLanes: lane.inFlight === 0 ? this.#idleLanes() : 1,
+    });
+    this.#stopWaiting();
+    const cohorts = this.#queue.take(bucket, plan.rows === 0 ? head.rows : plan.rows, now);
+    const alive: Cohort[] = [];
+    for (const cohort of cohorts) {
+      const { deadline } = cohort.traits;
+      if (deadline <= now) drop(this.#settlement, cohort, deadlineError('in the queue'));
+      else if (plan.rows === 0) drop(this.#settlement, cohort, this.#admission.hopeless());
+      else {
+        // A part of a cohort is not watched yet.
+        if (deadline !== Number.POSITIVE_INFINITY && Number.isNaN(cohort.expirySlot)) this.#expiry.add(cohort);
+        alive.push(cohort);
+      }
+    }
     if (alive.length === 0) return;
-    let batch: CollatedBatch;
-    try {
-      batch = this.#collator.collate(alive);
-    } catch (cause) {
-      // There may be no memory for it.
-      for (const request of alive) this.#drop(request, asRunError(cause));
-      return;
-    }
-    lane.inFlight++;
-    this.#inFlight++;
-    this.#left[reason]++;
-    run(lane, batch.inputs).then(
-      (outputs) => this.#onComputed(lane, batch, outputs, startedAt, reason),
-      (error) => this.#onFailed(lane, batch, error, reason),
-    );
+    const why = this.#draining ? 'drain' : (plan.reason ?? (bucket.layout.joinable ? reason : 'full'));
+    this.#execution.start({ lane, laneIndex, cohorts: alive, costs, reason: why });
   }
 
-  #onComputed(lane: LaneSlot, batch: CollatedBatch, outputs: Tensors, startedAt: number, reason: BatchReason): void {
-    const { signature, clock, limits } = this.#parts;
-    const computeMs = clock.now() - startedAt;
-    this.#msPerRow =
-      this.#msPerRow === 0 ? computeMs / batch.rows : 0.9 * this.#msPerRow + 0.1 * (computeMs / batch.rows);
-    try {
-      checkOutputs(signature.outputs, outputs, limits.joinable ? batch.rows : null);
-    } catch (error) {
-      this.#onFailed(lane, batch, error, reason);
-      return;
-    }
-    this.#freeSlot(lane);
-    const queueMs = this.#deliver(batch, outputs, startedAt, computeMs);
-    this.#report(lane, batch, outputs, reason, queueMs, computeMs, () => batch.release());
+  /** One place in a lane is free: the next large batch goes before the answers, a smaller one after them. */
+  #onFree(): void {
+    this.#admission.onBatch();
+    if (this.#queue.requests === 0) return;
+    if (this.#draining || this.#queue.mostUrgent(0, (bucket) => this.#isReady(bucket)) !== undefined) this.#pump('free');
+    if (this.#queue.requests > 0) this.#schedulePump('free');
+  }
+
+  /** Ends a cohort before its answer; without an error, because its time ran out. */
+  #endEarly(cohort: Cohort, error: FairleadError | undefined): void {
+    if (cohort.state === 'done') return;
+    const wasQueued = cohort.state === 'queued';
+    if (error === undefined) this.#settlement.expire(cohort);
+    else this.#settlement.fail(cohort, error);
+    if (!wasQueued) return;
+    this.#queue.bury(cohort);
+    cohort.slab.release();
     this.#checkDrained();
   }
 
-  /** Tells of a batch in a later turn, then calls `done`: its memory is needed until then. */
-  #report(
-    lane: LaneSlot,
-    { rows, requests, inputs }: CollatedBatch,
-    outputs: Tensors,
-    reason: BatchReason,
-    queueMs: readonly number[],
-    computeMs: number,
-    done: () => void,
-  ): void {
-    const { clock, observer } = this.#parts;
-    if (!observer.wantsReports()) {
-      this.#requestsTold = this.#requests;
-      done();
-      return;
+  /** What was learned of a shape; it outlives the time in which nothing of that shape waits. */
+  #costsOf(shape: string): ShapeCosts {
+    let costs = this.#costs.get(shape);
+    if (costs === undefined) {
+      const { lanes, limits } = this.#parts;
+      if (this.#costs.size >= maxShapes) this.#costs.delete(this.#costs.keys().next().value as string);
+      costs = new ShapeCosts(lanes.length, this.#cap.rows, limits.objective);
+      this.#costs.set(shape, costs);
     }
-    this.#reports++;
-    clock.defer(() => {
-      const answered = this.#requests - this.#requestsTold;
-      this.#requestsTold = this.#requests;
-      observer.onBatch({
-        lane: lane.name,
-        reason,
-        rows,
-        requests: requests.length,
-        answered,
-        queueMs,
-        computeMs,
-        inputs,
-        outputs,
-      });
-      done();
-      this.#reports--;
-      this.#checkDrained();
-    });
+    return costs;
   }
 
-  /** Gives every request of a batch its rows; returns how long each waited. */
-  #deliver(batch: CollatedBatch, outputs: Tensors, startedAt: number, computeMs: number): number[] {
-    const { signature, model } = this.#parts;
-    const now = startedAt + computeMs;
-    const queueMs: number[] = [];
-    let start = 0;
-    this.#batches++;
-    for (const request of batch.requests) {
-      const { rows } = request;
-      const waited = startedAt - request.enqueuedAt;
-      queueMs.push(waited);
-      if (request.deadline < now) this.#fail(request, deadlineError('while its batch was computed'));
-      if (request.state !== 'done') {
-        const own = batch.requests.length === 1 ? outputs : sliceRows(outputs, signature.outputs, start, rows);
-        this.#end(request);
-        this.#rows += rows;
-        if (!request.isPart) this.#requests++;
-        request.resolve({ outputs: own, model, timing: { queueMs: waited, computeMs }, batchSize: batch.rows });
-      }
-      start += rows;
-    }
-    return queueMs;
-  }
-
-  #onFailed(lane: LaneSlot, batch: CollatedBatch, thrown: unknown, reason: BatchReason): void {
-    const error = asRunError(thrown);
-    this.#parts.observer.onBatchFail(lane.name, batch.rows, error);
-    const suspects = batch.requests.filter((request) => request.state !== 'done');
-    if (suspects.length < 2 || error.code !== 'RUN_FAILED') {
-      for (const request of suspects) this.#fail(request, error);
-      batch.release();
-      this.#freeSlot(lane);
-      this.#checkDrained();
-      return;
-    }
-    void this.#isolate(lane, batch, suspects, error, reason);
-  }
-
-  async #isolate(
-    lane: LaneSlot,
-    batch: CollatedBatch,
-    suspects: readonly BatchRequest[],
-    error: FairleadError,
-    reason: BatchReason,
-  ): Promise<void> {
-    const { clock, signature, limits } = this.#parts;
-    // The parts are views of the batch's memory, so it is held until the last of them has been told.
-    let holders = 1;
-    const letGo = (): void => {
-      holders--;
-      if (holders === 0) batch.release();
-    };
-    const rerun: GroupRun<BatchRequest> = async (group) => {
-      let part: CollatedBatch | undefined;
-      try {
-        part = this.#collator.collate(group);
-        const startedAt = clock.now();
-        this.#left[reason]++;
-        const outputs = await run(lane, part.inputs);
-        checkOutputs(signature.outputs, outputs, limits.joinable ? part.rows : null);
-        const computeMs = clock.now() - startedAt;
-        const queueMs = this.#deliver(part, outputs, startedAt, computeMs);
-        holders++;
-        const { releaseCopy } = part;
-        this.#report(lane, part, outputs, reason, queueMs, computeMs, () => {
-          releaseCopy();
-          letGo();
-        });
-        return { ok: true };
-      } catch (cause) {
-        const error = asRunError(cause);
-        part?.releaseCopy();
-        this.#parts.observer.onBatchFail(lane.name, part?.rows ?? 0, error);
-        return { ok: false, error, divisible: error.code === 'RUN_FAILED' };
-      }
-    };
-    await isolate(suspects, error, {
-      run: rerun,
-      isOpen: (request) => this.#isOpen(request),
-      onBad: (request, cause) => this.#fail(request, cause),
-    });
-    letGo();
-    this.#freeSlot(lane);
-    this.#checkDrained();
-  }
-
-  /** Whether a request of a batch still wants its answer; one whose time has run out ends here. */
-  #isOpen(request: BatchRequest): boolean {
-    if (request.deadline <= this.#parts.clock.now()) this.#fail(request, deadlineError('while its batch was computed'));
-    return request.state !== 'done';
-  }
-
-  /** One place in a lane is free: the next whole batch goes before the answers, a partial one after them. */
-  #freeSlot(lane: LaneSlot): void {
-    lane.inFlight--;
-    this.#inFlight--;
-    if (this.#queue.requests > 0) {
-      if (this.#queue.hasFull(this.#parts.limits.maxBatchRows) || this.#draining) this.#pump('free');
-      if (this.#queue.requests > 0) this.#schedulePump('free');
+  /** What the warm-up measured is what is known at the beginning. */
+  #seed(): void {
+    const { lanes, limits } = this.#parts;
+    for (const [lane, { warmUpTimes }] of lanes.entries()) {
+      if (warmUpTimes === undefined || warmUpTimes.length === 0 || !limits.joinable) continue;
+      this.#costsOf('').seed(lane, warmUpTimes);
     }
   }
 
-  #expire(request: BatchRequest): void {
-    this.#fail(request, deadlineError(request.state === 'queued' ? 'in the queue' : 'while its batch was computed'));
-  }
-
-  #fail(request: BatchRequest, error: unknown): void {
-    if (request.state === 'done') return;
-    const wasQueued = request.state === 'queued';
-    this.#end(request);
-    if (wasQueued) {
-      this.#queue.bury(request);
-      request.slab.release();
-      this.#checkDrained();
-    }
-    request.reject(error);
-    if (!request.isPart) this.#parts.observer.onRequestFail(asRunError(error).code, request.rows);
-  }
-
-  /** Fails a request that was taken from the queue and travels in no batch. */
-  #drop(request: BatchRequest, error: unknown): void {
-    this.#fail(request, error);
-    request.slab.release();
-  }
-
-  #end(request: BatchRequest): void {
-    request.state = 'done';
-    this.#expiry.remove(request);
-    request.unlisten?.();
-    request.unlisten = undefined;
+  #shrink(rows: number): void {
+    this.#cap.shrink(rows);
+    for (const costs of this.#costs.values()) costs.limit(this.#cap.rows);
   }
 
   #isQuiet(): boolean {
-    return this.#queue.requests === 0 && this.#inFlight === 0 && this.#reports === 0;
+    return this.#queue.requests === 0 && this.#execution.inFlight === 0 && !this.#teller.isBusy;
   }
 
   #checkDrained(): void {
@@ -528,11 +518,23 @@ export class Batcher {
   }
 }
 
-async function run(lane: LaneSlot, inputs: Tensors): Promise<Tensors> {
-  return lane.session.doRun(inputs, {});
+/*
+ * The settlers of the promise that was made last. The executor of a promise runs while it is made, so one function serves
+ * all of them, where a closure each would cost as much as queueing.
+ */
+let resolveTaken: (result: RunResult) => void;
+let rejectTaken: (error: unknown) => void;
+function takeSettlers(resolve: (result: RunResult) => void, reject: (error: unknown) => void): void {
+  resolveTaken = resolve;
+  rejectTaken = reject;
 }
 
-function asRunError(thrown: unknown): FairleadError {
-  if (FairleadError.isInstance(thrown)) return thrown;
-  return new FairleadError('RUN_FAILED', `The runtime failed: ${messageOf(thrown)}`, { cause: thrown });
+function checkedWeight(weight: unknown, key: string): number {
+  if (typeof weight === 'number' && weight > 0 && Number.isFinite(weight)) return weight;
+  const expected = 'a number above 0';
+  throw new FairleadError(
+    'INVALID_OPTION',
+    `batching.weightOf: expected ${expected} for the key "${key}", given ${String(weight)}.`,
+    { details: { field: 'batching.weightOf', expected, given: String(weight) } },
+  );
 }

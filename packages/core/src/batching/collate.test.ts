@@ -3,8 +3,10 @@ import { type Admitted, compileDoor } from '../runner/door';
 import type { ModelSignature } from '../signature';
 import { closeBench, dataOf, follow, inputOf, numbersOf, openBench, rowsOf, until } from '../testing/test-kit.fixture';
 import { BufferPool } from './buffer-pool';
+import { Cohort } from './cohort';
+import { traitsOf } from './cohort.fixture';
 import { Collator } from './collate';
-import { BatchRequest } from './request';
+
 
 /** A pool that counts what is out. */
 class CountingPool extends BufferPool {
@@ -36,16 +38,19 @@ function setup(maxBatchRows = 8, joinable = true) {
   const pool = new CountingPool(1 << 20);
   const collator = new Collator(signature, maxBatchRows, joinable, pool);
   const door = compileDoor(signature);
-  const place = (rows: number, from: number, width = 2): BatchRequest => {
+  const place = (rows: number, from: number, width = 2): Cohort => {
     const values = Array.from({ length: rows }, (_, row) => from + row);
     const admitted: Admitted = door({
       x: rowsOf(...values.map((value) => new Array<number>(width).fill(value))),
       id: BigInt64Array.from(values, BigInt),
       word: values.map(String),
     });
-    const { slab, start } = collator.place(admitted);
+    const slab = collator.place(collator.layoutOf(admitted), admitted);
+    slab.hold();
     const noop = (): void => {};
-    return new BatchRequest(slab, start, rows, 1, Number.POSITIVE_INFINITY, 0, noop, noop);
+    const cohort = new Cohort(slab, slab.filled - rows, traitsOf());
+    cohort.add(rows, noop, noop);
+    return cohort;
   };
   return { pool, collator, place };
 }

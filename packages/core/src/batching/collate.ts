@@ -3,7 +3,7 @@ import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { BufferPool } from './buffer-pool';
 import { type BatchLayout, createLayouts } from './layout';
-import type { BatchRequest } from './request';
+import type { Cohort } from './cohort';
 import { Slab } from './slab';
 
 /** Bytes that released slabs may hold back for reuse. */
@@ -15,10 +15,10 @@ const maxSlabBytes = 4 * 2 ** 20;
 export interface CollatedBatch {
   readonly inputs: Tensors;
   readonly rows: number;
-  readonly requests: readonly BatchRequest[];
-  /** Lets go of the memory of the batch and of its requests. */
+  readonly cohorts: readonly Cohort[];
+  /** Lets go of the memory of the batch and of its cohorts. */
   release(): void;
-  /** Lets go of the batch's own copy only: its requests still need theirs. */
+  /** Lets go of the batch's own copy only: its cohorts still need theirs. */
   releaseCopy(): void;
 }
 
@@ -43,14 +43,13 @@ export class Collator {
     this.#sharedRows = joinable ? maxBatchRows : 1;
   }
 
-  /** Bytes that a request takes in the queue. */
-  bytesOf(request: Admitted): number {
-    return this.#layoutOf(request).rowBytes * request.rows;
+  /** How a request lies in memory. */
+  layoutOf(request: Admitted): BatchLayout {
+    return this.#layoutOf(request);
   }
 
-  /** Copies a request's rows into the open slab of its layout; the slab is held until it is released. */
-  place(request: Admitted): { slab: Slab; start: number } {
-    const layout = this.#layoutOf(request);
+  /** Copies a request's rows to the end of the open slab of its layout. Whoever keeps them must hold the slab. */
+  place(layout: BatchLayout, request: Admitted): Slab {
     let slab = this.#open.get(layout);
     if (slab === undefined || slab.room < request.rows) {
       slab?.retire();
@@ -58,31 +57,32 @@ export class Collator {
       slab = new Slab(layout, this.#capacityFor(layout, request.rows), this.#pool, (empty) => this.#close(empty));
       this.#open.set(layout, slab);
     }
-    return { slab, start: slab.append(request.tensors, request.rows) };
+    slab.append(request.tensors, request.rows);
+    return slab;
   }
 
-  /** Makes one batch of requests of one layout. */
-  collate(requests: readonly BatchRequest[]): CollatedBatch {
-    const [first] = requests as [BatchRequest];
+  /** Makes one batch of cohorts of one layout. */
+  collate(cohorts: readonly Cohort[]): CollatedBatch {
+    const [first] = cohorts as [Cohort];
     const { slab } = first;
     let rows = 0;
     let oneView = true;
-    for (const request of requests) {
-      if (request.slab !== slab || request.start !== first.start + rows) oneView = false;
-      rows += request.rows;
+    for (const cohort of cohorts) {
+      if (cohort.slab !== slab || cohort.start !== first.start + rows) oneView = false;
+      rows += cohort.rows;
     }
-    const copy = oneView ? undefined : this.#gather(requests, rows);
+    const copy = oneView ? undefined : this.#gather(cohorts, rows);
     // What comes next begins at the start of a slab of its own, so that it too can go without copying.
     if (this.#open.get(slab.layout) === slab) this.#close(slab);
     const releaseCopy = (): void => copy?.discard();
     return {
       inputs: copy === undefined ? slab.view(first.start, rows) : copy.view(0, rows),
       rows,
-      requests,
+      cohorts,
       releaseCopy,
       release() {
         releaseCopy();
-        for (const request of requests) request.slab.release();
+        for (const cohort of cohorts) cohort.slab.release();
       },
     };
   }
@@ -104,10 +104,10 @@ export class Collator {
     return Math.max(rows, Math.min(this.#sharedRows, fitting));
   }
 
-  #gather(requests: readonly BatchRequest[], rows: number): Slab {
-    const { layout } = (requests[0] as BatchRequest).slab;
+  #gather(cohorts: readonly Cohort[], rows: number): Slab {
+    const { layout } = (cohorts[0] as Cohort).slab;
     const copy = new Slab(layout, this.#capacityFor(layout, rows), this.#pool);
-    for (const request of requests) copy.appendFrom(request.slab, request.start, request.rows);
+    for (const cohort of cohorts) copy.appendFrom(cohort.slab, cohort.start, cohort.rows);
     return copy;
   }
 }

@@ -23,8 +23,11 @@ export interface CostModel {
   predictMs(rows: number): number;
   /** Milliseconds that a batch of `rows` rows stays under 19 times in 20. */
   predictP95Ms(rows: number): number;
-  /** The smallest batch, of 1, 2, 4 … `maxRows` rows, with at least `share` of the best rows a millisecond. */
-  knee(maxRows: number, share: number): number;
+  /**
+   * The smallest batch, of 1, 2, 4 … `maxRows` rows, with at least `share` of the best rows a millisecond.
+   * @param overheadMs milliseconds that a batch costs beside what was observed
+   */
+  knee(maxRows: number, share: number, overheadMs?: number): number;
   sizes(): SizeCost[];
 }
 
@@ -35,14 +38,20 @@ interface SizeClass {
   deviationMs: number;
   p95Ms: number;
   batches: number;
+  /** Batches that it counts for: at most `fullWeight`, at least 1, and fewer the longer it was not observed. */
+  weight: number;
 }
 
 /** Weight of the newest batch in the moving averages. */
 const step = 0.1;
 /** A batch that is further off than this many deviations counts as if it were just so far: one stall teaches nothing. */
 const clipDeviations = 3;
-/** A class is believed fully from this many batches on. */
+/** A class weighs no more than this many batches. */
 const fullWeight = 20;
+/** From this many batches on, a class corrects the line by all that it is off. */
+const trustedFrom = 4;
+/** What a class that was not observed keeps of its weight at each observation of another: old stalls are forgotten. */
+const keptWeight = 0.995;
 
 /** Makes a cost model that knows nothing yet. */
 export function createCostModel(): CostModel {
@@ -57,7 +66,8 @@ export function createCostModel(): CostModel {
   const correction = (rows: number): number => {
     const own = classes[classOf(rows)];
     const expected = own === undefined ? 0 : fitted(own.rows);
-    return own === undefined || expected <= 0 ? 1 : own.meanMs / expected;
+    if (own === undefined || expected <= 0) return 1;
+    return 1 + Math.min(1, own.weight / trustedFrom) * (own.meanMs / expected - 1);
   };
 
   const predictMs = (rows: number): number => fitted(rows) * correction(rows);
@@ -76,8 +86,12 @@ export function createCostModel(): CostModel {
       if (!(rows > 0) || !(ms >= 0) || !Number.isFinite(ms)) return;
       const index = classOf(rows);
       const seen = classes[index];
-      if (seen === undefined) classes[index] = { rows, meanMs: ms, deviationMs: ms / 4, p95Ms: ms, batches: 1 };
-      else learn(seen, rows, ms);
+      if (seen === undefined) {
+        classes[index] = { rows, meanMs: ms, deviationMs: ms / 4, p95Ms: ms, batches: 1, weight: 1 };
+      } else learn(seen, rows, ms);
+      for (const other of classes) {
+        if (other !== undefined && other !== seen) other.weight = Math.max(1, other.weight * keptWeight);
+      }
       known = true;
       [fixedMs, msPerRow] = fitLine(classes);
     },
@@ -87,10 +101,10 @@ export function createCostModel(): CostModel {
       const spread = own === undefined || own.meanMs <= 0 ? 1 : own.p95Ms / own.meanMs;
       return predictMs(rows) * Math.max(1, spread);
     },
-    knee(maxRows, share) {
+    knee(maxRows, share, overheadMs = 0) {
       if (!known) return maxRows;
       const candidates = sizesUpTo(maxRows);
-      const rates = candidates.map((rows) => rows / Math.max(predictMs(rows), Number.MIN_VALUE));
+      const rates = candidates.map((rows) => rows / Math.max(overheadMs + predictMs(rows), Number.MIN_VALUE));
       const best = Math.max(...rates);
       return candidates[rates.findIndex((rate) => rate >= share * best)] ?? maxRows;
     },
@@ -126,6 +140,7 @@ function learn(size: SizeClass, rows: number, ms: number): void {
   size.p95Ms += weight * 2 * Math.max(size.deviationMs, size.meanMs * 0.01) * (ms > size.p95Ms ? 0.95 : -0.05);
   size.p95Ms = Math.max(size.p95Ms, size.meanMs);
   size.batches++;
+  size.weight = Math.min(fullWeight, size.weight + 1);
 }
 
 /** Weighted least squares of T(b) = α + β·b over the classes, with neither below 0. */
@@ -134,7 +149,7 @@ function fitLine(classes: readonly (SizeClass | undefined)[]): [fixedMs: number,
   for (const size of classes) {
     if (size === undefined) continue;
     // Relative errors count, not absolute ones: a small batch must be predicted as well as a large one.
-    const weight = Math.min(size.batches, fullWeight) / Math.max(size.meanMs * size.meanMs, 1e-12);
+    const weight = size.weight / Math.max(size.meanMs * size.meanMs, 1e-12);
     weights += weight;
     x += weight * size.rows;
     y += weight * size.meanMs;

@@ -1,18 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock';
+import type { Cohort } from './cohort';
+import { cohortOf } from './cohort.fixture';
 import { ExpiryWheel } from './expiry-wheel';
-import { BatchRequest } from './request';
-import type { Slab } from './slab';
 
-function requestUntil(deadline: number, now = 0): BatchRequest {
-  const noop = (): void => {};
-  return new BatchRequest({} as Slab, 0, 1, 1, deadline, now, noop, noop);
+function requestUntil(deadline: number, now = 0): Cohort {
+  return cohortOf([1], { deadline, enqueuedAt: now });
 }
 
 function setup(clock: VirtualClock = createVirtualClock()) {
   const expired: { deadline: number; at: number }[] = [];
-  const wheel = new ExpiryWheel(clock, ({ deadline }) => expired.push({ deadline, at: clock.now() }));
+  const wheel = new ExpiryWheel(clock, ({ traits: { deadline } }) => expired.push({ deadline, at: clock.now() }));
   return { clock, wheel, expired };
 }
 
@@ -55,7 +54,7 @@ describe('the expiry wheel', () => {
   test('whose timer comes late ends all that is due', async () => {
     const { clock, wheel, expired } = setup();
     const late = Object.create(clock, { now: { value: () => clock.now() + 500 } }) as VirtualClock;
-    const lateWheel = new ExpiryWheel(late, ({ deadline }) => expired.push({ deadline, at: late.now() }));
+    const lateWheel = new ExpiryWheel(late, ({ traits: { deadline } }) => expired.push({ deadline, at: late.now() }));
     for (const deadline of [501, 600, 700]) lateWheel.add(requestUntil(deadline));
     wheel.close();
     await clock.advance(250);
@@ -77,7 +76,7 @@ describe('the expiry wheel', () => {
 
   test('may be changed by whoever hears of an expiry', async () => {
     const clock = createVirtualClock();
-    const expired: BatchRequest[] = [];
+    const expired: Cohort[] = [];
     const requests = [1, 2, 3, 4, 5].map(() => requestUntil(10));
     const wheel: ExpiryWheel = new ExpiryWheel(clock, (request) => {
       expired.push(request);
@@ -90,7 +89,7 @@ describe('the expiry wheel', () => {
     // Whichever of the slot comes first has the other two taken out, if they were still in.
     for (const request of alive) expect(expired).toContain(request);
     expect(new Set(expired).size).toBe(expired.length);
-    expect(expired.some(({ deadline }) => deadline === 20)).toBe(true);
+    expect(expired.some(({ traits }) => traits.deadline === 20)).toBe(true);
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -116,13 +115,13 @@ describe('the expiry wheel', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const clock = createVirtualClock();
-        const at = new Map<BatchRequest, number>();
-        const removed = new Set<BatchRequest>();
+        const at = new Map<Cohort, number>();
+        const removed = new Set<Cohort>();
         const wheel = new ExpiryWheel(clock, (request) => {
           expect(at.has(request)).toBe(false);
           at.set(request, clock.now());
         });
-        const requests: BatchRequest[] = [];
+        const requests: Cohort[] = [];
         for (const { wait, left, remove } of steps) {
           await clock.advance(wait);
           const request = requestUntil(clock.now() + left, clock.now());
@@ -142,8 +141,8 @@ describe('the expiry wheel', () => {
             expect(end).toBeUndefined();
             continue;
           }
-          expect(end).toBeGreaterThanOrEqual(request.deadline);
-          expect((end as number) - request.deadline).toBeLessThan(1);
+          expect(end).toBeGreaterThanOrEqual(request.traits.deadline);
+          expect((end as number) - request.traits.deadline).toBeLessThan(1);
         }
         expect(clock.pendingTimers).toBe(0);
       }),

@@ -1,5 +1,5 @@
 import type { Clock, ClockTimer } from '../clock';
-import type { BatchRequest } from './request';
+import type { Cohort } from './cohort';
 
 /** A slot spans at most this fraction of the time that is left, so that far deadlines share few slots. */
 const slotsPerOctave = 32;
@@ -7,49 +7,49 @@ const slotsPerOctave = 32;
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * Ends requests at their deadline, queued or in flight, whatever the lanes do. A hierarchical timer wheel with one
+ * Ends cohorts of requests at their deadline, queued or in flight, whatever the lanes do. A hierarchical timer wheel with one
  * timer: adding and removing cost the same however many requests wait. A far deadline sits in a wide slot that begins
  * before it; when that slot comes up, it moves to a narrower one.
  */
 export class ExpiryWheel {
   readonly #clock: Clock;
-  readonly #onExpire: (request: BatchRequest) => void;
-  /** First request of each slot, by the slot's time in milliseconds. */
-  readonly #slots = new Map<number, BatchRequest>();
+  readonly #onExpire: (cohort: Cohort) => void;
+  /** First cohort of each slot, by the slot's time in milliseconds. */
+  readonly #slots = new Map<number, Cohort>();
   /** Times of the slots, in ascending order. */
   readonly #times: number[] = [];
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, onExpire: (request: BatchRequest) => void) {
+  constructor(clock: Clock, onExpire: (cohort: Cohort) => void) {
     this.#clock = clock;
     this.#onExpire = onExpire;
   }
 
-  /** Watches a request with a finite deadline. */
-  add(request: BatchRequest): void {
-    const time = slotOf(request.deadline, this.#clock.now());
-    request.expirySlot = time;
+  /** Watches a cohort with a finite deadline. */
+  add(cohort: Cohort): void {
+    const time = slotOf(cohort.traits.deadline, this.#clock.now());
+    cohort.expirySlot = time;
     const first = this.#slots.get(time);
     if (first === undefined) this.#insertTime(time);
     else {
-      first.expiryPrevious = request;
-      request.expiryNext = first;
+      first.expiryPrevious = cohort;
+      cohort.expiryNext = first;
     }
-    this.#slots.set(time, request);
+    this.#slots.set(time, cohort);
     if (time < this.#timerAt) this.#arm(time);
   }
 
-  /** Forgets a request; one that is not watched is left alone. */
-  remove(request: BatchRequest): void {
-    const time = request.expirySlot;
+  /** Forgets a cohort; one that is not watched is left alone. */
+  remove(cohort: Cohort): void {
+    const time = cohort.expirySlot;
     if (Number.isNaN(time)) return;
-    const { expiryPrevious: previous, expiryNext: next } = request;
+    const { expiryPrevious: previous, expiryNext: next } = cohort;
     if (next !== undefined) next.expiryPrevious = previous;
     if (previous !== undefined) previous.expiryNext = next;
     else if (next !== undefined) this.#slots.set(time, next);
     else this.#removeSlot(time);
-    unlink(request);
+    unlink(cohort);
   }
 
   /** Stops the timer. */
@@ -89,10 +89,10 @@ export class ExpiryWheel {
     const now = this.#clock.now();
     while (this.#times.length > 0 && (this.#times[0] as number) <= now) {
       // One at a time from the front: whoever hears of an expiry may end others of the same slot.
-      const request = this.#slots.get(this.#times[0] as number) as BatchRequest;
-      this.remove(request);
-      if (request.deadline <= now) this.#onExpire(request);
-      else this.add(request);
+      const cohort = this.#slots.get(this.#times[0] as number) as Cohort;
+      this.remove(cohort);
+      if (cohort.traits.deadline <= now) this.#onExpire(cohort);
+      else this.add(cohort);
     }
     const first = this.#times[0];
     if (first !== undefined && first < this.#timerAt) this.#arm(first);
@@ -106,8 +106,8 @@ function slotOf(deadline: number, now: number): number {
   return span <= 1 ? Math.ceil(deadline) : Math.floor(deadline / span) * span;
 }
 
-function unlink(request: BatchRequest): void {
-  request.expiryPrevious = undefined;
-  request.expiryNext = undefined;
-  request.expirySlot = Number.NaN;
+function unlink(cohort: Cohort): void {
+  cohort.expiryPrevious = undefined;
+  cohort.expiryNext = undefined;
+  cohort.expirySlot = Number.NaN;
 }

@@ -96,10 +96,11 @@ describe('a request larger than a batch', () => {
     bench.runner.events.on('request-fail', ({ code }) => events.push(code));
     const large = follow(bench.runner.run(inputOf(...range(40)), { timeoutMs: 35 }), bench.clock);
     await bench.clock.advance(200);
-    asError(large.error, 'DEADLINE_EXCEEDED');
-    expect(large.at).toBe(35);
-    expect(bench.backend.calls).toHaveLength(4);
-    expect(events).toEqual(['DEADLINE_EXCEEDED']);
+    // After three parts it is plain that the fourth of ten comes too late, so those that wait are given up.
+    asError(large.error, 'OVERLOADED');
+    expect(large.at).toBe(30);
+    expect(bench.backend.calls.length).toBeLessThanOrEqual(4);
+    expect(events).toEqual(['OVERLOADED']);
     await closeBench(bench);
   });
 

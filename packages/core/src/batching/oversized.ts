@@ -1,10 +1,8 @@
 import type { Admitted } from '../runner/door';
 import type { RunResult } from '../runner/runner';
 import type { ModelSignature } from '../signature';
-import type { DataOf } from '../tensor/dtype';
-import type { Tensor } from '../tensor/tensor';
 import type { Batcher, SubmitOptions } from './batcher';
-import { joinRows } from './split';
+import { joinRows, viewRows } from './split';
 
 /**
  * Runs a request of more rows than a batch may have: in parts that queue like any other request, joined again in order.
@@ -41,18 +39,10 @@ function splitRequest(admitted: Admitted, maxRows: number): Admitted[] {
   const parts: Admitted[] = [];
   for (let start = 0; start < admitted.rows; start += maxRows) {
     const rows = Math.min(maxRows, admitted.rows - start);
-    const tensors = admitted.tensors.map((tensor) => rowsOf(tensor, start, rows, admitted.rows));
+    const tensors = admitted.tensors.map((tensor) => viewRows(tensor, start, rows));
     parts.push({ rows, tensors, shapeKey: admitted.shapeKey });
   }
   return parts;
-}
-
-function rowsOf(tensor: Tensor, start: number, rows: number, total: number): Tensor {
-  const { dtype, data, shape } = tensor;
-  const rowElements = data.length / total;
-  const [from, to] = [start * rowElements, (start + rows) * rowElements];
-  const part = Array.isArray(data) ? data.slice(from, to) : data.subarray(from, to);
-  return { dtype, shape: [rows, ...shape.slice(1)], data: part as DataOf };
 }
 
 function joinResults(results: readonly [RunResult, ...RunResult[]], signature: ModelSignature): RunResult {

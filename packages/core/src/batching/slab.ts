@@ -32,16 +32,24 @@ export class Slab {
     return this.#retired ? 0 : this.capacity - this.#filled;
   }
 
-  /** Copies a request's rows to the end and returns the number of the first; the caller holds the slab until `release`. */
-  append(tensors: readonly Tensor[], rows: number): number {
+  /** Rows that are filled; the next ones begin there. */
+  get filled(): number {
+    return this.#filled;
+  }
+
+  /** Copies a request's rows to the end. */
+  append(tensors: readonly Tensor[], rows: number): void {
     const start = this.#filled;
     for (let index = 0; index < this.#data.length; index++) {
       const rowElements = (this.layout.inputs[index] as InputLayout).rowElements;
       copyInto(this.#data[index] as DataOf, (tensors[index] as Tensor).data, start * rowElements);
     }
     this.#filled += rows;
+  }
+
+  /** Somebody needs the memory until he has released it. */
+  hold(): void {
     this.#holders++;
-    return start;
   }
 
   /** A view of consecutive rows, without copying. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { TensorSpec } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { dataOf, thrownBy } from '../testing/test-kit.fixture';
-import { checkOutputs, joinRows, sliceRows } from './split';
+import { checkOutputs, createSplit, joinRows } from './split';
 
 const spec = (name: string, dtype: TensorSpec['dtype'] = 'float32'): TensorSpec => ({
   name,
@@ -15,7 +15,7 @@ describe('splitting', () => {
   test('copies small rows, so that they do not keep the whole batch in memory', () => {
     const data = floats(1, 2, 3, 4, 5, 6);
     const outputs: Tensors = { y: { dtype: 'float32', shape: [3, 2], data } };
-    const own = sliceRows(outputs, [spec('y')], 1, 2);
+    const own = createSplit(outputs, [spec('y')])(1, 2);
     expect(own.y).toEqual({ dtype: 'float32', shape: [2, 2], data: floats(3, 4, 5, 6) });
     expect(dataOf(own, 'y', 'float32').buffer.byteLength).toBe(16);
     expect(outputs.y?.shape).toEqual([3, 2]);
@@ -23,7 +23,7 @@ describe('splitting', () => {
 
   test('views large rows', () => {
     const data = new Float32Array(3 * 2000).map((_, index) => index);
-    const own = sliceRows({ y: { dtype: 'float32', shape: [3, 2000], data } }, [spec('y')], 2, 1);
+    const own = createSplit({ y: { dtype: 'float32', shape: [3, 2000], data } }, [spec('y')])(2, 1);
     const view = dataOf(own, 'y', 'float32');
     expect(view.buffer).toBe(data.buffer);
     expect(view[0]).toBe(4000);
@@ -38,7 +38,7 @@ describe('splitting', () => {
       image: { dtype: 'float32', shape: [2, 1, 2], data: floats(1, 2, 3, 4) },
     };
     const specs = [spec('words', 'string'), spec('ids', 'int64'), spec('none'), spec('image')];
-    expect(sliceRows(outputs, specs, 1, 1)).toEqual({
+    expect(createSplit(outputs, specs)(1, 1)).toEqual({
       words: { dtype: 'string', shape: [1, 2], data: ['c', 'd'] },
       ids: { dtype: 'int64', shape: [1], data: BigInt64Array.of(2n) },
       none: { dtype: 'float32', shape: [1, 0], data: floats() },
@@ -56,7 +56,7 @@ describe('splitting', () => {
       [0, 2],
       [2, 1],
       [3, 2],
-    ].map(([start, rows]) => sliceRows(outputs, specs, start as number, rows as number));
+    ].map(([start, rows]) => createSplit(outputs, specs)(start as number, rows as number));
     expect(joinRows(parts, specs)).toEqual(outputs);
   });
 });

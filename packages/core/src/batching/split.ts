@@ -1,6 +1,6 @@
 import { FairleadError } from '../errors';
 import type { TensorSpec } from '../signature';
-import { arrayNameOf, bytesPerElement, type DataOf, isDataOf } from '../tensor/dtype';
+import { arrayNameOf, bytesPerElement, type DataOf, type DType, isDataOf } from '../tensor/dtype';
 import { elementCount, formatShape, nameOfData, type Tensor, type Tensors } from '../tensor/tensor';
 
 /**
@@ -41,27 +41,52 @@ export function checkOutputs(specs: readonly TensorSpec[], outputs: Tensors, row
   }
 }
 
-/** The rows of one caller. */
-export function sliceRows(outputs: Tensors, specs: readonly TensorSpec[], start: number, rows: number): Tensors {
-  const own: Record<string, Tensor> = {};
-  for (let index = 0; index < specs.length; index++) {
-    const { name } = specs[index] as TensorSpec;
-    own[name] = sliceTensor(outputs[name] as Tensor, start, rows);
-  }
-  return own;
+/** One output of a batch, ready to be parted. */
+interface OutputRows {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly data: DataOf;
+  readonly shape: readonly number[];
+  readonly rowElements: number;
+  readonly rowBytes: number;
 }
 
-function sliceTensor(tensor: Tensor, start: number, rows: number): Tensor {
-  const { dtype, data } = tensor;
-  const shape = tensor.shape.slice();
+/**
+ * Makes the function that gives each caller his rows of a batch's outputs, which have been checked.
+ * Shapes are shared by the callers of a batch, and frozen for that.
+ */
+export function createSplit(
+  outputs: Tensors,
+  specs: readonly TensorSpec[],
+): (start: number, rows: number) => Tensors {
+  const parts = specs.map(({ name }) => rowsOfOutput(name, outputs[name] as Tensor));
+  let shapesOf = 0;
+  let shapes: readonly (readonly number[])[] = [];
+  return (start, rows) => {
+    if (rows !== shapesOf) {
+      shapesOf = rows;
+      shapes = parts.map(({ shape }) => Object.freeze([rows, ...shape.slice(1)]));
+    }
+    const own: Record<string, Tensor> = {};
+    for (let index = 0; index < parts.length; index++) {
+      const part = parts[index] as OutputRows;
+      const shape = shapes[index] as readonly number[];
+      own[part.name] = { dtype: part.dtype, shape, data: rowData(part, start, rows) } as Tensor;
+    }
+    return own;
+  };
+}
+
+function rowsOfOutput(name: string, { dtype, data, shape }: Tensor): OutputRows {
   const rowElements = data.length / (shape[0] as number);
-  shape[0] = rows;
+  return { name, dtype, data, shape, rowElements, rowBytes: rowElements * bytesPerElement(dtype) };
+}
+
+function rowData({ data, rowElements, rowBytes }: OutputRows, start: number, rows: number): DataOf {
   const from = start * rowElements;
   const to = from + rows * rowElements;
-  if (!Array.isArray(data) && (to - from) * bytesPerElement(dtype) > maxCopiedBytes) {
-    return { dtype, shape, data: data.subarray(from, to) };
-  }
-  return { dtype, shape, data: copyRange(data, from, to) };
+  if (!Array.isArray(data) && rows * rowBytes > maxCopiedBytes) return data.subarray(from, to);
+  return copyRange(data, from, to);
 }
 
 /** Up to so many elements a loop beats the call of `slice` into the engine. */
@@ -73,6 +98,15 @@ function copyRange(data: DataOf, from: number, to: number): DataOf {
   // Source and copy are of one class, whatever it is.
   for (let index = from; index < to; index++) copy[index - from] = data[index] as number;
   return copy;
+}
+
+/** Consecutive rows of a tensor; nothing is copied but strings. */
+export function viewRows(tensor: Tensor, start: number, rows: number): Tensor {
+  const { dtype, data, shape } = tensor;
+  const rowElements = data.length / (shape[0] as number);
+  const [from, to] = [start * rowElements, (start + rows) * rowElements];
+  const part = Array.isArray(data) ? data.slice(from, to) : data.subarray(from, to);
+  return { dtype, shape: [rows, ...shape.slice(1)], data: part } as Tensor;
 }
 
 /**

@@ -51,6 +51,8 @@ function bindHandles(families: RunnerFamilies, model: ModelInfo): ModelHandles {
     rows: families.rows.bind(labels),
     batches: {
       full: batchesFor('full'),
+      knee: batchesFor('knee'),
+      deadline: batchesFor('deadline'),
       idle: batchesFor('idle'),
       free: batchesFor('free'),
       drain: batchesFor('drain'),

@@ -1,4 +1,4 @@
-import { priorityRanks } from '../batching/request';
+import { priorityRanks } from '../batching/cohort';
 import type { Priority } from '../runner/runner';
 
 /** Milliseconds by which a request of one class may have come later than one of the next and still leave before it. */

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend';
+import type { BatchObjective } from '../batching/shape-costs';
 import { type Clock, systemClock } from '../clock';
 import { FairleadError } from '../errors';
 import type { EventListeners } from '../events';
@@ -20,6 +21,19 @@ export interface BatchingOptions {
   readonly maxQueueRows?: number;
   /** Most bytes of inputs that may wait. 1 or more. @default 268435456 (256 MiB) */
   readonly maxQueueBytes?: number;
+  /**
+   * What batches are made for. `latency`: an idle lane takes what has come in this turn of the event loop, and a batch
+   * grows no further than it gains. `throughput`: batches grow as far as they gain anything, and an idle lane waits for
+   * more rows while their arrival promises more rows a second, never past a deadline.
+   * @default 'latency'
+   */
+  readonly objective?: BatchObjective;
+  /**
+   * The share of the callers that named a `key`, beside other keys: a number above 0. A key that is given 2 gets twice
+   * what one that is given 1 gets, where both have more waiting than can be computed.
+   * @default every key has the same share
+   */
+  readonly weightOf?: (key: string) => number;
 }
 
 /** Options of {@link createRunner}. */
@@ -46,6 +60,8 @@ const batchingChecks = {
   maxBatchRows: wholeNumber(1, 65_536),
   maxQueueRows: wholeNumber(1),
   maxQueueBytes: wholeNumber(1),
+  objective: test((value) => value === 'latency' || value === 'throughput', '"latency" or "throughput"'),
+  weightOf: test((value) => typeof value === 'function', 'a function of the key'),
 };
 
 const checks = {
@@ -142,6 +158,8 @@ export async function createRunner(
         maxBatchRows: limits.maxBatchRows ?? 64,
         maxQueueRows: limits.maxQueueRows ?? 8192,
         maxQueueBytes: limits.maxQueueBytes ?? 256 * 2 ** 20,
+        objective: limits.objective ?? 'latency',
+        weightOf: limits.weightOf,
       },
     },
     signal === undefined ? {} : { signal },

@@ -1,7 +1,9 @@
 import type { Backend, DeviceFallback } from '../backend';
-import { Batcher, type BatcherObserver } from '../batching/batcher';
+import { Batcher } from '../batching/batcher';
 import type { LaneSlot } from '../batching/lane-slot';
 import { runOversized } from '../batching/oversized';
+import type { BatcherObserver } from '../batching/reports';
+import type { BatchObjective } from '../batching/shape-costs';
 import type { Clock } from '../clock';
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
@@ -33,6 +35,10 @@ export interface BatchingLimits {
   readonly maxQueueBytes: number;
   /** Whether rows of several requests may share a batch. */
   readonly joinable: boolean;
+  /** What batches are made for. */
+  readonly objective: BatchObjective;
+  /** The share of a key beside others. */
+  readonly weightOf?: ((key: string) => number) | undefined;
 }
 
 /** What the deployments of a runner share. */
@@ -152,10 +158,10 @@ export async function createDeployment(
         if (dead !== undefined) throw dead;
         const admitted = door(given);
         const submit = submitOptionsOf(runOptions, clock);
-        if (!joinable || admitted.rows <= limits.maxBatchRows) return queue.submit(admitted, submit);
+        if (!joinable || admitted.rows <= queue.maxBatchRows) return queue.submit(admitted, submit);
         const refusal = queue.refusal(admitted, submit);
         if (refusal !== undefined) return refuse(refusal, admitted.rows);
-        return runOversized(queue, signature, admitted, limits.maxBatchRows, submit);
+        return runOversized(queue, signature, admitted, queue.maxBatchRows, submit);
       } catch (error) {
         return refuse(error, 0);
       }

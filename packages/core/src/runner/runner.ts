@@ -28,8 +28,17 @@ export interface RunOptions extends CallOptions {
   readonly deadline?: number;
   /** @default 'normal' */
   readonly priority?: Priority;
-  /** Identifies the unit of assignment or fairness, for example a user's id. */
+  /**
+   * Identifies the unit of assignment or fairness, for example a user's id. Where the queue is long, each key gets its
+   * share of it, so that one that floods it does not delay the others; see `batching.weightOf`.
+   */
   readonly key?: string;
+  /**
+   * Whether the request may be run again, once, when the worker that computes it dies. A request that may itself be
+   * what kills the worker should not be.
+   * @default false
+   */
+  readonly idempotent?: boolean;
 }
 
 /** Where the time of a request went. */
@@ -50,8 +59,17 @@ export interface RunResult<S extends AnySignature = AnySignature> {
   readonly batchSize: number;
 }
 
-/** Why a batch left the queue: it was full, a lane was idle, a lane became free, or the runner was draining. */
-export type BatchReason = 'full' | 'idle' | 'free' | 'drain';
+/**
+ * Why a batch left the queue with the rows that it had:
+ *
+ * - `full`: it had `maxBatchRows` rows.
+ * - `knee`: more rows would have made it slower and gained next to nothing.
+ * - `deadline`: with more rows the first of them would have been late.
+ * - `idle`: a lane was idle, and this was all that had come.
+ * - `free`: a lane became free, and this was all that waited.
+ * - `drain`: the runner was closing.
+ */
+export type BatchReason = 'full' | 'knee' | 'deadline' | 'idle' | 'free' | 'drain';
 
 /** One batch was computed. */
 export interface BatchEndEvent {

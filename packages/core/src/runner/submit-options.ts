@@ -1,5 +1,5 @@
 import type { SubmitOptions } from '../batching/batcher';
-import { priorityRanks } from '../batching/request';
+import { priorityRanks } from '../batching/cohort';
 import type { Clock } from '../clock';
 import { describeValue } from '../config';
 import { deadlineOf, noDeadline } from '../deadline';
@@ -15,7 +15,23 @@ const plain: SubmitOptions = { deadline: noDeadline, rank: priorityRanks.normal 
 export function submitOptionsOf(options: RunOptions | undefined, clock: Clock): SubmitOptions {
   if (options === undefined) return plain;
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-  return { deadline: deadlineOf(options, clock), rank: rankOf(options.priority), signal: signalOf(options.signal) };
+  return {
+    deadline: deadlineOf(options, clock),
+    rank: rankOf(options.priority),
+    signal: signalOf(options.signal),
+    key: keyOf(options.key),
+    idempotent: idempotentOf(options.idempotent),
+  };
+}
+
+function keyOf(key: string | undefined): string | undefined {
+  if (key === undefined || typeof key === 'string') return key;
+  throw invalid('key', 'a string', key);
+}
+
+function idempotentOf(idempotent: boolean | undefined): boolean {
+  if (idempotent === undefined || typeof idempotent === 'boolean') return idempotent === true;
+  throw invalid('idempotent', 'true or false', idempotent);
 }
 
 function rankOf(priority: Priority | undefined): number {

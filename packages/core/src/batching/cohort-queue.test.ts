@@ -2,87 +2,101 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ageingMs, type Cohort } from './cohort';
+import { cohortOf, layoutNamed } from './cohort.fixture';
+import { CohortQueue } from './cohort-queue';
 import type { BatchLayout } from './layout';
-import { ageingMs, BatchRequest } from './request';
-import { RequestQueue } from './request-queue';
-import type { Slab } from './slab';
+import { ShapeCosts } from './shape-costs';
 
-const layoutOf = (key: string, joinable = true): BatchLayout => ({
-  key,
-  inputs: [],
-  rowBytes: 10,
-  hasRows: true,
-  joinable,
-});
-const only = layoutOf('');
-const noop = (): void => {};
+const only = layoutNamed('');
 
 function request(
-  given: { rows?: number; rank?: number; deadline?: number; at?: number; layout?: BatchLayout } = {},
-): BatchRequest {
-  const { rows = 1, rank = 1, deadline = Number.POSITIVE_INFINITY, at = 0, layout = only } = given;
-  return new BatchRequest({ layout } as Slab, 0, rows, rank, deadline, at, noop, noop);
+  given: { rows?: number; rank?: number; deadline?: number; at?: number; layout?: BatchLayout; key?: string } = {},
+): Cohort {
+  const { rows = 1, at = 0, layout = only, ...traits } = given;
+  return cohortOf([rows], { ...traits, enqueuedAt: at, layout });
 }
 
-function end(queue: RequestQueue, gone: BatchRequest): void {
+function queueOf(quantum = 8): CohortQueue {
+  return new CohortQueue(quantum, () => new ShapeCosts(1, 64, 'latency'));
+}
+
+/** Takes the next batch, whatever its shape. */
+function take(queue: CohortQueue, maxRows: number, now = 0): Cohort[] {
+  const bucket = queue.mostUrgent(now, () => true);
+  return bucket === undefined ? [] : queue.take(bucket, maxRows, now);
+}
+
+function end(queue: CohortQueue, gone: Cohort): void {
   gone.state = 'done';
   queue.bury(gone);
 }
 
 describe('the queue', () => {
   test('counts what waits', () => {
-    const queue = new RequestQueue();
+    const queue = queueOf();
     const [a, b] = [request({ rows: 3 }), request({ rows: 2 })];
     queue.push(a);
     queue.push(b);
     expect([queue.requests, queue.rows, queue.bytes]).toEqual([2, 5, 50]);
     end(queue, a);
     expect([queue.requests, queue.rows, queue.bytes]).toEqual([1, 2, 20]);
-    expect(queue.takeBatch(8, 0)).toEqual({ requests: [b], whole: false });
+    expect(take(queue, 8)).toEqual([b]);
     expect(b.state).toBe('in-flight');
     expect([queue.requests, queue.rows, queue.bytes]).toEqual([0, 0, 0]);
-    expect(queue.takeBatch(8, 0)).toEqual({ requests: [], whole: false });
+    expect(take(queue, 8)).toEqual([]);
   });
 
-  test('says whether there is a whole batch of one layout', () => {
-    const queue = new RequestQueue();
-    queue.push(request({ rows: 3, layout: layoutOf('a') }));
-    queue.push(request({ rows: 3, layout: layoutOf('b') }));
-    expect(queue.hasFull(4)).toBe(false);
-    expect(queue.hasFull(3)).toBe(true);
-    queue.push(request({ layout: layoutOf('alone', false) }));
-    expect(queue.hasFull(4)).toBe(true);
+  test('finds the most urgent shape among those that are ready', () => {
+    const queue = queueOf();
+    queue.push(request({ rows: 3, layout: layoutNamed('a') }));
+    queue.push(request({ rows: 4, layout: layoutNamed('b'), at: 1 }));
+    const ready = (rows: number) => queue.mostUrgent(0, (bucket) => bucket.rows >= rows)?.layout.key;
+    expect([ready(3), ready(4), ready(5)]).toEqual(['a', 'b', undefined]);
+  });
+
+  test('parts a cohort that fits in part, and keeps the rest in its place', () => {
+    const queue = queueOf();
+    const cohort = cohortOf([2, 1, 3, 1]);
+    queue.push(cohort);
+    const [first] = take(queue, 4) as [Cohort];
+    expect(first.memberRows).toEqual([2, 1]);
+    expect([first.start, cohort.start]).toEqual([0, 3]);
+    expect([queue.requests, queue.rows, queue.bytes]).toEqual([2, 4, 40]);
+    queue.push(cohortOf([1], { deadline: 5 }));
+    expect(take(queue, 4).map(({ memberRows }) => memberRows)).toEqual([[1], [3]]);
+    expect(take(queue, 4)).toEqual([cohort]);
+    expect(cohort.memberRows).toEqual([1]);
   });
 
   test('never mixes layouts, and takes those that run alone one by one', () => {
-    const queue = new RequestQueue();
-    const [a, b, alone] = [layoutOf('a'), layoutOf('b'), layoutOf('alone', false)];
+    const queue = queueOf();
+    const [a, b, alone] = [layoutNamed('a'), layoutNamed('b'), layoutNamed('alone', false)];
     for (const layout of [a, b, a, alone, b, alone]) queue.push(request({ layout }));
     const batches: string[] = [];
     while (queue.requests > 0)
       batches.push(
-        queue
-          .takeBatch(8, 0)
-          .requests.map(({ slab }) => slab.layout.key)
+        take(queue, 8)
+          .map(({ slab }) => slab.layout.key)
           .join(),
       );
     expect(batches.sort()).toEqual(['a,a', 'alone', 'alone', 'b,b']);
   });
 
   test('takes no request past the limit, unless it is the first', () => {
-    const queue = new RequestQueue();
+    const queue = queueOf();
     for (const rows of [3, 6, 1]) queue.push(request({ rows }));
-    expect(queue.takeBatch(4, 0).requests.map(({ rows }) => rows)).toEqual([3]);
-    expect(queue.takeBatch(4, 0).requests.map(({ rows }) => rows)).toEqual([6]);
-    expect(queue.takeBatch(4, 0).requests.map(({ rows }) => rows)).toEqual([1]);
+    expect(take(queue, 4).map(({ rows }) => rows)).toEqual([3]);
+    expect(take(queue, 4).map(({ rows }) => rows)).toEqual([6]);
+    expect(take(queue, 4).map(({ rows }) => rows)).toEqual([1]);
   });
 
   test('moves a request up one class for each ageing time that it has waited', () => {
     const takeFirst = (lowAt: number, highAt: number, now: number): number => {
-      const queue = new RequestQueue();
+      const queue = queueOf();
       queue.push(request({ rank: 2, at: lowAt }));
       queue.push(request({ rank: 0, at: highAt }));
-      return (queue.takeBatch(1, now).requests[0] as BatchRequest).rank;
+      return (take(queue, 1, now)[0] as Cohort).traits.rank;
     };
     const later = 2 * ageingMs;
     expect(takeFirst(0, later - 1, later - 1)).toBe(0);
@@ -94,17 +108,17 @@ describe('the queue', () => {
   test('keeps in memory nothing that was taken or has ended', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    const queue = new RequestQueue();
-    const refs: WeakRef<BatchRequest>[] = [];
+    const queue = queueOf();
+    const refs: WeakRef<Cohort>[] = [];
     (() => {
       for (let index = 0; index < 300; index++) {
         const made = request();
         queue.push(made);
         refs.push(new WeakRef(made));
       }
-      for (let index = 0; index < 100; index++) queue.takeBatch(1, 0);
-      for (let index = 200; index < 300; index++) end(queue, refs[index]?.deref() as BatchRequest);
-      for (let index = 100; index < 150; index++) queue.takeBatch(1, 0);
+      for (let index = 0; index < 100; index++) take(queue, 1);
+      for (let index = 200; index < 300; index++) end(queue, refs[index]?.deref() as Cohort);
+      for (let index = 100; index < 150; index++) take(queue, 1);
     })();
     await new Promise((resolve) => setImmediate(resolve));
     collect();
@@ -115,7 +129,7 @@ describe('the queue', () => {
   });
 
   test('agrees with a plain list that is sorted anew each time', () => {
-    const layouts = [layoutOf('a'), layoutOf('b'), layoutOf('alone', false)];
+    const layouts = [layoutNamed('a'), layoutNamed('b'), layoutNamed('alone', false)];
     const step = fc.oneof(
       {
         weight: 3,
@@ -133,10 +147,10 @@ describe('the queue', () => {
     );
     void fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-        const queue = new RequestQueue();
-        let waiting: BatchRequest[] = [];
+        const queue = queueOf();
+        let waiting: Cohort[] = [];
         let now = 0;
-        const aged = (r: BatchRequest): number => r.rank - Math.floor((now - r.enqueuedAt) / ageingMs);
+        const aged = (r: Cohort): number => r.traits.rank - Math.floor((now - r.traits.enqueuedAt) / ageingMs);
         for (const action of steps) {
           if (action.kind === 'wait') now += action.ms;
           if (action.kind === 'push') {
@@ -152,15 +166,15 @@ describe('the queue', () => {
             end(queue, gone);
           }
           if (action.kind === 'take') {
-            const { requests } = queue.takeBatch(action.max, now);
+            const requests = take(queue, action.max, now);
             expect(requests.length > 0).toBe(waiting.length > 0);
             if (requests.length === 0) continue;
-            const [first] = requests as [BatchRequest];
+            const [first] = requests as [Cohort];
             const { layout } = first.slab;
             // The most urgent of each class is its first by urgency; of these, the aged class decides.
-            const heads = new Map<string, BatchRequest>();
+            const heads = new Map<string, Cohort>();
             for (const other of waiting) {
-              const key = `${other.slab.layout.key} ${other.rank}`;
+              const key = `${other.slab.layout.key} ${other.traits.rank}`;
               const head = heads.get(key);
               if (head === undefined || other.urgency < head.urgency) heads.set(key, other);
             }

@@ -1,0 +1,316 @@
+import type { Clock } from '../clock';
+import type { FairleadError } from '../errors';
+import type { BatchReason, RunTiming } from '../runner/runner';
+import type { ModelSignature } from '../signature';
+import type { Tensors } from '../tensor/tensor';
+import type { Cohort } from './cohort';
+import type { CollatedBatch, Collator } from './collate';
+import type { ExpiryWheel } from './expiry-wheel';
+import { type GroupRun, isolate } from './isolate';
+import type { LaneSlot } from './lane-slot';
+import type { LaneTimes } from './lane-times';
+import { isOutOfMemory } from './out-of-memory';
+import { computeInParts } from './parts';
+import type { BatchTeller } from './reports';
+import { asRunError, type Settlement } from './settlement';
+import type { ShapeCosts } from './shape-costs';
+import { checkOutputs, createSplit } from './split';
+
+/** A batch on its way. */
+export interface Dispatch {
+  readonly lane: LaneSlot;
+  /** The lane's number, from 0. */
+  readonly laneIndex: number;
+  readonly cohorts: readonly Cohort[];
+  readonly costs: ShapeCosts;
+  readonly reason: BatchReason;
+}
+
+/** What executing batches needs. */
+export interface ExecutionParts {
+  readonly signature: ModelSignature;
+  /** Whether rows of several requests share a batch. */
+  readonly joinable: boolean;
+  readonly clock: Clock;
+  readonly collator: Collator;
+  readonly expiry: ExpiryWheel;
+  readonly settlement: Settlement;
+  readonly times: LaneTimes;
+  readonly teller: BatchTeller;
+  /** A place in a lane is free: the next batch may go, before the answers are given. */
+  onFree(): void;
+  /** A batch ended, whatever came of it. */
+  onEnd(): void;
+  /** A cohort waits again, since the worker that computed it died. */
+  requeue(cohort: Cohort): void;
+  /** A batch of so many rows found no memory. */
+  onOutOfMemory(rows: number): void;
+}
+
+/** A cohort that is lost with its worker is run again so often. */
+const maxReruns = 1;
+
+/** Takes batches to their lanes, and gives every caller what became of his rows. */
+export class Execution {
+  readonly #parts: ExecutionParts;
+  /** Batches in flight. */
+  inFlight = 0;
+  /** Batches computed. */
+  batches = 0;
+  /** Batches by why they left. */
+  readonly left: Record<BatchReason, number> = { full: 0, knee: 0, deadline: 0, idle: 0, free: 0, drain: 0 };
+
+  constructor(parts: ExecutionParts) {
+    this.#parts = parts;
+  }
+
+  /** Sends cohorts to a lane as one batch. */
+  start(dispatch: Dispatch): void {
+    const { lane, laneIndex, cohorts, costs, reason } = dispatch;
+    const { clock, collator, settlement, times } = this.#parts;
+    let batch: CollatedBatch;
+    try {
+      batch = collator.collate(cohorts);
+    } catch (cause) {
+      // There may be no memory for it.
+      for (const cohort of cohorts) drop(settlement, cohort, asRunError(cause));
+      return;
+    }
+    lane.inFlight++;
+    this.inFlight++;
+    this.left[reason]++;
+    const run = times.begin(laneIndex, clock.now(), costs.predictMs(laneIndex, batch.rows));
+    compute(lane, batch.inputs).then(
+      (outputs) => {
+        const now = clock.now();
+        this.#onComputed(dispatch, batch, outputs, now, times.end(laneIndex, run, now));
+      },
+      (error) => {
+        times.end(laneIndex, run, clock.now());
+        this.#onFailed(dispatch, batch, error);
+      },
+    );
+  }
+
+  #onComputed(dispatch: Dispatch, batch: CollatedBatch, outputs: Tensors, now: number, computeMs: number): void {
+    try {
+      this.#check(outputs, batch.rows);
+    } catch (error) {
+      this.#onFailed(dispatch, batch, error);
+      return;
+    }
+    dispatch.costs.observe(dispatch.laneIndex, batch.rows, computeMs);
+    this.#free(dispatch.lane);
+    this.#deliver(dispatch, batch, outputs, now, computeMs, () => batch.release());
+    this.#parts.onEnd();
+  }
+
+  #check(outputs: Tensors, rows: number): void {
+    const { signature, joinable } = this.#parts;
+    checkOutputs(signature.outputs, outputs, joinable ? rows : null);
+  }
+
+  /**
+   * Gives every request of a batch its rows, and tells of the batch; `done` is called when its memory is no longer
+   * needed.
+   */
+  #deliver(
+    dispatch: Dispatch,
+    batch: CollatedBatch,
+    outputs: Tensors,
+    now: number,
+    computeMs: number,
+    done: () => void,
+  ): void {
+    const { signature, clock, settlement, teller } = this.#parts;
+    const { cohorts, rows } = batch;
+    const startedAt = now - computeMs;
+    const isWhole = cohorts.length === 1 && (cohorts[0] as Cohort).requests === 1;
+    const split = isWhole ? () => outputs : createSplit(outputs, signature.outputs);
+    const queueMs: number[] | undefined = teller.isListenedTo() ? [] : undefined;
+    let requests = 0;
+    let start = 0;
+    this.batches++;
+    for (const cohort of cohorts) {
+      const waitedMs = Math.max(0, startedAt - cohort.traits.enqueuedAt);
+      requests += cohort.requests;
+      if (queueMs !== undefined) for (let index = cohort.requests; index > 0; index--) queueMs.push(waitedMs);
+      if (cohort.state !== 'done') {
+        const { deadline } = cohort.traits;
+        // Answers take time as well, so the clock is asked for each cohort that has a deadline.
+        if (deadline !== Number.POSITIVE_INFINITY && deadline < clock.now()) settlement.expire(cohort);
+        else {
+          const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs });
+          settlement.answer(cohort, split, start, timing, rows);
+        }
+      }
+      start += cohort.rows;
+    }
+    teller.tell(
+      queueMs && {
+        lane: dispatch.lane.name,
+        reason: dispatch.reason,
+        rows,
+        requests,
+        queueMs,
+        computeMs,
+        inputs: batch.inputs,
+        outputs,
+      },
+      done,
+    );
+  }
+
+  #onFailed(dispatch: Dispatch, batch: CollatedBatch, thrown: unknown): void {
+    const { teller } = this.#parts;
+    const error = asRunError(thrown);
+    teller.tellFailure(dispatch.lane.name, batch.rows, error);
+    const suspects = batch.cohorts.filter((cohort) => cohort.state !== 'done');
+    if (suspects.length > 0 && batch.rows > 1 && this.#parts.joinable && isOutOfMemory(error)) {
+      void this.#computeInParts(dispatch, batch);
+    } else if (error.code === 'RUN_FAILED' && countRequests(suspects) > 1) {
+      void this.#isolate(dispatch, batch, suspects, error);
+    } else {
+      const isLost = error.code === 'LANE_LOST';
+      batch.releaseCopy();
+      for (const cohort of batch.cohorts) if (!isLost || !this.#runAgain(cohort)) this.#drop(cohort, error);
+      this.#free(dispatch.lane);
+      this.#parts.onEnd();
+    }
+  }
+
+  /** Whether a cohort whose worker died waits again. */
+  #runAgain(cohort: Cohort): boolean {
+    if (cohort.state === 'done' || !cohort.traits.idempotent || cohort.reruns >= maxReruns) return false;
+    cohort.reruns++;
+    this.#parts.requeue(cohort);
+    return true;
+  }
+
+  /** There was no memory for a batch: it is computed in smaller parts, and later ones are made smaller. */
+  async #computeInParts(dispatch: Dispatch, batch: CollatedBatch): Promise<void> {
+    const { clock, teller, onOutOfMemory, signature } = this.#parts;
+    const startedAt = clock.now();
+    try {
+      const outputs = await computeInParts({
+        inputs: batch.inputs,
+        rows: batch.rows,
+        specs: signature.outputs,
+        run: (inputs) => compute(dispatch.lane, inputs),
+        onOutOfMemory,
+      });
+      const now = clock.now();
+      this.#free(dispatch.lane);
+      this.#deliver(dispatch, batch, outputs, now, now - startedAt, () => batch.release());
+    } catch (cause) {
+      const error = asRunError(cause);
+      teller.tellFailure(dispatch.lane.name, batch.rows, error);
+      const suspects = batch.cohorts.filter((cohort) => cohort.state !== 'done');
+      if (error.code === 'RUN_FAILED' && !isOutOfMemory(error) && countRequests(suspects) > 1) {
+        await this.#isolate(dispatch, batch, suspects, error);
+        return;
+      }
+      batch.releaseCopy();
+      for (const cohort of batch.cohorts) this.#drop(cohort, error);
+      this.#free(dispatch.lane);
+    }
+    this.#parts.onEnd();
+  }
+
+  async #isolate(
+    dispatch: Dispatch,
+    batch: CollatedBatch,
+    suspects: readonly Cohort[],
+    error: FairleadError,
+  ): Promise<void> {
+    const { clock, collator, teller, settlement } = this.#parts;
+    const { lane, reason } = dispatch;
+    const apart: Cohort[] = [];
+    const items = suspects.flatMap((cohort) => this.#partInto(cohort, apart));
+    // What is run again are views of the batch's memory, so it is held until the last of them has been told.
+    let holders = 1;
+    const letGo = (): void => {
+      holders--;
+      if (holders > 0) return;
+      batch.release();
+      for (const cohort of apart) cohort.slab.release();
+    };
+    const rerun: GroupRun<Cohort> = async (group) => {
+      let part: CollatedBatch | undefined;
+      try {
+        part = collator.collate(group);
+        const startedAt = clock.now();
+        this.left[reason]++;
+        const outputs = await compute(lane, part.inputs);
+        this.#check(outputs, part.rows);
+        const now = clock.now();
+        holders++;
+        const { releaseCopy } = part;
+        this.#deliver(dispatch, part, outputs, now, now - startedAt, () => {
+          releaseCopy();
+          letGo();
+        });
+        return { ok: true };
+      } catch (cause) {
+        const error = asRunError(cause);
+        part?.releaseCopy();
+        teller.tellFailure(lane.name, part?.rows ?? 0, error);
+        return { ok: false, error, divisible: error.code === 'RUN_FAILED' };
+      }
+    };
+    await isolate(items, error, {
+      run: rerun,
+      isOpen: (cohort) => this.#isOpen(cohort),
+      onBad: (cohort, cause) => settlement.fail(cohort, cause),
+    });
+    letGo();
+    this.#free(lane);
+    this.#parts.onEnd();
+  }
+
+  /** Parts a cohort into its requests; those that hold the slab on their own account come into `apart` as well. */
+  #partInto(cohort: Cohort, apart: Cohort[]): Cohort[] {
+    const requests: Cohort[] = [];
+    while (cohort.requests > 1) {
+      const first = cohort.takeFirst(1);
+      first.state = 'in-flight';
+      if (first.traits.deadline !== Number.POSITIVE_INFINITY) this.#parts.expiry.add(first);
+      requests.push(first);
+      apart.push(first);
+    }
+    requests.push(cohort);
+    return requests;
+  }
+
+  /** Whether a cohort still wants its answer; one whose time has run out ends here. */
+  #isOpen(cohort: Cohort): boolean {
+    const { clock, settlement } = this.#parts;
+    if (cohort.traits.deadline <= clock.now()) settlement.expire(cohort);
+    return cohort.state !== 'done';
+  }
+
+  #drop(cohort: Cohort, error: unknown): void {
+    drop(this.#parts.settlement, cohort, error);
+  }
+
+  #free(lane: LaneSlot): void {
+    lane.inFlight--;
+    this.inFlight--;
+    this.#parts.onFree();
+  }
+}
+
+/** Fails a cohort that was taken from the queue and travels in no batch. */
+export function drop(settlement: Settlement, cohort: Cohort, error: unknown): void {
+  settlement.fail(cohort, error);
+  cohort.slab.release();
+}
+
+function countRequests(cohorts: readonly Cohort[]): number {
+  return cohorts.reduce((count, cohort) => count + cohort.requests, 0);
+}
+
+/** As a promise, whatever a session throws and when. */
+async function compute(lane: LaneSlot, inputs: Tensors): Promise<Tensors> {
+  return lane.session.doRun(inputs, {});
+}

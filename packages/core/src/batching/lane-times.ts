@@ -1,0 +1,46 @@
+import type { LaneSlot } from './lane-slot';
+
+/** A batch that a lane was given. */
+export interface LaneRun {
+  readonly startedAt: number;
+  readonly predictedMs: number;
+}
+
+/**
+ * What each lane is busy with. A lane may be given a batch while it computes another, so a batch begins to compute when
+ * the one before has ended, and not when it was sent.
+ */
+export class LaneTimes {
+  readonly #runs: Set<LaneRun>[];
+  readonly #endedAt: number[];
+
+  constructor(lanes: readonly LaneSlot[]) {
+    this.#runs = lanes.map(() => new Set());
+    this.#endedAt = lanes.map(() => Number.NEGATIVE_INFINITY);
+  }
+
+  /** A batch is sent to a lane. */
+  begin(lane: number, now: number, predictedMs: number): LaneRun {
+    const run = { startedAt: now, predictedMs };
+    (this.#runs[lane] as Set<LaneRun>).add(run);
+    return run;
+  }
+
+  /**
+   * A batch came back.
+   * @returns milliseconds that it computed
+   */
+  end(lane: number, run: LaneRun, now: number): number {
+    (this.#runs[lane] as Set<LaneRun>).delete(run);
+    const startedAt = Math.max(run.startedAt, this.#endedAt[lane] as number);
+    this.#endedAt[lane] = now;
+    return now - startedAt;
+  }
+
+  /** When a lane will have computed all that it was given, as far as can be told; in the past for an idle lane. */
+  freeAt(lane: number): number {
+    let at = this.#endedAt[lane] as number;
+    for (const run of this.#runs[lane] as Set<LaneRun>) at = Math.max(at, run.startedAt) + run.predictedMs;
+    return at;
+  }
+}

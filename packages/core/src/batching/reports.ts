@@ -1,0 +1,81 @@
+import type { Clock } from '../clock';
+import type { ErrorCode } from '../errors';
+import type { BatchReason } from '../runner/runner';
+import type { Tensors } from '../tensor/tensor';
+
+/** A batch that was computed, as its observers see it. */
+export interface BatchReport {
+  readonly lane: string;
+  readonly reason: BatchReason;
+  readonly rows: number;
+  readonly requests: number;
+  /** Requests that were answered since the report before. */
+  readonly answered: number;
+  readonly queueMs: readonly number[];
+  readonly computeMs: number;
+  readonly inputs: Tensors;
+  readonly outputs: Tensors;
+}
+
+/** Whom the batcher tells. Reports come in a later turn of the event loop than the answers. */
+export interface BatcherObserver {
+  /** Whether anybody wants batch reports; without, a batch's memory is reused at once. */
+  wantsReports(): boolean;
+  onBatch(report: BatchReport): void;
+  onBatchFail(lane: string, rows: number, error: unknown): void;
+  onRequestFail(code: ErrorCode, rows: number): void;
+}
+
+/** Tells observers of batches, off the callers' path. */
+export class BatchTeller {
+  readonly #observer: BatcherObserver;
+  readonly #clock: Clock;
+  readonly #answered: () => number;
+  readonly #onTold: () => void;
+  /** Reports that observers are still to get. */
+  #pending = 0;
+  /** How many of the requests answered observers know of. */
+  #told = 0;
+
+  /**
+   * @param answered requests answered so far
+   * @param onTold called when a report was given
+   */
+  constructor(observer: BatcherObserver, clock: Clock, answered: () => number, onTold: () => void) {
+    this.#observer = observer;
+    this.#clock = clock;
+    this.#answered = answered;
+    this.#onTold = onTold;
+  }
+
+  /** Whether reports are still to be given. */
+  get isBusy(): boolean {
+    return this.#pending > 0;
+  }
+
+  isListenedTo(): boolean {
+    return this.#observer.wantsReports();
+  }
+
+  /** Tells of a batch in a later turn, then calls `done`: its memory is needed until then. Without a report, at once. */
+  tell(report: Omit<BatchReport, 'answered'> | undefined, done: () => void): void {
+    if (report === undefined) {
+      this.#told = this.#answered();
+      done();
+      return;
+    }
+    this.#pending++;
+    this.#clock.defer(() => {
+      const answered = this.#answered() - this.#told;
+      this.#told += answered;
+      this.#observer.onBatch({ ...report, answered });
+      done();
+      this.#pending--;
+      this.#onTold();
+    });
+  }
+
+  tellFailure(lane: string, rows: number, error: unknown): void {
+    this.#observer.onBatchFail(lane, rows, error);
+  }
+}

@@ -1,0 +1,80 @@
+import { deadlineError } from '../deadline';
+import { type ErrorCode, FairleadError, messageOf } from '../errors';
+import type { ModelInfo, RunTiming } from '../runner/runner';
+import type { Tensors } from '../tensor/tensor';
+import type { Cohort } from './cohort';
+import type { ExpiryWheel } from './expiry-wheel';
+
+/** Gives the rows of one request out of a batch's outputs. */
+export type Split = (start: number, rows: number) => Tensors;
+
+/** Ends cohorts: answers or fails each of their requests, exactly once, and counts. */
+export class Settlement {
+  readonly #model: ModelInfo;
+  readonly #expiry: ExpiryWheel;
+  readonly #onRequestFail: (code: ErrorCode, rows: number) => void;
+  /** Requests answered. */
+  requests = 0;
+  /** Rows answered. */
+  rows = 0;
+
+  constructor(model: ModelInfo, expiry: ExpiryWheel, onRequestFail: (code: ErrorCode, rows: number) => void) {
+    this.#model = model;
+    this.#expiry = expiry;
+    this.#onRequestFail = onRequestFail;
+  }
+
+  /** Gives every request of a cohort its rows; `start` is the cohort's first row in the batch of `batchSize` rows. */
+  answer(cohort: Cohort, split: Split, start: number, timing: RunTiming, batchSize: number): void {
+    this.#end(cohort);
+    const { memberRows, resolves } = cohort;
+    const model = this.#model;
+    let row = start;
+    for (let index = 0; index < resolves.length; index++) {
+      const rows = memberRows[index] as number;
+      (resolves[index] as (typeof resolves)[number])({ outputs: split(row, rows), model, timing, batchSize });
+      row += rows;
+    }
+    this.rows += cohort.rows;
+    if (!cohort.isPart) this.requests += resolves.length;
+  }
+
+  /** Fails every request of a cohort that has not ended. */
+  fail(cohort: Cohort, thrown: unknown): void {
+    if (cohort.state === 'done') return;
+    this.#end(cohort);
+    for (const reject of cohort.rejects) reject(thrown);
+    if (cohort.isPart) return;
+    const { code } = asRunError(thrown);
+    for (const rows of cohort.memberRows) this.#onRequestFail(code, rows);
+  }
+
+  /** Fails a cohort whose time ran out. */
+  expire(cohort: Cohort): void {
+    this.fail(cohort, deadlineError(cohort.state === 'queued' ? 'in the queue' : 'while its batch was computed'));
+  }
+
+  /** A request that was sent in parts has ended: answered, or failed with `error`. */
+  endWhole(rows: number, error?: unknown): void {
+    if (error === undefined) this.requests++;
+    else this.#onRequestFail(asRunError(error).code, rows);
+  }
+
+  /** A request was turned away before it was queued. */
+  refuse(code: ErrorCode, rows: number): void {
+    this.#onRequestFail(code, rows);
+  }
+
+  #end(cohort: Cohort): void {
+    cohort.state = 'done';
+    this.#expiry.remove(cohort);
+    cohort.unlisten?.();
+    cohort.unlisten = undefined;
+  }
+}
+
+/** Whatever a runtime threw, as an error with a code. */
+export function asRunError(thrown: unknown): FairleadError {
+  if (FairleadError.isInstance(thrown)) return thrown;
+  return new FairleadError('RUN_FAILED', `The runtime failed: ${messageOf(thrown)}`, { cause: thrown });
+}

@@ -1,0 +1,105 @@
+import type { Cohort } from './cohort';
+
+/** A list gives its used-up head back once it is this long. */
+const compactAt = 1024;
+
+/** Cohorts of one layout and class, the most urgent first, and in order of arrival among equals. */
+export class UrgencyList {
+  /** Places before the head are empty: what was taken must not be kept in memory, nor its rows and answers. */
+  #items: (Cohort | undefined)[] = [];
+  #head = 0;
+  #dead = 0;
+  #rows = 0;
+
+  /** Rows that wait. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  push(cohort: Cohort): void {
+    const items = this.#items;
+    const index = this.#placeOf(cohort.urgency);
+    if (index === items.length) items.push(cohort);
+    else items.splice(index, 0, cohort);
+    cohort.list = this;
+    this.#rows += cohort.rows;
+  }
+
+  /** A cohort in the list grew, or shrank, by so many rows. */
+  resize(rows: number): void {
+    this.#rows += rows;
+  }
+
+  /** The first cohort that still waits. */
+  peek(): Cohort | undefined {
+    while (this.#head < this.#items.length) {
+      const cohort = this.#items[this.#head] as Cohort;
+      if (cohort.state === 'queued') return cohort;
+      this.#items[this.#head++] = undefined;
+      this.#dead--;
+    }
+    if (this.#items.length > 0) this.#items = [];
+    this.#head = 0;
+    this.#dead = 0;
+    return undefined;
+  }
+
+  /** Takes the cohort that `peek` showed. */
+  take(): void {
+    const cohort = this.#items[this.#head] as Cohort;
+    this.#items[this.#head++] = undefined;
+    this.#rows -= cohort.rows;
+    cohort.list = undefined;
+    if (this.#head >= compactAt && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** A cohort in the list ended early; when such are the most, they are swept out. */
+  bury(cohort: Cohort): void {
+    this.#rows -= cohort.rows;
+    cohort.list = undefined;
+    this.#dead++;
+    if (this.#dead * 2 < this.#items.length - this.#head || this.#dead < compactAt) return;
+    this.#items = this.#items.slice(this.#head).filter((item) => item?.state === 'queued');
+    this.#head = 0;
+    this.#dead = 0;
+  }
+
+  /** Rows that would leave before one of that urgency. */
+  rowsBefore(urgency: number): number {
+    const items = this.#items;
+    const place = this.#placeOf(urgency);
+    if (place === items.length) return this.#rows;
+    let rows = 0;
+    for (let index = this.#head; index < place; index++) {
+      const cohort = items[index] as Cohort;
+      if (cohort.state === 'queued') rows += cohort.rows;
+    }
+    return rows;
+  }
+
+  /** The cohort that would leave last. */
+  last(): Cohort | undefined {
+    for (let index = this.#items.length - 1; index >= this.#head; index--) {
+      const cohort = this.#items[index];
+      if (cohort?.state === 'queued') return cohort;
+    }
+    return undefined;
+  }
+
+  /** Behind all that are as urgent or more. Equal timeouts arrive in order, so the end is looked at first. */
+  #placeOf(urgency: number): number {
+    const items = this.#items;
+    let high = items.length;
+    if (high === this.#head || (items[high - 1] as Cohort).urgency <= urgency) return high;
+    let low = this.#head;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((items[middle] as Cohort).urgency <= urgency) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
