@@ -39,6 +39,12 @@ export class Admission {
     this.#refusals = 0;
   }
 
+  /** Whether the queue has room for so much more. */
+  hasRoom(rows: number, bytes: number): boolean {
+    const { queue, limits } = this.#parts;
+    return queue.rows + rows <= limits.maxQueueRows && queue.bytes + bytes <= limits.maxQueueBytes;
+  }
+
   /** Why a request of so many rows may not wait; undefined when it may. */
   refusal(bucket: Bucket, rows: number, traits: CohortTraits, now: number): FairleadError | undefined {
     if (traits.deadline <= now) return deadlineError('before it was queued');
@@ -176,4 +182,3 @@ function overloaded(reason: string, retryAfterMs: number): FairleadError {
     if (limit !== undefined) error.stackTraceLimit = limit;
   }
 }
-

@@ -1,5 +1,5 @@
 import type { Clock, ClockTimer } from '../clock';
-import { deadlineError } from '../deadline';
+import { deadlineError, noDeadline } from '../deadline';
 import { abortedError, FairleadError } from '../errors';
 import type { Admitted } from '../runner/door';
 import type { BatchReason, ModelInfo, RunResult } from '../runner/runner';
@@ -190,37 +190,54 @@ export class Batcher {
    * @throws FairleadError (rejects) `OVERLOADED`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, or what the runtime failed with
    */
   submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
-    const now = this.#turnTime();
     const layout = this.#collator.layoutOf(admitted);
     const bucket = this.#queue.bucketOf(layout);
+    const promise = this.#join(bucket, admitted, options) ?? this.#enqueue(bucket, admitted, options);
+    this.#arrivals?.add(admitted.rows, this.#turnTime());
+    this.#afterArrival(bucket);
+    return promise;
+  }
+
+  /** Lets a request join the one before it, where the queue could not tell them apart: what most requests do. */
+  #join({ layout }: Bucket, { rows, tensors }: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
     const open = this.#open;
-    const joins = open !== undefined && this.#mayJoin(open, layout, options);
-    const traits = joins ? open.traits : this.#traitsOf(options, now);
+    if (open === undefined || options.deadline !== noDeadline || !this.#isLike(open, layout, options)) return undefined;
+    const { slab } = open;
+    if (slab.room < rows || open.start + open.rows !== slab.filled) return undefined;
+    if (!this.#admission.hasRoom(rows, rows * layout.rowBytes)) return undefined;
+    slab.append(tensors, rows);
+    this.#queue.grow(open, rows);
+    return open.join(rows);
+  }
+
+  /** Queues a request that was not let in as quickly. */
+  #enqueue(bucket: Bucket, admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
+    const { rows } = admitted;
+    const now = this.#turnTime();
+    const open = this.#open;
+    const isLike = open !== undefined && this.#isLike(open, bucket.layout, options);
+    const traits = isLike ? open.traits : this.#traitsOf(options, now);
     const refusal = options.signal?.aborted
       ? abortedError(options.signal, 'The request')
-      : this.#refusal(bucket, admitted.rows, traits, now);
+      : this.#refusal(bucket, rows, traits, now);
     if (refusal !== undefined) {
-      if (options.isPart !== true) this.#settlement.refuse(refusal.code, admitted.rows);
+      if (options.isPart !== true) this.#settlement.refuse(refusal.code, rows);
       return Promise.reject(refusal);
     }
-    const slab = this.#collator.place(layout, admitted);
-    const start = slab.filled - admitted.rows;
-    const promise = new Promise<RunResult>(takeSettlers);
-    if (joins && open.slab === slab && open.start + open.rows === start) {
-      open.add(admitted.rows, resolveTaken, rejectTaken);
-      this.#queue.grow(open, admitted.rows);
-    } else {
-      const cohort = new Cohort(slab, start, traits);
-      slab.hold();
-      cohort.add(admitted.rows, resolveTaken, rejectTaken);
-      this.#queue.push(cohort);
-      if (traits.deadline !== Number.POSITIVE_INFINITY) this.#expiry.add(cohort);
-      if (options.isPart === true) cohort.isPart = true;
-      if (options.signal !== undefined) this.#listen(cohort, options.signal);
-      else this.#open = cohort;
+    const slab = this.#collator.place(bucket.layout, admitted);
+    const start = slab.filled - rows;
+    if (isLike && open.state === 'queued' && open.slab === slab && open.start + open.rows === start) {
+      this.#queue.grow(open, rows);
+      return open.join(rows);
     }
-    this.#arrivals?.add(admitted.rows, now);
-    this.#afterArrival(bucket);
+    const cohort = new Cohort(slab, start, traits);
+    slab.hold();
+    const promise = cohort.join(rows);
+    this.#queue.push(cohort);
+    if (traits.deadline !== noDeadline) this.#expiry.add(cohort);
+    if (options.isPart === true) cohort.isPart = true;
+    if (options.signal !== undefined) this.#listen(cohort, options.signal);
+    else this.#open = cohort;
     return promise;
   }
 
@@ -255,7 +272,7 @@ export class Batcher {
   failQueued(error: FairleadError): void {
     const now = this.#parts.clock.now();
     for (let bucket = this.#mostUrgent(now); bucket !== undefined; bucket = this.#mostUrgent(now)) {
-      for (const cohort of this.#queue.take(bucket, Number.POSITIVE_INFINITY, now)) {
+      for (const cohort of this.#take(bucket, Number.POSITIVE_INFINITY, now)) {
         drop(this.#settlement, cohort, error);
       }
     }
@@ -284,7 +301,7 @@ export class Batcher {
   }
 
   /** Whether the queue could not tell a request from those of a cohort. */
-  #mayJoin({ state, slab, traits, isPart }: Cohort, layout: BatchLayout, options: SubmitOptions): boolean {
+  #isLike({ state, slab, traits, isPart }: Cohort, layout: BatchLayout, options: SubmitOptions): boolean {
     return (
       state === 'queued' &&
       slab.layout === layout &&
@@ -443,28 +460,37 @@ export class Batcher {
       idleLanes: lane.inFlight === 0 ? this.#idleLanes() : 1,
     });
     this.#stopWaiting();
-    const cohorts = this.#queue.take(bucket, plan.rows === 0 ? head.rows : plan.rows, now);
+    const cohorts = this.#take(bucket, plan.rows === 0 ? head.rows : plan.rows, now);
     const alive: Cohort[] = [];
     for (const cohort of cohorts) {
       const { deadline } = cohort.traits;
       if (deadline <= now) drop(this.#settlement, cohort, deadlineError('in the queue'));
       else if (plan.rows === 0) drop(this.#settlement, cohort, this.#admission.hopeless());
-      else {
-        // A part of a cohort is not watched yet.
-        if (deadline !== Number.POSITIVE_INFINITY && Number.isNaN(cohort.expirySlot)) this.#expiry.add(cohort);
-        alive.push(cohort);
-      }
+      else alive.push(cohort);
     }
     if (alive.length === 0) return;
     const why = this.#draining ? 'drain' : (plan.reason ?? (bucket.layout.joinable ? reason : 'full'));
     this.#execution.start({ lane, laneIndex, cohorts: alive, costs, reason: why });
   }
 
+  /** Takes rows out of the queue. The parts of a cohort that was parted are watched for its deadline in its place. */
+  #take(bucket: Bucket, rows: number, now: number): Cohort[] {
+    let parted = false;
+    const taken = this.#queue.take(bucket, rows, now, (whole, rest) => {
+      parted = whole.traits.deadline !== Number.POSITIVE_INFINITY;
+      this.#expiry.remove(whole);
+      if (parted) this.#expiry.add(rest);
+    });
+    if (parted) this.#expiry.add(taken[taken.length - 1] as Cohort);
+    return taken;
+  }
+
   /** One place in a lane is free: the next large batch goes before the answers, a smaller one after them. */
   #onFree(): void {
     this.#admission.onBatch();
     if (this.#queue.requests === 0) return;
-    if (this.#draining || this.#queue.mostUrgent(0, (bucket) => this.#isReady(bucket)) !== undefined) this.#pump('free');
+    if (this.#draining || this.#queue.mostUrgent(0, (bucket) => this.#isReady(bucket)) !== undefined)
+      this.#pump('free');
     if (this.#queue.requests > 0) this.#schedulePump('free');
   }
 
@@ -516,17 +542,6 @@ export class Batcher {
     this.#onDrained = undefined;
     done();
   }
-}
-
-/*
- * The settlers of the promise that was made last. The executor of a promise runs while it is made, so one function serves
- * all of them, where a closure each would cost as much as queueing.
- */
-let resolveTaken: (result: RunResult) => void;
-let rejectTaken: (error: unknown) => void;
-function takeSettlers(resolve: (result: RunResult) => void, reject: (error: unknown) => void): void {
-  resolveTaken = resolve;
-  rejectTaken = reject;
 }
 
 function checkedWeight(weight: unknown, key: string): number {

@@ -24,7 +24,7 @@ function queueOf(quantum = 8): CohortQueue {
 /** Takes the next batch, whatever its shape. */
 function take(queue: CohortQueue, maxRows: number, now = 0): Cohort[] {
   const bucket = queue.mostUrgent(now, () => true);
-  return bucket === undefined ? [] : queue.take(bucket, maxRows, now);
+  return bucket === undefined ? [] : queue.take(bucket, maxRows, now, () => {});
 }
 
 function end(queue: CohortQueue, gone: Cohort): void {
@@ -61,12 +61,13 @@ describe('the queue', () => {
     queue.push(cohort);
     const [first] = take(queue, 4) as [Cohort];
     expect(first.memberRows).toEqual([2, 1]);
-    expect([first.start, cohort.start]).toEqual([0, 3]);
+    expect([first.start, first.rows]).toEqual([0, 3]);
     expect([queue.requests, queue.rows, queue.bytes]).toEqual([2, 4, 40]);
     queue.push(cohortOf([1], { deadline: 5 }));
     expect(take(queue, 4).map(({ memberRows }) => memberRows)).toEqual([[1], [3]]);
-    expect(take(queue, 4)).toEqual([cohort]);
-    expect(cohort.memberRows).toEqual([1]);
+    const [last] = take(queue, 4) as [Cohort];
+    expect([last.start, last.memberRows]).toEqual([6, [1]]);
+    expect(queue.requests).toBe(0);
   });
 
   test('never mixes layouts, and takes those that run alone one by one', () => {

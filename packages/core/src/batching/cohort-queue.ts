@@ -126,16 +126,17 @@ export class CohortQueue {
   /**
    * Takes cohorts of a bucket in their order, up to `maxRows` rows; a cohort that fits in part is parted. The first request
    * is taken whatever its size.
+   * @param onPart called for a cohort that was parted, with what waits on in its place
    * @returns what was taken, now `in-flight`; empty when nothing waits
    */
-  take(bucket: Bucket, maxRows: number, now: number): Cohort[] {
+  take(bucket: Bucket, maxRows: number, now: number, onPart: (whole: Cohort, rest: Cohort) => void): Cohort[] {
     const taken: Cohort[] = [];
     let rows = 0;
     for (let head = bucket.head(now); head !== undefined && rows < maxRows; head = bucket.head(now)) {
       const fitting = bucket.layout.joinable ? head.fitting(maxRows - rows) : Math.min(1, maxRows - rows);
       const requests = fitting === 0 && taken.length === 0 ? 1 : fitting;
       if (requests === 0) break;
-      const cohort = this.#takeOf(bucket, head, requests);
+      const cohort = this.#takeOf(bucket, head, requests, onPart);
       cohort.state = 'in-flight';
       taken.push(cohort);
       rows += cohort.rows;
@@ -166,17 +167,18 @@ export class CohortQueue {
     return undefined;
   }
 
-  #takeOf(bucket: Bucket, head: Cohort, requests: number): Cohort {
+  #takeOf(bucket: Bucket, head: Cohort, requests: number, onPart: (whole: Cohort, rest: Cohort) => void): Cohort {
     const list = listOf(bucket, head);
-    if (requests < head.requests) {
-      const part = head.takeFirst(requests);
-      list.takePart(head, part.rows);
-      this.#count(bucket, -part.rows, -requests);
-      return part;
+    if (requests === head.requests) {
+      list.take(head);
+      this.#count(bucket, -head.rows, -requests);
+      return head;
     }
-    list.take(head);
-    this.#count(bucket, -head.rows, -requests);
-    return head;
+    const [first, rest] = head.partAfter(requests);
+    list.takePart(rest, first.rows);
+    this.#count(bucket, -first.rows, -requests);
+    onPart(head, rest);
+    return first;
   }
 
   #count(bucket: Bucket, rows: number, requests: number): void {

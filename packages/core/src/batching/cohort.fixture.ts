@@ -30,9 +30,8 @@ export function cohortOf(
   given: Partial<CohortTraits> & { readonly layout?: BatchLayout } = {},
 ): Cohort {
   const { layout = plain, ...traits } = given;
-  const slab = { layout, hold() {} } as unknown as Slab;
+  const slab = { layout, hold() {}, release() {} } as unknown as Slab;
   const cohort = new Cohort(slab, 0, traitsOf(traits));
-  const noop = (): void => {};
-  for (const count of rows) cohort.add(count, noop, noop);
+  for (const count of rows) void cohort.join(count);
   return cohort;
 }

@@ -1,4 +1,5 @@
-import type { Priority, RunResult } from '../runner/runner';
+import type { ModelInfo, Priority, RunResult, RunTiming } from '../runner/runner';
+import type { Tensors } from '../tensor/tensor';
 import type { Slab } from './slab';
 import type { UrgencyList } from './urgency-list';
 
@@ -27,21 +28,44 @@ export interface CohortTraits {
   readonly idempotent: boolean;
 }
 
-type Resolve = (result: RunResult) => void;
-type Reject = (error: unknown) => void;
+/** Gives the rows of one request out of a batch's outputs. */
+export type Split = (start: number, rows: number) => Tensors;
+
+/** How the requests of a cohort ended. */
+export type Outcome =
+  | { readonly error: unknown }
+  | {
+      readonly split: Split;
+      /** The cohort's first row in its batch. */
+      readonly start: number;
+      readonly model: ModelInfo;
+      readonly timing: RunTiming;
+      readonly batchSize: number;
+    };
+
+type Collector = (self: Cohort) => RunResult | Promise<RunResult>;
+
+/** See `Cohort.#collectorOf`. */
+const collectors: Collector[] = [];
+const maxCollectors = 1024;
+
+/** A part that a cohort was parted into. */
+interface Part {
+  /** Its first row, counted from the first row of the whole. */
+  readonly from: number;
+  readonly cohort: Cohort;
+}
 
 /**
  * Requests that came in one turn, lie side by side in one slab, and differ in nothing that the queue looks at: queued,
- * taken and expired as one, so that what a request costs is little more than its promise. A request that has an abort
- * signal of its own is a cohort of one.
+ * taken and expired as one. They share one promise too, from which each derives its own, so that a request costs little
+ * more than that. A request that has an abort signal of its own is a cohort of one.
  */
 export class Cohort {
   state: CohortState = 'queued';
   rows = 0;
   /** Rows of each request. */
   readonly memberRows: number[] = [];
-  readonly resolves: Resolve[] = [];
-  readonly rejects: Reject[] = [];
   /** Neighbours in their slot of the expiry wheel. */
   expiryPrevious: Cohort | undefined = undefined;
   expiryNext: Cohort | undefined = undefined;
@@ -59,25 +83,42 @@ export class Cohort {
   isPart = false;
   /** How often it was run again because its worker had died. */
   reruns = 0;
+  readonly #settled: Promise<Cohort>;
+  readonly #settle: (self: Cohort) => void;
+  #outcome: Outcome | undefined;
+  #parts: readonly Part[] | undefined;
 
   constructor(
     readonly slab: Slab,
     /** First row in the slab. */
-    public start: number,
+    readonly start: number,
     readonly traits: CohortTraits,
   ) {
     this.urgency = Math.min(traits.deadline, traits.enqueuedAt + ageingMs);
+    let settle: ((self: Cohort) => void) | undefined;
+    this.#settled = new Promise((resolve) => {
+      settle = resolve;
+    });
+    this.#settle = settle as unknown as (self: Cohort) => void;
   }
 
   get requests(): number {
     return this.memberRows.length;
   }
 
-  add(rows: number, resolve: Resolve, reject: Reject): void {
+  /** Takes a request in whose rows lie behind the last ones. The promise is its own: it ends as the request does. */
+  join(rows: number): Promise<RunResult> {
+    const from = this.rows;
     this.rows += rows;
     this.memberRows.push(rows);
-    this.resolves.push(resolve);
-    this.rejects.push(reject);
+    if (rows !== 1 || from >= maxCollectors) return this.#settled.then((self) => self.#collect(from, rows));
+    return this.#settled.then(Cohort.#collectorOf(from));
+  }
+
+  /** Ends all of its requests. */
+  end(outcome: Outcome): void {
+    this.#outcome = outcome;
+    this.#settle(this);
   }
 
   /** How many of its first requests have at most `maxRows` rows together. */
@@ -91,20 +132,71 @@ export class Cohort {
     return this.memberRows.length;
   }
 
-  /** Takes the first `requests` requests out into a cohort of their own, which holds the slab too. */
-  takeFirst(requests: number): Cohort {
-    const first = new Cohort(this.slab, this.start, this.traits);
-    this.slab.hold();
-    first.isPart = this.isPart;
-    first.reruns = this.reruns;
-    for (let index = 0; index < requests; index++) {
-      first.add(this.memberRows[index] as number, this.resolves[index] as Resolve, this.rejects[index] as Reject);
+  /** Parts it into the first `requests` requests and the others; each part holds the slab, and the whole no longer does. */
+  partAfter(requests: number): readonly [first: Cohort, rest: Cohort] {
+    const first = this.#partOf(0, requests);
+    const rest = this.#partOf(requests, this.memberRows.length);
+    this.#partInto([first, rest]);
+    return [first, rest];
+  }
+
+  /** Parts it into its single requests; each holds the slab, and the whole no longer does. */
+  partIntoRequests(): readonly Cohort[] {
+    const parts = this.memberRows.map((_, index) => this.#partOf(index, index + 1));
+    this.#partInto(parts);
+    return parts;
+  }
+
+  #partOf(first: number, end: number): Cohort {
+    let from = 0;
+    for (let index = 0; index < first; index++) from += this.memberRows[index] as number;
+    const part = new Cohort(this.slab, this.start + from, this.traits);
+    for (let index = first; index < end; index++) {
+      const rows = this.memberRows[index] as number;
+      part.rows += rows;
+      part.memberRows.push(rows);
     }
-    this.memberRows.splice(0, requests);
-    this.resolves.splice(0, requests);
-    this.rejects.splice(0, requests);
-    this.start += first.rows;
-    this.rows -= first.rows;
-    return first;
+    part.state = this.state;
+    part.isPart = this.isPart;
+    part.reruns = this.reruns;
+    return part;
+  }
+
+  #partInto(cohorts: readonly Cohort[]): void {
+    let from = 0;
+    this.#parts = cohorts.map((cohort) => {
+      cohort.slab.hold();
+      const part = { from, cohort };
+      from += cohort.rows;
+      return part;
+    });
+    this.slab.release();
+    this.state = 'done';
+    this.#settle(this);
+  }
+
+  #collect(from: number, rows: number): RunResult | Promise<RunResult> {
+    if (this.#parts !== undefined) return this.#collectFromPart(this.#parts, from, rows);
+    const outcome = this.#outcome as Outcome;
+    if ('error' in outcome) throw outcome.error;
+    const { split, start, model, timing, batchSize } = outcome;
+    return { outputs: split(start + from, rows), model, timing, batchSize };
+  }
+
+  /**
+   * What a request of one row derives its promise by. Since the shared promise brings the cohort, it needs to know the row
+   * alone, so that one function for each serves all cohorts.
+   */
+  static #collectorOf(from: number): Collector {
+    for (let row = collectors.length; row <= from; row++) collectors.push((self) => self.#collect(row, 1));
+    return collectors[from] as Collector;
+  }
+
+  #collectFromPart(parts: readonly Part[], from: number, rows: number): Promise<RunResult> {
+    let part = parts[0] as Part;
+    for (const later of parts) if (later.from <= from) part = later;
+    const { cohort } = part;
+    const inside = from - part.from;
+    return cohort.#settled.then(() => cohort.#collect(inside, rows));
   }
 }

@@ -7,7 +7,6 @@ import { Cohort } from './cohort';
 import { traitsOf } from './cohort.fixture';
 import { Collator } from './collate';
 
-
 /** A pool that counts what is out. */
 class CountingPool extends BufferPool {
   readonly out = new Set<ArrayBuffer>();
@@ -47,9 +46,8 @@ function setup(maxBatchRows = 8, joinable = true) {
     });
     const slab = collator.place(collator.layoutOf(admitted), admitted);
     slab.hold();
-    const noop = (): void => {};
     const cohort = new Cohort(slab, slab.filled - rows, traitsOf());
-    cohort.add(rows, noop, noop);
+    void cohort.join(rows);
     return cohort;
   };
   return { pool, collator, place };

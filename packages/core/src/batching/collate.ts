@@ -2,8 +2,8 @@ import type { Admitted } from '../runner/door';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { BufferPool } from './buffer-pool';
-import { type BatchLayout, createLayouts } from './layout';
 import type { Cohort } from './cohort';
+import { type BatchLayout, createLayouts } from './layout';
 import { Slab } from './slab';
 
 /** Bytes that released slabs may hold back for reuse. */

@@ -225,15 +225,15 @@ export class Execution {
   ): Promise<void> {
     const { clock, collator, teller, settlement } = this.#parts;
     const { lane, reason } = dispatch;
-    const apart: Cohort[] = [];
-    const items = suspects.flatMap((cohort) => this.#partInto(cohort, apart));
+    const items = suspects.flatMap((cohort) => this.#partIntoRequests(cohort));
     // What is run again are views of the batch's memory, so it is held until the last of them has been told.
     let holders = 1;
     const letGo = (): void => {
       holders--;
       if (holders > 0) return;
-      batch.release();
-      for (const cohort of apart) cohort.slab.release();
+      batch.releaseCopy();
+      for (const cohort of batch.cohorts) if (!suspects.includes(cohort)) cohort.slab.release();
+      for (const cohort of items) cohort.slab.release();
     };
     const rerun: GroupRun<Cohort> = async (group) => {
       let part: CollatedBatch | undefined;
@@ -268,17 +268,13 @@ export class Execution {
     this.#parts.onEnd();
   }
 
-  /** Parts a cohort into its requests; those that hold the slab on their own account come into `apart` as well. */
-  #partInto(cohort: Cohort, apart: Cohort[]): Cohort[] {
-    const requests: Cohort[] = [];
-    while (cohort.requests > 1) {
-      const first = cohort.takeFirst(1);
-      first.state = 'in-flight';
-      if (first.traits.deadline !== Number.POSITIVE_INFINITY) this.#parts.expiry.add(first);
-      requests.push(first);
-      apart.push(first);
-    }
-    requests.push(cohort);
+  /** Parts a cohort into its requests; each is watched for its deadline in its place. */
+  #partIntoRequests(cohort: Cohort): readonly Cohort[] {
+    if (cohort.requests === 1) return [cohort];
+    const { expiry } = this.#parts;
+    expiry.remove(cohort);
+    const requests = cohort.partIntoRequests();
+    if (cohort.traits.deadline !== Number.POSITIVE_INFINITY) for (const request of requests) expiry.add(request);
     return requests;
   }
 

@@ -77,9 +77,9 @@ export class FairList {
     this.#left -= cohort.rows;
   }
 
-  /** `rows` rows of the cohort that `peek` showed leave as a cohort of their own. */
-  takePart(cohort: Cohort, rows: number): void {
-    cohort.list?.resize(-rows);
+  /** The cohort that `peek` showed was parted: its first `rows` rows leave, and the rest waits in its place. */
+  takePart(rest: Cohort, rows: number): void {
+    this.#round.replaceFirst(rest);
     this.#rows -= rows;
     this.#left -= rows;
   }

@@ -11,5 +11,7 @@ const saysOutOfMemory =
 export function isOutOfMemory(error: unknown): boolean {
   if (!FairleadError.isInstance(error)) return saysOutOfMemory.test(messageOf(error));
   if (typeof error.details.outOfMemory === 'boolean') return error.details.outOfMemory;
-  return error.code === 'RUN_FAILED' && (saysOutOfMemory.test(error.message) || saysOutOfMemory.test(String(error.cause)));
+  return (
+    error.code === 'RUN_FAILED' && (saysOutOfMemory.test(error.message) || saysOutOfMemory.test(String(error.cause)))
+  );
 }

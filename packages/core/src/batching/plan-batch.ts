@@ -60,9 +60,7 @@ function planInTime(
   if (worth >= headRows && costs.predictMs(lane, worth) <= slackMs) return { rows: worth, reason: 'deadline' };
   // Where others wait, a batch that comes too late or is hardly worth its lane would make them late as well.
   const isHopeless = costs.predictMs(lane, headRows) > slackMs && waitingRows > headRows;
-  return isHopeless || waitingRows > Math.max(worth, headRows)
-    ? { rows: 0 }
-    : { rows: headRows, reason: 'deadline' };
+  return isHopeless || waitingRows > Math.max(worth, headRows) ? { rows: 0 } : { rows: headRows, reason: 'deadline' };
 }
 
 /** What is known of arrivals, for a batch that may gain by waiting. */

@@ -1,12 +1,8 @@
 import { deadlineError } from '../deadline';
 import { type ErrorCode, FairleadError, messageOf } from '../errors';
 import type { ModelInfo, RunTiming } from '../runner/runner';
-import type { Tensors } from '../tensor/tensor';
-import type { Cohort } from './cohort';
+import type { Cohort, Split } from './cohort';
 import type { ExpiryWheel } from './expiry-wheel';
-
-/** Gives the rows of one request out of a batch's outputs. */
-export type Split = (start: number, rows: number) => Tensors;
 
 /** Ends cohorts: answers or fails each of their requests, exactly once, and counts. */
 export class Settlement {
@@ -26,24 +22,17 @@ export class Settlement {
 
   /** Gives every request of a cohort its rows; `start` is the cohort's first row in the batch of `batchSize` rows. */
   answer(cohort: Cohort, split: Split, start: number, timing: RunTiming, batchSize: number): void {
-    this.#end(cohort);
-    const { memberRows, resolves } = cohort;
-    const model = this.#model;
-    let row = start;
-    for (let index = 0; index < resolves.length; index++) {
-      const rows = memberRows[index] as number;
-      (resolves[index] as (typeof resolves)[number])({ outputs: split(row, rows), model, timing, batchSize });
-      row += rows;
-    }
+    this.#forget(cohort);
     this.rows += cohort.rows;
-    if (!cohort.isPart) this.requests += resolves.length;
+    if (!cohort.isPart) this.requests += cohort.requests;
+    cohort.end({ split, start, model: this.#model, timing, batchSize });
   }
 
   /** Fails every request of a cohort that has not ended. */
   fail(cohort: Cohort, thrown: unknown): void {
     if (cohort.state === 'done') return;
-    this.#end(cohort);
-    for (const reject of cohort.rejects) reject(thrown);
+    this.#forget(cohort);
+    cohort.end({ error: thrown });
     if (cohort.isPart) return;
     const { code } = asRunError(thrown);
     for (const rows of cohort.memberRows) this.#onRequestFail(code, rows);
@@ -65,7 +54,7 @@ export class Settlement {
     this.#onRequestFail(code, rows);
   }
 
-  #end(cohort: Cohort): void {
+  #forget(cohort: Cohort): void {
     cohort.state = 'done';
     this.#expiry.remove(cohort);
     cohort.unlisten?.();

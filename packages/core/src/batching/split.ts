@@ -55,10 +55,7 @@ interface OutputRows {
  * Makes the function that gives each caller his rows of a batch's outputs, which have been checked.
  * Shapes are shared by the callers of a batch, and frozen for that.
  */
-export function createSplit(
-  outputs: Tensors,
-  specs: readonly TensorSpec[],
-): (start: number, rows: number) => Tensors {
+export function createSplit(outputs: Tensors, specs: readonly TensorSpec[]): (start: number, rows: number) => Tensors {
   const parts = specs.map(({ name }) => rowsOfOutput(name, outputs[name] as Tensor));
   let shapesOf = 0;
   let shapes: readonly (readonly number[])[] = [];

@@ -56,6 +56,15 @@ export class UrgencyList {
     }
   }
 
+  /** The cohort that `peek` showed was parted, and this part of it waits in its place. */
+  replaceFirst(rest: Cohort): void {
+    const whole = this.#items[this.#head] as Cohort;
+    this.#items[this.#head] = rest;
+    this.#rows += rest.rows - whole.rows;
+    whole.list = undefined;
+    rest.list = this;
+  }
+
   /** A cohort in the list ended early; when such are the most, they are swept out. */
   bury(cohort: Cohort): void {
     this.#rows -= cohort.rows;

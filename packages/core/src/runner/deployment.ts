@@ -22,6 +22,7 @@ import {
   openLanes,
   reopenWorker,
 } from './open-lanes';
+import { compileQuickDoor } from './quick-door';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
 import { submitOptionsOf } from './submit-options';
 
@@ -137,6 +138,7 @@ export async function createDeployment(
   const queue = batcher;
   keeper.start(lanes.slots);
   const door = compileDoor(signature);
+  const quickDoor = compileQuickDoor(signature);
 
   const refuse = (error: unknown, rows: number): Promise<never> => {
     const code = FairleadError.isInstance(error) ? error.code : 'INVALID_ARGUMENT';
@@ -156,7 +158,7 @@ export async function createDeployment(
     run(given, runOptions) {
       try {
         if (dead !== undefined) throw dead;
-        const admitted = door(given);
+        const admitted = quickDoor?.(given) ?? door(given);
         const submit = submitOptionsOf(runOptions, clock);
         if (!joinable || admitted.rows <= queue.maxBatchRows) return queue.submit(admitted, submit);
         const refusal = queue.refusal(admitted, submit);
