@@ -4,6 +4,7 @@ import type { CohortTraits } from './cohort';
 import type { Bucket, CohortQueue } from './cohort-queue';
 import type { LaneSlot } from './lane-slot';
 import type { LaneTimes } from './lane-times';
+import { usableMs } from './shape-costs';
 
 /** What bounds the queue. */
 export interface QueueLimits {
@@ -96,7 +97,7 @@ export class Admission {
 
   #late(bucket: Bucket, rows: number, traits: CohortTraits, now: number): FairleadError | undefined {
     const finish = this.#predictFinish(bucket, rows, traits, now);
-    if (finish <= traits.deadline) return undefined;
+    if (finish <= now + usableMs(traits.deadline - now)) return undefined;
     const { queue, lanes } = this.#parts;
     if (this.#refusals >= refusalsBeforeProbe && queue.rows === 0 && lanes.every((lane) => lane.inFlight === 0)) {
       this.#refusals = 0;

@@ -1,5 +1,5 @@
 import type { BatchReason } from '../runner/runner';
-import type { ShapeCosts } from './shape-costs';
+import { type ShapeCosts, usableMs } from './shape-costs';
 
 /** What is known when a lane could take a batch. */
 export interface BatchSituation {
@@ -42,24 +42,26 @@ export function planBatch(costs: ShapeCosts, lane: number, situation: BatchSitua
     }
   }
   want = Math.max(want, headRows);
-  if (slackMs === Number.POSITIVE_INFINITY || costs.predictP95Ms(lane, want) <= slackMs) return { rows: want, reason };
-  return planInTime(costs, lane, situation, want, Math.min(worth, want));
+  const usable = usableMs(slackMs);
+  if (usable === Number.POSITIVE_INFINITY || costs.predictP95Ms(lane, want) <= usable) return { rows: want, reason };
+  return planInTime(costs, lane, situation, usable, want, Math.min(worth, want));
 }
 
 /** The same where the first request has not the time for all that is wanted. */
 function planInTime(
   costs: ShapeCosts,
   lane: number,
-  { waitingRows, headRows, slackMs }: BatchSituation,
+  { waitingRows, headRows }: BatchSituation,
+  usable: number,
   want: number,
   worth: number,
 ): BatchPlan {
-  const inTime = costs.rowsWithin(lane, slackMs, want);
+  const inTime = costs.rowsWithin(lane, usable, want);
   if (inTime >= worth && inTime >= headRows) return { rows: inTime, reason: 'deadline' };
   // Predictions of the 95th percentile are for the worse days; the mean may yet do.
-  if (worth >= headRows && costs.predictMs(lane, worth) <= slackMs) return { rows: worth, reason: 'deadline' };
+  if (worth >= headRows && costs.predictMs(lane, worth) <= usable) return { rows: worth, reason: 'deadline' };
   // Where others wait, a batch that comes too late or is hardly worth its lane would make them late as well.
-  const isHopeless = costs.predictMs(lane, headRows) > slackMs && waitingRows > headRows;
+  const isHopeless = costs.predictMs(lane, headRows) > usable && waitingRows > headRows;
   return isHopeless || waitingRows > Math.max(worth, headRows) ? { rows: 0 } : { rows: headRows, reason: 'deadline' };
 }
 
@@ -84,6 +86,7 @@ const shortestWaitMs = 1;
 export function usefulWaitMs(costs: ShapeCosts, lane: number, situation: WaitSituation): number {
   const { waitingRows, rowsPerMs, slackMs } = situation;
   const { target } = costs.sizes(lane);
+  const usable = usableMs(slackMs);
   if (waitingRows >= target || rowsPerMs <= 0) return 0;
   const now = costs.predictMs(lane, waitingRows);
   if (now <= 0) return 0;
@@ -92,7 +95,7 @@ export function usefulWaitMs(costs: ShapeCosts, lane: number, situation: WaitSit
   for (const share of [0.25, 0.5, 0.75, 1]) {
     const rows = Math.ceil(waitingRows + share * (target - waitingRows));
     const wait = (rows - waitingRows) / rowsPerMs;
-    if (wait < shortestWaitMs || wait + costs.predictP95Ms(lane, rows) > slackMs) continue;
+    if (wait < shortestWaitMs || wait + costs.predictP95Ms(lane, rows) > usable) continue;
     const rate = rows / (wait + costs.predictMs(lane, rows));
     if (rate > best) {
       best = rate;

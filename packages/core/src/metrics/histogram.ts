@@ -17,6 +17,11 @@ export interface HistogramHandle {
    * counted in `fairlead_metrics_dropped_total`.
    */
   observe(value: number): void;
+  /**
+   * Counts a value that was seen so many times, at the cost of one. Like `observe`, it never throws.
+   * @param times a whole number, 0 or more; anything else is left out and counted as dropped
+   */
+  observeTimes(value: number, times: number): void;
   /** Values observed. */
   readonly count: number;
   /** Sum of the values observed. */
@@ -67,6 +72,14 @@ export class HistogramSeries implements HistogramHandle, Series {
   }
 
   observe(value: number): void {
+    this.observeTimes(value, 1);
+  }
+
+  observeTimes(value: number, times: number): void {
+    if (!(Number.isSafeInteger(times) && times >= 0)) {
+      this.#drop(reasonAgainst(times));
+      return;
+    }
     if (!(typeof value === 'number' && value >= this.#floor && value < Number.POSITIVE_INFINITY)) {
       this.#drop(reasonAgainst(value));
       return;
@@ -79,8 +92,8 @@ export class HistogramSeries implements HistogramHandle, Series {
       if (value <= (bounds[middle] as number)) high = middle;
       else low = middle + 1;
     }
-    (this.#counts[low] as number) += 1;
-    this.#sum += value;
+    (this.#counts[low] as number) += times;
+    this.#sum += value * times;
   }
 
   get count(): number {

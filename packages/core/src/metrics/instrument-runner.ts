@@ -71,10 +71,18 @@ function recordBatch(handles: ModelHandles, event: BatchEndEvent): void {
   handles.batches[event.reason].inc();
   handles.batchRows.observe(event.rows);
   handles.computeDuration.observe(computeSeconds);
-  for (const queueMs of event.queueMs) {
-    const queueSeconds = queueMs / 1000;
-    handles.queueDuration.observe(queueSeconds);
-    handles.duration.observe(queueSeconds + computeSeconds);
+  recordWaits(handles, event.queueMs, computeSeconds);
+}
+
+/** Requests that came in one turn waited equally long and stand side by side, so they are counted together. */
+function recordWaits(handles: ModelHandles, queueMs: readonly number[], computeSeconds: number): void {
+  for (let start = 0; start < queueMs.length; ) {
+    const waited = queueMs[start] as number;
+    let end = start + 1;
+    while (end < queueMs.length && queueMs[end] === waited) end++;
+    handles.queueDuration.observeTimes(waited / 1000, end - start);
+    handles.duration.observeTimes(waited / 1000 + computeSeconds, end - start);
+    start = end;
   }
 }
 

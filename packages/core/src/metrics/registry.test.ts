@@ -95,6 +95,20 @@ describe('histograms', () => {
     expect(sizes.sum).toBeCloseTo(1e9 + 12.501, 6);
   });
 
+  it('counts a value that was seen several times at once', () => {
+    const registry = createRegistry();
+    const sizes = registry.histogram({ name: 'sizes', help: 'Sizes.', buckets: [1, 2] }).bind();
+    sizes.observeTimes(1.5, 64);
+    sizes.observeTimes(0.5, 0);
+    expect([sizes.count, sizes.sum]).toEqual([64, 96]);
+    for (const times of [-1, Number.NaN]) sizes.observeTimes(1, times);
+    expect(sizes.count).toBe(64);
+    expect(linesOf(registry, 'fairlead_metrics_dropped_total')).toEqual([
+      'fairlead_metrics_dropped_total{family="sizes",reason="negative"} 1',
+      'fairlead_metrics_dropped_total{family="sizes",reason="not_finite"} 1',
+    ]);
+  });
+
   it('leaves out and counts values that would break its sum', () => {
     const registry = createRegistry();
     const sizes = registry.histogram({ name: 'sizes', help: 'Sizes.' }).bind();
