@@ -436,8 +436,8 @@ export class Batcher {
   #sendWaiting(lane: number): void {
     const now = this.#parts.clock.now();
     const bucket = this.#mostUrgent(now);
-    if (bucket === undefined || this.#parts.lanes[lane]?.alive !== true) return this.#pump('idle');
-    if (this.#parts.lanes[lane]?.inFlight === 0) this.#dispatch(bucket, lane, now, 'idle');
+    const slot = this.#parts.lanes[lane];
+    if (bucket !== undefined && slot?.alive && slot.inFlight === 0) this.#dispatch(bucket, lane, now, 'idle');
     this.#pump('idle');
   }
 

@@ -38,12 +38,18 @@ export class FairList {
     this.#rows += cohort.rows;
     const { key, weight } = cohort.traits;
     if (this.#tenants === undefined) {
-      if (key === undefined) return this.#round.push(cohort);
+      if (key === undefined) {
+        this.#round.push(cohort);
+        return;
+      }
       this.#begin();
     }
     const tenant = this.#tenantOf(key);
     tenant.weight = weight;
-    if (tenant.waiting.rows > 0 || tenant.used >= this.#quantum * weight) return tenant.waiting.push(cohort);
+    if (tenant.waiting.rows > 0 || tenant.used >= this.#quantum * weight) {
+      tenant.waiting.push(cohort);
+      return;
+    }
     tenant.used += cohort.rows;
     this.#round.push(cohort);
   }
