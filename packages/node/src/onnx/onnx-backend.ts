@@ -28,9 +28,9 @@ const webgpuLanes = createSharedLaneHost();
  * of its SHA-256. What travels with `digits.onnx` lies beside it: `digits.reference.json`, `digits.golden.json`, and
  * `digits.card.md` or `digits.md`.
  *
- * GPU providers are tried once a process, in a child, before this process touches them. All WebGPU sessions of a process
- * live in one worker, also those that a runner opens inline, since the runtime crashes when two threads use it; outside
- * the main thread WebGPU is therefore refused.
+ * GPU providers are tried once a process, in a child, before this process touches them, and must then compute each model
+ * as the CPU does (`selfTest`). All WebGPU sessions of a process live in one worker, also those that a runner opens
+ * inline, since the runtime crashes when two threads use it; outside the main thread WebGPU is therefore refused.
  *
  * Rows of several callers are joined (`batchAxis` 0) when the first axis of every input and output is symbolic and they
  * agree on its name; where names differ or are missing, a run on three rows of zeros decides when the session is opened.
