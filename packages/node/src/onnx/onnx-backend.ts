@@ -37,7 +37,8 @@ const webgpuLanes = createSharedLaneHost();
  *
  * float16 tensors are bits in a Uint16Array; on Node 23 and later, where the runtime has a defect, a self-test finds a
  * way around it when a model with float16 inputs is opened, or says that there is none. int64 is a BigInt64Array, bool
- * one byte an element.
+ * one byte an element. A model with an input or output that is no tensor, such as the maps of scikit-learn's classifiers,
+ * is refused by the name and type of it (`UNSUPPORTED`).
  *
  * @throws FairleadError `INVALID_OPTION`
  */
