@@ -32,8 +32,9 @@ export default [
     path: 'scripts/sizes/core-and-browser.js',
     limit: '30 kB',
     gzip: true,
-    // The runtime, and the digest in JavaScript, which insecure pages alone fetch.
-    ignore: ['onnxruntime-web', '@noble/hashes'],
+    // The runtime; the digest in JavaScript, which insecure pages alone fetch; and what names the type of an output that is
+    // no tensor, which a page fetches only for a model that it cannot load.
+    ignore: ['onnxruntime-web', '@noble/hashes', '@fairlead/core/onnx'],
     modifyEsbuildConfig,
   },
 ];

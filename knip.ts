@@ -16,7 +16,7 @@ export default {
   ignoreExportsUsedInFile: true,
   workspaces: {
     '.': {
-      entry: ['scripts/*.ts', 'test/**/*.test.ts'],
+      entry: ['scripts/*.ts', 'test/**/*.test.ts', 'test/gpu/conform.ts'],
       project: ['*.ts', 'scripts/**/*.ts', 'test/**/*.ts'],
       // Commands that scripts/check-exports.ts starts.
       ignoreDependencies: ['@arethetypeswrong/cli', 'publint'],

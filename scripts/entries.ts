@@ -7,11 +7,12 @@ export const repository = fileURLToPath(new URL('..', import.meta.url));
 /** The packages, by folder, each after those it depends on. */
 export const packageFolders = ['core', 'node', 'browser', 'tracking'];
 
-/** Modules that a package loads by URL and does not export, such as workers. Keyed by package, each `output name: source`. */
+/** Modules that a package does not export: those it loads by URL, such as workers, and its commands. Keyed by package, each `output name: source`. */
 const internalEntries: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   node: {
     'lane-worker': 'src/lanes/lane-worker.ts',
     'onnx-lane': 'src/onnx/onnx-backend.ts',
+    'fairlead-node': 'src/doctor/main.ts',
   },
   browser: { 'lane-worker': 'src/lanes/lane-worker.ts' },
 };
@@ -21,6 +22,7 @@ export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly bin?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }

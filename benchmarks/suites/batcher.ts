@@ -2,6 +2,7 @@ import { createRunner, type ModelRunner } from '@fairlead/core';
 import { onnx } from '@fairlead/node';
 import * as ort from 'onnxruntime-node';
 import { compare } from '../lib/compare';
+import { benchDevice } from '../lib/device';
 import { drive, loadDigits, quantile } from '../lib/load';
 import type { Result, Suite } from '../lib/suite';
 
@@ -16,8 +17,10 @@ export default {
   async run({ rounds, note }) {
     const { bytes, path, rows } = await loadDigits('v2');
     const row = (index: number): Float32Array => rows[index % rows.length] as Float32Array;
-    const bare = await ort.InferenceSession.create(bytes, sessionOptions);
-    const runner = await createRunner({ model: path, backend: onnx({ device: 'cpu', threads: 1 }) });
+    const device = benchDevice();
+    note(`on ${device}`);
+    const bare = await ort.InferenceSession.create(bytes, { ...sessionOptions, executionProviders: [device] });
+    const runner = await createRunner({ model: path, backend: onnx({ device, threads: 1 }) });
     const results: Result[] = [];
     try {
       const viaRunner = (index: number) => runner.run({ pixels: row(index) });

@@ -1,6 +1,6 @@
 import { type Browser, type Page as BrowserTab, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tinyUnary } from '../../packages/node/src/onnx/tiny-onnx';
+import { tinyUnary, zipMapModel } from '../../packages/node/src/onnx/tiny-onnx';
 import { computeDigits, type Digits, largestDifference, pixelsPerRow } from './digits';
 import { findBrowser, noBrowser } from './find-browser';
 import type { Page, PageAnswer, PageRunner } from './page/main';
@@ -229,11 +229,13 @@ function tests(path: string): void {
 
   it('says what to do about everything that can be wrong with a model or a runtime, and works after it', async () => {
     const wasm = { device: 'wasm' } as const;
+    const maps = `data:application/octet-stream;base64,${Buffer.from(zipMapModel()).toString('base64')}`;
     const troubles: [options: PageRunner, code: string, advice: string][] = [
       [{ model: '/models/nothing.onnx' }, 'MODEL_NOT_FOUND', 'status 404'],
       [{ model: '/app/digits.onnx' }, 'MODEL_INVALID', 'an HTML page'],
       [{ model: '/models/digits-test.csv', backend: wasm }, 'MODEL_INVALID', 'no ONNX model'],
       [{ model: '/models/digits-test.csv', backend: wasm, lanes: 'inline' }, 'MODEL_INVALID', 'no ONNX model'],
+      [{ model: maps, backend: wasm }, 'UNSUPPORTED', 'a sequence of maps from int64 to float32 tensors'],
       [
         { model: `${elsewhere.origin}/digits-v2.onnx` },
         'MODEL_NOT_FOUND',

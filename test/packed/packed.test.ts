@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { manifestOf, packageFolders, subpathsOf } from '../../scripts/entries';
+import { manifestOf, packageFolders, repository, subpathsOf } from '../../scripts/entries';
 import { npm, type PackedPackage, packAll } from '../../scripts/packed';
 
 /**
@@ -56,7 +56,8 @@ it('ships every file that its package.json names, its README and its licence', (
     const installed = join(folder, 'node_modules', manifest.name);
     const files = JSON.stringify(manifest.exports).match(/\.\/dist\/[^"]+\.js/g) ?? [];
     expect(files).toHaveLength(subpathsOf(manifest).length);
-    for (const file of [...files, 'README.md', 'LICENSE']) {
+    const commands = Object.values(manifest.bin ?? {});
+    for (const file of [...files, ...commands, 'README.md', 'LICENSE']) {
       expect(existsSync(join(installed, file)), `${manifest.name}: ${file}`).toBe(true);
     }
   }
@@ -69,8 +70,52 @@ it('ships no source and no test', async () => {
   }
 });
 
-it('installs no command called node, and no optional peer', () => {
+it('installs its command, none called node, and no optional peer', () => {
+  expect(existsSync(join(folder, 'node_modules/.bin/fairlead-node'))).toBe(true);
   expect(existsSync(join(folder, 'node_modules/.bin/node'))).toBe(false);
   expect(existsSync(join(folder, 'node_modules/onnxruntime-node'))).toBe(false);
   expect(existsSync(join(folder, 'node_modules/onnxruntime-web'))).toBe(false);
+});
+
+describe('npx @fairlead/node', () => {
+  /** What npx does, but that it fetches nothing. */
+  async function npx(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+    const command = ['exec', '--no', '--offline', '--', '@fairlead/node', ...args];
+    const options = { cwd: folder, shell: process.platform === 'win32', timeout: 120_000 };
+    try {
+      return { status: 0, ...(await promisify(execFile)('npm', command, options)) };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { status: code, stdout, stderr };
+    }
+  }
+
+  it('doctor says how to install the runtime that is missing, and fails', async () => {
+    const { status, stdout } = await npx('doctor');
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^Fairlead \d+\.\d+\.\d+ on Node /);
+    expect(stdout).toContain('$ npm install @fairlead/core @fairlead/node onnxruntime-node\n');
+  }, 120_000);
+
+  it('doctor computes on the CPU and in a worker thread where the runtime is there', async () => {
+    const runtime = join(folder, 'node_modules/onnxruntime-node');
+    await symlink(join(repository, 'node_modules/onnxruntime-node'), runtime, 'junction');
+    try {
+      const { status, stdout } = await npx('doctor', '--json');
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({
+        fairlead: manifestOf('node').version,
+        onnxruntime: expect.stringMatching(/^1\./),
+        devices: { cpu: { works: true, ms: expect.any(Number) } },
+        workerLanes: { works: true, ms: expect.any(Number) },
+        float16: { works: true },
+      });
+    } finally {
+      await rm(runtime);
+    }
+  }, 120_000);
+
+  it('with an argument that is none says how it is used, and fails with 2', async () => {
+    expect(await npx('nurse')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('Usage: ') });
+  }, 120_000);
 });

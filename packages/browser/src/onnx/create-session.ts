@@ -77,7 +77,7 @@ async function openOn(
   try {
     const compute: Compute = (inputs, signal) =>
       runtime.queue.run(async () => fromOrt(await session.run(toOrt(runtime.ort, inputs))), signal);
-    const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, compute);
+    const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, compute, model.bytes);
     const release = (): Promise<void> => runtime.queue.run(() => session.release());
     return sessionOver({ signature, compute, release, device, fallbacks, name: model.name });
   } catch (error) {

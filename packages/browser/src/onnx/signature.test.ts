@@ -1,10 +1,18 @@
 import type { Tensor, Tensors } from '@fairlead/core';
 import { describe, expect, it } from 'vitest';
-import { signatureFrom, type ValueMetadata } from './signature';
+import { zipMapModel } from '../../../node/src/onnx/tiny-onnx';
+import { signatureFrom as signatureOfModel, type ValueMetadata } from './signature';
 
 type Shape = (number | string)[];
 
 const value = (name: string, shape: Shape, type = 'float32'): ValueMetadata => ({ name, isTensor: true, type, shape });
+/** The model's bytes count only where something is no tensor. */
+const signatureFrom = (
+  inputs: readonly ValueMetadata[],
+  outputs: readonly ValueMetadata[],
+  compute: (inputs: Tensors) => Promise<Tensors>,
+  model: Uint8Array = new Uint8Array(),
+) => signatureOfModel(inputs, outputs, compute, model);
 const untried = (): Promise<Tensors> => Promise.reject(new Error('there is nothing to try'));
 
 function answering(rows: number, tried: Tensors[] = []): (inputs: Tensors) => Promise<Tensors> {
@@ -77,11 +85,17 @@ describe('signatureFrom', () => {
     expect(signature.outputs[0]?.shape).toEqual(['batch', 'y_dim1']);
   });
 
-  it('refuses a sequence of maps and says how to export without one', async () => {
-    const outputs = [{ name: 'output_probability', isTensor: false }];
-    await expect(signatureFrom([value('x', ['n', 4])], outputs, untried)).rejects.toMatchObject({
+  it('refuses a sequence of maps with its type, and says how to export without one', async () => {
+    const outputs = [value('label', ['n'], 'int64'), { name: 'output_probability', isTensor: false }];
+    await expect(signatureFrom([value('x', ['n', 4])], outputs, untried, zipMapModel())).rejects.toMatchObject({
       code: 'UNSUPPORTED',
-      message: expect.stringContaining('zipmap'),
+      message:
+        'The output "output_probability" is a sequence of maps from int64 to float32 tensors; expected a tensor. Export the model without it: in skl2onnx, with options={"zipmap": False}.',
+      details: { field: 'output_probability', expected: 'a tensor' },
+    });
+    await expect(signatureFrom([{ name: 'd', isTensor: false }], [], untried)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('The input "d" is a sequence, a map or optional'),
     });
   });
 

@@ -25,6 +25,7 @@ const trialRows = 3;
  * run on zeros shows it.
  *
  * @param compute runs the model
+ * @param model its bytes, which tell the type of what is no tensor
  * @throws FairleadError `UNSUPPORTED` when something that goes in or out is no tensor, or of a dtype that JavaScript
  * cannot hold
  */
@@ -32,7 +33,10 @@ export async function signatureFrom(
   inputs: readonly ValueMetadata[],
   outputs: readonly ValueMetadata[],
   compute: (inputs: Tensors) => Promise<Tensors>,
+  model: Uint8Array,
 ): Promise<ModelSignature> {
+  await refuseOthersThanTensors('input', inputs, model);
+  await refuseOthersThanTensors('output', outputs, model);
   const specs = {
     inputs: inputs.map((value) => specOf(value, 'input')),
     outputs: outputs.map((value) => specOf(value, 'output')),
@@ -95,11 +99,19 @@ function withNames({ name, dtype, shape }: TensorSpec, batchAxis: 0 | null, rows
   return { name, dtype, shape: shape.map((size, axis) => (size === '' ? nameFor(axis) : size)) };
 }
 
-function specOf({ name, isTensor, type, shape = [] }: ValueMetadata, kind: 'input' | 'output'): TensorSpec {
-  if (!isTensor) {
-    const advice = 'Export the model without it; in skl2onnx, pass options={"zipmap": False}';
-    throw unsupported(kind, name, 'a tensor', 'a sequence, map or optional', advice);
-  }
+async function refuseOthersThanTensors(
+  kind: 'input' | 'output',
+  values: readonly ValueMetadata[],
+  model: Uint8Array,
+): Promise<void> {
+  const other = values.find(({ isTensor }) => !isTensor);
+  if (other === undefined) return;
+  // A page whose models are all tensors never fetches what reads the others.
+  const { notATensor } = await import('@fairlead/core/onnx');
+  throw notATensor(kind, other.name, model);
+}
+
+function specOf({ name, type, shape = [] }: ValueMetadata, kind: 'input' | 'output'): TensorSpec {
   if (!isDType(type)) {
     throw unsupported(kind, name, 'a dtype that JavaScript can hold', String(type), 'Add a Cast to the model');
   }

@@ -1,6 +1,6 @@
 import type { LoadedModel, Tensor } from '@fairlead/core';
 import { describe, expect, it } from 'vitest';
-import { tinyModel, tinyUnary } from '../../../node/src/onnx/tiny-onnx';
+import { tinyUnary, zipMapModel } from '../../../node/src/onnx/tiny-onnx';
 import { createSession } from './create-session';
 import { parseOnnxOptions } from './options';
 
@@ -56,13 +56,17 @@ describe('tensors through the runtime', () => {
   });
 
   it('refuses what JavaScript has no tensors for, and says where', async () => {
-    const sequence = { name: 'y', type: 'float32', shape: ['n'], sequence: true } as const;
-    const bytes = tinyModel(
-      [{ name: 'x', type: 'float32', shape: ['n'] }],
-      [{ op: 'SequenceConstruct', inputs: ['x'], outputs: ['y'] }],
-      [sequence],
-    );
-    await expect(open(bytes)).rejects.toMatchObject({ code: 'UNSUPPORTED', details: { field: 'y' } });
+    const x = { type: 'float32', shape: ['n'] } as const;
+    await expect(open(tinyUnary('SequenceConstruct', x, { ...x, sequence: true }))).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('The output "y" is a sequence of float32 tensors; expected a tensor'),
+      details: { field: 'y' },
+    });
+    await expect(open(zipMapModel())).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringMatching(/"output_probability" is a sequence of maps from int64 to .*zipmap/),
+      details: { field: 'output_probability' },
+    });
     await expect(open(tinyUnary('Identity', { type: 'bfloat16', shape: ['n'] }))).rejects.toMatchObject({
       code: 'UNSUPPORTED',
     });

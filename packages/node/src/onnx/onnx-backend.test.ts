@@ -5,7 +5,7 @@ import * as ort from 'onnxruntime-node';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createBackend, onnx } from './onnx-backend';
 import type { Verdict } from './probe';
-import { elementTypeOf, tinyModel, tinySlow, tinyUnary } from './tiny-onnx';
+import { elementTypeOf, tinyModel, tinySlow, tinyUnary, zipMapModel } from './tiny-onnx';
 
 /** What the trials of devices said; the CPU is never tried. */
 const verdicts = vi.hoisted(() => new Map<string, Verdict>());
@@ -195,6 +195,11 @@ describe('a session', () => {
   });
 });
 
+const sequenceModel = (): Uint8Array => {
+  const x = { type: 'float32', shape: ['n'] } as const;
+  return tinyUnary('SequenceConstruct', x, { ...x, sequence: true });
+};
+
 describe('what is no model, or not one for JavaScript', () => {
   test.each([
     ['no bytes', async () => new Uint8Array(), 'the file is empty'],
@@ -213,16 +218,20 @@ describe('what is no model, or not one for JavaScript', () => {
     });
   });
 
-  test('an output that is a sequence is refused by its name', async () => {
-    const bytes = tinyUnary(
-      'SequenceConstruct',
-      { type: 'float32', shape: ['n'] },
-      { type: 'float32', shape: ['n'], sequence: true },
-    );
+  test.each([
+    ['a sequence', 'y', 'a sequence of float32 tensors', 'tensors alone', sequenceModel()],
+    [
+      'maps',
+      'output_probability',
+      'a sequence of maps from int64 to float32 tensors',
+      '"zipmap": False',
+      zipMapModel(),
+    ],
+  ])('an output of %s is refused by its name and type', async (_what, name, given, advice, bytes) => {
     await expect(onnx().doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({
       code: 'UNSUPPORTED',
-      message: expect.stringContaining('The output "y" is a sequence'),
-      details: { field: 'y' },
+      message: expect.stringMatching(`^The output "${name}" is ${given}; expected a tensor\\. .*${advice}`),
+      details: { field: name, given },
     });
   });
 

@@ -28,16 +28,17 @@ const webgpuLanes = createSharedLaneHost();
  * of its SHA-256. What travels with `digits.onnx` lies beside it: `digits.reference.json`, `digits.golden.json`, and
  * `digits.card.md` or `digits.md`.
  *
- * GPU providers are tried once a process, in a child, before this process touches them. All WebGPU sessions of a process
- * live in one worker, also those that a runner opens inline, since the runtime crashes when two threads use it; outside
- * the main thread WebGPU is therefore refused.
+ * GPU providers are tried once a process, in a child, before this process touches them, and must then compute each model
+ * as the CPU does (`selfTest`). All WebGPU sessions of a process live in one worker, also those that a runner opens
+ * inline, since the runtime crashes when two threads use it; outside the main thread WebGPU is therefore refused.
  *
  * Rows of several callers are joined (`batchAxis` 0) when the first axis of every input and output is symbolic and they
  * agree on its name; where names differ or are missing, a run on three rows of zeros decides when the session is opened.
  *
  * float16 tensors are bits in a Uint16Array; on Node 23 and later, where the runtime has a defect, a self-test finds a
  * way around it when a model with float16 inputs is opened, or says that there is none. int64 is a BigInt64Array, bool
- * one byte an element.
+ * one byte an element. A model with an input or output that is no tensor, such as the maps of scikit-learn's classifiers,
+ * is refused by the name and type of it (`UNSUPPORTED`).
  *
  * @throws FairleadError `INVALID_OPTION`
  */

@@ -9,12 +9,14 @@ import {
 import type * as Ort from 'onnxruntime-node';
 import type { OnnxDevice, OnnxSettings } from './options';
 import { loadRuntime, type Runtime } from './runtime';
+import { selfTest } from './self-test';
 import { openOrtSession, wrapOrtSession } from './session';
 
 /**
- * Creates a session in this thread on a device that passed its trial.
+ * Creates a session in this thread on a device that passed its trial. Any other device than the CPU must then compute the
+ * model as the CPU does, unless `selfTest` is switched off.
  * @throws FairleadError `MODEL_INVALID`, `UNSUPPORTED`, `ABORTED`; `BACKEND_UNAVAILABLE` when the runtime is missing, or
- * when the device refuses a model that the CPU takes
+ * when the device refuses a model that the CPU takes or computes it differently
  */
 export async function openHere(
   settings: OnnxSettings,
@@ -35,7 +37,52 @@ export async function openHere(
   }
   if (options.signal?.aborted) await session.release();
   throwIfAborted(options.signal, what);
-  return wrapOrtSession(ort, session, model, device);
+  const opened = await wrapOrtSession(ort, session, model, device);
+  if (device === 'cpu' || !settings.selfTest) return opened;
+  const openOnCpu = async (): Promise<Session> =>
+    wrapOrtSession(ort, await openOrtSession(ort, settings, 'cpu', model), model, 'cpu');
+  try {
+    await mustAgree(opened, openOnCpu, model, options);
+    return opened;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+async function mustAgree(
+  session: Session,
+  openOnCpu: () => Promise<Session>,
+  { name }: LoadedModel,
+  options: CallOptions,
+): Promise<void> {
+  const { device } = session;
+  const finding = await selfTest(session, openOnCpu, options);
+  switch (finding.verdict) {
+    case 'agrees':
+      return;
+    case 'skipped':
+      process.emitWarning(
+        `${name} runs on ${device} without a self-test, since ${finding.reason}. With selfTest: false none is tried.`,
+        'FairleadWarning',
+      );
+      return;
+    case 'failed':
+      throw new FairleadError(
+        'BACKEND_UNAVAILABLE',
+        `${name} fails on ${device} with inputs that the CPU computes with: ${messageOf(finding.cause)}`,
+        { cause: finding.cause, details: { device } },
+      );
+    case 'disagrees': {
+      const { output, element, expected, given } = finding.difference;
+      const where = element === undefined ? `Output "${output}"` : `Element ${element} of output "${output}"`;
+      throw new FairleadError(
+        'BACKEND_UNAVAILABLE',
+        `${name} is not computed on ${device} as on the CPU. ${where}: expected ${expected}, given ${given}. Update the driver of the graphics card; selfTest: false trusts the device all the same`,
+        { details: { field: output, element, expected, given, device } },
+      );
+    }
+  }
 }
 
 /** A device would not have the model: the device is at fault, unless the CPU won't have it either. */

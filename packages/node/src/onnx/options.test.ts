@@ -9,6 +9,7 @@ describe('parseOnnxOptions', () => {
       interOpThreads: 1,
       spinning: false,
       deviceId: 0,
+      selfTest: true,
       graphOptimization: 'all',
       maxModelBytes: 2147483647,
     });
@@ -27,6 +28,7 @@ describe('parseOnnxOptions', () => {
     [{ interOpThreads: 2000 }, 'interOpThreads', 'at most 1024'],
     [{ spinning: 1 }, 'spinning', 'a boolean'],
     [{ deviceId: -1 }, 'deviceId', 'at least 0'],
+    [{ selfTest: 'no' }, 'selfTest', 'a boolean'],
     [{ graphOptimization: 'most' }, 'graphOptimization', 'one of'],
     [{ maxModelBytes: 0 }, 'maxModelBytes', 'at least 1'],
     [{ treads: 2 }, 'treads', 'no such option'],

@@ -39,6 +39,14 @@ export interface OnnxOptions {
    * @default 0
    */
   readonly deviceId?: number;
+  /**
+   * Whether a device other than the CPU must prove itself on each model: when a session is opened, the model is also
+   * opened on the CPU for as long as it takes to compare their answers to two rows of made-up inputs. A device that
+   * answers otherwise, by more than rounding (1 % for float32), counts as one that could not be had; where the model gives
+   * nothing to compare, a process warning says so. It happens where the session lives, so a worker lane blocks nobody.
+   * @default true
+   */
+  readonly selfTest?: boolean;
   /** @default 'all' */
   readonly graphOptimization?: GraphOptimization;
   /**
@@ -56,6 +64,7 @@ export interface OnnxSettings {
   readonly interOpThreads: number;
   readonly spinning: boolean;
   readonly deviceId: number;
+  readonly selfTest: boolean;
   readonly graphOptimization: GraphOptimization;
   readonly maxModelBytes: number;
 }
@@ -74,6 +83,7 @@ const schema = z.strictObject({
   interOpThreads: z._default(threadCount, 1),
   spinning: z._default(z.boolean(), false),
   deviceId: z._default(z.int().check(z.gte(0)), 0),
+  selfTest: z._default(z.boolean(), true),
   graphOptimization: z._default(z.enum(['disabled', 'basic', 'extended', 'layout', 'all']), 'all'),
   maxModelBytes: z._default(z.int().check(z.gte(1)), 2 ** 31 - 1),
 });

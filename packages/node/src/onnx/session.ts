@@ -58,7 +58,7 @@ export async function wrapOrtSession(
   device: OnnxDevice,
 ): Promise<Session> {
   try {
-    const claim = readSignature(session.inputMetadata, session.outputMetadata);
+    const claim = readSignature(session.inputMetadata, session.outputMetadata, model.bytes);
     const usesFloat16 = claim.inputs.some(({ dtype }) => dtype === 'float16');
     const float16 = usesFloat16 ? await findFloat16Way(ort) : 'plain';
     const compute = async (inputs: Tensors): Promise<Tensors> =>

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { readSignature, settleSignature, type ValueMetadata } from './signature';
+import { readSignature as readSignatureOf, settleSignature, type ValueMetadata } from './signature';
+import { zipMapModel } from './tiny-onnx';
+
+/** The model's bytes count only where something is no tensor. */
+const readSignature = (
+  inputs: readonly ValueMetadata[],
+  outputs: readonly ValueMetadata[],
+  model: Uint8Array = new Uint8Array(),
+) => readSignatureOf(inputs, outputs, model);
 
 const tensor = (name: string, shape: (number | string)[], type = 'float32'): ValueMetadata => ({
   name,
@@ -34,13 +42,24 @@ describe('readSignature', () => {
     expect(readSignature(values(inputs), values(outputs))).toMatchObject({ claim, namesAgree });
   });
 
-  test('refuses what is no tensor by its name', () => {
-    const sequence: ValueMetadata = { name: 'probabilities', isTensor: false };
-    expect(() => readSignature([tensor('x', ['n'])], [tensor('label', ['n']), sequence])).toThrowError(
+  test('refuses what is no tensor by its name and type', () => {
+    const maps: ValueMetadata = { name: 'output_probability', isTensor: false };
+    const read = (): unknown => readSignature([tensor('x', ['n', 4])], [tensor('label', ['n']), maps], zipMapModel());
+    expect(read).toThrowError(
       expect.objectContaining({
         code: 'UNSUPPORTED',
-        message: expect.stringContaining('output "probabilities" is a sequence'),
-        details: expect.objectContaining({ field: 'probabilities' }),
+        message:
+          'The output "output_probability" is a sequence of maps from int64 to float32 tensors; expected a tensor. Export the model without it: in skl2onnx, with options={"zipmap": False}.',
+        details: expect.objectContaining({ field: 'output_probability' }),
+      }),
+    );
+  });
+
+  test('refuses it by its name alone when its type cannot be read', () => {
+    expect(() => readSignature([{ name: 'd', isTensor: false }], [])).toThrowError(
+      expect.objectContaining({
+        code: 'UNSUPPORTED',
+        message: expect.stringContaining('The input "d" is a sequence, a map or optional; expected a tensor'),
       }),
     );
   });

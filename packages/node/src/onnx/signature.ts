@@ -1,4 +1,5 @@
 import { FairleadError, isDType, type ModelSignature, type TensorSpec } from '@fairlead/core';
+import { notATensor } from '@fairlead/core/onnx';
 
 /** What onnxruntime tells about one input or output of a loaded model. */
 export interface ValueMetadata {
@@ -29,13 +30,18 @@ export interface SignatureClaim {
 
 /**
  * Reads the signature of a model from onnxruntime's metadata.
+ * @param model its bytes, which tell the type of what is no tensor
  * @throws FairleadError `UNSUPPORTED` that names the input or output which is no tensor, or of a dtype without a place in
  * JavaScript
  */
-export function readSignature(inputs: readonly ValueMetadata[], outputs: readonly ValueMetadata[]): SignatureClaim {
+export function readSignature(
+  inputs: readonly ValueMetadata[],
+  outputs: readonly ValueMetadata[],
+  model: Uint8Array,
+): SignatureClaim {
   const values = {
-    inputs: inputs.map((value) => specOf(value, 'input')),
-    outputs: outputs.map((value) => specOf(value, 'output')),
+    inputs: inputs.map((value) => specOf(value, 'input', model)),
+    outputs: outputs.map((value) => specOf(value, 'output', model)),
   };
   const names = (specs: readonly TensorSpec[]): Set<string> =>
     new Set(specs.map(({ shape }) => shape[0]).filter((size) => typeof size === 'string' && size !== '') as string[]);
@@ -64,30 +70,20 @@ export function settleSignature({ inputs, outputs }: SignatureClaim, batchAxis: 
   return { inputs: inputs.map(named), outputs: outputs.map(named), batchAxis };
 }
 
-function specOf({ name, isTensor, type, shape = [] }: ValueMetadata, kind: 'input' | 'output'): TensorSpec {
-  if (!isTensor) {
-    throw refused(
-      name,
-      kind,
-      'a sequence, map or optional',
-      'a tensor',
-      'Export the model without it: in skl2onnx pass options={"zipmap": False}',
-    );
-  }
+function specOf(
+  { name, isTensor, type, shape = [] }: ValueMetadata,
+  kind: 'input' | 'output',
+  model: Uint8Array,
+): TensorSpec {
+  if (!isTensor) throw notATensor(kind, name, model);
   if (!isDType(type)) {
-    throw refused(
-      name,
-      kind,
-      `of dtype ${String(type)}`,
-      'a tensor of a dtype that JavaScript can hold',
-      'Add a Cast to the model',
+    const given = `of dtype ${String(type)}`;
+    const expected = 'a tensor of a dtype that JavaScript can hold';
+    throw new FairleadError(
+      'UNSUPPORTED',
+      `The ${kind} "${name}" is ${given}; expected ${expected}. Add a Cast to the model.`,
+      { details: { field: name, expected, given } },
     );
   }
   return { name, dtype: type, shape: shape.map((size) => (typeof size === 'number' && size < 0 ? '' : size)) };
-}
-
-function refused(name: string, kind: string, given: string, expected: string, advice: string): FairleadError {
-  return new FairleadError('UNSUPPORTED', `The ${kind} "${name}" is ${given}; expected ${expected}. ${advice}.`, {
-    details: { field: name, expected, given },
-  });
 }

@@ -77,6 +77,56 @@ export function tinySlow(size: number, times: number): Uint8Array {
   return tinyModel([value('x')], nodes, [value('y')]);
 }
 
+/**
+ * What skl2onnx makes of a classifier of scikit-learn: `label`, and `output_probability`, which is a map from classes to
+ * probabilities for each row. Its input `x` is float32 [n, 2].
+ */
+export function zipMapModel(): Uint8Array {
+  const mlDomain = 'ai.onnx.ml';
+  const ints = 7;
+  const classes: Field[] = [0, 1].map((label) => [8, label]);
+  const zipMap: Field[] = [
+    [1, 'x'],
+    [2, 'output_probability'],
+    [4, 'ZipMap'],
+    [5, [[1, 'classlabels_int64s'], ...classes, [20, ints]]],
+    [7, mlDomain],
+  ];
+  const scalar: Field[] = [[1, [[1, elementTypes.float32]]]];
+  const map: Field[] = [
+    [
+      5,
+      [
+        [1, elementTypes.int64],
+        [2, scalar],
+      ],
+    ],
+  ];
+  const maps: Field[] = [[4, [[1, map]]]];
+  const graph: Field[] = [
+    [1, nodeOf({ op: 'Identity', inputs: ['x'], outputs: ['label'] })],
+    [1, zipMap],
+    [2, 'tiny'],
+    [11, valueFields({ name: 'x', type: 'float32', shape: ['n', 2] })],
+    [12, valueFields({ name: 'label', type: 'float32', shape: ['n', 2] })],
+    [
+      12,
+      [
+        [1, 'output_probability'],
+        [2, maps],
+      ],
+    ],
+  ];
+  const opsets: Field[] = [['', 17] as const, [mlDomain, 3] as const].map(([domain, version]) => [
+    8,
+    [
+      [1, domain],
+      [2, version],
+    ],
+  ]);
+  return encodeMessage([[1, 8], [7, graph], ...opsets]);
+}
+
 /** ONNX's number of an element type, for the attribute `to` of Cast. */
 export function elementTypeOf(type: keyof typeof elementTypes): number {
   return elementTypes[type];

@@ -1,0 +1,1 @@
+export { notATensor } from './not-a-tensor';
