@@ -23,6 +23,6 @@ export default {
     },
     ...Object.fromEntries(packages),
     'examples/*': { project: ['**/*.ts'] },
-    benchmarks: { entry: ['suites/*.ts', 'lib/fixtures/*.ts'], project: ['**/*.ts'] },
+    benchmarks: { entry: ['suites/*.ts', 'lib/fixtures/**/*.ts', 'runner/*.process.ts'], project: ['**/*.ts'] },
   },
 } satisfies KnipConfig;

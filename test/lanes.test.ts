@@ -273,8 +273,24 @@ describe('a process with worker lanes', () => {
     expect(await call(process.execPath, [path], { timeout: 20_000 })).toEqual({ stdout: '1\n', stderr: '' });
   }, 30_000);
 
-  test('may come from the command line', async () => {
-    const answer = await call(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
-    expect(answer).toEqual({ stdout: '1\n', stderr: '' });
-  }, 30_000);
+  test.each([
+    ['none', []],
+    ['one of V8', ['--max-old-space-size=512']],
+    ['some of V8 and some of Node', ['--expose-gc', '--stack-trace-limit=20', '--enable-source-maps', '--no-warnings']],
+  ])(
+    'may come from a file or from the command line, with arguments of Node: %s',
+    async (_which, flags) => {
+      const path = join(folder, 'has-arguments.mjs');
+      await writeFile(path, script);
+      for (const program of [
+        [path],
+        ['--input-type=module', '-e', script],
+        ['-e', `import(${JSON.stringify(path)})`],
+      ]) {
+        const answer = await call(process.execPath, [...flags, ...program], { timeout: 20_000 });
+        expect(answer).toEqual({ stdout: '1\n', stderr: '' });
+      }
+    },
+    90_000,
+  );
 });

@@ -16,6 +16,8 @@ export interface Comparison {
   readonly b: number;
   /** The median over the rounds of `a / b`, each taken between neighbours in time. */
   readonly ratio: number;
+  /** The median over the rounds of `a - b`, taken likewise. */
+  readonly difference: number;
 }
 
 /**
@@ -26,9 +28,7 @@ export interface Comparison {
  */
 export async function compare(a: Contestant, b: Contestant, options: CompareOptions): Promise<Comparison> {
   const { rounds, warmUpRounds = 2 } = options;
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new RangeError(`compare: rounds must be a positive integer, given ${rounds}.`);
-  }
+  checkRounds('compare', rounds);
   const figures: { readonly a: number; readonly b: number }[] = [];
   for (let round = -warmUpRounds; round < rounds; round += 1) {
     const pair = await runPair(a, b, round % 2 === 0);
@@ -38,7 +38,67 @@ export async function compare(a: Contestant, b: Contestant, options: CompareOpti
     a: median(figures.map((pair) => pair.a)),
     b: median(figures.map((pair) => pair.b)),
     ratio: median(figures.map((pair) => pair.a / pair.b)),
+    difference: median(figures.map((pair) => pair.a - pair.b)),
   };
+}
+
+/** A contestant beside the best of several rivals. */
+export interface BestComparison {
+  /** The median figure of the contestant. */
+  readonly a: number;
+  /** The median figure of the best rival: the highest. */
+  readonly best: number;
+  /** Which of the rivals that is. */
+  readonly bestIndex: number;
+  /** The median over the rounds of the contestant's figure by that rival's. */
+  readonly ratio: number;
+}
+
+/**
+ * Runs a contestant and several rivals in turn and holds it against the rival with the highest median. It is not held
+ * against the highest of each round: that would count the noise of all rivals as speed. The contestant runs in the middle
+ * of the rivals, whose order changes every round.
+ *
+ * @throws RangeError when `rounds` is not a positive integer, or there is no rival.
+ */
+export async function compareWithBest(
+  a: Contestant,
+  rivals: readonly Contestant[],
+  options: CompareOptions,
+): Promise<BestComparison> {
+  const { rounds, warmUpRounds = 2 } = options;
+  checkRounds('compareWithBest', rounds);
+  if (rivals.length === 0) throw new RangeError('compareWithBest: give one rival at least.');
+  const own: number[] = [];
+  const theirs: number[][] = rivals.map(() => []);
+  const indexes = [...rivals.keys()];
+  for (let round = -warmUpRounds; round < rounds; round += 1) {
+    const order = round % 2 === 0 ? indexes : indexes.toReversed();
+    const middle = (order.length + 1) >> 1;
+    const figures: number[] = [];
+    for (const index of order.slice(0, middle)) figures[index] = await (rivals[index] as Contestant)();
+    const figure = await a();
+    for (const index of order.slice(middle)) figures[index] = await (rivals[index] as Contestant)();
+    if (round < 0) continue;
+    own.push(figure);
+    for (const index of indexes) theirs[index]?.push(figures[index] as number);
+  }
+  const medians = theirs.map(median);
+  const best = Math.max(...medians);
+  const bestIndex = medians.indexOf(best);
+  const rival = theirs[bestIndex] as number[];
+  return {
+    a: median(own),
+    best,
+    bestIndex,
+    ratio: median(own.map((figure, round) => figure / (rival[round] as number))),
+  };
+}
+
+function checkRounds(name: string, rounds: number): void {
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new RangeError(`${name}: rounds must be a positive integer, given ${rounds}.`);
+  }
 }
 
 async function runPair(a: Contestant, b: Contestant, aFirst: boolean): Promise<{ a: number; b: number }> {

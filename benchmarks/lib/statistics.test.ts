@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatNumber } from './format';
-import { median } from './statistics';
+import { flatness, median } from './statistics';
 
 describe('median', () => {
   it.each([
@@ -20,6 +20,18 @@ describe('median', () => {
 
   it('of nothing is an error', () => {
     expect(() => median([])).toThrow(RangeError);
+  });
+});
+
+describe('flatness', () => {
+  it('is the end of a series by its first quarter', () => {
+    const series = [100, 50, 9, 9, 9, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 12, 14];
+    expect(flatness(series)).toBe(1.3);
+    expect(flatness(new Array(10).fill(7))).toBe(1);
+  });
+
+  it('is not asked of a few values', () => {
+    expect(() => flatness([1, 2, 3, 4, 5, 6, 7, 8, 9])).toThrow('given 9');
   });
 });
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Session, Tensor } from '@fairlead/core';
+import { createRunner, type Session, type Tensor } from '@fairlead/core';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 
@@ -9,6 +9,15 @@ import { describe, expect, test } from 'vitest';
 const folder = fileURLToPath(new URL('../../../shared/models/', import.meta.url));
 const built = new URL('../../packages/node/dist/index.js', import.meta.url).href;
 const { onnx } = (await import(built)) as typeof import('@fairlead/node');
+
+/** Rows of numbers from -1 to 1 that look like chance and are the same at every run. */
+function noise(length: number, seed: number): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
 
 const models = [
   { file: 'mnist.onnx', inputs: [{ name: 'Input3', dtype: 'float32', shape: [1, 1, 28, 28] }] },
@@ -46,4 +55,37 @@ describe.each(models)('$file', ({ file, inputs: [spec] }) => {
     }
     await bare.release();
   });
+
+  test.runIf(present)(
+    'through a runner, inline and in two worker lanes, it equals bare session.run bit for bit',
+    async () => {
+      const threads = 1;
+      const bare = await ort.InferenceSession.create(path, { intraOpNumThreads: threads });
+      const { shape, name } = spec;
+      const requests = Array.from({ length: 8 }, (_, seed) =>
+        noise(
+          shape.reduce((a: number, b) => a * b, 1),
+          seed,
+        ),
+      );
+      const expected: ort.InferenceSession.OnnxValueMapType[] = [];
+      for (const data of requests) expected.push(await bare.run({ [name]: new ort.Tensor('float32', data, shape) }));
+      for (const lanes of ['inline', 2] as const) {
+        const runner = await createRunner({ model: path, backend: onnx({ threads }), lanes });
+        // All at once, each as a bare array: the signature leaves no doubt about its shape.
+        const results = await Promise.all(requests.map((data) => runner.run({ [name]: data })));
+        for (const [index, answers] of expected.entries()) {
+          const { outputs, batchSize } = results[index] as (typeof results)[number];
+          // The model takes one picture at a time.
+          expect(batchSize).toBe(1);
+          expect(Object.keys(outputs).sort()).toEqual(Object.keys(answers).sort());
+          for (const [output, { data, dims }] of Object.entries(answers)) {
+            expect(outputs[output]).toEqual({ dtype: 'float32', shape: dims, data });
+          }
+        }
+        await runner.close();
+      }
+      await bare.release();
+    },
+  );
 });

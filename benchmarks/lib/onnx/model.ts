@@ -131,18 +131,23 @@ export function mlp(sizes: readonly number[]): Uint8Array {
 
 /**
  * A convolutional network on 32 × 32 colour images: `x` float32 ['batch', 3, 32, 32] → `y` float32 ['batch', 10]; 3 × 3
- * convolutions with ReLU, halved between blocks, then the mean over the picture and one dense layer.
+ * convolutions with ReLU, then the mean over the picture and one dense layer.
+ *
+ * @param blocks channels of each convolution, by block; a block but the first begins by halving the picture
  */
-export function cnn(channels: readonly number[]): Uint8Array {
+export function cnn(blocks: readonly (readonly number[])[]): Uint8Array {
   const nodes: Node[] = [];
   const weights: Weights[] = [];
-  let [from, depth] = ['x', 3];
-  for (const [block, width] of channels.entries()) {
-    weights.push(weightsOf(`w${block}`, [width, depth, 3, 3], depth * 9), weightsOf(`b${block}`, [width], depth * 9));
-    const attributes = { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: block === 0 ? [1, 1] : [2, 2] };
-    nodes.push({ op: 'Conv', inputs: [from, `w${block}`, `b${block}`], output: `c${block}`, attributes });
-    nodes.push({ op: 'Relu', inputs: [`c${block}`], output: `r${block}` });
-    [from, depth] = [`r${block}`, width];
+  let [from, depth, layer] = ['x', 3, 0];
+  for (const [block, widths] of blocks.entries()) {
+    for (const [index, width] of widths.entries()) {
+      weights.push(weightsOf(`w${layer}`, [width, depth, 3, 3], depth * 9), weightsOf(`b${layer}`, [width], depth * 9));
+      const stride = block > 0 && index === 0 ? 2 : 1;
+      const attributes = { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [stride, stride] };
+      nodes.push({ op: 'Conv', inputs: [from, `w${layer}`, `b${layer}`], output: `c${layer}`, attributes });
+      nodes.push({ op: 'Relu', inputs: [`c${layer}`], output: `r${layer}` });
+      [from, depth, layer] = [`r${layer}`, width, layer + 1];
+    }
   }
   nodes.push({ op: 'GlobalAveragePool', inputs: [from], output: 'pooled' });
   nodes.push({ op: 'Flatten', inputs: ['pooled'], output: 'flat', attributes: { axis: 1 } });

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import { messageOf } from './errors';
-import type { Logger } from './logger';
+import { guardLogger, type Logger } from './logger';
 
 /** Typed events to listen to. `M` maps an event's name to what its listeners receive. */
 export interface Events<M extends object> {
@@ -26,6 +26,7 @@ export type EventListeners<M extends object> = { readonly [K in keyof M]?: (even
 /** Makes an event source on eventemitter3 whose listeners cannot hurt the emitter. */
 export function createEvents<M extends object>(logger: Logger, listeners?: EventListeners<M>): EventSource<M> {
   const emitter = new EventEmitter<string>();
+  const log = guardLogger(logger);
   type Listener = (event: unknown) => void;
   const guarded =
     (name: string, listener: Listener): Listener =>
@@ -33,7 +34,7 @@ export function createEvents<M extends object>(logger: Logger, listeners?: Event
       try {
         listener(event);
       } catch (error) {
-        logger.error({ event: name, error }, `A listener of "${name}" threw: ${messageOf(error)}`);
+        log.error({ event: name, error }, `A listener of "${name}" threw: ${messageOf(error)}`);
       }
     };
   const add = (method: 'on' | 'once', name: string, listener: Listener): (() => void) => {

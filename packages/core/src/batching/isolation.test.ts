@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FairleadError } from '../errors';
 import type { Tensors } from '../tensor/tensor';
@@ -69,6 +70,50 @@ describe('a batch that fails', () => {
       }
       await closeBench(bench);
     }
+  });
+
+  test('of requests of any sizes with any of them poisoned: the bad fail, the budget holds, each ends once', async () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 2, maxLength: 64, size: 'max' });
+    const batch = sizes.chain((rows) => fc.record({ rows: fc.constant(rows), bad: fc.subarray([...rows.keys()]) }));
+    await fc.assert(
+      fc.asyncProperty(batch, async ({ rows, bad }) => {
+        const total = rows.reduce((sum, count) => sum + count, 0);
+        const firstRows = rows.map((_, index) => rows.slice(0, index).reduce((sum, count) => sum + count, 0));
+        const poison = new Set(bad.map((index) => (firstRows[index] as number) + (rows[index] as number) - 1));
+        const bench = await openBench(
+          { compute: poisonedBy((value) => poison.has(value)), latencyMs: () => 1 },
+          { batching: { maxBatchRows: total } },
+        );
+        const values = rows.map((count, index) => range(count).map((row) => (firstRows[index] as number) + row));
+        const outcomes = values.map((own) => follow(bench.runner.run(inputOf(...own)), bench.clock));
+        await bench.clock.advance(200);
+        expect(bench.backend.calls[0]?.rows).toBe(total);
+        expect(bench.backend.calls.length - 1).toBeLessThanOrEqual(isolationBudget(rows.length));
+        for (const [index, { state, ends, value, error }] of outcomes.entries()) {
+          expect(ends).toBe(1);
+          if (bad.includes(index)) expect(state).toBe('rejected');
+          // With more bad ones than the budget finds, good ones may fall with them, but never where there is one or none.
+          else if (bad.length < 2) expect(state).toBe('resolved');
+          if (state === 'rejected') asError(error, 'RUN_FAILED');
+          else expect(numbersOf(value?.outputs)).toEqual(doubled(...(values[index] as number[])));
+        }
+        await closeBench(bench);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('in one batch of many costs those of the other batches nothing', async () => {
+    const bench = await openBench(
+      { workers: true, compute: poisonedBy((value) => value === 200), latencyMs: () => 5 },
+      { lanes: 2 },
+    );
+    const outcomes = range(512).map((value) => follow(bench.runner.run(inputOf(value)), bench.clock));
+    await bench.clock.advance(500);
+    expect(outcomes.filter(({ state }) => state === 'resolved')).toHaveLength(511);
+    asError(outcomes[200]?.error, 'RUN_FAILED');
+    expect(bench.backend.calls.length - 512 / 64).toBeLessThanOrEqual(2 * Math.log2(64));
+    await closeBench(bench);
   });
 
   test('by chance costs nobody an answer', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { FairleadError } from '../errors';
 import type { ModelSignature } from '../signature';
 import {
@@ -87,6 +87,21 @@ describe('a request larger than a batch', () => {
     expect(small.state).toBe('resolved');
     expect(bench.backend.calls).toHaveLength(3);
     expect(events).toEqual(['ABORTED']);
+    await closeBench(bench);
+  });
+
+  test('hangs no long row of listeners on one signal, which a platform would warn of as a leak', async () => {
+    const bench = await openBench({ latencyMs: () => 1 }, { batching: { maxBatchRows: 4 } });
+    const listening = vi.spyOn(EventTarget.prototype, 'addEventListener');
+    const { signal } = new AbortController();
+    const large = follow(bench.runner.run(inputOf(...range(200)), { signal }), bench.clock);
+    const bySignal = new Map<unknown, number>();
+    for (const target of listening.mock.contexts) bySignal.set(target, (bySignal.get(target) ?? 0) + 1);
+    listening.mockRestore();
+    expect(bySignal.get(signal)).toBe(1);
+    expect(Math.max(...bySignal.values())).toBe(1);
+    await bench.clock.advance(100);
+    expect(large.state).toBe('resolved');
     await closeBench(bench);
   });
 

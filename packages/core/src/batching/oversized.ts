@@ -15,19 +15,25 @@ export async function runOversized(
   maxRows: number,
   options: SubmitOptions,
 ): Promise<RunResult> {
-  const controller = new AbortController();
-  const forward = (): void => controller.abort(options.signal?.reason);
+  // A signal for each part: platforms take many listeners on one for a leak, and warn of it.
+  const controllers = Array.from({ length: Math.ceil(admitted.rows / maxRows) }, () => new AbortController());
+  const takeBack = (reason: unknown): void => {
+    for (const controller of controllers) controller.abort(reason);
+  };
+  const forward = (): void => takeBack(options.signal?.reason);
   options.signal?.addEventListener('abort', forward, { once: true });
   try {
     const parts = splitRequest(admitted, maxRows);
     const results = await Promise.all(
-      parts.map((part) => batcher.submit(part, { ...options, signal: controller.signal, isPart: true })),
+      parts.map((part, index) =>
+        batcher.submit(part, { ...options, signal: controllers[index]?.signal, isPart: true }),
+      ),
     );
     const result = joinResults(results as [RunResult, ...RunResult[]], signature);
     batcher.endWhole(admitted.rows);
     return result;
   } catch (error) {
-    controller.abort(error);
+    takeBack(error);
     batcher.endWhole(admitted.rows, error);
     throw error;
   } finally {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock';
 import { FairleadError } from '../errors';
 import type { EventListeners } from '../events';
 import type { CallOptions } from '../lifecycle';
-import { consoleLogger, type Logger } from '../logger';
+import { consoleLogger, guardLogger, type Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
 import { checkOptions, type OptionCheck, objectWith, test, trueOrFalse, wholeNumber } from '../option-checks';
 import type { AnySignature } from '../signature';
@@ -150,7 +150,7 @@ export async function createRunner(
       backend,
       lanes: options.lanes ?? 'auto',
       warmUp: options.warmUp ?? true,
-      logger: options.logger ?? consoleLogger,
+      logger: guardLogger(options.logger ?? consoleLogger),
       clock: options.clock ?? systemClock,
       on: options.on,
       batching: {

@@ -1,15 +1,6 @@
 import { mockModel } from '@fairlead/core/testing';
 import { expect, test } from 'vitest';
 import { nodeLaneHost } from './node-lane-host';
-import { inheritableArgv } from './worker-script';
-
-test('a worker inherits what it can have of the arguments', () => {
-  expect(inheritableArgv(['--max-old-space-size=512', '--input-type=module', '-e', 'code'])).toEqual([
-    '--max-old-space-size=512',
-  ]);
-  expect(inheritableArgv(['--eval=code', '--print', 'x', '--import', 'tsx'])).toEqual(['--import', 'tsx']);
-  expect(inheritableArgv([])).toEqual([]);
-});
 
 test('says what to do when the worker script is not where it belongs, as in a bundle', async () => {
   // Beside this source file there is none: it exists in the build only.

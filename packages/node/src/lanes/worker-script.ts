@@ -19,23 +19,11 @@ export function startWorker(shared: boolean): Worker {
       `The worker script ${path} is missing. If a bundler put your program into one file, keep @fairlead/node out of the bundle (mark it as external); else install it again. With lanes: 'inline' the CPU needs no worker.`,
     );
   }
-  return new Worker(scriptUrl, {
+  // A worker inherits the arguments of the process, and refuses to be given them: V8's, such as --max-old-space-size, in any
+  // case; and with --input-type, which a program from the command line may have, it refuses to start from a file.
+  return new Worker(`import(${JSON.stringify(scriptUrl.href)})`, {
+    eval: true,
     name: shared ? 'fairlead-lanes' : 'fairlead-lane',
-    execArgv: inheritableArgv(process.execArgv),
     workerData: { shared },
   });
-}
-
-/**
- * The arguments of this process that a worker can have too: what says that the program came from the command line would
- * make it refuse to start from a file.
- */
-export function inheritableArgv(execArgv: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let index = 0; index < execArgv.length; index++) {
-    const argument = execArgv[index] as string;
-    if (/^(-e|-p|-pe|--eval|--print|--input-type)$/.test(argument)) index++;
-    else if (!/^(--eval|--print|--input-type)=/.test(argument)) kept.push(argument);
-  }
-  return kept;
 }
