@@ -1,5 +1,5 @@
 import { deadlineError, noDeadline } from '../deadline';
-import { FairleadError } from '../errors';
+import { type ErrorDetails, FairleadError } from '../errors';
 import type { CohortTraits } from './cohort';
 import type { Bucket, CohortQueue } from './cohort-queue';
 import type { LaneSlot } from './lane-slot';
@@ -61,10 +61,9 @@ export class Admission {
   /** The error of a request that had to make room for one that is more entitled. */
   displaced(): FairleadError {
     const retryAfterMs = this.#backlogMs();
-    return new FairleadError(
-      'OVERLOADED',
+    return overloaded(
       `The queue is full, and the request made room for one of a higher priority or of a key that has had less than its share. Retry after ${retryAfterMs} ms.`,
-      { details: { retryAfterMs } },
+      { retryAfterMs },
     );
   }
 
@@ -72,8 +71,8 @@ export class Admission {
   hopeless(): FairleadError {
     const retryAfterMs = this.#backlogMs();
     return overloaded(
-      `What was ahead of it took longer than expected, and it cannot be answered in time any more. Retry after ${retryAfterMs} ms, give it a longer timeoutMs, or add lanes.`,
-      retryAfterMs,
+      `What was ahead of the request took longer than expected, and it cannot be answered in time any more. Retry after ${retryAfterMs} ms, give it a longer timeoutMs, or add lanes.`,
+      { retryAfterMs },
     );
   }
 
@@ -88,10 +87,9 @@ export class Admission {
       );
     }
     const retryAfterMs = this.#backlogMs();
-    return new FairleadError(
-      'OVERLOADED',
+    return overloaded(
       `The queue is full: ${waiting} of ${limit} ${unit} wait. Retry after ${retryAfterMs} ms, or raise ${option}.`,
-      { details: { field: option, expected: `at most ${limit}`, given: `${waiting} waiting`, retryAfterMs } },
+      { field: option, expected: `at most ${limit}`, given: `${waiting} waiting`, retryAfterMs },
     );
   }
 
@@ -106,8 +104,8 @@ export class Admission {
     this.#refusals++;
     const retryAfterMs = Math.max(1, Math.ceil(finish - traits.deadline));
     return overloaded(
-      `It would be answered in ${(finish - now).toFixed(1)} ms, and its time runs out in ${(traits.deadline - now).toFixed(1)} ms. Retry after ${retryAfterMs} ms, give it a longer timeoutMs, or add lanes.`,
-      retryAfterMs,
+      `The request would be answered in ${(finish - now).toFixed(1)} ms, but its time runs out in ${(traits.deadline - now).toFixed(1)} ms. Retry after ${retryAfterMs} ms, give it a longer timeoutMs, or add lanes.`,
+      { retryAfterMs },
     );
   }
 
@@ -171,15 +169,12 @@ export class Admission {
 }
 
 /** Refusals may be many a second, and where they come from is plain: the stack would cost more than the rest. */
-function overloaded(reason: string, retryAfterMs: number): FairleadError {
-  const error = Error as { stackTraceLimit?: number };
-  const limit = error.stackTraceLimit;
-  error.stackTraceLimit = 0;
+function overloaded(message: string, details: ErrorDetails): FairleadError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
-    return new FairleadError('OVERLOADED', `The request came to a busy runner. ${reason}`, {
-      details: { retryAfterMs },
-    });
+    return new FairleadError('OVERLOADED', message, { details });
   } finally {
-    if (limit !== undefined) error.stackTraceLimit = limit;
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }

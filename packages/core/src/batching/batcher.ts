@@ -4,6 +4,7 @@ import { abortedError, FairleadError } from '../errors';
 import type { Admitted } from '../runner/door';
 import type { BatchReason, ModelInfo, RunResult } from '../runner/runner';
 import type { ModelSignature } from '../signature';
+import { AbortWatch } from './abort-watch';
 import { Admission, type QueueLimits } from './admission';
 import { ArrivalRate } from './arrival-rate';
 import { BatchCap } from './batch-cap';
@@ -94,6 +95,7 @@ export class Batcher {
   readonly #parts: BatcherParts;
   readonly #queue: CohortQueue;
   readonly #expiry: ExpiryWheel;
+  readonly #aborts: AbortWatch;
   readonly #collator: Collator;
   readonly #settlement: Settlement;
   readonly #teller: BatchTeller;
@@ -120,6 +122,7 @@ export class Batcher {
     const { maxBatchRows, joinable } = limits;
     this.#queue = new CohortQueue(batchesPerRound * maxBatchRows, ({ key }) => this.#costsOf(key));
     this.#expiry = new ExpiryWheel(clock, (cohort) => this.#endEarly(cohort, undefined));
+    this.#aborts = new AbortWatch((cohort, signal) => this.#endEarly(cohort, abortedError(signal, 'The request')));
     this.#collator = new Collator(signature, maxBatchRows, joinable);
     this.#settlement = new Settlement(model, this.#expiry, (code, rows) => observer.onRequestFail(code, rows));
     this.#teller = new BatchTeller(
@@ -134,6 +137,7 @@ export class Batcher {
     this.#execution = new Execution({
       signature,
       joinable,
+      maxBatchRows: () => this.#cap.rows,
       clock,
       collator: this.#collator,
       expiry: this.#expiry,
@@ -231,13 +235,13 @@ export class Batcher {
       return open.join(rows);
     }
     const cohort = new Cohort(slab, start, traits);
+    if (options.signal === undefined) this.#open = cohort;
+    else this.#aborts.add(cohort, options.signal);
+    if (options.isPart === true) cohort.isPart = true;
     slab.hold();
     const promise = cohort.join(rows);
     this.#queue.push(cohort);
     if (traits.deadline !== noDeadline) this.#expiry.add(cohort);
-    if (options.isPart === true) cohort.isPart = true;
-    if (options.signal !== undefined) this.#listen(cohort, options.signal);
-    else this.#open = cohort;
     return promise;
   }
 
@@ -326,12 +330,6 @@ export class Batcher {
       refusal = this.#admission.refusal(bucket, rows, traits, now);
     }
     return refusal;
-  }
-
-  #listen(cohort: Cohort, signal: AbortSignal): void {
-    const onAbort = (): void => this.#endEarly(cohort, abortedError(signal, 'The request'));
-    signal.addEventListener('abort', onAbort, { once: true });
-    cohort.unlisten = () => signal.removeEventListener('abort', onAbort);
   }
 
   #afterArrival(bucket: Bucket): void {

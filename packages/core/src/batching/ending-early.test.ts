@@ -320,4 +320,35 @@ describe('options of a call that are no options', () => {
     expect((await until(bench.runner.run(inputOf(1), { key: 'user 7' }), bench.clock)).batchSize).toBe(1);
     await closeBench(bench);
   });
+
+  test('by one signal for many adds one listener to it, which is gone when they are', async () => {
+    const bench = await openBench({ latencyMs: () => 10 }, { batching: { maxBatchRows: 4 } });
+    const controller = new AbortController();
+    const { signal } = controller;
+    let listeners = 0;
+    const { addEventListener, removeEventListener } = AbortSignal.prototype;
+    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+      listeners++;
+      addEventListener.apply(signal, args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+      listeners--;
+      removeEventListener.apply(signal, args);
+    };
+    const first = Array.from({ length: 8 }, (_, value) =>
+      follow(bench.runner.run(inputOf(value), { signal }), bench.clock),
+    );
+    expect(listeners).toBe(1);
+    await bench.clock.advance(50);
+    expect(first.every(({ state }) => state === 'resolved')).toBe(true);
+    expect(listeners).toBe(0);
+    const second = Array.from({ length: 8 }, (_, value) =>
+      follow(bench.runner.run(inputOf(value), { signal }), bench.clock),
+    );
+    await bench.clock.settle();
+    controller.abort();
+    await bench.clock.settle();
+    for (const { error } of second) asError(error, 'ABORTED');
+    await closeBench(bench);
+  });
 });

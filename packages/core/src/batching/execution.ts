@@ -31,6 +31,8 @@ export interface ExecutionParts {
   readonly signature: ModelSignature;
   /** Whether rows of several requests share a batch. */
   readonly joinable: boolean;
+  /** Most rows for which there is memory, now. */
+  maxBatchRows(): number;
   readonly clock: Clock;
   readonly collator: Collator;
   readonly expiry: ExpiryWheel;
@@ -80,7 +82,7 @@ export class Execution {
     this.inFlight++;
     this.left[reason]++;
     const run = times.begin(laneIndex, clock.now(), costs.predictMs(laneIndex, batch.rows));
-    compute(lane, batch.inputs).then(
+    this.#compute(lane, batch).then(
       (outputs) => {
         const now = clock.now();
         this.#onComputed(dispatch, batch, outputs, now, times.end(laneIndex, run, now));
@@ -102,7 +104,23 @@ export class Execution {
     dispatch.costs.observe(dispatch.laneIndex, batch.rows, computeMs);
     this.#free(dispatch.lane);
     this.#deliver(dispatch, batch, outputs, now, computeMs, () => batch.release());
-    this.#parts.onEnd();
+    this.#end();
+  }
+
+  /** Computes a batch; one request of more rows than there lately was memory for goes in parts. */
+  #compute(lane: LaneSlot, { inputs, rows, cohorts }: CollatedBatch): Promise<Tensors> {
+    const { joinable, maxBatchRows, onOutOfMemory, signature } = this.#parts;
+    const partRows = maxBatchRows();
+    if (!joinable || rows <= partRows) return compute(lane, inputs);
+    return computeInParts({
+      inputs,
+      rows,
+      partRows,
+      specs: signature.outputs,
+      run: (part) => compute(lane, part),
+      isWanted: () => cohorts.some((cohort) => this.#isOpen(cohort)),
+      onOutOfMemory,
+    });
   }
 
   #check(outputs: Tensors, rows: number): void {
@@ -162,60 +180,29 @@ export class Execution {
   }
 
   #onFailed(dispatch: Dispatch, batch: CollatedBatch, thrown: unknown): void {
-    const { teller } = this.#parts;
+    const { teller, joinable, onOutOfMemory } = this.#parts;
     const error = asRunError(thrown);
     teller.tellFailure(dispatch.lane.name, batch.rows, error);
     const suspects = batch.cohorts.filter((cohort) => cohort.state !== 'done');
-    if (suspects.length > 0 && batch.rows > 1 && this.#parts.joinable && isOutOfMemory(error)) {
-      void this.#computeInParts(dispatch, batch);
-    } else if (error.code === 'RUN_FAILED' && countRequests(suspects) > 1) {
+    const isTooLarge = joinable && batch.rows > 1 && isOutOfMemory(error);
+    if (error.code === 'RUN_FAILED' && !isTooLarge && countRequests(suspects) > 1) {
       void this.#isolate(dispatch, batch, suspects, error);
-    } else {
-      const isLost = error.code === 'LANE_LOST';
-      batch.releaseCopy();
-      for (const cohort of batch.cohorts) if (!isLost || !this.#runAgain(cohort)) this.#drop(cohort, error);
-      this.#free(dispatch.lane);
-      this.#parts.onEnd();
+      return;
     }
+    if (isTooLarge) onOutOfMemory(batch.rows);
+    const mayWaitAgain = isTooLarge ? isOpen : error.code === 'LANE_LOST' ? this.#runsAgain : never;
+    batch.releaseCopy();
+    for (const cohort of batch.cohorts) {
+      if (mayWaitAgain(cohort)) this.#parts.requeue(cohort);
+      else drop(this.#parts.settlement, cohort, error);
+    }
+    this.#free(dispatch.lane);
+    this.#end();
   }
 
-  /** Whether a cohort whose worker died waits again. */
-  #runAgain(cohort: Cohort): boolean {
-    if (cohort.state === 'done' || !cohort.traits.idempotent || cohort.reruns >= maxReruns) return false;
-    cohort.reruns++;
-    this.#parts.requeue(cohort);
-    return true;
-  }
-
-  /** There was no memory for a batch: it is computed in smaller parts, and later ones are made smaller. */
-  async #computeInParts(dispatch: Dispatch, batch: CollatedBatch): Promise<void> {
-    const { clock, teller, onOutOfMemory, signature } = this.#parts;
-    const startedAt = clock.now();
-    try {
-      const outputs = await computeInParts({
-        inputs: batch.inputs,
-        rows: batch.rows,
-        specs: signature.outputs,
-        run: (inputs) => compute(dispatch.lane, inputs),
-        onOutOfMemory,
-      });
-      const now = clock.now();
-      this.#free(dispatch.lane);
-      this.#deliver(dispatch, batch, outputs, now, now - startedAt, () => batch.release());
-    } catch (cause) {
-      const error = asRunError(cause);
-      teller.tellFailure(dispatch.lane.name, batch.rows, error);
-      const suspects = batch.cohorts.filter((cohort) => cohort.state !== 'done');
-      if (error.code === 'RUN_FAILED' && !isOutOfMemory(error) && countRequests(suspects) > 1) {
-        await this.#isolate(dispatch, batch, suspects, error);
-        return;
-      }
-      batch.releaseCopy();
-      for (const cohort of batch.cohorts) this.#drop(cohort, error);
-      this.#free(dispatch.lane);
-    }
-    this.#parts.onEnd();
-  }
+  /** Whether a cohort whose worker died may wait for another. */
+  readonly #runsAgain = (cohort: Cohort): boolean =>
+    isOpen(cohort) && cohort.traits.idempotent && cohort.reruns++ < maxReruns;
 
   async #isolate(
     dispatch: Dispatch,
@@ -265,7 +252,7 @@ export class Execution {
     });
     letGo();
     this.#free(lane);
-    this.#parts.onEnd();
+    this.#end();
   }
 
   /** Parts a cohort into its requests; each is watched for its deadline in its place. */
@@ -285,15 +272,25 @@ export class Execution {
     return cohort.state !== 'done';
   }
 
-  #drop(cohort: Cohort, error: unknown): void {
-    drop(this.#parts.settlement, cohort, error);
-  }
-
+  /** A place in a lane is free: the next batch may go, before the answers of this one are given. */
   #free(lane: LaneSlot): void {
     lane.inFlight--;
-    this.inFlight--;
     this.#parts.onFree();
   }
+
+  /** A batch ended, whatever came of it. Until then it counts, so that nobody takes the batcher for drained. */
+  #end(): void {
+    this.inFlight--;
+    this.#parts.onEnd();
+  }
+}
+
+function isOpen(cohort: Cohort): boolean {
+  return cohort.state !== 'done';
+}
+
+function never(): boolean {
+  return false;
 }
 
 /** Fails a cohort that was taken from the queue and travels in no batch. */

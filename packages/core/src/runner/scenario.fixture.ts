@@ -24,12 +24,14 @@ export interface PlannedRequest {
   readonly abortAfterMs: number | undefined;
   /** Whether the model throws at every batch that holds a row of it. */
   readonly poisoned: boolean;
+  /** Whether it may be run again when its worker dies. */
+  readonly idempotent: boolean;
 }
 
-/** What goes wrong: a worker dies, the next batch throws, or the next batch answers without an output. */
+/** What goes wrong: a worker dies, the next batch throws, answers without an output, or finds no memory. */
 export interface Mishap {
   readonly at: number;
-  readonly kind: 'kill' | 'hiccup' | 'garble';
+  readonly kind: 'kill' | 'hiccup' | 'garble' | 'starve';
   /** Which of the living workers dies, modulo their number. */
   readonly lane: number;
 }
@@ -39,7 +41,9 @@ export interface Scenario {
   readonly lanes: LanesOption;
   /** Batches that a session takes at once. */
   readonly concurrency: number;
-  readonly batching: false | { readonly maxBatchRows: number; readonly maxQueueRows: number };
+  readonly batching:
+    | false
+    | { readonly maxBatchRows: number; readonly maxQueueRows: number; readonly objective: 'latency' | 'throughput' };
   /** Milliseconds that batches take, in turn, beside so many for each row. */
   readonly batchMs: readonly number[];
   readonly rowMs: number;
@@ -114,6 +118,7 @@ function requests(range: ScenarioRange): fc.Arbitrary<PlannedRequest[]> {
     timeoutMs: range.hurry ? seldom(fc.oneof(moments(40), fc.double({ min: 0, max: 100, noNaN: true }))) : never,
     abortAfterMs: range.hurry ? seldom(fc.oneof(fc.constant(-1), moments(30))) : never,
     poisoned: range.faults ? fc.nat({ max: 9 }).map((die) => die === 0) : fc.constant(false),
+    idempotent: fc.boolean(),
   });
   return fc.array(request, { minLength: 1, maxLength: 40, size: 'max' });
 }
@@ -124,10 +129,14 @@ export function scenarios(range: ScenarioRange): fc.Arbitrary<Scenario> {
   return fc.record({
     lanes: fc.constantFrom<LanesOption>('inline', 1, 2, 3),
     concurrency: fc.constantFrom(1, 2),
-    batching: fc.option(fc.record({ maxBatchRows: fc.integer({ min: 1, max: mostRows }), maxQueueRows: queueRows }), {
-      nil: false as const,
-      freq: 8,
-    }),
+    batching: fc.option(
+      fc.record({
+        maxBatchRows: fc.integer({ min: 1, max: mostRows }),
+        maxQueueRows: queueRows,
+        objective: fc.constantFrom('latency' as const, 'throughput' as const),
+      }),
+      { nil: false as const, freq: 8 },
+    ),
     batchMs: fc.array(moments(12), { minLength: 1, maxLength: 5 }),
     rowMs: fc.constantFrom(0, 0.25, 1),
     failedRestarts: range.faults ? fc.nat({ max: 9 }) : fc.constant(0),
@@ -136,7 +145,7 @@ export function scenarios(range: ScenarioRange): fc.Arbitrary<Scenario> {
       ? fc.array(
           fc.record({
             at: moments(80),
-            kind: fc.constantFrom<Mishap['kind']>('kill', 'hiccup', 'garble'),
+            kind: fc.constantFrom<Mishap['kind']>('kill', 'hiccup', 'garble', 'starve'),
             lane: fc.nat({ max: 2 }),
           }),
           { maxLength: 4 },
@@ -218,9 +227,10 @@ export async function live(scenario: Scenario): Promise<Lived> {
     const ids = Array.from({ length: plan.rows }, () => nextId++);
     if (plan.poisoned) for (const id of ids) poison.add(id);
     const controller = new AbortController();
-    const { priority, key, timeoutMs, abortAfterMs } = plan;
+    const { priority, key, timeoutMs, abortAfterMs, idempotent } = plan;
     if (abortAfterMs === -1) controller.abort();
     const options: RunOptions = {
+      ...(idempotent && { idempotent }),
       ...(priority !== undefined && { priority }),
       ...(key !== undefined && { key }),
       ...(timeoutMs !== undefined && { timeoutMs }),
@@ -242,6 +252,7 @@ export async function live(scenario: Scenario): Promise<Lived> {
     const living = backend.lanes.filter(({ alive }) => alive);
     if (kind === 'kill') living[lane % living.length]?.kill();
     else if (kind === 'hiccup') backend.failNext(new Error('a hiccup'));
+    else if (kind === 'starve') backend.failNext(new Error('out of memory'));
     else garbled++;
     if (kind !== 'kill' || living.length > 0) happened.add(kind);
   };
