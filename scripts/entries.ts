@@ -12,6 +12,7 @@ const internalEntries: Readonly<Record<string, Readonly<Record<string, string>>>
   node: {
     'lane-worker': 'src/lanes/lane-worker.ts',
     'onnx-lane': 'src/onnx/onnx-backend.ts',
+    'tfjs-lane': 'src/tfjs/tfjs-backend.ts',
   },
   browser: { 'lane-worker': 'src/lanes/lane-worker.ts' },
 };

@@ -1,0 +1,148 @@
+import { FairleadError, messageOf } from '@fairlead/core';
+import type { TfjsDevice } from './options';
+import { loadPackage, type Tensorflow } from './runtime';
+
+/*
+ * The engine of TensorFlow.js is one for the whole thread, and so is the device it computes on. Work that is done in one
+ * go takes the device that it needs and gives the engine back as it was before anybody else can see it; work that waits
+ * in between is done one after the other.
+ */
+
+const prepared = new Map<TfjsDevice, Promise<Tensorflow>>();
+
+/**
+ * Makes a device of this thread's engine ready, without making it the current one. Once in a thread; what failed is tried
+ * again by the next call.
+ * @throws FairleadError `BACKEND_UNAVAILABLE` when its package is missing or does not work here
+ */
+export function prepareDevice(device: TfjsDevice): Promise<Tensorflow> {
+  let ready = prepared.get(device);
+  if (ready === undefined) {
+    ready = device === 'wasm' ? prepareWasm() : prepareCpu();
+    prepared.set(device, ready);
+    ready.catch(() => prepared.delete(device));
+  }
+  return ready;
+}
+
+/**
+ * Calls a function with a device as the current one, and makes the one before it current again.
+ * @param compute must not wait for anything: others would find the wrong device
+ */
+export function onDevice<T>(tf: Tensorflow, device: TfjsDevice, compute: () => T): T {
+  const before = tf.getBackend();
+  makeCurrent(tf, device);
+  try {
+    return compute();
+  } finally {
+    restore(tf, before);
+  }
+}
+
+/**
+ * Calls a function and disposes of every tensor that it made and did not `tf.keep`.
+ * @param compute must answer no tensors
+ */
+export function tidily<T>(tf: Tensorflow, compute: () => T): T {
+  let answer: T | undefined;
+  // What `tf.tidy` is answered it searches for tensors, element by element, so it is answered nothing.
+  tf.tidy(() => {
+    answer = compute();
+  });
+  return answer as T;
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * The same for work that waits in between. One such work at a time in this thread; those that come later wait. What is
+ * done by {@link onDevice} meanwhile does not disturb it.
+ */
+export function onDeviceInTurn<T>(tf: Tensorflow, device: TfjsDevice, compute: () => Promise<T>): Promise<T> {
+  const turn = last.then(async () => {
+    const before = tf.getBackend();
+    makeCurrent(tf, device);
+    try {
+      return await compute();
+    } finally {
+      if (tf.getBackend() === device) restore(tf, before);
+    }
+  });
+  last = turn.catch(() => undefined);
+  return turn;
+}
+
+function makeCurrent(tf: Tensorflow, device: string): void {
+  if (tf.getBackend() === device) return;
+  if (tf.engine().registry[device] === undefined) {
+    throw new FairleadError(
+      'BACKEND_UNAVAILABLE',
+      `The backend "${device}" of TensorFlow.js has been removed from its engine by tf.removeBackend("${device}").`,
+    );
+  }
+  // Of a backend that is ready this is done when the call returns; the promise says nothing more.
+  void tf.setBackend(device);
+}
+
+/** Before anything was computed there is none to go back to, and one that is not ready yet is its owner's to set. */
+function restore(tf: Tensorflow, before: string | null | undefined): void {
+  if (before !== null && before !== undefined && tf.engine().registry[before] !== undefined) makeCurrent(tf, before);
+}
+
+async function prepareCpu(): Promise<Tensorflow> {
+  const tf = await loadPackage('core');
+  await loadPackage('backend-cpu');
+  if (tf.findBackend('cpu') === null) {
+    throw new FairleadError('BACKEND_UNAVAILABLE', 'TensorFlow.js cannot make its backend "cpu" here.');
+  }
+  // With its first tensor it recommends another package to the console, unless it believes itself tested.
+  const wasTest = tf.env().getBool('IS_TEST');
+  tf.env().set('IS_TEST', true);
+  try {
+    onDevice(tf, 'cpu', () => tf.zeros([1]).dispose());
+  } finally {
+    tf.env().set('IS_TEST', wasTest);
+  }
+  return tf;
+}
+
+async function prepareWasm(): Promise<Tensorflow> {
+  const tf = await loadPackage('core');
+  await loadPackage('backend-wasm');
+  const { registry } = tf.engine();
+  if (registry.wasm !== undefined) return tf;
+  // Not by tf.setBackend, which leaves the engine without any backend until the module is compiled.
+  const create = tf.findBackendFactory('wasm');
+  const forget = rememberListeners();
+  try {
+    const backend = await create();
+    registry.wasm ??= backend;
+  } catch (cause) {
+    const reason = messageOf((cause as { message?: unknown } | undefined)?.message ?? cause);
+    throw new FairleadError('BACKEND_UNAVAILABLE', `The WebAssembly of TensorFlow.js does not start here: ${reason}`, {
+      cause,
+    });
+  } finally {
+    forget();
+  }
+  return tf;
+}
+
+/**
+ * Its WebAssembly module adds listeners to the process that throw whatever went uncaught once more, and so undo what the
+ * user's own listeners decided. Answers a function that takes them away.
+ */
+function rememberListeners(): () => void {
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  const listenersOf = (event: string): ((...args: unknown[]) => void)[] =>
+    process.rawListeners(event) as ((...args: unknown[]) => void)[];
+  const before = new Map(events.map((event) => [event, new Set(listenersOf(event))]));
+  return () => {
+    for (const event of events) {
+      for (const listener of listenersOf(event)) {
+        const throwsAgain = /\bthrow\b/.test(String(listener));
+        if (throwsAgain && !before.get(event)?.has(listener)) process.removeListener(event, listener);
+      }
+    }
+  };
+}
