@@ -129,19 +129,28 @@ async function prepareWasm(): Promise<Tensorflow> {
 }
 
 /**
- * Its WebAssembly module adds listeners to the process that throw whatever went uncaught once more, and so undo what the
- * user's own listeners decided. Answers a function that takes them away.
+ * The listeners that its WebAssembly module, made by Emscripten, adds to the process: they throw what went uncaught once
+ * more, and so undo what the user's own listeners decided. The second one says what Node does without any listener, so
+ * that nothing is lost where it is somebody else's.
  */
+const strayListeners = {
+  uncaughtException: /instanceof ExitStatus/,
+  unhandledRejection: /^function\s*\((\w+)\)\s*\{\s*throw \1;?\s*\}$/,
+} as const;
+
+/** Answers a function that takes away those of them that were added since. */
 function rememberListeners(): () => void {
-  const events = ['uncaughtException', 'unhandledRejection'] as const;
-  const listenersOf = (event: string): ((...args: unknown[]) => void)[] =>
-    process.rawListeners(event) as ((...args: unknown[]) => void)[];
-  const before = new Map(events.map((event) => [event, new Set(listenersOf(event))]));
+  type Listener = (...args: unknown[]) => void;
+  const listenersOf = (event: string): Listener[] => process.rawListeners(event) as Listener[];
+  const stray = Object.entries(strayListeners).map(([event, source]) => ({
+    event,
+    source,
+    before: listenersOf(event),
+  }));
   return () => {
-    for (const event of events) {
+    for (const { event, source, before } of stray) {
       for (const listener of listenersOf(event)) {
-        const throwsAgain = /\bthrow\b/.test(String(listener));
-        if (throwsAgain && !before.get(event)?.has(listener)) process.removeListener(event, listener);
+        if (!before.includes(listener) && source.test(String(listener))) process.removeListener(event, listener);
       }
     }
   };
