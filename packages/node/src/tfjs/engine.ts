@@ -1,24 +1,30 @@
 import { FairleadError, messageOf } from '@fairlead/core';
+import type * as Tf from '@tensorflow/tfjs-core';
 import type { TfjsDevice } from './options';
 import { loadPackage, type Tensorflow } from './runtime';
 
 /*
  * The engine of TensorFlow.js is one for the whole thread, and so is the device it computes on. Work that is done in one
  * go takes the device that it needs and gives the engine back as it was before anybody else can see it; work that waits
- * in between is done one after the other.
+ * in between is done one after the other. Where another device was current, taking `wasm` costs some tenths of a
+ * millisecond, since the runtime looks up all of its kernels again.
  */
 
 const prepared = new Map<TfjsDevice, Promise<Tensorflow>>();
 
 /**
- * Makes a device of this thread's engine ready, without making it the current one. Once in a thread; what failed is tried
- * again by the next call.
+ * Makes a device of this thread's engine ready. Where none is current yet it becomes so, since the engine would choose
+ * one when it is first asked, and could not wait for WebAssembly. Once in a thread; what failed is tried again by the
+ * next call.
  * @throws FairleadError `BACKEND_UNAVAILABLE` when its package is missing or does not work here
  */
 export function prepareDevice(device: TfjsDevice): Promise<Tensorflow> {
   let ready = prepared.get(device);
   if (ready === undefined) {
-    ready = device === 'wasm' ? prepareWasm() : prepareCpu();
+    ready = (device === 'wasm' ? prepareWasm() : prepareCpu()).then((tf) => {
+      if (!tf.getBackend()) makeCurrent(tf, device);
+      return tf;
+    });
     prepared.set(device, ready);
     ready.catch(() => prepared.delete(device));
   }
@@ -84,22 +90,23 @@ function makeCurrent(tf: Tensorflow, device: string): void {
   void tf.setBackend(device);
 }
 
-/** Before anything was computed there is none to go back to, and one that is not ready yet is its owner's to set. */
-function restore(tf: Tensorflow, before: string | null | undefined): void {
-  if (before !== null && before !== undefined && tf.engine().registry[before] !== undefined) makeCurrent(tf, before);
+/** One that is not ready yet is its owner's to set. */
+function restore(tf: Tensorflow, before: string): void {
+  if (tf.engine().registry[before] !== undefined) makeCurrent(tf, before);
 }
 
 async function prepareCpu(): Promise<Tensorflow> {
   const tf = await loadPackage('core');
   await loadPackage('backend-cpu');
-  if (tf.findBackend('cpu') === null) {
+  const backend = tf.findBackend('cpu') as Tf.KernelBackend | null;
+  if (backend === null) {
     throw new FairleadError('BACKEND_UNAVAILABLE', 'TensorFlow.js cannot make its backend "cpu" here.');
   }
   // With its first tensor it recommends another package to the console, unless it believes itself tested.
   const wasTest = tf.env().getBool('IS_TEST');
   tf.env().set('IS_TEST', true);
   try {
-    onDevice(tf, 'cpu', () => tf.zeros([1]).dispose());
+    backend.disposeData(backend.write(new Float32Array(1), [1], 'float32'));
   } finally {
     tf.env().set('IS_TEST', wasTest);
   }

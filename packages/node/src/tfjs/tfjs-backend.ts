@@ -33,9 +33,10 @@ const moduleUrl = new URL('./tfjs-lane.js', import.meta.url).href;
  * axis of every input and output is open and three rows in come as three rows out. A layers model that keeps state
  * between batches is reset before each run.
  *
- * The current backend of TensorFlow.js is one for each thread. Sessions set it for each run and put it back, so those of
- * several devices, and TensorFlow.js in code of your own, do not disturb each other. Only while a graph with branches or
- * loops computes inline, which takes several turns of the event loop, your own code finds the backend of that session.
+ * The current backend of TensorFlow.js is one for each thread. Sessions set it for each run and put back the one before,
+ * so those of several devices, and TensorFlow.js in code of your own, do not disturb each other. Two exceptions: where you
+ * have set none, the device of the first session becomes current; and while a graph with branches or loops computes
+ * inline, which takes several turns of the event loop, your own code finds the backend of that session.
  *
  * @throws FairleadError `INVALID_OPTION`
  */
