@@ -45,24 +45,11 @@ export function onDevice<T>(tf: Tensorflow, device: TfjsDevice, compute: () => T
   }
 }
 
-/**
- * Calls a function and disposes of every tensor that it made and did not `tf.keep`.
- * @param compute must answer no tensors
- */
-export function tidily<T>(tf: Tensorflow, compute: () => T): T {
-  let answer: T | undefined;
-  // What `tf.tidy` is answered it searches for tensors, element by element, so it is answered nothing.
-  tf.tidy(() => {
-    answer = compute();
-  });
-  return answer as T;
-}
-
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * The same for work that waits in between. One such work at a time in this thread; those that come later wait. What is
- * done by {@link onDevice} meanwhile does not disturb it.
+ * The same as {@link onDevice} for work that waits in between. One such work at a time in this thread; those that come
+ * later wait. What is done in one go meanwhile does not disturb it.
  */
 export function onDeviceInTurn<T>(tf: Tensorflow, device: TfjsDevice, compute: () => Promise<T>): Promise<T> {
   const turn = last.then(async () => {
@@ -76,6 +63,19 @@ export function onDeviceInTurn<T>(tf: Tensorflow, device: TfjsDevice, compute: (
   });
   last = turn.catch(() => undefined);
   return turn;
+}
+
+/**
+ * Calls a function and disposes of every tensor that it made and did not `tf.keep`.
+ * @param compute must answer no tensors
+ */
+export function tidily<T>(tf: Tensorflow, compute: () => T): T {
+  let answer: T | undefined;
+  // What `tf.tidy` is answered it searches for tensors, element by element, so it is answered nothing.
+  tf.tidy(() => {
+    answer = compute();
+  });
+  return answer as T;
 }
 
 function makeCurrent(tf: Tensorflow, device: string): void {
