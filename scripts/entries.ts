@@ -13,6 +13,7 @@ const internalEntries: Readonly<Record<string, Readonly<Record<string, string>>>
     'lane-worker': 'src/lanes/lane-worker.ts',
     'onnx-lane': 'src/onnx/onnx-backend.ts',
     'fairlead-node': 'src/doctor/main.ts',
+    'tfjs-lane': 'src/tfjs/tfjs-backend.ts',
   },
   browser: { 'lane-worker': 'src/lanes/lane-worker.ts' },
 };

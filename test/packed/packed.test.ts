@@ -75,6 +75,19 @@ it('installs its command, none called node, and no optional peer', () => {
   expect(existsSync(join(folder, 'node_modules/.bin/node'))).toBe(false);
   expect(existsSync(join(folder, 'node_modules/onnxruntime-node'))).toBe(false);
   expect(existsSync(join(folder, 'node_modules/onnxruntime-web'))).toBe(false);
+  expect(existsSync(join(folder, 'node_modules/@tensorflow'))).toBe(false);
+});
+
+it('says how to install TensorFlow.js where it is missing', async () => {
+  const script = `const { tfjs } = await import('@fairlead/node'); console.log(JSON.stringify(await tfjs().isSupported()));`;
+  const options = ['--input-type=module', '--eval', script];
+  const { stdout } = await promisify(execFile)(process.execPath, options, { cwd: folder });
+  const packages = ['core', 'layers', 'converter', 'backend-cpu', 'backend-wasm'];
+  const command = `npm install ${packages.map((name) => `@tensorflow/tfjs-${name}`).join(' ')}`;
+  expect(JSON.parse(stdout)).toEqual({
+    supported: false,
+    reason: `TensorFlow.js is not installed. Run \`${command}\`.`,
+  });
 });
 
 describe('npx @fairlead/node', () => {

@@ -28,6 +28,14 @@ describe('readModelFile', () => {
     expect(model).toMatchObject({ name: 'digits', digest, version: digest.slice(0, 12) });
   });
 
+  test('calls an archive by its name without the ending', async () => {
+    await writeFile(join(folder, 'iris.tar'), 'bytes of an archive');
+    await writeFile(join(folder, 'iris.golden.json'), '{}');
+    const model = await readModelFile(join(folder, 'iris.tar'), limit);
+    expect(model.name).toBe('iris');
+    expect(new TextDecoder().decode(await model.sidecar('golden'))).toBe('{}');
+  });
+
   test('finds what travels with the model, and nothing where there is nothing', async () => {
     const model = await readModelFile(join(folder, 'digits.onnx'), limit);
     expect(new TextDecoder().decode(await model.sidecar('golden'))).toBe('{"golden":1}');

@@ -39,30 +39,54 @@ export function pathOf(reference: string): string {
   return resolve(reference);
 }
 
+/** How much of a model may be read, and what ends it early. */
+export type ReadOptions = CallOptions & { readonly maxBytes: number };
+
 /**
- * Reads a model from a file. Its name is the file's without `.onnx`; its version is the first 12 digits of its SHA-256,
- * so that equal bytes have equal versions whatever the file is called.
+ * Reads a model that is one file. Its name is the file's without `.onnx` or `.tar`; its version is the first 12 digits of
+ * its SHA-256, so that equal bytes have equal versions whatever the file is called.
  *
  * @param reference path or `file:` URL
  * @throws FairleadError `MODEL_NOT_FOUND` that names the absolute path, `LIMIT_EXCEEDED`, `ABORTED`
  */
-export async function readModelFile(
+export async function readModelFile(reference: string, options: ReadOptions): Promise<LoadedModel> {
+  const { path, bytes } = await readFirstFile(reference, options);
+  return loadedModelOf(bytes, join(dirname(path), basename(path).replace(/\.(onnx|tar)$/i, '')));
+}
+
+/**
+ * Reads the file that a reference to a model names.
+ *
+ * @param reference path or `file:` URL
+ * @returns its bytes and its absolute path
+ * @throws FairleadError `MODEL_NOT_FOUND` that names the absolute path, `LIMIT_EXCEEDED`, `ABORTED`
+ */
+export async function readFirstFile(
   reference: string,
-  options: CallOptions & { readonly maxBytes: number },
-): Promise<LoadedModel> {
+  options: ReadOptions,
+): Promise<{ readonly path: string; readonly bytes: Uint8Array }> {
   const path = pathOf(reference);
   const bytes = await readBounded(path, 'model', options.maxBytes, options.signal);
   if (bytes === undefined) throw notFound(`There is no model at ${path}${hintFor(reference)}`, path);
+  return { path, bytes };
+}
+
+/**
+ * A model of its bytes, with what travels with it.
+ *
+ * @param stem path of the model without its ending; sidecars have it
+ * @param name what it is called, where that is not the last part of the stem
+ */
+export async function loadedModelOf(bytes: Uint8Array, stem: string, name = basename(stem)): Promise<LoadedModel> {
   const digest = await sha256Hex(bytes);
-  const stem = join(dirname(path), basename(path).replace(/\.onnx$/i, ''));
-  return { bytes, digest, name: basename(stem), version: digest.slice(0, 12), sidecar: sidecarsBeside(stem) };
+  return { bytes, digest, name, version: digest.slice(0, 12), sidecar: sidecarsBeside(stem) };
 }
 
 /**
  * Reads what lies beside a model and has its name: `digits.reference.json`, `digits.golden.json`, `digits.card.md`.
  * @param stem path of the model without its ending
  */
-export function sidecarsBeside(stem: string): LoadedModel['sidecar'] {
+function sidecarsBeside(stem: string): LoadedModel['sidecar'] {
   return async (name, call = {}) => {
     for (const ending of sidecarEndings[name]) {
       const found = await readBounded(`${stem}${ending}`, 'sidecar', maxSidecarBytes, call.signal);
@@ -108,7 +132,8 @@ function hintFor(reference: string): string {
   return relative ? ` ("${reference}" was looked for from the working directory ${process.cwd()})` : '';
 }
 
-function notFound(message: string, given: string, cause?: unknown): FairleadError {
+/** The error of a file that is not there or cannot be read. */
+export function notFound(message: string, given: string, cause?: unknown): FairleadError {
   return new FairleadError('MODEL_NOT_FOUND', `${message}.`, {
     details: { field: 'model', expected: 'a readable file', given },
     ...(cause === undefined ? {} : { cause }),
