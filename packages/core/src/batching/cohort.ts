@@ -43,12 +43,6 @@ export type Outcome =
       readonly batchSize: number;
     };
 
-type Collector = (self: Cohort) => RunResult | Promise<RunResult>;
-
-/** See `Cohort.#collectorOf`. */
-const collectors: Collector[] = [];
-const maxCollectors = 1024;
-
 /** A part that a cohort was parted into. */
 interface Part {
   /** Its first row, counted from the first row of the whole. */
@@ -83,8 +77,8 @@ export class Cohort {
   isPart = false;
   /** How often it was run again because its worker had died. */
   reruns = 0;
-  readonly #settled: Promise<Cohort>;
-  readonly #settle: (self: Cohort) => void;
+  readonly #settled: Promise<void>;
+  readonly #settle: () => void;
   #outcome: Outcome | undefined;
   #parts: readonly Part[] | undefined;
 
@@ -95,11 +89,11 @@ export class Cohort {
     readonly traits: CohortTraits,
   ) {
     this.urgency = Math.min(traits.deadline, traits.enqueuedAt + ageingMs);
-    let settle: ((self: Cohort) => void) | undefined;
+    let settle: (() => void) | undefined;
     this.#settled = new Promise((resolve) => {
       settle = resolve;
     });
-    this.#settle = settle as unknown as (self: Cohort) => void;
+    this.#settle = settle as unknown as () => void;
   }
 
   get requests(): number {
@@ -111,14 +105,13 @@ export class Cohort {
     const from = this.rows;
     this.rows += rows;
     this.memberRows.push(rows);
-    if (rows !== 1 || from >= maxCollectors) return this.#settled.then((self) => self.#collect(from, rows));
-    return this.#settled.then(Cohort.#collectorOf(from));
+    return this.#settled.then(() => this.#collect(from, rows));
   }
 
   /** Ends all of its requests. */
   end(outcome: Outcome): void {
     this.#outcome = outcome;
-    this.#settle(this);
+    this.#settle();
   }
 
   /** How many of its first requests have at most `maxRows` rows together. */
@@ -172,7 +165,7 @@ export class Cohort {
     });
     this.slab.release();
     this.state = 'done';
-    this.#settle(this);
+    this.#settle();
   }
 
   #collect(from: number, rows: number): RunResult | Promise<RunResult> {
@@ -181,15 +174,6 @@ export class Cohort {
     if ('error' in outcome) throw outcome.error;
     const { split, start, model, timing, batchSize } = outcome;
     return { outputs: split(start + from, rows), model, timing, batchSize };
-  }
-
-  /**
-   * What a request of one row derives its promise by. Since the shared promise brings the cohort, it needs to know the row
-   * alone, so that one function for each serves all cohorts.
-   */
-  static #collectorOf(from: number): Collector {
-    for (let row = collectors.length; row <= from; row++) collectors.push((self) => self.#collect(row, 1));
-    return collectors[from] as Collector;
   }
 
   #collectFromPart(parts: readonly Part[], from: number, rows: number): Promise<RunResult> {
