@@ -1,10 +1,10 @@
 import { version as packageVersion } from '../../package.json';
 import { FairleadError, messageOf } from '../errors';
+import { describeGiven } from '../tensor/json/describe-given';
 import { type Catalog, createCatalog, type ServedRunners } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { errorResponse, jsonResponse } from './http-error';
 import { infer } from './infer';
-import { describeGiven } from './open-inference/describe';
 import { encodeMetadata } from './open-inference/metadata';
 import { parseServiceOptions, type ServiceOptions, type ServiceSettings } from './options';
 import { createRouteTable, type RouteTable } from './routes';
