@@ -17,6 +17,14 @@ export {
   throwIfAborted,
 } from './errors';
 export { createEvents, type EventListeners, type EventSource, type Events } from './events';
+export type {
+  GoldenCase,
+  GoldenFile,
+  GoldenTensor,
+  GoldenTolerance,
+  RecordGoldenOptions,
+} from './golden/golden-file';
+export { recordGolden } from './golden/record-golden';
 export { type CallOptions, type Closeable, closeable } from './lifecycle';
 export { consoleLogger, type Logger } from './logger';
 export type { AliasControl, Evidence, LoadedModel, ModelSource, SidecarName } from './model-source';

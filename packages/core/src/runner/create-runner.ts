@@ -34,6 +34,11 @@ export interface RunnerOptions extends CallOptions {
   readonly batching?: false | BatchingOptions;
   /** Whether the model is run on zeros of every batch size before the first request. @default true */
   readonly warmUp?: boolean;
+  /**
+   * Whether a model that brings golden rows (`digits.golden.json` beside `digits.onnx`, or a registry's sidecar) is
+   * refused when it does not answer them on every lane, at the start and at each swap. @default true
+   */
+  readonly checkGolden?: boolean;
   /** Listeners, attached before loading begins. */
   readonly on?: EventListeners<RunnerEventMap>;
   /** Where warnings go. @default the console */
@@ -51,7 +56,7 @@ const batchingChecks = {
 const checks = {
   model: test(
     (value) => (typeof value === 'string' && value !== '') || isSource(value) || isLoadedModel(value),
-    'a path or URL, a loaded model with bytes and digest, or a model source with resolve()',
+    'a path or URL, a loaded model with bytes, digest, name, version and sidecar(), or a model source with resolve()',
   ),
   backend: test(
     (value) =>
@@ -65,6 +70,7 @@ const checks = {
   ),
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
   warmUp: trueOrFalse,
+  checkGolden: trueOrFalse,
   on: objectWith('an object of listeners by event name'),
   logger: objectWith('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
   clock: objectWith('a clock', 'now', 'epochMs', 'setTimer', 'defer'),
@@ -93,9 +99,11 @@ function isSource(value: unknown): value is ModelSource {
 }
 
 function isLoadedModel(value: unknown): value is LoadedModel {
-  const { bytes, digest, name, version } = (value ?? {}) as Partial<LoadedModel>;
+  const { bytes, digest, name, version, sidecar } = (value ?? {}) as Partial<LoadedModel>;
   return (
-    bytes instanceof Uint8Array && [digest, name, version].every((text) => typeof text === 'string' && text !== '')
+    bytes instanceof Uint8Array &&
+    typeof sidecar === 'function' &&
+    [digest, name, version].every((text) => typeof text === 'string' && text !== '')
   );
 }
 
@@ -114,7 +122,8 @@ function isDefinition(value: Partial<ModelDefinition<unknown, unknown, unknown, 
  * `S` types the names and dtypes of `run`; `definition` adds a typed `predict`.
  *
  * @throws FairleadError `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `BACKEND_UNAVAILABLE`, `ABORTED`,
- * `NOT_FOUND` when a registry knows no such alias
+ * `NOT_FOUND` when a registry knows no such alias; `GOLDEN_MISMATCH`, or `STORE_CORRUPT`, `SIGNATURE_MISMATCH`,
+ * `UNSUPPORTED` and `LIMIT_EXCEEDED` when its golden rows cannot be used
  */
 export function createRunner<Input, Parsed, Raw, Output>(
   options: RunnerOptions & { readonly definition: ModelDefinition<Input, Parsed, Raw, Output> },
@@ -134,6 +143,7 @@ export async function createRunner(
       backend,
       lanes: options.lanes ?? 'auto',
       warmUp: options.warmUp ?? true,
+      checkGolden: options.checkGolden ?? true,
       logger: options.logger ?? consoleLogger,
       clock: options.clock ?? systemClock,
       on: options.on,

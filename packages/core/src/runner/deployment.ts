@@ -5,6 +5,7 @@ import { runOversized } from '../batching/oversized';
 import type { Clock } from '../clock';
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
+import type { GoldenCheck } from '../golden/check-golden';
 import type { CallOptions } from '../lifecycle';
 import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
@@ -62,9 +63,25 @@ export interface Deployment {
   close(): Promise<void>;
 }
 
-/** Loads a model, opens and warms its lanes. */
+/**
+ * Reads the golden rows that travel with a model.
+ * @returns the check of a deployment of that model; undefined when it brings no such rows
+ */
+export async function readGolden(loaded: LoadedModel, options: CallOptions): Promise<GoldenCheck | undefined> {
+  const bytes = await loaded.sidecar('golden', options);
+  if (bytes === undefined) return undefined;
+  // Only models that bring some pay for what reads and compares them.
+  const { createGoldenCheck } = await import('../golden/check-golden');
+  return createGoldenCheck(bytes, infoOf(loaded));
+}
+
+/**
+ * Loads a model, opens and warms its lanes, and computes its golden rows on each of them.
+ * @param checkGolden undefined where there are none, or none are wanted
+ */
 export async function createDeployment(
   loaded: LoadedModel,
+  checkGolden: GoldenCheck | undefined,
   parts: DeploymentParts,
   options: CallOptions,
 ): Promise<Deployment> {
@@ -120,6 +137,13 @@ export async function createDeployment(
   const signature: ModelSignature = { inputs, outputs, batchAxis };
   const joinable = batching.joinable && batchAxis !== null;
   const limits = { ...batching, joinable };
+  try {
+    const maxRows = joinable ? limits.maxBatchRows : Number.POSITIVE_INFINITY;
+    await checkGolden?.({ signature, lanes: lanes.slots, maxRows }, options);
+  } catch (error) {
+    await closeSlots(lanes.slots.filter((slot) => slot.alive));
+    throw error;
+  }
   batcher = new Batcher({
     signature,
     model: info,

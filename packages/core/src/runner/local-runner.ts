@@ -7,7 +7,7 @@ import { type CallOptions, closeable } from '../lifecycle';
 import type { Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
 import type { AnySignature } from '../signature';
-import { type BatchingLimits, createDeployment, type Deployment, type DeploymentParts } from './deployment';
+import { type BatchingLimits, createDeployment, type Deployment, type DeploymentParts, readGolden } from './deployment';
 import { checkInterchangeable, infoOf, labelOf } from './model-info';
 import type { LanesOption } from './open-lanes';
 import type { ModelInfo, ModelRunner, RunnerEventMap } from './runner';
@@ -38,8 +38,8 @@ export interface LocalRunner<S extends AnySignature = AnySignature> extends Mode
   /**
    * Loads and warms another model, switches to it and drains the one before; no request is lost. The promise resolves
    * when the new one takes requests.
-   * @throws FairleadError `SIGNATURE_MISMATCH` when the model is not interchangeable, or what loading it threw; the
-   * runner then stays with the model it has
+   * @throws FairleadError `SIGNATURE_MISMATCH` when the model is not interchangeable, `GOLDEN_MISMATCH` when it does not
+   * answer its golden rows, or what loading it threw; the runner then stays with the model it has
    */
   swap(model: LoadedModel, options?: CallOptions): Promise<void>;
 }
@@ -51,6 +51,7 @@ export interface LocalRunnerParts {
   readonly lanes: LanesOption;
   readonly batching: BatchingLimits;
   readonly warmUp: boolean;
+  readonly checkGolden: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly on?: EventListeners<RunnerEventMap> | undefined;
@@ -64,12 +65,13 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
 
   const deploy = async (loaded: LoadedModel, callOptions: CallOptions): Promise<Deployment> => {
     throwIfAborted(callOptions.signal, 'Loading the model');
-    const deployment = await createDeployment(loaded, deploymentParts, callOptions);
+    // First, since it costs next to nothing to find out that they are broken.
+    const checkGolden = parts.checkGolden ? await readGolden(loaded, callOptions) : undefined;
+    const deployment = await createDeployment(loaded, checkGolden, deploymentParts, callOptions);
     if (callOptions.signal?.aborted) {
       await deployment.close();
       throw abortedError(callOptions.signal, 'Loading the model');
     }
-    announce(deployment);
     return deployment;
   };
 
@@ -87,6 +89,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
 
   throwIfAborted(options.signal, 'Loading the model');
   let current = await deploy(await source.resolve(options), options);
+  announce(current);
   const { signature } = current;
   let closed = false;
   let swaps: Promise<void> = Promise.resolve();
@@ -105,7 +108,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
     if (closed) throw closedError();
     const from = current;
     if (loaded.digest === from.info.digest && loaded.version === from.info.version) return;
-    const next = await createDeployment(loaded, deploymentParts, callOptions);
+    const next = await deploy(loaded, callOptions);
     try {
       if (closed) throw closedError();
       checkInterchangeable(signature, next.signature);
@@ -126,13 +129,18 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
     return result;
   };
 
-  const reportSwapFailure = (error: unknown, to: LoadedModel | undefined): void => {
+  const tellSwapFailure = (error: unknown, to: LoadedModel | undefined): void => {
     if (closed) return;
     const from = current.info;
-    const stays = `The runner stays with ${labelOf(from)}: ${messageOf(error)}`;
-    // Logged even where somebody listens: a listener may do no more than count.
-    logger.error({ error }, stays);
     events.emit('model-swap-fail', to === undefined ? { from, error } : { from, to: infoOf(to), error });
+  };
+
+  /** A swap that nobody waits for has failed. */
+  const reportSwapFailure = (error: unknown, to: LoadedModel | undefined): void => {
+    if (closed) return;
+    // Logged even where somebody listens: a listener may do no more than count.
+    logger.error({ error }, `The runner stays with ${labelOf(current.info)}: ${messageOf(error)}`);
+    tellSwapFailure(error, to);
   };
 
   const watch = source.watch?.(
@@ -166,7 +174,11 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
     run(inputs, runOptions) {
       return closed ? Promise.reject(closedError()) : current.run(inputs, runOptions);
     },
-    swap: (loaded, callOptions = {}) => enqueueSwap(() => swapNow(loaded, callOptions)),
+    swap: (loaded, callOptions = {}) =>
+      enqueueSwap(() => swapNow(loaded, callOptions)).catch((error: unknown) => {
+        tellSwapFailure(error, loaded);
+        throw error;
+      }),
     describe: () => ({
       model: current.info,
       backend: backend.name,
