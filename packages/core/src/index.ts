@@ -46,6 +46,7 @@ export type {
   BatchEndEvent,
   BatchFailEvent,
   BatchReason,
+  HealthStatus,
   ModelInfo,
   ModelReadyEvent,
   ModelRunner,
@@ -54,11 +55,13 @@ export type {
   RequestFailEvent,
   RunnerEventMap,
   RunnerEvents,
+  RunnerHealth,
   RunOptions,
   RunResult,
   RunTiming,
   SwapFailEvent,
 } from './runner/runner';
+export type { SwapMode } from './runner/swap';
 export {
   defineModel,
   type ModelDefinition,

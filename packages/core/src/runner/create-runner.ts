@@ -10,6 +10,7 @@ import type { AnySignature } from '../signature';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
+import type { SwapMode } from './swap';
 import { type ModelDefinition, type TypedRunner, withPredict } from './typed-model';
 
 /** How requests are joined. */
@@ -39,6 +40,12 @@ export interface RunnerOptions extends CallOptions {
    * refused when it does not answer them on every lane, at the start and at each swap. @default true
    */
   readonly checkGolden?: boolean;
+  /**
+   * What a swap preserves: `availability-preserving` loads the new model beside the one in use;
+   * `resource-preserving` releases that one first, where two do not fit into memory, and requests wait meanwhile within
+   * the limits of the queue and their own deadlines. @default 'availability-preserving'
+   */
+  readonly swapMode?: SwapMode;
   /** Listeners, attached before loading begins. */
   readonly on?: EventListeners<RunnerEventMap>;
   /** Where warnings go. @default the console */
@@ -71,6 +78,10 @@ const checks = {
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
   warmUp: trueOrFalse,
   checkGolden: trueOrFalse,
+  swapMode: test(
+    (value) => value === 'availability-preserving' || value === 'resource-preserving',
+    '"availability-preserving" or "resource-preserving"',
+  ),
   on: objectWith('an object of listeners by event name'),
   logger: objectWith('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
   clock: objectWith('a clock', 'now', 'epochMs', 'setTimer', 'defer'),
@@ -144,6 +155,7 @@ export async function createRunner(
       lanes: options.lanes ?? 'auto',
       warmUp: options.warmUp ?? true,
       checkGolden: options.checkGolden ?? true,
+      swapMode: options.swapMode ?? 'availability-preserving',
       logger: options.logger ?? consoleLogger,
       clock: options.clock ?? systemClock,
       on: options.on,
