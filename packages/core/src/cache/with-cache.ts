@@ -6,6 +6,7 @@ import { deadlineError, deadlineOf, noDeadline } from '../deadline';
 import { abortedError, type ErrorCode, FairleadError, throwIfAborted } from '../errors';
 import { closeable } from '../lifecycle';
 import { byName, compileDoor } from '../runner/door';
+import { healthAround } from '../runner/health';
 import type { ModelRunner, RunOptions, RunResult } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
@@ -155,7 +156,11 @@ function cacheAround(runner: ModelRunner, options: CacheOptions): CachedRunner {
     get model() {
       return runner.model;
     },
+    get loaded() {
+      return runner.loaded;
+    },
     events: runner.events,
+    ...healthAround(runner, () => closed),
     async run(inputs, runOptions) {
       if (closed) throw new FairleadError('CLOSED', 'The cached runner was closed. Make a new one.');
       return run(inputs, runOptions);
