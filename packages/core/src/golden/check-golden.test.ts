@@ -59,6 +59,7 @@ describe('a model that brings golden rows', () => {
       [1, [7, -7]],
     ]);
     expect(ready).toHaveBeenCalledTimes(1);
+    expect(bench.runner.describe().golden).toBe('passed');
     // They are no requests of anybody.
     expect(bench.runner.describe().batching).toMatchObject({ requests: 0, rows: 0, batches: 0 });
     await closeBench(bench);
@@ -230,6 +231,7 @@ describe('a model that brings golden rows', () => {
     const sidecar = vi.fn(async () => bytesOf({}));
     const bench = await openBench({}, { model: { ...mockModel('1'), sidecar }, checkGolden: false });
     expect(sidecar).not.toHaveBeenCalled();
+    expect(bench.runner.describe().golden).toBe('unchecked');
     expect(bench.backend.calls).toHaveLength(0);
     await closeBench(bench);
   });
@@ -248,7 +250,7 @@ describe('a swap', () => {
     );
     expect(failures).toEqual([['2', error]]);
     const { model } = await until(bench.runner.run(inputOf(1)), bench.clock);
-    expect(model.version).toBe('1');
+    expect([model.version, bench.runner.describe().golden]).toEqual(['1', 'none']);
     expect(bench.backend.openSessions).toBe(1);
     await until(bench.runner.swap(withGolden('2', [caseOf([1])])), bench.clock);
     expect(bench.runner.model.version).toBe('2');

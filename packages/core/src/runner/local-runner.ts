@@ -25,6 +25,8 @@ export interface RunnerDescription {
     readonly reason: string;
     readonly slots: readonly { readonly name: string; readonly inFlight: number; readonly alive: boolean }[];
   };
+  /** Whether the model answered the golden rows that it brings, brings none, or was not asked (`checkGolden: false`). */
+  readonly golden: 'passed' | 'none' | 'unchecked';
   /** Time of a batch by its rows, as measured while warming up. */
   readonly warmUp: readonly WarmUpTime[];
   readonly batching: BatchingLimits & BatcherStats;
@@ -117,7 +119,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
       return record.answer(assessmentOf(running.state), running.state.current.info, lanesOf(running.state), queue);
     },
     describe() {
-      const { info, device, fallbacks, lanes } = running.state.current;
+      const { info, device, fallbacks, lanes, checkGolden } = running.state.current;
       return {
         model: info,
         backend: backend.name,
@@ -127,6 +129,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
           reason: lanes.reason,
           slots: lanes.slots.map(({ name, inFlight, alive }) => ({ name, inFlight, alive })),
         },
+        golden: checkGolden !== undefined ? 'passed' : parts.checkGolden ? 'none' : 'unchecked',
         warmUp: lanes.warmUpTimes,
         batching: { ...batching, ...stats() },
       };
