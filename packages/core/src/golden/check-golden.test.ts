@@ -114,14 +114,12 @@ describe('a model that brings golden rows', () => {
       'GOLDEN_MISMATCH',
     );
     expect(error.message).toContain('mock 2 (00000000)');
-    expect(error.message).toContain(
-      'cases[1].outputs.y[2, 1]: expected 0 ± 0.00001, given -6. 1 of 6 elements differ.',
-    );
+    expect(error.message).toContain('cases[1].outputs.y[2, 1]: expected 0 ± 0.0001, given -6. 1 of 6 elements differ.');
     expect(error.message).toContain('recorded from another model (ffffffff)');
     expect(error.message).toContain('lane inline (cpu)');
     expect(error.details).toEqual({
       field: 'cases[1].outputs.y[2, 1]',
-      expected: '0 ± 0.00001',
+      expected: '0 ± 0.0001',
       given: '-6',
       output: 'y',
       row: 2,

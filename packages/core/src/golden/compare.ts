@@ -17,9 +17,10 @@ export interface Difference {
 
 const exact: Required<GoldenTolerance> = { absolute: 0, relative: 0 };
 const defaults: Readonly<Partial<Record<DType, Required<GoldenTolerance>>>> = {
-  float16: { absolute: 1e-3, relative: 1e-2 },
-  // What another device or another order of summing changes; a wrong model is off by far more.
-  float32: { absolute: 1e-5, relative: 1e-3 },
+  float16: { absolute: 1e-3, relative: 2e-2 },
+  // What another device changes: a GPU that multiplies with the ten-bit fractions of TF32 moves a probability by up to
+  // 0.001. A wrong model is off by far more.
+  float32: { absolute: 1e-4, relative: 1e-2 },
   float64: { absolute: 1e-9, relative: 1e-6 },
 };
 

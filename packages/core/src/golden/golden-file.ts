@@ -23,7 +23,7 @@ export const goldenLimits = {
 /**
  * How far an element may be from the expected one: `|given − expected| ≤ absolute + relative · |expected|`.
  *
- * What is left out keeps its default: float16 0.001 and 0.01; float32 0.00001 and 0.001; float64 1e-9 and 1e-6; every
+ * What is left out keeps its default: float16 0.001 and 0.02; float32 0.0001 and 0.01; float64 1e-9 and 1e-6; every
  * other dtype 0 and 0, so its elements must be equal. NaN equals NaN, an infinity equals itself.
  */
 export interface GoldenTolerance {

@@ -10,7 +10,7 @@ import type { SwapGate } from './swap-gate';
 /**
  * What a swap preserves. `availability-preserving`: the new model is loaded beside the one in use, so that requests are
  * computed all the time and both are in memory for a while. `resource-preserving`: the one in use is drained and released
- * first, so that there is never more than one in memory, and requests wait until the new one is ready.
+ * first, so that the runtime never holds more than one, and requests wait until the new one is ready.
  */
 export type SwapMode = 'availability-preserving' | 'resource-preserving';
 
