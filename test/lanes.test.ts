@@ -47,10 +47,10 @@ function pixels(rows: number): Tensor<'float32'> {
 
 /** The golden rows as the bare runtime on this machine answers them: other processors round otherwise. */
 async function bareGolden(): Promise<{ readonly inputs: Tensors; readonly outputs: Tensors }> {
-  const golden = JSON.parse(await readFile(goldenPath, 'utf8')) as {
-    inputs: { pixels: { shape: number[]; data: number[] } };
+  const { cases } = JSON.parse(await readFile(goldenPath, 'utf8')) as {
+    cases: [{ inputs: { pixels: { shape: number[]; data: number[] } } }];
   };
-  const { shape, data } = golden.inputs.pixels;
+  const { shape, data } = cases[0].inputs.pixels;
   const inputs = { pixels: { dtype: 'float32', shape, data: Float32Array.from(data) } } as const;
   const session = await ort.InferenceSession.create(digits);
   const answer = await session.run({ pixels: new ort.Tensor('float32', inputs.pixels.data, shape) });

@@ -47,8 +47,10 @@ beforeAll(async () => {
   folder = await mkdtemp(`${root}test/.cache/snippets-`);
   await writeFile(`${folder}/package.json`, '{ "type": "module" }');
   await writeFile(`${folder}/tsconfig.json`, JSON.stringify({ extends: '../../../tsconfig.dist.json' }));
-  await cp(`${root}examples/models/digits-v2.onnx`, `${folder}/digits.onnx`);
-  await cp(`${root}examples/models/digits-v1.onnx`, `${folder}/digits-old.onnx`);
+  for (const ending of ['onnx', 'golden.json']) {
+    await cp(`${root}examples/models/digits-v2.${ending}`, `${folder}/digits.${ending}`);
+    await cp(`${root}examples/models/digits-v1.${ending}`, `${folder}/digits-old.${ending}`);
+  }
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));

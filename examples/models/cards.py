@@ -7,7 +7,8 @@ import onnxruntime
 
 from measure import predict
 
-# Absolute, on each probability. float32 sums in another order differ by about 1e-6 here; labels must be equal.
+# Absolute, on each probability, between runs on a CPU: float32 sums in another order differ by about 1e-6 here; labels must be
+# equal. The files state no tolerance: a runner's default allows for other devices.
 GOLDEN_TOLERANCE = 1e-5
 GOLDEN_ROWS = 8
 
@@ -34,25 +35,30 @@ def choose_golden_rows(labels, predicted_v1, predicted_v2):
 
 
 def golden_text(session, record, pixels, labels, rows):
-    """The golden rows as JSON: inputs and expected outputs as flat row-major tensors."""
+    """The golden rows as `GoldenFile` of @fairlead/core describes them, with the numbers of the rows and what they show beside."""
     predicted, probabilities = predict(session, pixels[rows])
     golden = {
+        "format": "fairlead-golden",
+        "version": 1,
         "model": record["file"],
         "sha256": record["sha256"],
         "producedBy": f"onnxruntime {onnxruntime.__version__}, CPUExecutionProvider",
-        "tolerance": {"label": 0, "probabilities": GOLDEN_TOLERANCE},
         "rows": rows,
         "trueLabels": labels[rows].tolist(),
-        "inputs": {"pixels": {"dtype": "float32", "shape": [len(rows), pixels.shape[1]], "data": pixels[rows].ravel().tolist()}},
-        "outputs": {
-            "label": {"dtype": "int64", "shape": list(predicted.shape), "data": predicted.tolist()},
-            # repr of a float32 as a double: nine significant digits give every float32 back exactly.
-            "probabilities": {
-                "dtype": "float32",
-                "shape": list(probabilities.shape),
-                "data": [float(f"{value:.9g}") for value in probabilities.ravel()],
-            },
-        },
+        "cases": [
+            {
+                "inputs": {"pixels": {"dtype": "float32", "shape": [len(rows), pixels.shape[1]], "data": pixels[rows].ravel().tolist()}},
+                "outputs": {
+                    "label": {"dtype": "int64", "shape": list(predicted.shape), "data": predicted.tolist()},
+                    # repr of a float32 as a double: nine significant digits give every float32 back exactly.
+                    "probabilities": {
+                        "dtype": "float32",
+                        "shape": list(probabilities.shape),
+                        "data": [float(f"{value:.9g}") for value in probabilities.ravel()],
+                    },
+                },
+            }
+        ],
     }
     return json_text(golden)
 

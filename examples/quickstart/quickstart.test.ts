@@ -36,6 +36,7 @@ test('the quickstart does its five steps, also a second time', { timeout: 130_00
   for (const time of ['first', 'second']) {
     const output = await quickstart();
     expect(output, time).toMatch(/digits@champion +→ digits\/1/);
+    expect(output, time).toMatch(/golden rows +passed/);
     expect(output, time).toMatch(/requests +216,000 from 64 callers, 0 failed/);
     expect(output, time).toMatch(/rows\/s +[\d,]+ +beside [\d,]+ on bare session\.run: [\d.]+ ×/);
     expect(output, time).toMatch(/digits@champion +→ digits\/2, [\d,]+ requests meanwhile/);

@@ -12,8 +12,9 @@ const warmUpPasses = 100;
 /** Step 2: many callers at once, and the same callers on the bare runtime. */
 export async function run(runner: LocalRunner, model: TrainedModel, test: Digits): Promise<void> {
   heading(2, 'Run');
-  const { device, lanes } = runner.describe();
+  const { device, lanes, golden } = runner.describe();
   line('runner', `${runner.model.name}/${runner.model.version} warm on ${device}  ${faint(lanes.reason)}`);
+  line('golden rows', golden);
 
   const ask = throughRunner(runner);
   const bar = progressBar(`${callers} callers`);

@@ -7,6 +7,7 @@
  * - `MODEL_NOT_FOUND`: the path, URL or reference of a model leads nowhere.
  * - `MODEL_INVALID`: bytes were found, but they are no model that the backend can load.
  * - `DIGEST_MISMATCH`: bytes were found, but not the promised ones.
+ * - `GOLDEN_MISMATCH`: a model does not answer its own golden rows; nothing is computed with it.
  * - `SIGNATURE_MISMATCH`: two models that must be interchangeable are not.
  * - `NOT_FOUND`: a run, version, alias, experiment or artifact does not exist.
  * - `ALREADY_EXISTS`: a name that must be new is taken.
@@ -33,6 +34,7 @@ export type ErrorCode =
   | 'MODEL_NOT_FOUND'
   | 'MODEL_INVALID'
   | 'DIGEST_MISMATCH'
+  | 'GOLDEN_MISMATCH'
   | 'SIGNATURE_MISMATCH'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'

@@ -19,6 +19,14 @@ export {
   throwIfAborted,
 } from './errors';
 export { createEvents, type EventListeners, type EventSource, type Events } from './events';
+export type {
+  GoldenCase,
+  GoldenFile,
+  GoldenTensor,
+  GoldenTolerance,
+  RecordGoldenOptions,
+} from './golden/golden-file';
+export { recordGolden } from './golden/record-golden';
 export { type CallOptions, type Closeable, closeable } from './lifecycle';
 export { consoleLogger, type Logger } from './logger';
 export type { AliasControl, Evidence, LoadedModel, ModelSource, SidecarName } from './model-source';
@@ -40,6 +48,7 @@ export type {
   BatchEndEvent,
   BatchFailEvent,
   BatchReason,
+  HealthStatus,
   ModelInfo,
   ModelReadyEvent,
   ModelRunner,
@@ -48,11 +57,13 @@ export type {
   RequestFailEvent,
   RunnerEventMap,
   RunnerEvents,
+  RunnerHealth,
   RunOptions,
   RunResult,
   RunTiming,
   SwapFailEvent,
 } from './runner/runner';
+export type { SwapMode } from './runner/swap';
 export {
   defineModel,
   type ModelDefinition,

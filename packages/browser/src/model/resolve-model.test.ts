@@ -63,6 +63,17 @@ describe('resolveModel', () => {
     ]);
   });
 
+  it('takes no answer for nothing only from another origin, where a 404 may look like that', async () => {
+    const base = await serve((request, response) => {
+      if (request.url === '/digits.onnx') response.end(bytes);
+      else request.socket.destroy();
+    });
+    const model = await resolve(base, 'digits.onnx');
+    await expect(model.sidecar('golden')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+    vi.stubGlobal('location', { origin: 'https://app.example.com' });
+    expect(await model.sidecar('golden')).toBeUndefined();
+  });
+
   it.each([
     [404, 'MODEL_NOT_FOUND', 'Check the path'],
     [403, 'MODEL_NOT_FOUND', 'rights'],

@@ -64,9 +64,17 @@ async function fetchIfThere(href: string, name: SidecarName, options: CallOption
     // Single-page hosts answer with their page for every path that does not exist.
     return wordFor(bytes) === 'an HTML page' ? undefined : bytes;
   } catch (error) {
-    if (FairleadError.isInstance(error, 'MODEL_NOT_FOUND') && error.details.status !== undefined) return undefined;
+    if (FairleadError.isInstance(error, 'MODEL_NOT_FOUND') && saysNothingIsThere(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Many hosts leave their CORS header out of a 404, and the page is then told of no answer at all; from another origin,
+ * which a moment ago sent the model, that too says that nothing lies there.
+ */
+function saysNothingIsThere({ details }: FairleadError): boolean {
+  return details.status !== undefined || details.crossOrigin === true;
 }
 
 /** No ONNX model begins with these characters: as the tag of a protobuf field they are not allowed. */

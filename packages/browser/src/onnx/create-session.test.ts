@@ -8,10 +8,11 @@ import { type OnnxSettings, parseOnnxOptions } from './options';
 // The WebAssembly build runs on Node too, so all of this but the GPU is the real runtime.
 
 const models = new URL('../../../../examples/models/', import.meta.url);
-const golden = JSON.parse(readFileSync(new URL('digits-v1.golden.json', models), 'utf8')) as {
-  inputs: { pixels: { shape: number[]; data: number[] } };
-  outputs: { probabilities: { shape: number[]; data: number[] } };
-};
+interface GoldenCase {
+  readonly inputs: { readonly pixels: { shape: number[]; data: number[] } };
+  readonly outputs: { readonly probabilities: { shape: number[]; data: number[] } };
+}
+const [golden] = JSON.parse(readFileSync(new URL('digits-v1.golden.json', models), 'utf8')).cases as [GoldenCase];
 const pixels = (): Tensor<'float32'> => ({
   dtype: 'float32',
   shape: golden.inputs.pixels.shape,

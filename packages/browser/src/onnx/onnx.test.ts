@@ -14,10 +14,8 @@ interface GoldenTensor {
   readonly shape: number[];
   readonly data: number[];
 }
-const golden = JSON.parse(new TextDecoder().decode(read('digits-v2.golden.json'))) as Record<
-  'inputs' | 'outputs',
-  Record<string, GoldenTensor>
->;
+type GoldenCase = Record<'inputs' | 'outputs', Record<string, GoldenTensor>>;
+const [golden] = JSON.parse(new TextDecoder().decode(read('digits-v2.golden.json'))).cases as [GoldenCase];
 
 function tensorsOf(plain: Record<string, GoldenTensor>): Tensors {
   return Object.fromEntries(

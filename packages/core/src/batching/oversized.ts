@@ -41,7 +41,8 @@ export async function runOversized(
   }
 }
 
-function splitRequest(admitted: Admitted, maxRows: number): Admitted[] {
+/** The rows of a request in parts of at most `maxRows`, in order; views where that is possible. */
+export function splitRequest(admitted: Admitted, maxRows: number): Admitted[] {
   const parts: Admitted[] = [];
   for (let start = 0; start < admitted.rows; start += maxRows) {
     const rows = Math.min(maxRows, admitted.rows - start);

@@ -22,17 +22,18 @@ function mixText(hash: number, text: string): number {
 
 function mixBytes(hash: number, view: ArrayBufferView): number {
   let mixed = mix(hash, view.byteLength);
-  // Words need an aligned start; what a caller sliced at an odd byte goes byte by byte.
-  const wholeWords = view.byteOffset % 4 === 0 ? view.byteLength >> 2 : 0;
-  const words = new Uint32Array(view.buffer, wholeWords === 0 ? 0 : view.byteOffset, wholeWords);
+  // Words need an aligned start; what a caller sliced at an odd byte is moved to one, so that it has the hash of its bytes.
+  const { buffer, byteOffset, byteLength } = view.byteOffset % 4 === 0 ? view : bytesOf(view).slice();
+  const wholeWords = byteLength >> 2;
+  const words = new Uint32Array(buffer, byteOffset, wholeWords);
   for (let index = 0; index < words.length; index++) mixed = mix(mixed, words[index] as number);
-  const rest = new Uint8Array(view.buffer, view.byteOffset + wholeWords * 4, view.byteLength - wholeWords * 4);
+  const rest = new Uint8Array(buffer, byteOffset + wholeWords * 4, byteLength - wholeWords * 4);
   for (let index = 0; index < rest.length; index++) mixed = mix(mixed, rest[index] as number);
   return mixed;
 }
 
-/** A short key of a model and its inputs; different inputs may share one. */
-export function contentKey(digest: string, tensors: readonly Tensor[]): string {
+/** A short hash of inputs; different inputs may share one. */
+export function contentHash(tensors: readonly Tensor[]): string {
   let low = 0x811c9dc5;
   let high = 0x9e3779b9;
   for (const { shape, data } of tensors) {
@@ -41,7 +42,7 @@ export function contentKey(digest: string, tensors: readonly Tensor[]): string {
     else low = mixBytes(low, data);
     high = mix(high, low);
   }
-  return `${digest}:${(low >>> 0).toString(36)}:${(high >>> 0).toString(36)}`;
+  return `${(low >>> 0).toString(36)}:${(high >>> 0).toString(36)}`;
 }
 
 /** Whether two lists of tensors are the same, bit for bit: NaN equals itself, and 0 differs from −0. */

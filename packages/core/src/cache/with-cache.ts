@@ -6,10 +6,11 @@ import { deadlineError, deadlineOf, noDeadline } from '../deadline';
 import { abortedError, type ErrorCode, FairleadError, throwIfAborted } from '../errors';
 import { closeable } from '../lifecycle';
 import { byName, compileDoor } from '../runner/door';
-import type { ModelRunner, RunOptions, RunResult } from '../runner/runner';
+import { healthAround } from '../runner/health';
+import type { ModelInfo, ModelRunner, RunOptions, RunResult } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
-import { contentKey, copyTensor, sameTensors, tensorBytes } from './content-key';
+import { contentHash, copyTensor, sameTensors, tensorBytes } from './content-key';
 
 /** Options of {@link withCache}. */
 export interface CacheOptions {
@@ -41,15 +42,15 @@ export interface CachedRunner<S extends AnySignature = AnySignature> extends Mod
   clearCache(): void;
 }
 
-interface Entry {
+/** What is remembered: copies that nobody else holds. */
+interface Entry extends Pick<RunResult, 'model' | 'batchSize' | 'outputs'> {
   readonly inputs: readonly Tensor[];
-  readonly outputs: Tensors;
-  readonly result: RunResult;
 }
 
+/** A request that is being computed. */
 interface Flight {
   readonly inputs: readonly Tensor[];
-  readonly result: Promise<RunResult>;
+  readonly entry: Promise<Entry>;
 }
 
 const optionsSchema = z.strictObject({
@@ -68,8 +69,13 @@ const entryOverheadBytes = 256;
 
 /**
  * Answers a request that equals an earlier one from memory: the same model digest and the same input, byte for byte,
- * whatever the inputs hash to. Equal requests that come while one is being computed wait for it. After a swap the new
- * model's digest finds nothing of the old one. Closing closes the runner inside.
+ * whatever the inputs hash to. Equal requests that come while one is being computed wait for it, each with its own
+ * deadline and signal; when the one that is computed ends early for reasons of its own caller, one of those that wait
+ * takes its place. A failure is not remembered. Each caller gets arrays of his own.
+ *
+ * After a swap the new model's digest finds nothing of the old one; where a model has no digest, name and version stand
+ * for it. What is answered from memory makes no batch, so neither monitors nor the runner's own metrics hear of it. Closing
+ * closes the runner inside.
  *
  * Use it for models that answer the same to the same input.
  *
@@ -96,52 +102,72 @@ function cacheAround(runner: ModelRunner, options: CacheOptions): CachedRunner {
   let misses = 0;
   let joined = 0;
   let closed = false;
+  /** Counts how often everything was forgotten: what began before is not remembered afterwards. */
+  let era = 0;
 
-  const compute = async (key: string, inputs: readonly Tensor[], runOptions: RunOptions): Promise<RunResult> => {
+  const compute = async (
+    hash: string,
+    inputs: readonly Tensor[],
+    call: RunOptions,
+  ): Promise<{ readonly result: RunResult; readonly entry: Entry }> => {
+    const startedIn = era;
     misses++;
-    const result = await runner.run(byName(runner.signature.inputs, inputs), runOptions);
+    const result = await runner.run(byName(runner.signature.inputs, inputs), call);
+    const { model, batchSize } = result;
+    // Copied before the caller has his answer, so that nothing he does to it reaches anybody else.
+    const entry: Entry = { inputs, model, batchSize, outputs: copyAll(result.outputs) };
     // A swap may have come in between; the answer belongs to the model that gave it.
-    const ownKey = key.replace(/^[^:]*/, result.model.digest);
-    if (!closed) entries.set(ownKey, { inputs, outputs: copyAll(result.outputs), result });
-    return result;
+    if (!closed && startedIn === era) entries.set(keyOf(model, hash), entry);
+    return { result, entry };
   };
 
-  const lead = (key: string, inputs: readonly Tensor[], runOptions: RunOptions): Promise<RunResult> => {
-    const result = compute(key, inputs, runOptions);
-    const flight: Flight = { inputs, result };
+  /** Computes a request for its caller, and for those who join meanwhile. */
+  const lead = async (key: string, hash: string, inputs: readonly Tensor[], call: RunOptions): Promise<RunResult> => {
+    const computing = compute(hash, inputs, call);
+    const flight: Flight = { inputs, entry: computing.then(({ entry }) => entry) };
     flights.set(key, flight);
     const land = (): void => {
       if (flights.get(key) === flight) flights.delete(key);
     };
-    result.then(land, land);
-    return result;
+    flight.entry.then(land, land);
+    return (await computing).result;
   };
 
-  const run = async (given: InputsOf, runOptions: RunOptions = {}): Promise<RunResult> => {
+  const fromMemory = ({ model, batchSize, outputs }: Entry, queueMs: number): RunResult => {
+    return { outputs: copyAll(outputs), model, timing: { queueMs, computeMs: 0 }, batchSize };
+  };
+
+  const run = async (given: InputsOf, runOptions: RunOptions): Promise<RunResult> => {
+    const calledAt = clock.now();
     const admitted = door(given);
-    throwIfAborted(runOptions.signal, 'The request');
+    const { signal } = runOptions;
+    throwIfAborted(signal, 'The request');
     const deadline = deadlineOf(runOptions, clock);
-    const key = contentKey(runner.model.digest, admitted.tensors);
-    const found = entries.get(key);
+    const hash = contentHash(admitted.tensors);
+    const found = entries.get(keyOf(runner.model, hash));
     if (found !== undefined && sameTensors(found.inputs, admitted.tensors)) {
       hits++;
-      return { ...found.result, outputs: copyAll(found.outputs), timing: { queueMs: 0, computeMs: 0 } };
+      return fromMemory(found, 0);
     }
     // The inputs are the caller's; what is kept and compared later must be ours.
     const inputs = admitted.tensors.map(copyTensor);
-    const inner = deadline === noDeadline ? runOptions : { ...runOptions, deadline };
-    const flight = flights.get(key);
-    if (flight === undefined) return lead(key, inputs, inner);
-    if (!sameTensors(flight.inputs, inputs)) return compute(key, inputs, inner);
-    joined++;
-    try {
-      const result = await patience(flight.result, runOptions.signal, deadline, clock);
-      return { ...result, outputs: copyAll(result.outputs) };
-    } catch (error) {
-      const stillWilling = runOptions.signal?.aborted !== true && deadline > clock.now();
-      if (FairleadError.isInstance(error) && ownTroubles.has(error.code) && stillWilling)
-        return lead(key, inputs, inner);
-      throw error;
+    const call = deadline === noDeadline ? runOptions : { ...runOptions, deadline };
+    for (;;) {
+      const key = keyOf(runner.model, hash);
+      const flight = flights.get(key);
+      if (flight === undefined) return lead(key, hash, inputs, call);
+      if (!sameTensors(flight.inputs, inputs)) return (await compute(hash, inputs, call)).result;
+      try {
+        const entry = await patience(flight.entry, signal, deadline, clock);
+        joined++;
+        return fromMemory(entry, clock.now() - calledAt);
+      } catch (error) {
+        const isOwn = FairleadError.isInstance(error) && ownTroubles.has(error.code);
+        if (!isOwn || signal?.aborted === true || deadline <= clock.now()) {
+          joined++;
+          throw error;
+        }
+      }
     }
   };
 
@@ -155,14 +181,27 @@ function cacheAround(runner: ModelRunner, options: CacheOptions): CachedRunner {
     get model() {
       return runner.model;
     },
+    get loaded() {
+      return runner.loaded;
+    },
     events: runner.events,
-    async run(inputs, runOptions) {
+    ...healthAround(runner, () => closed),
+    async run(inputs, runOptions = {}) {
       if (closed) throw new FairleadError('CLOSED', 'The cached runner was closed. Make a new one.');
       return run(inputs, runOptions);
     },
     cacheStats: () => ({ hits, misses, joined, entries: entries.size, bytes: entries.calculatedSize }),
-    clearCache: () => entries.clear(),
+    clearCache() {
+      era++;
+      entries.clear();
+      flights.clear();
+    },
   };
+}
+
+/** What answers are found by. A server may not tell the digest of its model. */
+function keyOf({ name, version, digest }: ModelInfo, hash: string): string {
+  return `${digest === '' ? JSON.stringify([name, version]) : digest}:${hash}`;
 }
 
 function copyAll(tensors: Tensors): Tensors {

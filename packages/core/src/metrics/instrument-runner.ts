@@ -4,6 +4,7 @@ import type { BatchEndEvent, BatchReason, ModelInfo, ModelRunner } from '../runn
 import type { CounterHandle } from './counter';
 import type { GaugeHandle } from './gauge';
 import type { HistogramHandle } from './histogram';
+import { labelsOf } from './model-labels';
 import type { Registry } from './registry';
 import { type RunnerFamilies, registerRunnerFamilies } from './runner-families';
 
@@ -32,15 +33,6 @@ interface ModelHandles {
   readonly queueDuration: HistogramHandle;
   readonly computeDuration: HistogramHandle;
   readonly batchRows: HistogramHandle;
-}
-
-interface ModelLabels {
-  readonly model_name: string;
-  readonly model_version: string;
-}
-
-function labelsOf({ name, version }: ModelInfo): ModelLabels {
-  return { model_name: name, model_version: version };
 }
 
 function bindHandles(families: RunnerFamilies, model: ModelInfo): ModelHandles {

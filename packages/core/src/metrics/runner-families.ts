@@ -3,10 +3,11 @@ import type { Counter } from './counter';
 import type { Gauge } from './gauge';
 import type { Histogram } from './histogram';
 import type { Info } from './info';
+import { type ModelLabels, modelLabelNames } from './model-labels';
 import type { Registry } from './registry';
 
-const model = ['model_name', 'model_version'] as const;
-type Model = (typeof model)[number];
+const model = modelLabelNames;
+type Model = keyof ModelLabels;
 
 /** The families that describe runners, by what they tell. */
 export interface RunnerFamilies {

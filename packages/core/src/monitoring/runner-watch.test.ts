@@ -19,6 +19,12 @@ const referenceBytes = async (shift = 0, input = 'x') =>
 const modelOf = (version: string, reference?: Uint8Array): LoadedModel =>
   mockModel(version, reference === undefined ? {} : { reference });
 
+/** A model whose only sidecar is a reference, which comes as it comes. */
+const modelWith = (reference: () => Promise<Uint8Array>): LoadedModel => ({
+  ...mockModel('1'),
+  sidecar: async (name) => (name === 'reference' ? reference() : undefined),
+});
+
 async function setUp(model: LoadedModel, options: DriftMonitorOptions = {}) {
   const clock = createVirtualClock();
   const errors: string[] = [];
@@ -79,7 +85,7 @@ describe('attach', () => {
     const sidecar = new Promise<Uint8Array>((resolve) => {
       release = resolve;
     });
-    const { monitor, runner, clock, send } = await setUp({ ...modelOf('1'), sidecar: () => sidecar });
+    const { monitor, runner, clock, send } = await setUp(modelWith(() => sidecar));
     monitor.attach(runner);
     await send(50);
     expect(monitor.snapshot()).toMatchObject({ rowsSeen: 50, rowsSkipped: { loading: 50 } });
@@ -114,7 +120,7 @@ describe('attach', () => {
     ['describes other inputs', () => referenceBytes(0, 'z'), 'SIGNATURE_MISMATCH'],
     ['cannot be fetched', () => Promise.reject(new Error('offline')), ''],
   ])('tells when the reference %s; requests go on', async (_what, bytes, code) => {
-    const { monitor, runner, clock, send, errors } = await setUp({ ...modelOf('1'), sidecar: bytes });
+    const { monitor, runner, clock, send, errors } = await setUp(modelWith(bytes));
     const failures: unknown[] = [];
     const remove = monitor.events.on('reference-fail', ({ error }) => void failures.push(error));
     monitor.attach(runner);
@@ -125,7 +131,7 @@ describe('attach', () => {
     expect(monitor.snapshot()).toMatchObject({ rowsSeen: 5, rowsSkipped: { noReference: 5 } });
     expect(errors).toEqual([]);
     remove();
-    const other = await setUp({ ...modelOf('1'), sidecar: bytes });
+    const other = await setUp(modelWith(bytes));
     other.monitor.attach(other.runner);
     await other.clock.settle();
     expect(other.errors).toEqual([expect.stringContaining('The reference of mock@1 is unusable')]);
@@ -170,7 +176,7 @@ describe('attach', () => {
     const slow = new Promise<Uint8Array>((resolve) => {
       release = resolve;
     });
-    const { monitor, runner, clock } = await setUp({ ...modelOf('1'), sidecar: () => slow });
+    const { monitor, runner, clock } = await setUp(modelWith(() => slow));
     const seen: (string | undefined)[] = [];
     monitor.events.on('reference-change', ({ model }) => void seen.push(model?.version));
     monitor.attach(runner);

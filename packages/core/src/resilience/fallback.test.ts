@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
+import { mockModel } from '../testing/mock-backend';
 import {
   closeBench,
   collectInto,
@@ -232,6 +233,55 @@ test('local runners: signatures, models and what was loaded are the first one’
   await until(runner.close(), clock);
   await closeBench(gpu);
   await closeBench(cpu);
+});
+
+test('local runners: both keep the deadline of the one request, and the second is asked only within it', async () => {
+  const clock = createVirtualClock();
+  const gpu = await openBench({ latencyMs: () => 30 }, {}, clock);
+  const cpu = await openBench({ latencyMs: () => 50 }, { model: '2' }, clock);
+  const runner = fallback(gpu.runner, cpu.runner, { clock, minSlackMs: 20, logger: collectInto([]) });
+  const startedAt = clock.now();
+  const outcomes = [];
+  for (const timeoutMs of [20, 45, 60, 100]) {
+    gpu.backend.failNext(new Error('no memory on the device'));
+    const outcome = follow(runner.run(inputOf(3), { timeoutMs }), clock);
+    await clock.advance(200);
+    outcomes.push([outcome.value?.model.version ?? (outcome.error as { code: string }).code, outcome.at]);
+  }
+  // The first fails at once, so the second has all of the time: twice less than the 50 ms that it takes, twice more.
+  expect(outcomes).toEqual([
+    ['DEADLINE_EXCEEDED', startedAt + 20],
+    ['DEADLINE_EXCEEDED', startedAt + 200 + 45],
+    ['2', startedAt + 400 + 50],
+    ['2', startedAt + 600 + 50],
+  ]);
+  expect(runner.fallbackStats()).toEqual({ requests: 4, fallbacks: 4, mended: 2, tooLate: 0 });
+  await until(runner.close(), clock);
+  await closeBench(gpu);
+  await closeBench(cpu);
+});
+
+test('a first runner whose model is lost leaves its requests to the second', async () => {
+  const clock = createVirtualClock();
+  let broken = false;
+  const failCreate = () => (broken ? new Error('no such file') : undefined);
+  const first = await openBench({ failCreate, openMs: 100 }, { swapMode: 'resource-preserving' }, clock);
+  const second = await openBench({}, { model: '2' }, clock);
+  const runner = fallback(first.runner, second.runner, { clock, logger: collectInto([]) });
+  broken = true;
+  const swap = follow(first.runner.swap(mockModel('3')), clock);
+  await clock.advance(50);
+  const waiting = follow(runner.run(inputOf(3)), clock);
+  const hasty = follow(runner.run(inputOf(4), { timeoutMs: 40 }), clock);
+  await clock.advance(400);
+  expect(swap.state).toBe('rejected');
+  expect(waiting.value?.model.version).toBe('2');
+  expect(hasty.error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  expect((await until(runner.run(inputOf(5)), clock)).model.version).toBe('2');
+  expect(runner.health?.()).toMatchObject({ status: 'degraded', ready: true });
+  await until(runner.close(), clock);
+  await closeBench(first);
+  await closeBench(second);
 });
 
 test('runners that are not interchangeable are refused when it is made', () => {

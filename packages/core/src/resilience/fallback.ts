@@ -6,7 +6,7 @@ import { type ErrorCode, messageOf, throwIfAborted } from '../errors';
 import { createEvents, type EventListeners, type Events } from '../events';
 import type { Logger } from '../logger';
 import { checkInterchangeable, labelOf } from '../runner/model-info';
-import type { ModelInfo, ModelRunner, RunOptions, RunResult } from '../runner/runner';
+import type { ModelInfo, ModelRunner, RunnerHealth, RunOptions, RunResult } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import { DurationEstimate } from './duration-estimate';
 import { joinEvents } from './joined-events';
@@ -87,7 +87,7 @@ const optionsSchema = z.strictObject({
  * A first runner that uses up the whole time leaves none: bound it, as in
  * `fallback(withTimeout(server, { timeoutMs: 80 }), onDevice)`. Inputs are copied, so that the second computes what the
  * first was given. `signature`, `model` and `loaded` are the first one's; events are those of both. Closing waits for
- * requests under way, then closes both.
+ * requests under way, then closes both. It is ready as long as either of them is.
  *
  * @throws FairleadError `INVALID_OPTION`; `SIGNATURE_MISMATCH` when the two are not interchangeable
  */
@@ -185,7 +185,16 @@ function fallbackBetween(first: ModelRunner, second: ModelRunner, options: Fallb
     },
   });
 
+  const firstHealth = stage.health;
+  const health = (): RunnerHealth => {
+    const inFirst = (firstHealth as NonNullable<typeof firstHealth>)();
+    if (inFirst.ready || inFirst.status === 'closed' || second.health?.().ready === false) return inFirst;
+    const reasons = [...inFirst.reasons, `${labelOf(second.model)} answers in its place.`];
+    return { ...inFirst, status: 'degraded', ready: true, reasons };
+  };
+
   return Object.assign(stage, {
+    ...(firstHealth === undefined ? {} : { health }),
     events: joinEvents([first.events, second.events]),
     fallbackEvents,
     fallbackStats: () => ({ requests, fallbacks, mended, tooLate }),

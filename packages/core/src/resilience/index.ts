@@ -7,6 +7,7 @@ export {
   fallback,
   type RunnerFallbackEvent,
 } from './fallback';
+export { type InstrumentableStage, instrumentResilience } from './instrument-resilience';
 export { type BulkheadOptions, type BulkheadRunner, type BulkheadStats, withBulkhead } from './with-bulkhead';
 export {
   type CircuitBreakerOptions,

@@ -29,6 +29,7 @@ const remedies: Readonly<Record<ErrorCode, Remedy>> = {
   MODEL_NOT_FOUND: elsewhere,
   MODEL_INVALID: elsewhere,
   DIGEST_MISMATCH: elsewhere,
+  GOLDEN_MISMATCH: elsewhere,
   SIGNATURE_MISMATCH: elsewhere,
   NOT_FOUND: elsewhere,
   ALREADY_EXISTS: callersOwn,

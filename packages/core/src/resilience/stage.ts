@@ -1,6 +1,7 @@
 import { noDeadline } from '../deadline';
 import { FairleadError } from '../errors';
 import { closeable } from '../lifecycle';
+import { healthAround } from '../runner/health';
 import type { ModelRunner, RunOptions, RunResult } from '../runner/runner';
 import type { InputsOf } from '../signature';
 import type { Tensor } from '../tensor/tensor';
@@ -43,6 +44,7 @@ export function stageAround(inner: ModelRunner, parts: StageParts): ModelRunner 
       return inner.loaded;
     },
     events: inner.events,
+    ...healthAround(inner, () => closed),
     run(inputs, options = {}) {
       if (closed) return Promise.reject(closedError(parts.name));
       try {

@@ -11,6 +11,7 @@ import type { AnySignature } from '../signature';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
+import type { SwapMode } from './swap';
 import { type ModelDefinition, type TypedRunner, withPredict } from './typed-model';
 
 /** How requests are joined. */
@@ -48,6 +49,17 @@ export interface RunnerOptions extends CallOptions {
   readonly batching?: false | BatchingOptions;
   /** Whether the model is run on zeros of every batch size before the first request. @default true */
   readonly warmUp?: boolean;
+  /**
+   * Whether a model that brings golden rows (`digits.golden.json` beside `digits.onnx`, or a registry's sidecar) is
+   * refused when it does not answer them on every lane, at the start and at each swap. @default true
+   */
+  readonly checkGolden?: boolean;
+  /**
+   * What a swap preserves: `availability-preserving` loads the new model beside the one in use;
+   * `resource-preserving` releases that one first, where two do not fit into memory, and requests wait meanwhile within
+   * the limits of the queue and their own deadlines. @default 'availability-preserving'
+   */
+  readonly swapMode?: SwapMode;
   /** Listeners, attached before loading begins. */
   readonly on?: EventListeners<RunnerEventMap>;
   /** Where warnings go. @default the console */
@@ -67,7 +79,7 @@ const batchingChecks = {
 const checks = {
   model: test(
     (value) => (typeof value === 'string' && value !== '') || isSource(value) || isLoadedModel(value),
-    'a path or URL, a loaded model with bytes and digest, or a model source with resolve()',
+    'a path or URL, a loaded model with bytes, digest, name, version and sidecar(), or a model source with resolve()',
   ),
   backend: test(
     (value) =>
@@ -81,6 +93,11 @@ const checks = {
   ),
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
   warmUp: trueOrFalse,
+  checkGolden: trueOrFalse,
+  swapMode: test(
+    (value) => value === 'availability-preserving' || value === 'resource-preserving',
+    '"availability-preserving" or "resource-preserving"',
+  ),
   on: objectWith('an object of listeners by event name'),
   logger: objectWith('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
   clock: objectWith('a clock', 'now', 'epochMs', 'setTimer', 'defer'),
@@ -109,9 +126,11 @@ function isSource(value: unknown): value is ModelSource {
 }
 
 function isLoadedModel(value: unknown): value is LoadedModel {
-  const { bytes, digest, name, version } = (value ?? {}) as Partial<LoadedModel>;
+  const { bytes, digest, name, version, sidecar } = (value ?? {}) as Partial<LoadedModel>;
   return (
-    bytes instanceof Uint8Array && [digest, name, version].every((text) => typeof text === 'string' && text !== '')
+    bytes instanceof Uint8Array &&
+    typeof sidecar === 'function' &&
+    [digest, name, version].every((text) => typeof text === 'string' && text !== '')
   );
 }
 
@@ -130,7 +149,8 @@ function isDefinition(value: Partial<ModelDefinition<unknown, unknown, unknown, 
  * `S` types the names and dtypes of `run`; `definition` adds a typed `predict`.
  *
  * @throws FairleadError `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `BACKEND_UNAVAILABLE`, `ABORTED`,
- * `NOT_FOUND` when a registry knows no such alias
+ * `NOT_FOUND` when a registry knows no such alias; `GOLDEN_MISMATCH`, or `STORE_CORRUPT`, `SIGNATURE_MISMATCH`,
+ * `UNSUPPORTED` and `LIMIT_EXCEEDED` when its golden rows cannot be used
  */
 export function createRunner<Input, Parsed, Raw, Output>(
   options: RunnerOptions & { readonly definition: ModelDefinition<Input, Parsed, Raw, Output> },
@@ -150,6 +170,8 @@ export async function createRunner(
       backend,
       lanes: options.lanes ?? 'auto',
       warmUp: options.warmUp ?? true,
+      checkGolden: options.checkGolden ?? true,
+      swapMode: options.swapMode ?? 'availability-preserving',
       logger: guardLogger(options.logger ?? consoleLogger),
       clock: options.clock ?? systemClock,
       on: options.on,

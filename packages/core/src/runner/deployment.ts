@@ -7,6 +7,7 @@ import type { BatchObjective } from '../batching/shape-costs';
 import type { Clock } from '../clock';
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
+import type { GoldenCheck } from '../golden/check-golden';
 import type { CallOptions } from '../lifecycle';
 import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
@@ -51,7 +52,17 @@ export interface DeploymentParts {
   readonly clock: Clock;
   readonly events: EventSource<RunnerEventMap>;
   readonly logger: Logger;
+  /** A batch failed, or a lane was lost or given up. */
+  readonly onTrouble: (error: unknown) => void;
+  /** A lane came back. */
+  readonly onRecovery: () => void;
 }
+
+/** Takes a request. */
+export type RunRequest = (
+  inputs: Readonly<Record<string, unknown>>,
+  options: RunOptions | undefined,
+) => Promise<RunResult>;
 
 /** One version of a model with its lanes and its queue: what a runner swaps. */
 export interface Deployment {
@@ -64,14 +75,38 @@ export interface Deployment {
   readonly batcher: Batcher;
   /** Milliseconds for loading and warming up. */
   readonly loadMs: number;
-  run(inputs: Readonly<Record<string, unknown>>, options: RunOptions | undefined): Promise<RunResult>;
-  /** Computes what is queued, then releases the sessions. */
+  /** Its golden rows, for the case that it is to be loaded again. */
+  readonly checkGolden: GoldenCheck | undefined;
+  readonly run: RunRequest;
+  /** Why it can answer nobody any more; undefined while it can. */
+  failure(): FairleadError | undefined;
+  /** The state of its lanes that are down, for a person. */
+  laneTroubles(): readonly string[];
+  /** Computes what is queued, however long a lost worker takes to come back, then releases the sessions. */
+  retire(): Promise<void>;
+  /** As `retire`, but what waits for lanes that are all down fails. */
   close(): Promise<void>;
 }
 
-/** Loads a model, opens and warms its lanes. */
+/**
+ * Reads the golden rows that travel with a model.
+ * @returns the check of a deployment of that model; undefined when it brings no such rows
+ */
+export async function readGolden(loaded: LoadedModel, options: CallOptions): Promise<GoldenCheck | undefined> {
+  const bytes = await loaded.sidecar('golden', options);
+  if (bytes === undefined) return undefined;
+  // Only models that bring some pay for what reads and compares them.
+  const { createGoldenCheck } = await import('../golden/check-golden');
+  return createGoldenCheck(bytes, infoOf(loaded));
+}
+
+/**
+ * Loads a model, opens and warms its lanes, and computes its golden rows on each of them.
+ * @param checkGolden undefined where there are none, or none are wanted
+ */
 export async function createDeployment(
   loaded: LoadedModel,
+  checkGolden: GoldenCheck | undefined,
   parts: DeploymentParts,
   options: CallOptions,
 ): Promise<Deployment> {
@@ -79,6 +114,7 @@ export async function createDeployment(
   const startedAt = clock.now();
   const info = infoOf(loaded);
   let dead: FairleadError | undefined;
+  const givenUp = new Set<LaneSlot>();
   let batcher: Batcher | undefined;
 
   const laneParts: OpenLanesParts = {
@@ -94,13 +130,20 @@ export async function createDeployment(
   const keeper = createLaneKeeper({
     clock,
     reopen: (slot) => reopenWorker(slot, laneParts, {}),
-    onLost: ({ name }, error) => events.emit('lane-lost', { model: info, lane: name, error }),
+    onLost: ({ name }, error) => {
+      parts.onTrouble(error);
+      events.emit('lane-lost', { model: info, lane: name, error });
+    },
     onRestart: ({ name }) => {
+      parts.onRecovery();
       events.emit('lane-restart', { model: info, lane: name });
       batcher?.wake();
     },
-    onGivenUp: ({ name }, error, last) => {
+    onGivenUp: (slot, error, last) => {
+      const { name } = slot;
+      givenUp.add(slot);
       if (!last) {
+        parts.onTrouble(error);
         const message = `${name} of ${labelOf(info)} died and could not be restarted; the other lanes do its work: ${messageOf(error)}`;
         logger.error({ lane: name, error }, message);
         return;
@@ -110,6 +153,7 @@ export async function createDeployment(
         `Every worker of ${labelOf(info)} died and could not be restarted: ${messageOf(error)} Close this runner and make a new one.`,
         { cause: error },
       );
+      parts.onTrouble(dead);
       batcher?.failQueued(dead);
     },
   });
@@ -127,18 +171,39 @@ export async function createDeployment(
   const signature: ModelSignature = { inputs, outputs, batchAxis };
   const joinable = batching.joinable && batchAxis !== null;
   const limits = { ...batching, joinable };
+  try {
+    const maxRows = joinable ? limits.maxBatchRows : Number.POSITIVE_INFINITY;
+    await checkGolden?.({ signature, lanes: lanes.slots, maxRows }, options);
+  } catch (error) {
+    await closeSlots(lanes.slots.filter((slot) => slot.alive));
+    throw error;
+  }
   batcher = new Batcher({
     signature,
     model: info,
     lanes: lanes.slots,
     limits,
     clock,
-    observer: observerOf(info, events),
+    observer: observerOf(info, parts),
   });
   const queue = batcher;
   keeper.start(lanes.slots);
   const door = compileDoor(signature);
   const quickDoor = compileQuickDoor(signature);
+
+  let releasing: Promise<void> | undefined;
+  const release = async (): Promise<void> => {
+    await queue.drain();
+    await keeper.close();
+    queue.close();
+    const open = lanes.slots.filter((slot) => slot.alive);
+    for (const slot of open) slot.alive = false;
+    await closeSlots(open);
+  };
+  const retire = (): Promise<void> => {
+    releasing ??= release();
+    return releasing;
+  };
 
   const refuse = (error: unknown, rows: number): Promise<never> => {
     const code = FairleadError.isInstance(error) ? error.code : 'INVALID_ARGUMENT';
@@ -155,6 +220,12 @@ export async function createDeployment(
     lanes,
     batcher,
     loadMs: clock.now() - startedAt,
+    checkGolden,
+    failure: () => dead,
+    laneTroubles: () =>
+      lanes.slots
+        .filter((slot) => !slot.alive)
+        .map((slot) => `${slot.name} is down and ${givenUp.has(slot) ? 'could not be restarted' : 'being restarted'}`),
     run(given, runOptions) {
       try {
         if (dead !== undefined) throw dead;
@@ -168,23 +239,25 @@ export async function createDeployment(
         return refuse(error, 0);
       }
     },
-    async close() {
-      if (!lanes.slots.some((slot) => slot.alive) && dead === undefined) {
+    retire,
+    close() {
+      const isDown = !lanes.slots.some((slot) => slot.alive);
+      if (isDown && dead === undefined) {
         queue.failQueued(new FairleadError('CLOSED', `${labelOf(info)} was closed while its worker was down.`));
       }
-      await queue.drain();
-      await keeper.close();
-      queue.close();
-      await closeSlots(lanes.slots.filter((slot) => slot.alive));
+      return retire();
     },
   };
 }
 
-function observerOf(model: ModelInfo, events: EventSource<RunnerEventMap>): BatcherObserver {
+function observerOf(model: ModelInfo, { events, onTrouble }: DeploymentParts): BatcherObserver {
   return {
     wantsReports: () => events.listenerCount('batch-end') > 0,
     onBatch: (report) => events.emit('batch-end', { model, ...report }),
-    onBatchFail: (lane, rows, error) => events.emit('batch-fail', { model, lane, rows, error }),
+    onBatchFail: (lane, rows, error) => {
+      onTrouble(error);
+      events.emit('batch-fail', { model, lane, rows, error });
+    },
     onRequestFail: (code, rows) => events.emit('request-fail', { model, code, rows }),
   };
 }

@@ -1,16 +1,15 @@
-import type { Backend, DeviceFallback } from '../backend';
+import type { DeviceFallback } from '../backend';
 import type { BatcherStats } from '../batching/batcher';
-import type { Clock } from '../clock';
-import { abortedError, FairleadError, messageOf, throwIfAborted } from '../errors';
+import { throwIfAborted } from '../errors';
 import { createEvents, type EventListeners } from '../events';
 import { type CallOptions, closeable } from '../lifecycle';
-import type { Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
 import type { AnySignature } from '../signature';
-import { type BatchingLimits, createDeployment, type Deployment, type DeploymentParts } from './deployment';
-import { checkInterchangeable, infoOf, labelOf } from './model-info';
-import type { LanesOption } from './open-lanes';
-import type { ModelInfo, ModelRunner, RunnerEventMap } from './runner';
+import type { BatchingLimits, DeploymentParts } from './deployment';
+import { type Assessment, assess, createHealthRecord } from './health';
+import { labelOf } from './model-info';
+import type { ModelInfo, ModelRunner, RunnerEventMap, RunnerHealth } from './runner';
+import { createSwapper, type SwapMode, type Swapper, type SwapState } from './swap';
 import type { WarmUpTime } from './warm-up';
 
 /** What runs, where and why. */
@@ -26,6 +25,8 @@ export interface RunnerDescription {
     readonly reason: string;
     readonly slots: readonly { readonly name: string; readonly inFlight: number; readonly alive: boolean }[];
   };
+  /** Whether the model answered the golden rows that it brings, brings none, or was not asked (`checkGolden: false`). */
+  readonly golden: 'passed' | 'none' | 'unchecked';
   /** Time of a batch by its rows, as measured while warming up. */
   readonly warmUp: readonly WarmUpTime[];
   readonly batching: BatchingLimits & BatcherStats;
@@ -35,153 +36,128 @@ export interface RunnerDescription {
 export interface LocalRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {
   /** What runs, where and why, and how the queue stands. */
   describe(): RunnerDescription;
+  /** Whether requests are computed now, and if not, why. */
+  health(): RunnerHealth;
   /**
-   * Loads and warms another model, switches to it and drains the one before; no request is lost. The promise resolves
-   * when the new one takes requests.
-   * @throws FairleadError `SIGNATURE_MISMATCH` when the model is not interchangeable, or what loading it threw; the
-   * runner then stays with the model it has
+   * Loads and warms another model, checks it against its golden rows, switches to it and drains the one before; no
+   * request is lost. `swapMode` of `createRunner` says which comes first, loading the new or releasing the old. The
+   * promise resolves when the new one takes requests.
+   * @throws FairleadError `SIGNATURE_MISMATCH` when the model is not interchangeable, `GOLDEN_MISMATCH` when it does not
+   * answer its golden rows, or what loading it threw; the runner then stays with the model it has, or goes back to it
    */
   swap(model: LoadedModel, options?: CallOptions): Promise<void>;
 }
 
 /** What a local runner is made of. */
-export interface LocalRunnerParts {
+export interface LocalRunnerParts extends Omit<DeploymentParts, 'events' | 'onTrouble' | 'onRecovery'> {
   readonly source: ModelSource;
-  readonly backend: Backend;
-  readonly lanes: LanesOption;
-  readonly batching: BatchingLimits;
-  readonly warmUp: boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
+  readonly checkGolden: boolean;
+  readonly swapMode: SwapMode;
   readonly on?: EventListeners<RunnerEventMap> | undefined;
 }
 
 /** Loads the model of a source and follows the source from then on. */
 export async function createLocalRunner(parts: LocalRunnerParts, options: CallOptions): Promise<LocalRunner> {
-  const { source, backend, logger, clock, lanes, batching, warmUp } = parts;
+  const { source, backend, batching, clock, logger } = parts;
   const events = createEvents<RunnerEventMap>(logger, parts.on);
-  const deploymentParts: DeploymentParts = { backend, lanes, batching, warmUp, clock, events, logger };
-
-  const deploy = async (loaded: LoadedModel, callOptions: CallOptions): Promise<Deployment> => {
-    throwIfAborted(callOptions.signal, 'Loading the model');
-    const deployment = await createDeployment(loaded, deploymentParts, callOptions);
-    if (callOptions.signal?.aborted) {
-      await deployment.close();
-      throw abortedError(callOptions.signal, 'Loading the model');
-    }
-    announce(deployment);
-    return deployment;
-  };
-
-  const announce = ({ info, loaded, device, loadMs, fallbacks }: Deployment): void => {
-    for (const fallback of fallbacks) {
-      if (events.listenerCount('device-fallback') > 0) events.emit('device-fallback', { ...fallback, model: info });
-      else
-        logger.warn(
-          fallback,
-          `${labelOf(info)} runs on ${fallback.to} instead of ${fallback.from}: ${fallback.reason}`,
-        );
-    }
-    events.emit('model-ready', { model: info, device, loadMs, loaded });
+  const record = createHealthRecord(clock);
+  let swapper: Swapper | undefined;
+  const noteStatus = (): void => {
+    if (swapper !== undefined) record.changed(assessmentOf(swapper.state).status);
   };
 
   throwIfAborted(options.signal, 'Loading the model');
-  let current = await deploy(await source.resolve(options), options);
-  const { signature } = current;
-  let closed = false;
-  let swaps: Promise<void> = Promise.resolve();
-  let announced: LoadedModel | undefined;
-  const retiring = new Set<Promise<void>>();
-
-  const retire = (deployment: Deployment): void => {
-    const done = deployment.close().catch((error: unknown) => {
-      logger.error({ error }, `${labelOf(deployment.info)} did not close cleanly: ${messageOf(error)}`);
-    });
-    retiring.add(done);
-    void done.then(() => retiring.delete(done));
-  };
-
-  const swapNow = async (loaded: LoadedModel, callOptions: CallOptions): Promise<void> => {
-    if (closed) throw closedError();
-    const from = current;
-    if (loaded.digest === from.info.digest && loaded.version === from.info.version) return;
-    const next = await createDeployment(loaded, deploymentParts, callOptions);
-    try {
-      if (closed) throw closedError();
-      checkInterchangeable(signature, next.signature);
-    } catch (error) {
-      await next.close();
-      throw error;
-    }
-    current = next;
-    announce(next);
-    events.emit('model-swap', { from: from.info, to: next.info, loaded });
-    retire(from);
-  };
-
-  /** One swap at a time, in the order in which they were asked for. */
-  const enqueueSwap = (task: () => Promise<void>): Promise<void> => {
-    const result = swaps.then(task);
-    swaps = result.catch(() => undefined);
-    return result;
-  };
-
-  const reportSwapFailure = (error: unknown, to: LoadedModel | undefined): void => {
-    if (closed) return;
-    const from = current.info;
-    const stays = `The runner stays with ${labelOf(from)}: ${messageOf(error)}`;
-    // Logged even where somebody listens: a listener may do no more than count.
-    logger.error({ error }, stays);
-    events.emit('model-swap-fail', to === undefined ? { from, error } : { from, to: infoOf(to), error });
-  };
-
-  const watch = source.watch?.(
-    (next) => {
-      // When several come while one is loading, only the last of them matters.
-      announced = next;
-      enqueueSwap(async () => {
-        if (announced === next && !closed) await swapNow(next, {});
-      }).catch((error: unknown) => reportSwapFailure(error, next));
+  // Who swaps beside the model in use does not pay for the other way.
+  const inPlace = parts.swapMode === 'resource-preserving' ? await import('./swap-in-place') : undefined;
+  const model = await source.resolve(options);
+  const running = await createSwapper(
+    {
+      ...parts,
+      events,
+      createSwapInPlace: inPlace?.createSwapInPlace,
+      onChange: noteStatus,
+      onRecovery: noteStatus,
+      onTrouble(error) {
+        record.failed(error);
+        noteStatus();
+      },
     },
-    (error) => reportSwapFailure(error, undefined),
+    model,
+    options,
   );
+  swapper = running;
+  noteStatus();
+  const { signature } = running.state.current;
+  const watch = source.watch?.(running.follow, running.sourceFailed);
+
+  const stats = (): BatcherStats => ({ ...running.state.current.batcher.stats(), ...running.state.gate?.waiting() });
 
   return {
     ...closeable(async () => {
-      closed = true;
-      await watch?.close();
-      await swaps;
-      retire(current);
-      await Promise.all(retiring);
-      events.clear();
+      const ended = running.close();
+      noteStatus();
+      try {
+        await watch?.close();
+      } finally {
+        await ended;
+        events.clear();
+      }
     }),
     signature,
     get model() {
-      return current.info;
+      return running.state.current.info;
     },
     get loaded() {
-      return current.loaded;
+      return running.state.current.loaded;
     },
     events,
-    run(inputs, runOptions) {
-      return closed ? Promise.reject(closedError()) : current.run(inputs, runOptions);
+    run: running.run,
+    swap: (loaded, callOptions = {}) => running.swap(loaded, callOptions),
+    health() {
+      const { queuedRequests: requests, queuedRows: rows, queuedBytes: bytes, batchesInFlight } = stats();
+      const queue = { requests, rows, bytes, batchesInFlight };
+      return record.answer(assessmentOf(running.state), running.state.current.info, lanesOf(running.state), queue);
     },
-    swap: (loaded, callOptions = {}) => enqueueSwap(() => swapNow(loaded, callOptions)),
-    describe: () => ({
-      model: current.info,
-      backend: backend.name,
-      device: current.device,
-      fallbacks: current.fallbacks,
-      lanes: {
-        reason: current.lanes.reason,
-        slots: current.lanes.slots.map(({ name, inFlight, alive }) => ({ name, inFlight, alive })),
-      },
-      warmUp: current.lanes.warmUpTimes,
-      batching: { ...batching, ...current.batcher.stats() },
-    }),
+    describe() {
+      const { info, device, fallbacks, lanes, checkGolden } = running.state.current;
+      return {
+        model: info,
+        backend: backend.name,
+        device,
+        fallbacks,
+        lanes: {
+          reason: lanes.reason,
+          slots: lanes.slots.map(({ name, inFlight, alive }) => ({ name, inFlight, alive })),
+        },
+        golden: checkGolden !== undefined ? 'passed' : parts.checkGolden ? 'none' : 'unchecked',
+        warmUp: lanes.warmUpTimes,
+        batching: { ...batching, ...stats() },
+      };
+    },
   };
 }
 
-function closedError(): FairleadError {
-  return new FairleadError('CLOSED', 'The runner was closed. Make a new one with createRunner.');
+function lanesOf({ current }: Readonly<SwapState>): RunnerHealth['lanes'] {
+  const { slots } = current.lanes;
+  return { alive: slots.filter(({ alive }) => alive).length, total: slots.length };
+}
+
+function assessmentOf(state: Readonly<SwapState>): Assessment {
+  const { current, closed, progress, gate } = state;
+  return assess({
+    closed,
+    failure: state.failure ?? current.failure(),
+    swap:
+      progress === undefined
+        ? undefined
+        : {
+            holdsRequests: gate !== undefined,
+            reason:
+              gate === undefined
+                ? `${labelOf(progress.to)} is being loaded beside ${labelOf(progress.from)}.`
+                : `${labelOf(progress.from)} makes room for ${labelOf(progress.to)}; ${gate.waiting().queuedRequests} requests wait.`,
+          },
+    lanes: lanesOf(state),
+    laneTroubles: current.laneTroubles(),
+  });
 }

@@ -126,12 +126,18 @@ export interface ModelSwapEvent {
   readonly loaded: LoadedModel;
 }
 
-/** A new model was announced, and the runner stayed with the one it has. */
+/** A new model was announced or asked for, and the runner did not change to it. */
 export interface SwapFailEvent {
+  /** The model before. */
   readonly from: ModelInfo;
   /** What was to come; absent when the source itself failed. */
   readonly to?: ModelInfo;
   readonly error: unknown;
+  /**
+   * What became of the model before: `kept`, it computed all the time; `restored`, it had been released by a
+   * resource-preserving swap and was loaded again; `lost`, that failed too, and the runner has no model.
+   */
+  readonly outcome: 'kept' | 'restored' | 'lost';
 }
 
 /** What a runner tells. */
@@ -151,6 +157,45 @@ export interface RunnerEventMap {
 export type RunnerEvents = Events<RunnerEventMap>;
 
 /**
+ * How a runner stands.
+ *
+ * - `ready`: every lane computes.
+ * - `degraded`: some lane is down; the others do its work, or requests wait until it is back.
+ * - `swapping`: another model is being loaded, beside the present one or in its place.
+ * - `failed`: it can answer nobody until it is given a model that works, or replaced.
+ * - `closed`: it takes no more requests.
+ */
+export type HealthStatus = 'ready' | 'degraded' | 'swapping' | 'failed' | 'closed';
+
+/** The state of a runner, as a plain object that survives JSON. */
+export interface RunnerHealth {
+  readonly status: HealthStatus;
+  /** Whether a request that came now would be computed at once or after those before it: what a balancer asks. */
+  readonly ready: boolean;
+  /** Why the status is not `ready`, each a sentence for a person; empty when it is. */
+  readonly reasons: readonly string[];
+  /** The model that takes new requests, or took the last ones. */
+  readonly model: ModelInfo;
+  readonly lanes: { readonly alive: number; readonly total: number };
+  /** What waits and what is being computed. */
+  readonly queue: {
+    readonly requests: number;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly batchesInFlight: number;
+  };
+  /** The last thing that went wrong inside: a batch, a lane or a swap. Absent when nothing did. */
+  readonly lastError?: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    /** Milliseconds since 1970-01-01 UTC. */
+    readonly atEpochMs: number;
+  };
+  /** Since when the status is what it is, in milliseconds since 1970-01-01 UTC. */
+  readonly sinceEpochMs: number;
+}
+
+/**
  * Runs a model. The one contract of Fairlead: local models, remote servers, rollouts, caches and fallbacks are all
  * runners, and whatever takes one takes any.
  */
@@ -162,6 +207,11 @@ export interface ModelRunner<S extends AnySignature = AnySignature> extends Clos
   /** The same model with its sidecars, where this runner loaded it itself; for a monitor that comes after loading. */
   readonly loaded?: LoadedModel | undefined;
   readonly events: RunnerEvents;
+  /**
+   * How the runner stands, where it can tell: what a readiness probe asks. A runner around runners passes on what the one
+   * inside says.
+   */
+  health?(): RunnerHealth;
   /**
    * Computes the outputs for one or more rows. Inputs are copied before the call returns.
    *

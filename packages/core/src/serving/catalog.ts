@@ -21,6 +21,13 @@ export interface Catalog {
    * @throws FairleadError `NOT_FOUND`
    */
   find(name: string, version: string | undefined): ServedModel;
+  /** Whether every runner is ready. */
+  isReady(): boolean;
+}
+
+/** Whether a runner would answer a request that came now; one that cannot tell is taken for ready. */
+export function isRunnerReady({ runner }: ServedModel): boolean {
+  return runner.health?.().ready !== false;
 }
 
 /**
@@ -47,6 +54,7 @@ export function createCatalog(runners: ServedRunners, maxElements: number, owner
         throw notFound('version', version, `${quote(current)} of "${name}"`);
       return model;
     },
+    isReady: () => [...models.values()].every(isRunnerReady),
   };
 }
 

@@ -95,6 +95,40 @@ describe('createHandler', () => {
     expect(await response.text()).toContain('"data":[9007199254740993,-9223372036854775808,-1]');
   });
 
+  it('is ready when its runners are: all of them for the server, the one that is meant for a model', async () => {
+    const clock = createVirtualClock();
+    const backend = createMockBackend({
+      clock,
+      workers: true,
+      failLane: (_model, tried) => (tried > 0 ? 'gone' : undefined),
+    });
+    const fragile = await createRunner({ model: '1', backend, clock, lanes: 1, warmUp: false, logger: silent });
+    open.push(fragile);
+    const { runner: steady } = await runnerOf();
+    const { health: _, ...silentAbout } = steady;
+    let isReady = true;
+    const handle = createHandler(
+      { fragile, steady, other: silentAbout as ModelRunner },
+      { logger: silent, isReady: () => isReady },
+    );
+    const statuses = async () => {
+      const paths = ['/v2/health/ready', ...['fragile', 'steady', 'other'].map((name) => `/v2/models/${name}/ready`)];
+      return Promise.all(paths.map(async (path) => (await handle(new Request(url(path)))).status));
+    };
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+    backend.lanes[0]?.kill();
+    await clock.settle();
+    expect(await statuses()).toEqual([503, 503, 200, 200]);
+    await clock.advance(10_000);
+    expect(fragile.health().status).toBe('failed');
+    expect(await statuses()).toEqual([503, 503, 200, 200]);
+    const response = await handle(new Request(url('/v2/models/fragile/ready')));
+    expect(await response.json()).toEqual({ name: 'fragile', ready: false });
+    expect((await handle(new Request(url('/v2/health/live')))).status).toBe(200);
+    isReady = false;
+    expect(await statuses()).toEqual([503, 503, 503, 503]);
+  });
+
   it('describes server and models', async () => {
     const { handle } = await handlerOf();
     const get = async (path: string) => {

@@ -2,10 +2,10 @@ import type { Clock } from '../clock';
 import { deadlineError, noDeadline } from '../deadline';
 import { FairleadError } from '../errors';
 import type { RunOptions } from '../runner/runner';
+import { readJson } from '../tensor/json/lenient-json';
 import { type Catalog, notFound } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { jsonResponse } from './http-error';
-import { readJson } from './open-inference/lenient-json';
 import { encodeInferResponse } from './open-inference/messages';
 import { headerDeadline } from './request-deadline';
 

@@ -32,7 +32,8 @@ export interface ServiceOptions {
   readonly metrics?: MetricsRenderer;
   /**
    * Asked by `/v2/health/ready` and the `ready` of each model, so that a server which drains can send its balancer away
-   * while it still answers. @default always ready
+   * while it still answers. The `health()` of the runners is asked besides: of all of them, or of the one that is meant.
+   * @default always ready
    */
   readonly isReady?: () => boolean;
   /** Told of every answer with a status of 500 and above, with the error that the client does not see. @default console */

@@ -1,6 +1,6 @@
 import { noDeadline } from '../deadline';
 import { FairleadError } from '../errors';
-import { describeGiven } from './open-inference/describe';
+import { describeGiven } from '../tensor/json/describe-given';
 
 /** Header in which a client gives what is left of its time, in milliseconds. The remote runner sends it. */
 export const timeoutHeader = 'x-request-timeout-ms';

@@ -1,10 +1,10 @@
 import { version as packageVersion } from '../../package.json';
 import { FairleadError, messageOf } from '../errors';
-import { type Catalog, createCatalog, type ServedRunners } from './catalog';
+import { describeGiven } from '../tensor/json/describe-given';
+import { type Catalog, createCatalog, isRunnerReady, type ServedRunners } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { errorResponse, jsonResponse } from './http-error';
 import { infer } from './infer';
-import { describeGiven } from './open-inference/describe';
 import { encodeMetadata } from './open-inference/metadata';
 import { parseServiceOptions, type ServiceOptions, type ServiceSettings } from './options';
 import { createRouteTable, type RouteTable } from './routes';
@@ -28,7 +28,7 @@ export function createService(runners: ServedRunners, options?: ServiceOptions):
   const settings = parseServiceOptions(options, 'createService');
   const catalog = createCatalog(runners, settings.maxTensorElements, 'createService');
   const routes = createRouteTable();
-  addServerRoutes(routes, settings);
+  addServerRoutes(routes, catalog, settings);
   addModelRoutes(routes, catalog, settings);
 
   const answer = (request: ServiceRequest): ServiceResponse | Promise<ServiceResponse> => {
@@ -59,13 +59,14 @@ export function createService(runners: ServedRunners, options?: ServiceOptions):
   };
 }
 
-function addServerRoutes(routes: RouteTable, { basePath, isReady, metrics }: ServiceSettings): void {
+function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceSettings): void {
+  const { basePath, isReady, metrics } = settings;
   const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: [] });
   routes.add('GET', `${basePath}/v2`, () => jsonResponse(200, server));
   routes.add('GET', `${basePath}/v2/health/live`, () => jsonResponse(200, '{"live":true}'));
   // The text of the protocol contradicts itself on the body; every client goes by the status.
   routes.add('GET', `${basePath}/v2/health/ready`, () => {
-    const ready = isReady();
+    const ready = isReady() && catalog.isReady();
     return jsonResponse(ready ? 200 : 503, JSON.stringify({ ready }));
   });
   if (metrics === undefined) return;
@@ -83,9 +84,9 @@ function addModelRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceS
       return jsonResponse(200, encodeMetadata(name, runner.model, runner.signature));
     });
     routes.add('GET', `${path}/ready`, (_request, { model, version }) => {
-      const { name } = catalog.find(model as string, version);
-      const ready = isReady();
-      return jsonResponse(ready ? 200 : 503, JSON.stringify({ name, ready }));
+      const served = catalog.find(model as string, version);
+      const ready = isReady() && isRunnerReady(served);
+      return jsonResponse(ready ? 200 : 503, JSON.stringify({ name: served.name, ready }));
     });
     routes.add('POST', `${path}/infer`, (request, { model, version }) =>
       infer(catalog, model as string, version, request, maxBodyBytes, clock),

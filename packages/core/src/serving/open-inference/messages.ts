@@ -2,9 +2,9 @@ import { FairleadError } from '../../errors';
 import type { ModelInfo, Priority } from '../../runner/runner';
 import type { ModelSignature, TensorSpec } from '../../signature';
 import type { DType } from '../../tensor/dtype';
+import { describeGiven } from '../../tensor/json/describe-given';
 import type { Tensor, Tensors } from '../../tensor/tensor';
 import { type DecodeOptions, decodeTensor } from './decode-tensor';
-import { describeGiven } from './describe';
 import { encodeTensor } from './encode-tensor';
 
 /** An infer request, read and checked as far as the protocol goes; shapes are the runner's to check. */
