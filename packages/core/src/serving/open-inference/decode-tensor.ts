@@ -1,9 +1,9 @@
 import { FairleadError } from '../../errors';
 import { allocateData, type DataOf, type DType } from '../../tensor/dtype';
+import { numberToHalf } from '../../tensor/float16';
 import { elementCount, formatShape, type Tensor } from '../../tensor/tensor';
 import { datatypeOf, dtypeOf } from './datatypes';
 import { describeGiven } from './describe';
-import { numberToHalf } from './float16';
 import { roundedInteger } from './lenient-json';
 
 /** How tensors are read from JSON. */

@@ -1,7 +1,7 @@
 import type { NumericData } from '../../tensor/dtype';
+import { halfToNumber } from '../../tensor/float16';
 import type { Tensor } from '../../tensor/tensor';
 import { datatypeOf } from './datatypes';
-import { halfToNumber } from './float16';
 
 /**
  * Writes a tensor as the protocol's JSON object, `data` flat and row-major.

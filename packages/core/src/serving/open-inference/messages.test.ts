@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ModelSignature } from '../../signature';
 import { allocateData, type DType, dtypes, type NumericDType, viewData } from '../../tensor/dtype';
+import { halfToNumber } from '../../tensor/float16';
 import type { Tensor } from '../../tensor/tensor';
 import { dtypeOf } from './datatypes';
-import { halfToNumber } from './float16';
 import { readJson } from './lenient-json';
 import { compileRequestDecoder, decodeInferResponse, encodeInferRequest, encodeInferResponse } from './messages';
 
