@@ -9,11 +9,32 @@ const withoutLaterChunks = {
   },
 };
 
+/** Leaves out what a runner fetches only where it has buckets. */
+const withoutBuckets = {
+  name: 'without-buckets',
+  setup(build) {
+    build.onResolve({ filter: /\/shape-plan-/ }, () => ({ external: true }));
+  },
+};
+
+/** Adds a plugin to esbuild's. */
+const modifiedBy = (plugin) => (config) => ({
+  ...modifyEsbuildConfig(config),
+  plugins: [...(config.plugins ?? []), plugin],
+});
+
 export default [
   {
     name: '@fairlead/core',
     path: 'packages/core/dist/index.js',
     limit: '20 kB',
+    gzip: true,
+    modifyEsbuildConfig: modifiedBy(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/core with the buckets that a runner with shapes fetches',
+    path: 'packages/core/dist/index.js',
+    limit: '25 kB',
     gzip: true,
     modifyEsbuildConfig,
   },
@@ -22,10 +43,7 @@ export default [
     path: 'scripts/sizes/core-and-browser.js',
     limit: '24 kB',
     gzip: true,
-    modifyEsbuildConfig: (config) => ({
-      ...modifyEsbuildConfig(config),
-      plugins: [...(config.plugins ?? []), withoutLaterChunks],
-    }),
+    modifyEsbuildConfig: modifiedBy(withoutLaterChunks),
   },
   {
     name: '@fairlead/core with @fairlead/browser, and what they fetch to load a model in a worker or here',
@@ -34,6 +52,6 @@ export default [
     gzip: true,
     // The runtime, and the digest in JavaScript, which insecure pages alone fetch.
     ignore: ['onnxruntime-web', '@noble/hashes'],
-    modifyEsbuildConfig,
+    modifyEsbuildConfig: modifiedBy(withoutBuckets),
   },
 ];

@@ -51,6 +51,8 @@ export type {
   RunTiming,
   SwapFailEvent,
 } from './runner/runner';
+export type { PadValue, ShapeOptions, ShapesOption } from './runner/shape-options';
+export type { ShapesDescription, ShapeUse } from './runner/shape-plan';
 export {
   defineModel,
   type ModelDefinition,

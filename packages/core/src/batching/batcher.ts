@@ -397,7 +397,13 @@ export class Batcher {
       queueMs.push(waited);
       if (request.deadline < now) this.#fail(request, deadlineError('while its batch was computed'));
       if (request.state !== 'done') {
-        const own = batch.requests.length === 1 ? outputs : sliceRows(outputs, signature.outputs, start, rows);
+        const fit = request.slab.fitAt(request.start);
+        const own =
+          fit !== undefined
+            ? fit.cut(outputs, start, rows, batch.rows)
+            : batch.requests.length === 1
+              ? outputs
+              : sliceRows(outputs, signature.outputs, start, rows);
         this.#end(request);
         this.#rows += rows;
         if (!request.isPart) this.#requests++;

@@ -58,7 +58,7 @@ export class Collator {
       slab = new Slab(layout, this.#capacityFor(layout, request.rows), this.#pool, (empty) => this.#close(empty));
       this.#open.set(layout, slab);
     }
-    return { slab, start: slab.append(request.tensors, request.rows) };
+    return { slab, start: slab.append(request) };
   }
 
   /** Makes one batch of requests of one layout. */

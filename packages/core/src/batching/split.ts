@@ -1,6 +1,6 @@
 import { FairleadError } from '../errors';
 import type { TensorSpec } from '../signature';
-import { arrayNameOf, bytesPerElement, type DataOf, isDataOf } from '../tensor/dtype';
+import { arrayNameOf, bytesPerElement, type DataOf, type DType, isDataOf } from '../tensor/dtype';
 import { elementCount, formatShape, nameOfData, type Tensor, type Tensors } from '../tensor/tensor';
 
 /**
@@ -51,17 +51,20 @@ export function sliceRows(outputs: Tensors, specs: readonly TensorSpec[], start:
   return own;
 }
 
-function sliceTensor(tensor: Tensor, start: number, rows: number): Tensor {
+/** The rows of one caller in one output. */
+export function sliceTensor(tensor: Tensor, start: number, rows: number): Tensor {
   const { dtype, data } = tensor;
   const shape = tensor.shape.slice();
   const rowElements = data.length / (shape[0] as number);
   shape[0] = rows;
   const from = start * rowElements;
-  const to = from + rows * rowElements;
-  if (!Array.isArray(data) && (to - from) * bytesPerElement(dtype) > maxCopiedBytes) {
-    return { dtype, shape, data: data.subarray(from, to) };
-  }
-  return { dtype, shape, data: copyRange(data, from, to) };
+  return { dtype, shape, data: ownPart(dtype, data, from, from + rows * rowElements) };
+}
+
+/** A range of a batch's output for one caller: a copy where it is small, else a view. */
+export function ownPart(dtype: DType, data: DataOf, from: number, to: number): DataOf {
+  if (!Array.isArray(data) && (to - from) * bytesPerElement(dtype) > maxCopiedBytes) return data.subarray(from, to);
+  return copyRange(data, from, to);
 }
 
 /** Up to so many elements a loop beats the call of `slice` into the engine. */

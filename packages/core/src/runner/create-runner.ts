@@ -7,9 +7,11 @@ import { consoleLogger, type Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
 import { checkOptions, type OptionCheck, objectWith, test, trueOrFalse, wholeNumber } from '../option-checks';
 import type { AnySignature } from '../signature';
+import type { DeploymentParts } from './deployment';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
+import type { ShapesOption } from './shape-options';
 import { type ModelDefinition, type TypedRunner, withPredict } from './typed-model';
 
 /** How requests are joined. */
@@ -32,7 +34,12 @@ export interface RunnerOptions extends CallOptions {
   readonly lanes?: LanesOption;
   /** How requests are joined; `false` runs each by itself. @default {} */
   readonly batching?: false | BatchingOptions;
-  /** Whether the model is run on zeros of every batch size before the first request. @default true */
+  /**
+   * Buckets for symbolic dimensions, by name: requests whose sizes differ are padded to the next bucket and share a batch.
+   * Dimensions without buckets stay as they are, and requests share a batch where they are equal. @default {}
+   */
+  readonly shapes?: ShapesOption;
+  /** Whether the model is run on zeros of every batch size, in every bucket, before the first request. @default true */
   readonly warmUp?: boolean;
   /** Listeners, attached before loading begins. */
   readonly on?: EventListeners<RunnerEventMap>;
@@ -64,6 +71,10 @@ const checks = {
     '"auto", "inline" or a whole number of workers from 1 to 256',
   ),
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
+  shapes: test(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'an object of buckets by the name of their dimension',
+  ),
   warmUp: trueOrFalse,
   on: objectWith('an object of listeners by event name'),
   logger: objectWith('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
@@ -128,11 +139,13 @@ export async function createRunner(
   if (batching !== false) checkOptions('createRunner', batching, batchingChecks, [], 'batching.');
   if (options.on !== undefined) checkOptions('createRunner', options.on, listenerChecks, [], 'on.');
   const limits = batching === false ? {} : batching;
+  const planShapes = await planShapesOf(options.shapes);
   const runner = await createLocalRunner(
     {
       source: sourceOf(model, backend),
       backend,
       lanes: options.lanes ?? 'auto',
+      planShapes,
       warmUp: options.warmUp ?? true,
       logger: options.logger ?? consoleLogger,
       clock: options.clock ?? systemClock,
@@ -147,6 +160,13 @@ export async function createRunner(
     signal === undefined ? {} : { signal },
   );
   return definition === undefined ? runner : withPredict(runner, definition);
+}
+
+/** Who has no buckets does not load what they need. */
+async function planShapesOf(shapes: ShapesOption | undefined): Promise<DeploymentParts['planShapes']> {
+  if (shapes === undefined || Object.keys(shapes).length === 0) return undefined;
+  const { createShapePlanner } = await import('./shape-plan');
+  return createShapePlanner(shapes);
 }
 
 /** Brings the three ways to name a model to one. */

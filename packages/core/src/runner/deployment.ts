@@ -21,6 +21,7 @@ import {
   reopenWorker,
 } from './open-lanes';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
+import type { ShapePlan } from './shape-plan';
 import { submitOptionsOf } from './submit-options';
 
 /** Sizes of batches and of the queue. */
@@ -40,6 +41,8 @@ export interface DeploymentParts {
   readonly backend: Backend;
   readonly lanes: LanesOption;
   readonly batching: BatchingLimits;
+  /** Makes the buckets of a model; undefined where the runner has none. */
+  readonly planShapes: ((signature: ModelSignature) => ShapePlan) | undefined;
   readonly warmUp: boolean;
   readonly clock: Clock;
   readonly events: EventSource<RunnerEventMap>;
@@ -55,6 +58,8 @@ export interface Deployment {
   readonly fallbacks: readonly DeviceFallback[];
   readonly lanes: OpenLanes;
   readonly batcher: Batcher;
+  /** Its buckets, where the runner has some. */
+  readonly shapes: ShapePlan | undefined;
   /** Milliseconds for loading and warming up. */
   readonly loadMs: number;
   run(inputs: Readonly<Record<string, unknown>>, options: RunOptions | undefined): Promise<RunResult>;
@@ -80,6 +85,7 @@ export async function createDeployment(
     lanes: parts.lanes,
     maxBatchRows: batching.joinable ? batching.maxBatchRows : 1,
     warmUp: parts.warmUp,
+    warmUpSizes: (session) => parts.planShapes?.(session).warmUpSizes,
     clock,
     onLost: (slot, error) => keeper.lost(slot, error),
   };
@@ -118,6 +124,7 @@ export async function createDeployment(
     );
   }
   const signature: ModelSignature = { inputs, outputs, batchAxis };
+  const shapes = await planOrClose(parts.planShapes, signature, lanes.slots);
   const joinable = batching.joinable && batchAxis !== null;
   const limits = { ...batching, joinable };
   batcher = new Batcher({
@@ -130,7 +137,7 @@ export async function createDeployment(
   });
   const queue = batcher;
   keeper.start(lanes.slots);
-  const door = compileDoor(signature);
+  const door = shapes?.door ?? compileDoor(signature);
 
   const refuse = (error: unknown, rows: number): Promise<never> => {
     const code = FairleadError.isInstance(error) ? error.code : 'INVALID_ARGUMENT';
@@ -146,6 +153,7 @@ export async function createDeployment(
     fallbacks,
     lanes,
     batcher,
+    shapes,
     loadMs: clock.now() - startedAt,
     run(given, runOptions) {
       try {
@@ -170,6 +178,20 @@ export async function createDeployment(
       await closeSlots(lanes.slots.filter((slot) => slot.alive));
     },
   };
+}
+
+/** Makes the buckets; where they do not fit the model, nothing is left open. */
+async function planOrClose(
+  planShapes: DeploymentParts['planShapes'],
+  signature: ModelSignature,
+  slots: readonly LaneSlot[],
+): Promise<ShapePlan | undefined> {
+  try {
+    return planShapes?.(signature);
+  } catch (error) {
+    await closeSlots(slots);
+    throw error;
+  }
 }
 
 function observerOf(model: ModelInfo, events: EventSource<RunnerEventMap>): BatcherObserver {

@@ -11,6 +11,7 @@ import { type BatchingLimits, createDeployment, type Deployment, type Deployment
 import { checkInterchangeable, infoOf, labelOf } from './model-info';
 import type { LanesOption } from './open-lanes';
 import type { ModelInfo, ModelRunner, RunnerEventMap } from './runner';
+import type { ShapesDescription } from './shape-plan';
 import type { WarmUpTime } from './warm-up';
 
 /** What runs, where and why. */
@@ -29,6 +30,8 @@ export interface RunnerDescription {
   /** Time of a batch by its rows, as measured while warming up. */
   readonly warmUp: readonly WarmUpTime[];
   readonly batching: BatchingLimits & BatcherStats;
+  /** The buckets of symbolic dimensions and what padding costs; absent where there are none. */
+  readonly shapes?: ShapesDescription;
 }
 
 /** A runner whose model lives in this process. */
@@ -50,6 +53,7 @@ export interface LocalRunnerParts {
   readonly backend: Backend;
   readonly lanes: LanesOption;
   readonly batching: BatchingLimits;
+  readonly planShapes: DeploymentParts['planShapes'];
   readonly warmUp: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -58,9 +62,9 @@ export interface LocalRunnerParts {
 
 /** Loads the model of a source and follows the source from then on. */
 export async function createLocalRunner(parts: LocalRunnerParts, options: CallOptions): Promise<LocalRunner> {
-  const { source, backend, logger, clock, lanes, batching, warmUp } = parts;
+  const { source, backend, logger, clock, lanes, batching, planShapes, warmUp } = parts;
   const events = createEvents<RunnerEventMap>(logger, parts.on);
-  const deploymentParts: DeploymentParts = { backend, lanes, batching, warmUp, clock, events, logger };
+  const deploymentParts: DeploymentParts = { backend, lanes, batching, planShapes, warmUp, clock, events, logger };
 
   const deploy = async (loaded: LoadedModel, callOptions: CallOptions): Promise<Deployment> => {
     throwIfAborted(callOptions.signal, 'Loading the model');
@@ -178,6 +182,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
       },
       warmUp: current.lanes.warmUpTimes,
       batching: { ...batching, ...current.batcher.stats() },
+      ...(current.shapes === undefined ? {} : { shapes: current.shapes.describe() }),
     }),
   };
 }
