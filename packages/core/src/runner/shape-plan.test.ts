@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelSignature, TensorSpec } from '../signature';
+import type { Tensor } from '../tensor/tensor';
 import { dataOf, thrownBy } from '../testing/test-kit.fixture';
 import type { Admitted } from './door';
 import type { ShapesOption } from './shape-options';
@@ -80,6 +81,15 @@ describe('the door of a runner with buckets', () => {
       expect(data).toHaveLength(size);
       expect(data.every((element) => element === 1n)).toBe(true);
     }
+  });
+
+  test('keeps small masks for the next request, and no large ones', () => {
+    const bufferOf = (size: number) => {
+      const [, made] = door({ ids: long(1, size) }).tensors as [Tensor<'int64'>, Tensor<'int64'>];
+      return made.data.buffer;
+    };
+    expect(bufferOf(65_536)).toBe(bufferOf(3));
+    expect(bufferOf(65_537)).not.toBe(bufferOf(65_537));
   });
 
   test('takes a size above the largest bucket as it is', () => {

@@ -32,8 +32,8 @@ export interface TinyNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Whole-number attributes. */
-  readonly attributes?: Readonly<Record<string, number>>;
+  /** Attributes: whole numbers, lists of them, or text. */
+  readonly attributes?: Readonly<Record<string, number | string | readonly number[]>>;
 }
 
 /** Encodes a model of opset 17. */
@@ -83,22 +83,29 @@ export function elementTypeOf(type: keyof typeof elementTypes): number {
 }
 
 function nodeOf({ op, inputs, outputs, attributes = {} }: TinyNode): Field[] {
-  const int = 2;
   return [
     ...inputs.map((name): Field => [1, name]),
     ...outputs.map((name): Field => [2, name]),
     [4, op],
-    ...Object.entries(attributes).map(
-      ([name, value]): Field => [
-        5,
-        [
-          [1, name],
-          [3, value],
-          [20, int],
-        ],
-      ],
-    ),
+    ...Object.entries(attributes).map(([name, value]): Field => [5, [[1, name], ...attributeOf(value)]]),
   ];
+}
+
+function attributeOf(value: number | string | readonly number[]): Field[] {
+  const [int, string, ints] = [2, 3, 7];
+  if (typeof value === 'number') {
+    return [
+      [3, value],
+      [20, int],
+    ];
+  }
+  if (typeof value === 'string') {
+    return [
+      [4, value],
+      [20, string],
+    ];
+  }
+  return [...value.map((element): Field => [8, element]), [20, ints]];
 }
 
 function valueFields({ name, type, shape, sequence = false }: TinyValue): Field[] {
