@@ -10,7 +10,7 @@ import {
 import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { onnx } from './onnx-backend';
-import { elementTypeOf, type TinyNode, type TinyValue, tinyModel, tinyUnary } from './tiny-onnx';
+import { elementTypeOf, tinyMaskedMean, tinyModel, tinyUnary } from './tiny-onnx';
 
 /* Requests that share a batch on the real runtime: of every dtype, of several inputs and outputs, of several sizes. */
 
@@ -156,35 +156,6 @@ describe('a batch of several callers', () => {
   });
 });
 
-/** The mean over what the mask calls real, each word's share of it, and all pairs of words. */
-function maskedMean(name = 'sequence'): Uint8Array {
-  const words = (value: string, type: TinyValue['type']): TinyValue => ({ name: value, type, shape: ['batch', name] });
-  const float = { to: elementTypeOf('float32') };
-  const einsum = (equation: string, inputs: string[], output: string): TinyNode => ({
-    op: 'Einsum',
-    inputs,
-    outputs: [output],
-    attributes: { equation },
-  });
-  return tinyModel(
-    [words('input_ids', 'int64'), words('attention_mask', 'int64')],
-    [
-      { op: 'Cast', inputs: ['input_ids'], outputs: ['values'], attributes: float },
-      { op: 'Cast', inputs: ['attention_mask'], outputs: ['mask'], attributes: float },
-      einsum('bs,bs->b', ['values', 'mask'], 'sum'),
-      einsum('bs,bs->b', ['mask', 'mask'], 'count'),
-      { op: 'Div', inputs: ['sum', 'count'], outputs: ['mean'] },
-      einsum('bs,b->bs', ['values', 'mean'], 'shares'),
-      einsum('bs,bt->bst', ['values', 'values'], 'pairs'),
-    ],
-    [
-      { name: 'mean', type: 'float32', shape: ['batch'] },
-      { name: 'shares', type: 'float32', shape: ['batch', name] },
-      { name: 'pairs', type: 'float32', shape: ['batch', name, name] },
-    ],
-  );
-}
-
 /** Rows of words, all real. */
 function sentences(size: number, rows: number, seed: number): Tensors {
   const ids = range(size * rows).map((index) => BigInt(((seed + 1) * (index + 7) * 31) % 101));
@@ -210,7 +181,7 @@ const shapes = {
 
 describe('a model that respects its mask', () => {
   test('answers padded requests as the bare runtime does unpadded ones, whatever shares their batch', async () => {
-    const bytes = maskedMean();
+    const bytes = tinyMaskedMean();
     const sizes = [1, 13, 3, 16, 4, 2, 15, 64, 17, 70, 9];
     const requests = sizes.map((size, index) => sentences(size, 1 + (index % 3), index));
     const expected = await bareAnswers(bytes, requests.map(withMask));
@@ -269,7 +240,7 @@ describe('a model that respects its mask', () => {
   });
 
   test('names no dimension, and is padded all the same', async () => {
-    const bytes = maskedMean('');
+    const bytes = tinyMaskedMean('');
     const requests = [3, 1, 4].map((size, index) => sentences(size, 1, index));
     const expected = await bareAnswers(bytes, requests.map(withMask));
     const session = await onnx().doCreateSession(modelOf(bytes), {});

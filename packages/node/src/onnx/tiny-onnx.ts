@@ -77,6 +77,39 @@ export function tinySlow(size: number, times: number): Uint8Array {
   return tinyModel([value('x')], nodes, [value('y')]);
 }
 
+/**
+ * A model of sentences that respects its mask: the mean of the words that are real, each word times that mean, and each
+ * word times each other.
+ * @param name of the dimension of words; '' for none
+ */
+export function tinyMaskedMean(name = 'sequence'): Uint8Array {
+  const words = (value: string, type: TinyValue['type']): TinyValue => ({ name: value, type, shape: ['batch', name] });
+  const float = { to: elementTypeOf('float32') };
+  const einsum = (equation: string, inputs: string[], output: string): TinyNode => ({
+    op: 'Einsum',
+    inputs,
+    outputs: [output],
+    attributes: { equation },
+  });
+  return tinyModel(
+    [words('input_ids', 'int64'), words('attention_mask', 'int64')],
+    [
+      { op: 'Cast', inputs: ['input_ids'], outputs: ['values'], attributes: float },
+      { op: 'Cast', inputs: ['attention_mask'], outputs: ['mask'], attributes: float },
+      einsum('bs,bs->b', ['values', 'mask'], 'sum'),
+      einsum('bs,bs->b', ['mask', 'mask'], 'count'),
+      { op: 'Div', inputs: ['sum', 'count'], outputs: ['mean'] },
+      einsum('bs,b->bs', ['values', 'mean'], 'shares'),
+      einsum('bs,bt->bst', ['values', 'values'], 'pairs'),
+    ],
+    [
+      { name: 'mean', type: 'float32', shape: ['batch'] },
+      { name: 'shares', type: 'float32', shape: ['batch', name] },
+      { name: 'pairs', type: 'float32', shape: ['batch', name, name] },
+    ],
+  );
+}
+
 /** ONNX's number of an element type, for the attribute `to` of Cast. */
 export function elementTypeOf(type: keyof typeof elementTypes): number {
   return elementTypes[type];
