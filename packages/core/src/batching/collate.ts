@@ -48,10 +48,14 @@ export class Collator {
     return this.#layoutOf(request).rowBytes * request.rows;
   }
 
-  /** Copies a request's rows into the open slab of its layout; the slab is held until it is released. */
+  /** Copies a request's rows into the open slab of its layout, or of a larger one where that is better; the slab is held until it is released. */
   place(request: Admitted): { slab: Slab; start: number } {
     const layout = this.#layoutOf(request);
     let slab = this.#open.get(layout);
+    if (slab === undefined) {
+      const larger = request.fit?.joinLarger(request.rows, this.#open.values());
+      if (larger !== undefined) return this.place({ ...request, ...larger });
+    }
     if (slab === undefined || slab.room < request.rows) {
       slab?.retire();
       // One whose requests have all ended early is closed as well: a shape that never comes again must not keep memory.

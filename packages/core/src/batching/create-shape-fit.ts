@@ -34,6 +34,9 @@ export interface FitOutput {
 export interface ShapeFitParts {
   readonly inputs: readonly FitInput[];
   readonly outputs: readonly FitOutput[];
+  readonly joinLarger: ShapeFit['joinLarger'];
+  /** Told of rows that were copied into a slab. */
+  readonly onPlaced: (rows: number) => void;
   /** Told of rows that were answered. */
   readonly onAnswered: (rows: number) => void;
 }
@@ -47,7 +50,7 @@ interface InputCopy {
 }
 
 /** Makes a fit; what can be found out once for requests of one size is found out here. */
-export function createShapeFit({ inputs, outputs, onAnswered }: ShapeFitParts): ShapeFit {
+export function createShapeFit({ inputs, outputs, joinLarger, onPlaced, onAnswered }: ShapeFitParts): ShapeFit {
   const copies = inputs.map(
     ({ rowShape, paddedRowShape, pad }): InputCopy => ({
       rowElements: elementCount(paddedRowShape),
@@ -59,7 +62,9 @@ export function createShapeFit({ inputs, outputs, onAnswered }: ShapeFitParts): 
   const cutsNothing = outputs.every(({ cuts }) => cuts.length === 0);
   return {
     rowShapes: inputs.map(({ paddedRowShape }) => paddedRowShape),
+    joinLarger,
     place(targets, tensors, start, rows) {
+      onPlaced(rows);
       for (let index = 0; index < copies.length; index++) {
         const { rowElements, region, pad } = copies[index] as InputCopy;
         const target = targets[index] as DataOf;

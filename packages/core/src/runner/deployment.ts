@@ -125,6 +125,7 @@ export async function createDeployment(
   }
   const signature: ModelSignature = { inputs, outputs, batchAxis };
   const shapes = await planOrClose(parts.planShapes, signature, lanes.slots);
+  shapes?.learn(lanes.warmUpTimes);
   const joinable = batching.joinable && batchAxis !== null;
   const limits = { ...batching, joinable };
   batcher = new Batcher({

@@ -1,11 +1,16 @@
-import { type AxisCut, createShapeFit } from '../batching/create-shape-fit';
-import type { Element } from '../batching/padding';
-import type { ShapeFit } from '../batching/shape-fit';
+import { createCostModel } from '../batching/cost-model';
+import { type AxisCut, createShapeFit, type ShapeFitParts } from '../batching/create-shape-fit';
+import type { OpenSlab, ShapePlace } from '../batching/shape-fit';
 import type { ModelSignature, TensorSpec } from '../signature';
-import { allocateData, type NumericData, type NumericDType } from '../tensor/dtype';
+import type { NumericDType } from '../tensor/dtype';
 import { elementCount, type Tensor } from '../tensor/tensor';
-import { type Admitted, compileDoor, type Door, invalidInput, symbolKey } from './door';
-import { checkShapes, resolveShapes, type ShapeOptions, type ShapeRules, type ShapesOption } from './shape-options';
+import { type Admitted, compileDoor, type Door } from './door';
+import { createLargerBuckets, type PricedBucket } from './larger-buckets';
+import { createMaskMaker } from './mask-maker';
+import { keyOfSizes, padSizes, type Sizes, sizesOf } from './request-sizes';
+import { checkShapes, resolveShapes, type ShapeRules, type ShapesOption } from './shape-options';
+import type { WarmUpTime } from './warm-up';
+import { warmUpSizesOf } from './warm-up-sizes';
 
 /** What was computed at one combination of buckets. */
 export interface ShapeUse {
@@ -30,11 +35,15 @@ export interface ShapePlan {
   readonly door: Door;
   /** Sizes to warm the model up at, by its own names of the dimensions. */
   readonly warmUpSizes: readonly ReadonlyMap<string, number>[];
+  /** Takes the times of that warm-up, from which it learns what each bucket costs. */
+  learn(times: readonly WarmUpTime[]): void;
   describe(): ShapesDescription;
 }
 
-/** Sizes by dimension. */
-type Sizes = Map<string, number>;
+/** A bucket whose cost was measured. */
+interface MeasuredBucket extends PricedBucket {
+  readonly sizes: Sizes;
+}
 
 interface Use {
   readonly sizes: Readonly<Record<string, number | 'exact'>>;
@@ -44,20 +53,13 @@ interface Use {
 }
 
 /** What is known of requests of certain sizes. */
-interface KnownSizes {
-  /** Of the sizes after padding. */
-  readonly shapeKey: string;
-  readonly fit: ShapeFit;
+interface KnownSizes extends ShapePlace {
   /** Shape of one row of each input as it comes. */
   readonly rowShapes: readonly (readonly number[])[];
 }
 
 /** Sizes are the callers' choice, so what is remembered of them is bounded. */
 const maxKnownSizes = 1024;
-/** Combinations of several dimensions' buckets that are warmed up; where there are more, each bucket is, with the largest of the others. */
-const maxWarmUps = 32;
-/** A mask that was left out is kept for the next request up to this many elements. */
-const maxKeptMask = 65_536;
 
 /**
  * Makes the plans of a runner's models. The names of dimensions are those of the first one; a model that takes its place
@@ -84,16 +86,50 @@ function createShapePlan(rules: ShapeRules, signature: ModelSignature): ShapePla
   });
   const known = new Map<string, KnownSizes>();
   const uses = new Map<string, Use>();
+  const measured = new Map<string, MeasuredBucket>();
+  const larger = createLargerBuckets();
+
+  /** Whether a request may be padded to the sizes of a bucket that is not its own. */
+  const holds = (bucket: MeasuredBucket, real: Sizes): boolean =>
+    [...real].every(([dimension, size]) => size <= (bucket.sizes.get(dimension) ?? 0));
+
+  const know = (real: Sizes): KnownSizes => {
+    const own = padSizes(rules, real);
+    const ownKey = keyOfSizes(rules, own.padded);
+    const others = new Map<string, ShapePlace>();
+    const joinLarger = (rows: number, open: Iterable<OpenSlab>): ShapePlace | undefined => {
+      const bucket = measured.get(ownKey);
+      if (bucket === undefined) return undefined;
+      const candidates = [...open].flatMap((slab) => {
+        const candidate = measured.get(slab.layout.key);
+        return candidate !== undefined && holds(candidate, real) ? [{ slab, bucket: candidate }] : [];
+      });
+      const key = larger.choose(bucket, rows, candidates)?.layout.key;
+      if (key === undefined) return undefined;
+      const place = others.get(key) ?? placeIn((measured.get(key) as MeasuredBucket).sizes);
+      others.set(key, place);
+      return place;
+    };
+    const onPlaced = (rows: number): void => {
+      if (measured.has(ownKey)) larger.placed(ownKey, rows);
+    };
+    const placeIn = (padded: Sizes): KnownSizes => {
+      const use = useOf(uses, padded === own.padded ? own.labels : [...padded]);
+      return fitSizes(rules, signature, real, padded, use, { joinLarger, onPlaced });
+    };
+    return placeIn(own.padded);
+  };
 
   const knownSizes = ({ shapeKey, tensors }: Admitted): KnownSizes => {
     const before = known.get(shapeKey);
     if (before !== undefined) return before;
-    const sizes = fitSizes(rules, signature, sizesOf(rules, inputs, tensors), uses);
+    const sizes = know(sizesOf(rules, inputs, tensors));
     if (known.size >= maxKnownSizes) known.delete(known.keys().next().value as string);
     known.set(shapeKey, sizes);
     return sizes;
   };
 
+  const warmUps = warmUpSizesOf(rules, inputs);
   return {
     door(given) {
       const admitted = door(given);
@@ -103,7 +139,18 @@ function createShapePlan(rules: ShapeRules, signature: ModelSignature): ShapePla
       for (const { index, make } of masks) tensors[index] ??= make(rowShapes[index] as number[], rows);
       return { rows, tensors, shapeKey, fit };
     },
-    warmUpSizes: warmUpSizesOf(rules, inputs),
+    warmUpSizes: warmUps.map(({ own }) => own),
+    learn(times) {
+      for (const { sizes, own } of warmUps) {
+        const cost = createCostModel();
+        const ofBucket = times.filter((time) => [...own].every(([symbol, size]) => time.sizes?.[symbol] === size));
+        // One size alone does not tell what a row costs.
+        if (ofBucket.length < 2) continue;
+        for (const { rows, computeMs } of ofBucket) cost.observe(rows, computeMs);
+        const key = keyOfSizes(rules, sizes);
+        measured.set(key, { key, sizes, cost });
+      }
+    },
     describe: () => ({
       buckets: Object.fromEntries([...rules.shapes].map(([dimension, { buckets }]) => [dimension, buckets])),
       used: [...uses.values()]
@@ -117,62 +164,22 @@ function createShapePlan(rules: ShapeRules, signature: ModelSignature): ShapePla
   };
 }
 
-/** The size of each dimension in a request. The door has checked what the model's own names say. */
-function sizesOf(rules: ShapeRules, specs: readonly TensorSpec[], tensors: readonly (Tensor | undefined)[]): Sizes {
-  const sizes: Sizes = new Map();
-  for (const [index, { name }] of specs.entries()) {
-    const shape = tensors[index]?.shape;
-    if (shape === undefined) continue;
-    for (const [axis, dimension] of (rules.inputDimensions.get(name) ?? []).entries()) {
-      if (dimension === undefined) continue;
-      const size = shape[axis] as number;
-      const before = sizes.get(dimension);
-      if (before !== undefined && before !== size) {
-        throw invalidInput(
-          `${name}.shape`,
-          `${before} for dimension "${dimension}", as in the inputs before it`,
-          `${size}`,
-        );
-      }
-      if (before === undefined) checkSize(name, dimension, size, rules.shapes.get(dimension));
-      sizes.set(dimension, size);
-    }
-  }
-  return sizes;
+function useOf(uses: Map<string, Use>, labels: readonly (readonly [string, number | 'exact'])[]): Use {
+  const key = JSON.stringify(labels);
+  const use = uses.get(key) ?? { sizes: Object.fromEntries(labels), rows: 0, realElements: 0, elements: 0 };
+  uses.set(key, use);
+  return use;
 }
 
-function checkSize(input: string, dimension: string, size: number, options: ShapeOptions | undefined): void {
-  if (options === undefined) return;
-  if (size === 0) throw invalidInput(`${input}.shape`, `1 or more for dimension "${dimension}", which is padded`, '0');
-  const largest = options.buckets.at(-1) as number;
-  if (options.beyond === 'refuse' && size > largest) {
-    throw invalidInput(
-      `${input}.shape`,
-      `at most ${largest} for dimension "${dimension}", its largest bucket in "shapes"`,
-      `${size}`,
-    );
-  }
-}
-
-/** Finds the buckets of a request. */
+/** Fits requests of certain sizes into others. */
 function fitSizes(
   rules: ShapeRules,
   { inputs, outputs, batchAxis }: ModelSignature,
   real: Sizes,
-  uses: Map<string, Use>,
+  padded: Sizes,
+  use: Use,
+  choices: Pick<ShapeFitParts, 'joinLarger' | 'onPlaced'>,
 ): KnownSizes {
-  const padded: Sizes = new Map();
-  const labels: [string, number | 'exact'][] = [];
-  let shapeKey = '';
-  // In the order of the rules, not of the request: a mask that was left out must not make another key.
-  for (const dimension of rules.dimensions) {
-    const size = real.get(dimension) as number;
-    const options = rules.shapes.get(dimension);
-    const bucket = options?.buckets.find((candidate) => candidate >= size);
-    padded.set(dimension, bucket ?? size);
-    if (options !== undefined) labels.push([dimension, bucket ?? 'exact']);
-    shapeKey += `${dimension}=${bucket ?? size};`;
-  }
   const rowShape = ({ name, shape }: TensorSpec, sizes: Sizes): number[] =>
     shape
       .map((size, axis) => sizes.get(rules.inputDimensions.get(name)?.[axis] ?? '') ?? (size as number))
@@ -191,19 +198,17 @@ function fitSizes(
     shapes.reduce((sum, shape) => sum + elementCount(shape), 0);
   const realElements = total(bucketed.map((input) => input.rowShape));
   const elements = total(bucketed.map((input) => input.paddedRowShape));
-  const useKey = JSON.stringify(labels);
-  const use = uses.get(useKey) ?? { sizes: Object.fromEntries(labels), rows: 0, realElements: 0, elements: 0 };
-  uses.set(useKey, use);
   const fit = createShapeFit({
     inputs: fitInputs,
     outputs: fitOutputs,
+    ...choices,
     onAnswered(rows) {
       use.rows += rows;
       use.realElements += rows * realElements;
       use.elements += rows * elements;
     },
   });
-  return { shapeKey, fit, rowShapes: fitInputs.map((input) => input.rowShape) };
+  return { shapeKey: keyOfSizes(rules, padded), fit, rowShapes: fitInputs.map((input) => input.rowShape) };
 }
 
 function cutsOf(dimensions: readonly (string | undefined)[], real: Sizes, padded: Sizes): AxisCut[] {
@@ -212,65 +217,4 @@ function cutsOf(dimensions: readonly (string | undefined)[], real: Sizes, padded
     const [realSize, paddedSize] = [real.get(dimension) as number, padded.get(dimension) as number];
     return realSize === paddedSize ? [] : [{ axis, real: realSize, padded: paddedSize }];
   });
-}
-
-/** Makes masks that say that everything is real. */
-function createMaskMaker(
-  dtype: NumericDType,
-  real: Element,
-  batchAxis: number | null,
-): (rowShape: readonly number[], rows: number) => Tensor {
-  let kept = allocateData(dtype, 0);
-  const elements = (count: number): NumericData => {
-    if (count <= kept.length) return kept.subarray(0, count);
-    const made = allocateData(dtype, count);
-    (made as Float32Array).fill(real as number);
-    if (count <= maxKeptMask) kept = made;
-    return made;
-  };
-  return (rowShape, rows) => {
-    const shape = batchAxis === null ? rowShape : [rows, ...rowShape];
-    return {
-      dtype,
-      shape,
-      // Made when it is copied: by then the request has passed the limits of the queue.
-      get data() {
-        return elements(elementCount(shape));
-      },
-    };
-  };
-}
-
-function warmUpSizesOf(rules: ShapeRules, inputs: readonly TensorSpec[]): ReadonlyMap<string, number>[] {
-  const all = [...rules.shapes].map(([dimension, { buckets }]) =>
-    buckets.map((bucket) => [dimension, bucket] as const),
-  );
-  const largest = all.map((buckets) => buckets.at(-1) as readonly [string, number]);
-  const count = all.reduce((product, { length }) => product * length, 1);
-  const combinations =
-    count <= maxWarmUps
-      ? all.reduce<(readonly [string, number])[][]>(
-          (before, buckets) => before.flatMap((chosen) => buckets.map((bucket) => [...chosen, bucket])),
-          [[]],
-        )
-      : [
-          ...all.flatMap((buckets, index) =>
-            buckets.slice(0, -1).map((bucket) => largest.map((entry, at) => (at === index ? bucket : entry))),
-          ),
-          largest,
-        ];
-  return combinations.map((chosen) => ownNames(rules, inputs, new Map(chosen)));
-}
-
-/** Sizes by a model's own names for its dimensions. */
-function ownNames(rules: ShapeRules, inputs: readonly TensorSpec[], sizes: Sizes): Sizes {
-  const own: Sizes = new Map();
-  for (const spec of inputs) {
-    for (const [axis, dimension] of (rules.inputDimensions.get(spec.name) ?? []).entries()) {
-      const size = dimension === undefined ? undefined : sizes.get(dimension);
-      const symbol = spec.shape[axis];
-      if (size !== undefined && typeof symbol === 'string') own.set(symbolKey(spec, axis, symbol), size);
-    }
-  }
-  return own;
 }
