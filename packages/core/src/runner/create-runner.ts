@@ -7,7 +7,6 @@ import { consoleLogger, type Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
 import { checkOptions, type OptionCheck, objectWith, test, trueOrFalse, wholeNumber } from '../option-checks';
 import type { AnySignature } from '../signature';
-import type { DeploymentParts } from './deployment';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
@@ -71,10 +70,7 @@ const checks = {
     '"auto", "inline" or a whole number of workers from 1 to 256',
   ),
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
-  shapes: test(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    'an object of buckets by the name of their dimension',
-  ),
+  shapes: objectWith('an object of buckets by the name of their dimension'),
   warmUp: trueOrFalse,
   on: objectWith('an object of listeners by event name'),
   logger: objectWith('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
@@ -139,7 +135,9 @@ export async function createRunner(
   if (batching !== false) checkOptions('createRunner', batching, batchingChecks, [], 'batching.');
   if (options.on !== undefined) checkOptions('createRunner', options.on, listenerChecks, [], 'on.');
   const limits = batching === false ? {} : batching;
-  const planShapes = await planShapesOf(options.shapes);
+  // Who has no buckets does not load what they need.
+  const planShapes =
+    options.shapes === undefined ? undefined : (await import('./shape-plan')).createShapePlanner(options.shapes);
   const runner = await createLocalRunner(
     {
       source: sourceOf(model, backend),
@@ -160,13 +158,6 @@ export async function createRunner(
     signal === undefined ? {} : { signal },
   );
   return definition === undefined ? runner : withPredict(runner, definition);
-}
-
-/** Who has no buckets does not load what they need. */
-async function planShapesOf(shapes: ShapesOption | undefined): Promise<DeploymentParts['planShapes']> {
-  if (shapes === undefined || Object.keys(shapes).length === 0) return undefined;
-  const { createShapePlanner } = await import('./shape-plan');
-  return createShapePlanner(shapes);
 }
 
 /** Brings the three ways to name a model to one. */

@@ -124,7 +124,13 @@ export async function createDeployment(
     );
   }
   const signature: ModelSignature = { inputs, outputs, batchAxis };
-  const shapes = await planOrClose(parts.planShapes, signature, lanes.slots);
+  let shapes: ShapePlan | undefined;
+  try {
+    shapes = parts.planShapes?.(signature);
+  } catch (error) {
+    await closeSlots(lanes.slots);
+    throw error;
+  }
   shapes?.learn(lanes.warmUpTimes);
   const joinable = batching.joinable && batchAxis !== null;
   const limits = { ...batching, joinable };
@@ -179,20 +185,6 @@ export async function createDeployment(
       await closeSlots(lanes.slots.filter((slot) => slot.alive));
     },
   };
-}
-
-/** Makes the buckets; where they do not fit the model, nothing is left open. */
-async function planOrClose(
-  planShapes: DeploymentParts['planShapes'],
-  signature: ModelSignature,
-  slots: readonly LaneSlot[],
-): Promise<ShapePlan | undefined> {
-  try {
-    return planShapes?.(signature);
-  } catch (error) {
-    await closeSlots(slots);
-    throw error;
-  }
 }
 
 function observerOf(model: ModelInfo, events: EventSource<RunnerEventMap>): BatcherObserver {

@@ -295,11 +295,14 @@ describe('createRunner', () => {
     const early = createRunner({ model: '1', backend, shapes: { sequence: { ...sequence, buckets: [2, 1] } } });
     expect((await rejection(early, 'INVALID_OPTION')).details.field).toBe('shapes.sequence.buckets');
     expect(backend.calls).toHaveLength(0);
-    for (const warmUp of [true, false]) {
-      const late = createRunner({ model: '1', backend, warmUp, shapes: { seq: sequence } });
-      expect((await rejection(late, 'INVALID_OPTION')).details.field).toBe('shapes.seq');
-      expect(backend.openSessions).toBe(0);
-      expect(backend.calls).toHaveLength(0);
+    for (const workers of [true, false]) {
+      for (const warmUp of [true, false]) {
+        const other = createMockBackend({ signature: text, workers });
+        const late = createRunner({ model: '1', backend: other, warmUp, shapes: { seq: sequence } });
+        expect((await rejection(late, 'INVALID_OPTION')).details.field).toBe('shapes.seq');
+        expect(other.openSessions).toBe(0);
+        expect(other.calls).toHaveLength(0);
+      }
     }
   });
 

@@ -77,6 +77,7 @@ function isAscending(sizes: readonly unknown[]): boolean {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function checkShapes(shapes: ShapesOption): void {
+  if (Array.isArray(shapes)) throw optionError(owner, 'shapes', 'an object, not a list', shapes);
   for (const [dimension, options] of Object.entries(shapes)) {
     checkOptions(owner, options, shapeChecks, ['buckets', 'pad'], `${fieldOf(dimension)}.`);
   }

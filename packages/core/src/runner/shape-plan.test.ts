@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor';
 import { dataOf, thrownBy } from '../testing/test-kit.fixture';
 import type { Admitted } from './door';
 import type { ShapesOption } from './shape-options';
-import { createShapePlanner } from './shape-plan';
+import { createShapePlanner, type ShapePlan } from './shape-plan';
 
 const ids: TensorSpec = { name: 'ids', dtype: 'int64', shape: ['batch', 'sequence'] };
 const mask: TensorSpec = { name: 'mask', dtype: 'int64', shape: ['batch', 'sequence'] };
@@ -13,6 +13,9 @@ const score: TensorSpec = { name: 'score', dtype: 'float32', shape: ['batch', 1]
 function signatureOf(...inputs: TensorSpec[]): ModelSignature {
   return { inputs, outputs: [score], batchAxis: 0 };
 }
+
+/** Buckets are there, so there is a planner. */
+const planner = (option: ShapesOption) => createShapePlanner(option) as (signature: ModelSignature) => ShapePlan;
 
 const shapes: ShapesOption = { sequence: { buckets: [4, 8], pad: { ids: 9n }, mask: 'mask' } };
 const long = (...shape: number[]) => ({
@@ -29,7 +32,7 @@ function placed(admitted: Admitted, rowElements: number, inputs: number): unknow
 }
 
 describe('the door of a runner with buckets', () => {
-  const { door } = createShapePlanner(shapes)(signatureOf(ids, mask));
+  const { door } = planner(shapes)(signatureOf(ids, mask));
 
   test('gives requests of one bucket one key, whatever their own sizes and rows', () => {
     const keys = [1, 2, 3, 4].map((size) => door({ ids: long(1, size), mask: long(1, size) }).shapeKey);
@@ -44,7 +47,7 @@ describe('the door of a runner with buckets', () => {
       { ...ids, shape: ['batch', 'a', 'b'] },
     );
     const rule = { buckets: [4], pad: { ids: 0n }, mask: 'mask' };
-    const both = createShapePlanner({ a: rule, b: rule })(wide);
+    const both = planner({ a: rule, b: rule })(wide);
     const given = both.door({ ids: long(1, 2, 3), mask: long(1, 3, 2) });
     const left = both.door({ ids: long(1, 2, 3) });
     expect(left.shapeKey).toBe(given.shapeKey);
@@ -109,8 +112,8 @@ describe('the door of a runner with buckets', () => {
 });
 
 describe('what the door of a runner with buckets refuses', () => {
-  const plan = createShapePlanner(shapes)(signatureOf(ids, mask));
-  const refuse = createShapePlanner({ sequence: { ...shapes.sequence, beyond: 'refuse' } as never });
+  const plan = planner(shapes)(signatureOf(ids, mask));
+  const refuse = planner({ sequence: { ...shapes.sequence, beyond: 'refuse' } as never });
   const strict = refuse(signatureOf(ids, mask));
   const refusal = (inputs: Record<string, unknown>, { door } = plan) => {
     const error = thrownBy(() => door(inputs), 'INVALID_INPUT');
@@ -170,7 +173,7 @@ describe('several dimensions', () => {
   const image: TensorSpec = { name: 'image', dtype: 'int64', shape: ['batch', 2, 'height', 'width'] };
 
   test('have a bucket each, and those without buckets keep requests apart', () => {
-    const { door } = createShapePlanner({ height: { buckets: [4, 8], pad: { image: 0n } } })(signatureOf(image));
+    const { door } = planner({ height: { buckets: [4, 8], pad: { image: 0n } } })(signatureOf(image));
     const key = (height: number, width: number) => door({ image: long(1, 2, height, width) }).shapeKey;
     expect(key(3, 5)).toBe(key(4, 5));
     expect(key(3, 5)).not.toBe(key(3, 6));
@@ -179,14 +182,14 @@ describe('several dimensions', () => {
 
   test('are padded together', () => {
     const rule = { buckets: [3], pad: { image: 7n } };
-    const { door } = createShapePlanner({ height: rule, width: rule })(signatureOf(image));
+    const { door } = planner({ height: rule, width: rule })(signatureOf(image));
     const admitted = door({ image: { dtype: 'int64', shape: [1, 2, 1, 2], data: BigInt64Array.of(1n, 2n, 3n, 4n) } });
     expect(placed(admitted, 18, 1)[0]).toEqual([1, 2, 7, 7, 7, 7, 7, 7, 7, 3, 4, 7, 7, 7, 7, 7, 7, 7].map(BigInt));
   });
 
   test('may be one and the same on two axes of an input', () => {
     const pairs: TensorSpec = { name: 'pairs', dtype: 'int64', shape: ['batch', 'n', 'n'] };
-    const { door } = createShapePlanner({ n: { buckets: [3], pad: { pairs: 0n } } })(signatureOf(pairs));
+    const { door } = planner({ n: { buckets: [3], pad: { pairs: 0n } } })(signatureOf(pairs));
     const admitted = door({ pairs: { dtype: 'int64', shape: [1, 2, 2], data: BigInt64Array.of(1n, 2n, 3n, 4n) } });
     expect(placed(admitted, 9, 1)[0]).toEqual([1, 2, 0, 3, 4, 0, 0, 0, 0].map(BigInt));
     const error = thrownBy(() => door({ pairs: long(1, 2, 3) }), 'INVALID_INPUT');
@@ -198,7 +201,7 @@ describe('sizes to warm up at', () => {
   const image: TensorSpec = { name: 'image', dtype: 'float32', shape: ['batch', 'height', 'width'] };
   const rule = (...buckets: number[]) => ({ buckets, pad: { image: 0 } });
   const sizes = (option: ShapesOption): [string, number][][] =>
-    createShapePlanner(option)(signatureOf(image)).warmUpSizes.map((size) => [...size]);
+    planner(option)(signatureOf(image)).warmUpSizes.map((size) => [...size]);
 
   test('are all combinations of buckets, the largest last', () => {
     expect(sizes({ height: rule(1, 2), width: rule(3, 4) })).toEqual([
@@ -237,7 +240,7 @@ describe('sizes to warm up at', () => {
 });
 
 describe('a model that takes the place of another', () => {
-  const planShapes = createShapePlanner(shapes);
+  const planShapes = planner(shapes);
   planShapes(signatureOf(ids, mask));
 
   test('may name the dimension otherwise and have its inputs in another order', () => {

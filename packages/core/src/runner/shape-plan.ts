@@ -65,11 +65,13 @@ const maxKnownSizes = 1024;
  * Makes the plans of a runner's models. The names of dimensions are those of the first one; a model that takes its place
  * may call them otherwise.
  *
- * @returns a function that throws FairleadError `INVALID_OPTION` where the options do not fit the first model
+ * @returns a function that throws FairleadError `INVALID_OPTION` where the options do not fit the first model; undefined
+ * where there are no buckets
  * @throws FairleadError `INVALID_OPTION` where they would fit none
  */
-export function createShapePlanner(shapes: ShapesOption): (signature: ModelSignature) => ShapePlan {
+export function createShapePlanner(shapes: ShapesOption): ((signature: ModelSignature) => ShapePlan) | undefined {
   checkShapes(shapes);
+  if (Object.keys(shapes).length === 0) return undefined;
   let rules: ShapeRules | undefined;
   return (signature) => {
     rules ??= resolveShapes(shapes, signature);
