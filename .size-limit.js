@@ -9,14 +9,17 @@ const withoutLaterChunks = {
   },
 };
 
-/** Leaves out what few pages fetch: the reader and writer of golden rows, and swaps in place. */
+/** Leaves out what few pages fetch: the reader and writer of golden rows, swaps in place, and buckets. */
 const withoutExtras = {
   name: 'without-extras',
   setup(build) {
-    build.onResolve({ filter: /\/(check-golden|write-golden|swap-in-place)-\w+\.js$/ }, () => ({ external: true }));
+    build.onResolve({ filter: /\/(check-golden|write-golden|swap-in-place|shape-plan)-\w+\.js$/ }, () => ({
+      external: true,
+    }));
   },
 };
 
+/** Adds a plugin to esbuild's. */
 const leavingOut = (plugin) => (config) => ({
   ...modifyEsbuildConfig(config),
   plugins: [...(config.plugins ?? []), plugin],
@@ -29,6 +32,13 @@ export default [
     limit: '20 kB',
     gzip: true,
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/core with all that a runner may fetch later',
+    path: 'packages/core/dist/index.js',
+    limit: '25 kB',
+    gzip: true,
+    modifyEsbuildConfig,
   },
   {
     name: '@fairlead/core with @fairlead/browser',

@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tinyMaskedMean } from '../packages/node/src/onnx/tiny-onnx';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const runsIn = ['README.md', 'docs'];
@@ -51,6 +52,7 @@ beforeAll(async () => {
     await cp(`${root}examples/models/digits-v2.${ending}`, `${folder}/digits.${ending}`);
     await cp(`${root}examples/models/digits-v1.${ending}`, `${folder}/digits-old.${ending}`);
   }
+  await writeFile(`${folder}/sentences.onnx`, tinyMaskedMean());
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));

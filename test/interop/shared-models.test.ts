@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createRunner, type Session, type Tensor } from '@fairlead/core';
+import type { Session, Tensor } from '@fairlead/core';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 
 /* Third-party models: see the README beside them for sources and licences. */
 
 const folder = fileURLToPath(new URL('../../../shared/models/', import.meta.url));
-const built = new URL('../../packages/node/dist/index.js', import.meta.url).href;
-const { onnx } = (await import(built)) as typeof import('@fairlead/node');
+const built = (path: string): string => new URL(`../../packages/${path}/dist/index.js`, import.meta.url).href;
+const { createRunner } = (await import(built('core'))) as typeof import('@fairlead/core');
+const { onnx } = (await import(built('node'))) as typeof import('@fairlead/node');
 
 /** Rows of numbers from -1 to 1 that look like chance and are the same at every run. */
 function noise(length: number, seed: number): Float32Array {
@@ -88,4 +89,50 @@ describe.each(models)('$file', ({ file, inputs: [spec] }) => {
       await bare.release();
     },
   );
+  test.runIf(present)('its fixed batch of 1 runs unbatched over two lanes, many callers at once', async () => {
+    const length = spec.shape.reduce((product: number, size) => product * size, 1);
+    const inputs = Array.from({ length: 24 }, (_, caller) =>
+      Float32Array.from({ length }, (_, index) => Math.sin((caller + 1) * (index + 1)) * (caller % 5)),
+    );
+    const bare = await ort.InferenceSession.create(path);
+    const expected: ort.InferenceSession.OnnxValueMapType[] = [];
+    for (const data of inputs)
+      expected.push(await bare.run({ [spec.name]: new ort.Tensor('float32', data, spec.shape) }));
+    await bare.release();
+
+    const runner = await createRunner({ model: path, backend: onnx({ device: 'cpu', threads: 1 }), lanes: 2 });
+    const rowsByLane: Record<string, number> = {};
+    runner.events.on('batch-end', ({ lane, rows }) => {
+      rowsByLane[lane] = (rowsByLane[lane] ?? 0) + rows;
+    });
+    try {
+      expect(runner.signature.batchAxis).toBeNull();
+      const answers = inputs.map((data) => runner.run({ [spec.name]: data }));
+      // Both lanes work at once, and the rest waits.
+      const inFlight = runner.describe().lanes.slots.map((slot) => slot.inFlight);
+      expect(inFlight).toHaveLength(2);
+      expect(Math.min(...inFlight)).toBeGreaterThanOrEqual(1);
+      expect(runner.describe().batching.queuedRequests).toBe(
+        inputs.length - inFlight.reduce((sum, more) => sum + more),
+      );
+      // What callers do with their arrays afterwards is their own affair.
+      for (const data of inputs) data.fill(Number.NaN);
+      for (const [caller, { outputs, batchSize }] of (await Promise.all(answers)).entries()) {
+        expect(batchSize).toBe(1);
+        for (const [name, { data, dims }] of Object.entries(expected[caller] ?? {})) {
+          expect(outputs[name]?.shape).toEqual(dims);
+          expect(outputs[name]?.data).toEqual(data);
+        }
+      }
+      expect(Object.keys(rowsByLane).sort()).toEqual(['worker-1', 'worker-2']);
+      expect(runner.describe().batching).toMatchObject({ requests: inputs.length, batches: inputs.length });
+      await expect(
+        runner.run({
+          [spec.name]: { dtype: 'float32', shape: [2, ...spec.shape.slice(1)], data: new Float32Array(2 * length) },
+        }),
+      ).rejects.toMatchObject({ code: 'INVALID_INPUT', details: { field: `${spec.name}.shape` } });
+    } finally {
+      await runner.close();
+    }
+  });
 });

@@ -63,6 +63,8 @@ export type {
   RunTiming,
   SwapFailEvent,
 } from './runner/runner';
+export type { PadValue, ShapeOptions, ShapesOption } from './runner/shape-options';
+export type { ShapesDescription, ShapeUse } from './runner/shape-plan';
 export type { SwapMode } from './runner/swap';
 export {
   defineModel,

@@ -52,20 +52,21 @@ export function checkOptions(
   prefix = '',
 ): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw wrong(owner, prefix === '' ? 'options' : prefix.slice(0, -1), 'an object', options);
+    throw optionError(owner, prefix === '' ? 'options' : prefix.slice(0, -1), 'an object', options);
   }
   const given = options as Readonly<Record<string, unknown>>;
   for (const key of new Set([...required, ...Object.keys(given)])) {
     const value = given[key];
     const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
-    if (check === undefined) throw wrong(owner, prefix + key, 'no such option', value);
+    if (check === undefined) throw optionError(owner, prefix + key, 'no such option', value);
     if (value === undefined && !required.includes(key)) continue;
     const expected = check(value, prefix + key);
-    if (expected !== undefined) throw wrong(owner, prefix + key, expected, value);
+    if (expected !== undefined) throw optionError(owner, prefix + key, expected, value);
   }
 }
 
-function wrong(owner: string, field: string, expected: string, value: unknown): FairleadError {
+/** The error for an option that is wrong: `INVALID_OPTION`, which names the field, the expected and the given. */
+export function optionError(owner: string, field: string, expected: string, value: unknown): FairleadError {
   const given = describeValue(value);
   return new FairleadError(
     'INVALID_OPTION',

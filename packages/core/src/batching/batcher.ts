@@ -194,22 +194,23 @@ export class Batcher {
    * @throws FairleadError (rejects) `OVERLOADED`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, or what the runtime failed with
    */
   submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
-    const layout = this.#collator.layoutOf(admitted);
-    const bucket = this.#queue.bucketOf(layout);
-    const promise = this.#join(bucket, admitted, options) ?? this.#enqueue(bucket, admitted, options);
+    const request = this.#collator.bucketed(admitted);
+    const bucket = this.#queue.bucketOf(this.#collator.layoutOf(request));
+    const promise = this.#join(bucket, request, options) ?? this.#enqueue(bucket, request, options);
     this.#arrivals?.add(admitted.rows, this.#turnTime());
     this.#afterArrival(bucket);
     return promise;
   }
 
   /** Lets a request join the one before it, where the queue could not tell them apart: what most requests do. */
-  #join({ layout }: Bucket, { rows, tensors }: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
+  #join({ layout }: Bucket, request: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
+    const { rows } = request;
     const open = this.#open;
     if (open === undefined || options.deadline !== noDeadline || !this.#isLike(open, layout, options)) return undefined;
     const { slab } = open;
     if (slab.room < rows || open.start + open.rows !== slab.filled) return undefined;
     if (!this.#admission.hasRoom(rows, rows * layout.rowBytes)) return undefined;
-    slab.append(tensors, rows);
+    slab.append(request);
     this.#queue.grow(open, rows);
     return open.join(rows);
   }

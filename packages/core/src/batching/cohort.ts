@@ -1,5 +1,6 @@
 import type { ModelInfo, Priority, RunResult, RunTiming } from '../runner/runner';
 import type { Tensors } from '../tensor/tensor';
+import type { ShapeFit } from './shape-fit';
 import type { Slab } from './slab';
 import type { UrgencyList } from './urgency-list';
 
@@ -28,8 +29,8 @@ export interface CohortTraits {
   readonly idempotent: boolean;
 }
 
-/** Gives the rows of one request out of a batch's outputs. */
-export type Split = (start: number, rows: number) => Tensors;
+/** Gives the rows of one request out of a batch's outputs; `fit` takes the padding off, where there is some. */
+export type Split = (start: number, rows: number, fit: ShapeFit | undefined) => Tensors;
 
 /** How the requests of a cohort ended. */
 export type Outcome =
@@ -173,7 +174,7 @@ export class Cohort {
     const outcome = this.#outcome as Outcome;
     if ('error' in outcome) throw outcome.error;
     const { split, start, model, timing, batchSize } = outcome;
-    return { outputs: split(start + from, rows), model, timing, batchSize };
+    return { outputs: split(start + from, rows, this.slab.fitAt(this.start + from)), model, timing, batchSize };
   }
 
   #collectFromPart(parts: readonly Part[], from: number, rows: number): Promise<RunResult> {

@@ -43,6 +43,13 @@ export class Collator {
     this.#sharedRows = joinable ? maxBatchRows : 1;
   }
 
+  /** A request as it is to be placed: as it is, or in a larger bucket where that is better. */
+  bucketed(request: Admitted): Admitted {
+    if (request.fit === undefined || this.#open.has(this.#layoutOf(request))) return request;
+    const larger = request.fit.joinLarger(request.rows, this.#open.values());
+    return larger === undefined ? request : { ...request, ...larger };
+  }
+
   /** How a request lies in memory. */
   layoutOf(request: Admitted): BatchLayout {
     return this.#layoutOf(request);
@@ -57,7 +64,7 @@ export class Collator {
       slab = new Slab(layout, this.#capacityFor(layout, request.rows), this.#pool, (empty) => this.#close(empty));
       this.#open.set(layout, slab);
     }
-    slab.append(request.tensors, request.rows);
+    slab.append(request);
     return slab;
   }
 

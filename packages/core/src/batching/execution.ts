@@ -3,7 +3,7 @@ import type { FairleadError } from '../errors';
 import type { BatchReason, RunTiming } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
-import type { Cohort } from './cohort';
+import type { Cohort, Split } from './cohort';
 import type { CollatedBatch, Collator } from './collate';
 import type { ExpiryWheel } from './expiry-wheel';
 import { type GroupRun, isolate } from './isolate';
@@ -144,7 +144,9 @@ export class Execution {
     const { cohorts, rows } = batch;
     const startedAt = now - computeMs;
     const isWhole = cohorts.length === 1 && (cohorts[0] as Cohort).requests === 1;
-    const split = isWhole ? () => outputs : createSplit(outputs, signature.outputs);
+    const plain = isWhole ? () => outputs : createSplit(outputs, signature.outputs);
+    const split: Split = (start, rows, fit) =>
+      fit === undefined ? plain(start, rows) : fit.cut(outputs, start, rows, batch.rows);
     const queueMs: number[] | undefined = teller.isListenedTo() ? [] : undefined;
     let requests = 0;
     let start = 0;

@@ -52,8 +52,8 @@ function layoutOf(
 ): BatchLayout {
   let rowBytes = 0;
   const inputs = specs.map((spec, index): InputLayout => {
-    const tensor = request.tensors[index];
-    const rowShape = (tensor?.shape ?? []).filter((_, axis) => axis !== batchAxis);
+    const shape = request.tensors[index]?.shape ?? [];
+    const rowShape = request.fit?.rowShapes[index] ?? shape.filter((_, axis) => axis !== batchAxis);
     const rowElements = rowShape.reduce((product, size) => product * size, 1);
     rowBytes += rowElements * bytesPerElement(spec.dtype);
     return { name: spec.name, dtype: spec.dtype, rowShape, rowElements };

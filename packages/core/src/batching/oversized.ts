@@ -47,7 +47,7 @@ export function splitRequest(admitted: Admitted, maxRows: number): Admitted[] {
   for (let start = 0; start < admitted.rows; start += maxRows) {
     const rows = Math.min(maxRows, admitted.rows - start);
     const tensors = admitted.tensors.map((tensor) => viewRows(tensor, start, rows));
-    parts.push({ rows, tensors, shapeKey: admitted.shapeKey });
+    parts.push({ ...admitted, rows, tensors });
   }
   return parts;
 }

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelSignature } from '../signature';
-import type { MockBackend } from '../testing/mock-backend';
 import {
-  type Bench,
   closeBench,
   dataOf,
   doubled,
@@ -14,16 +12,7 @@ import {
   rowsOf,
   until,
 } from '../testing/test-kit.fixture';
-
-/** The first number of every row of every batch, in the order in which batches were computed. */
-function _batchesOf(backend: MockBackend): number[][] {
-  return backend.calls.map(({ inputs }) => numbersOf(inputs, 'x').filter((_, index) => index % 2 === 0));
-}
-
-/** Sends one-row requests in one turn. */
-function _send(bench: Bench, ...values: number[]) {
-  return values.map((value) => follow(bench.runner.run(inputOf(value)), bench.clock));
-}
+import { createVirtualClock } from '../testing/virtual-clock';
 
 const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
 
@@ -96,13 +85,50 @@ describe('models without a batch axis', () => {
     batchAxis: null,
   };
 
-  test('run each request by itself, over all lanes at once', async () => {
-    const bench = await openBench({ signature, workers: true, latencyMs: () => 10 }, { lanes: 2 });
-    const outcomes = range(4).map((value) => follow(bench.runner.run(inputOf(value)), bench.clock));
-    await bench.clock.advance(20);
-    expect(outcomes.map(({ value }) => numbersOf(value?.outputs))).toEqual(range(4).map((value) => doubled(value)));
-    expect(bench.backend.calls.map(({ at }) => at)).toEqual([0, 0, 10, 10]);
-    expect(bench.backend.calls.every(({ inputs }) => inputs.x?.shape.join() === '1,2')).toBe(true);
+  test.each([1, 2, 4, 7])('run each request by itself, over %d lanes at once', async (lanes) => {
+    let inFlight = 0;
+    let most = 0;
+    const clock = createVirtualClock();
+    const bench = await openBench(
+      {
+        signature,
+        workers: true,
+        async compute(inputs) {
+          most = Math.max(most, ++inFlight);
+          await new Promise<void>((resolve) => void clock.setTimer(resolve, 10));
+          inFlight--;
+          const x = dataOf(inputs, 'x', 'float32');
+          return { y: { dtype: 'float32', shape: [1, 2], data: x.map((value) => value * 2) } };
+        },
+      },
+      { lanes },
+      clock,
+    );
+    const outcomes = range(3 * lanes).map((value) => follow(bench.runner.run(inputOf(value)), clock));
+    await clock.advance(30);
+    expect(outcomes.map(({ value }) => numbersOf(value?.outputs))).toEqual(
+      range(3 * lanes).map((value) => doubled(value)),
+    );
+    // All lanes begin at once, each with one request, and none waits while another has two.
+    expect(most).toBe(lanes);
+    const { calls } = bench.backend;
+    expect(calls.map(({ at }) => at)).toEqual([0, 10, 20].flatMap((at) => new Array<number>(lanes).fill(at)));
+    for (const at of [0, 10, 20]) {
+      expect(new Set(calls.filter((call) => call.at === at).map(({ session }) => session)).size).toBe(lanes);
+    }
+    expect(calls.every(({ inputs }) => inputs.x?.shape.join() === '1,2')).toBe(true);
+    await closeBench(bench);
+  });
+
+  test('give a slow request a lane of its own while others pass it', async () => {
+    let calls = 0;
+    const bench = await openBench(
+      { signature, workers: true, latencyMs: () => (calls++ === 0 ? 100 : 10) },
+      { lanes: 2 },
+    );
+    const outcomes = range(6).map((value) => follow(bench.runner.run(inputOf(value)), bench.clock));
+    await bench.clock.advance(100);
+    expect(outcomes.map(({ at }) => at)).toEqual([100, 10, 20, 30, 40, 50]);
     await closeBench(bench);
   });
 

@@ -1,7 +1,9 @@
+import type { Admitted } from '../runner/door';
 import { allocateData, bytesPerElement, type DataOf, type NumericData, viewData } from '../tensor/dtype';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import type { BufferPool } from './buffer-pool';
 import type { BatchLayout, InputLayout } from './layout';
+import type { ShapeFit } from './shape-fit';
 
 /** Memory into which the rows of requests are copied, once, when they arrive. */
 export class Slab {
@@ -11,6 +13,8 @@ export class Slab {
   readonly #buffers: ArrayBuffer[] = [];
   readonly #pool: BufferPool;
   readonly #onEmpty: ((slab: Slab) => void) | undefined;
+  /** How requests were brought into their bucket, by their first row; undefined where the runner has none. */
+  #fits: Map<number, ShapeFit> | undefined = undefined;
   #filled = 0;
   #holders = 0;
   #retired = false;
@@ -38,11 +42,17 @@ export class Slab {
   }
 
   /** Copies a request's rows to the end. */
-  append(tensors: readonly Tensor[], rows: number): void {
+  append({ tensors, rows, fit }: Admitted): void {
     const start = this.#filled;
-    for (let index = 0; index < this.#data.length; index++) {
-      const rowElements = (this.layout.inputs[index] as InputLayout).rowElements;
-      copyInto(this.#data[index] as DataOf, (tensors[index] as Tensor).data, start * rowElements);
+    if (fit === undefined) {
+      for (let index = 0; index < this.#data.length; index++) {
+        const rowElements = (this.layout.inputs[index] as InputLayout).rowElements;
+        copyInto(this.#data[index] as DataOf, (tensors[index] as Tensor).data, start * rowElements);
+      }
+    } else {
+      fit.place(this.#data, tensors, start, rows);
+      this.#fits ??= new Map();
+      this.#fits.set(start, fit);
     }
     this.#filled += rows;
   }
@@ -50,6 +60,11 @@ export class Slab {
   /** Somebody needs the memory until he has released it. */
   hold(): void {
     this.#holders++;
+  }
+
+  /** How the request that begins at a row was brought into its bucket; undefined where the runner has none. */
+  fitAt(start: number): ShapeFit | undefined {
+    return this.#fits?.get(start);
   }
 
   /** A view of consecutive rows, without copying. */
@@ -108,7 +123,8 @@ export class Slab {
   }
 }
 
-function copyInto(target: DataOf, source: DataOf, offset: number): void {
+/** Copies a whole array to a place in another of the same dtype. */
+export function copyInto(target: DataOf, source: DataOf, offset: number): void {
   if (Array.isArray(target)) {
     for (let index = 0; index < source.length; index++) target[offset + index] = source[index] as string;
     return;

@@ -48,7 +48,6 @@ interface OutputRows {
   readonly data: DataOf;
   readonly shape: readonly number[];
   readonly rowElements: number;
-  readonly rowBytes: number;
 }
 
 /**
@@ -76,13 +75,25 @@ export function createSplit(outputs: Tensors, specs: readonly TensorSpec[]): (st
 
 function rowsOfOutput(name: string, { dtype, data, shape }: Tensor): OutputRows {
   const rowElements = data.length / (shape[0] as number);
-  return { name, dtype, data, shape, rowElements, rowBytes: rowElements * bytesPerElement(dtype) };
+  return { name, dtype, data, shape, rowElements };
 }
 
-function rowData({ data, rowElements, rowBytes }: OutputRows, start: number, rows: number): DataOf {
+function rowData({ dtype, data, rowElements }: OutputRows, start: number, rows: number): DataOf {
   const from = start * rowElements;
-  const to = from + rows * rowElements;
-  if (!Array.isArray(data) && rows * rowBytes > maxCopiedBytes) return data.subarray(from, to);
+  return ownPart(dtype, data, from, from + rows * rowElements);
+}
+
+/** The rows of one caller in one output. */
+export function sliceTensor(tensor: Tensor, start: number, rows: number): Tensor {
+  const { dtype, data, shape } = tensor;
+  const rowElements = data.length / (shape[0] as number);
+  const own = ownPart(dtype, data, start * rowElements, (start + rows) * rowElements);
+  return { dtype, shape: [rows, ...shape.slice(1)], data: own } as Tensor;
+}
+
+/** A range of a batch's output for one caller: a copy where it is small, else a view. */
+export function ownPart(dtype: DType, data: DataOf, from: number, to: number): DataOf {
+  if (!Array.isArray(data) && (to - from) * bytesPerElement(dtype) > maxCopiedBytes) return data.subarray(from, to);
   return copyRange(data, from, to);
 }
 

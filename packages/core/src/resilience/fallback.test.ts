@@ -248,10 +248,11 @@ test('local runners: both keep the deadline of the one request, and the second i
     await clock.advance(200);
     outcomes.push([outcome.value?.model.version ?? (outcome.error as { code: string }).code, outcome.at]);
   }
-  // The first fails at once, so the second has all of the time: twice less than the 50 ms that it takes, twice more.
+  // The first fails at once, so the second has all of the time: twice less than the 50 ms that it takes, which it does not
+  // know the first time and refuses the second, and twice more.
   expect(outcomes).toEqual([
     ['DEADLINE_EXCEEDED', startedAt + 20],
-    ['DEADLINE_EXCEEDED', startedAt + 200 + 45],
+    ['OVERLOADED', startedAt + 200],
     ['2', startedAt + 400 + 50],
     ['2', startedAt + 600 + 50],
   ]);

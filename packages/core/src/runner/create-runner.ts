@@ -11,6 +11,7 @@ import type { AnySignature } from '../signature';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
+import type { ShapesOption } from './shape-options';
 import type { SwapMode } from './swap';
 import { type ModelDefinition, type TypedRunner, withPredict } from './typed-model';
 
@@ -47,7 +48,12 @@ export interface RunnerOptions extends CallOptions {
   readonly lanes?: LanesOption;
   /** How requests are joined; `false` runs each by itself. @default {} */
   readonly batching?: false | BatchingOptions;
-  /** Whether the model is run on zeros of every batch size before the first request. @default true */
+  /**
+   * Buckets for symbolic dimensions, by name: requests whose sizes differ are padded to the next bucket and share a batch.
+   * Dimensions without buckets stay as they are, and requests share a batch where they are equal. @default {}
+   */
+  readonly shapes?: ShapesOption;
+  /** Whether the model is run on zeros of every batch size, in every bucket, before the first request. @default true */
   readonly warmUp?: boolean;
   /**
    * Whether a model that brings golden rows (`digits.golden.json` beside `digits.onnx`, or a registry's sidecar) is
@@ -92,6 +98,7 @@ const checks = {
     '"auto", "inline" or a whole number of workers from 1 to 256',
   ),
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
+  shapes: objectWith('an object of buckets by the name of their dimension'),
   warmUp: trueOrFalse,
   checkGolden: trueOrFalse,
   swapMode: test(
@@ -164,11 +171,15 @@ export async function createRunner(
   if (batching !== false) checkOptions('createRunner', batching, batchingChecks, [], 'batching.');
   if (options.on !== undefined) checkOptions('createRunner', options.on, listenerChecks, [], 'on.');
   const limits = batching === false ? {} : batching;
+  // Who has no buckets does not load what they need.
+  const planShapes =
+    options.shapes === undefined ? undefined : (await import('./shape-plan')).createShapePlanner(options.shapes);
   const runner = await createLocalRunner(
     {
       source: sourceOf(model, backend),
       backend,
       lanes: options.lanes ?? 'auto',
+      planShapes,
       warmUp: options.warmUp ?? true,
       checkGolden: options.checkGolden ?? true,
       swapMode: options.swapMode ?? 'availability-preserving',

@@ -25,6 +25,7 @@ import {
 } from './open-lanes';
 import { compileQuickDoor } from './quick-door';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
+import type { ShapePlan } from './shape-plan';
 import { submitOptionsOf } from './submit-options';
 
 /** Sizes of batches and of the queue. */
@@ -48,6 +49,8 @@ export interface DeploymentParts {
   readonly backend: Backend;
   readonly lanes: LanesOption;
   readonly batching: BatchingLimits;
+  /** Makes the buckets of a model; undefined where the runner has none. */
+  readonly planShapes: ((signature: ModelSignature) => ShapePlan) | undefined;
   readonly warmUp: boolean;
   readonly clock: Clock;
   readonly events: EventSource<RunnerEventMap>;
@@ -73,6 +76,8 @@ export interface Deployment {
   readonly fallbacks: readonly DeviceFallback[];
   readonly lanes: OpenLanes;
   readonly batcher: Batcher;
+  /** Its buckets, where the runner has some. */
+  readonly shapes: ShapePlan | undefined;
   /** Milliseconds for loading and warming up. */
   readonly loadMs: number;
   /** Its golden rows, for the case that it is to be loaded again. */
@@ -123,6 +128,7 @@ export async function createDeployment(
     lanes: parts.lanes,
     maxBatchRows: batching.joinable ? batching.maxBatchRows : 1,
     warmUp: parts.warmUp,
+    warmUpSizes: (session) => parts.planShapes?.(session).warmUpSizes,
     clock,
     onLost: (slot, error) => keeper.lost(slot, error),
   };
@@ -169,6 +175,14 @@ export async function createDeployment(
     );
   }
   const signature: ModelSignature = { inputs, outputs, batchAxis };
+  let shapes: ShapePlan | undefined;
+  try {
+    shapes = parts.planShapes?.(signature);
+  } catch (error) {
+    await closeSlots(lanes.slots);
+    throw error;
+  }
+  shapes?.learn(lanes.warmUpTimes);
   const joinable = batching.joinable && batchAxis !== null;
   const limits = { ...batching, joinable };
   try {
@@ -188,8 +202,8 @@ export async function createDeployment(
   });
   const queue = batcher;
   keeper.start(lanes.slots);
-  const door = compileDoor(signature);
-  const quickDoor = compileQuickDoor(signature);
+  const door = shapes?.door ?? compileDoor(signature);
+  const quickDoor = shapes === undefined ? compileQuickDoor(signature) : undefined;
 
   let releasing: Promise<void> | undefined;
   const release = async (): Promise<void> => {
@@ -219,6 +233,7 @@ export async function createDeployment(
     fallbacks,
     lanes,
     batcher,
+    shapes,
     loadMs: clock.now() - startedAt,
     checkGolden,
     failure: () => dead,

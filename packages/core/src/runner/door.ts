@@ -1,3 +1,4 @@
+import type { ShapeFit } from '../batching/shape-fit';
 import { describeValue } from '../config';
 import { FairleadError } from '../errors';
 import type { ModelSignature, TensorSpec } from '../signature';
@@ -14,6 +15,8 @@ export interface Admitted {
    * Empty where all other axes are fixed.
    */
   readonly shapeKey: string;
+  /** How it is brought into its bucket; absent where the runner has none. */
+  readonly fit?: ShapeFit;
 }
 
 /** Checks the inputs of a call and brings them into the signature's order. */
@@ -22,9 +25,10 @@ export type Door = (inputs: Readonly<Record<string, unknown>>) => Admitted;
 /**
  * Compiles a signature into the check that every request passes once, before it can spoil anyone's batch.
  *
+ * @param optional inputs that may be left out; their places among the tensors then stay empty
  * @returns a function that throws FairleadError `INVALID_INPUT`, naming the field, the expected and the given
  */
-export function compileDoor(signature: ModelSignature): Door {
+export function compileDoor(signature: ModelSignature, optional?: ReadonlySet<string>): Door {
   const { inputs: specs, batchAxis } = signature;
   const names = new Set(specs.map((spec) => spec.name));
   const plain = specs.map((spec) => rowElements(spec, batchAxis));
@@ -34,10 +38,10 @@ export function compileDoor(signature: ModelSignature): Door {
 
   return (inputs) => {
     if (typeof inputs !== 'object' || inputs === null || isBare(inputs)) {
-      throw invalid('inputs', `an object with ${listNames(specs)}`, describeValue(inputs));
+      throw invalidInput('inputs', `an object with ${listNames(specs)}`, describeValue(inputs));
     }
     for (const name of Object.keys(inputs)) {
-      if (!names.has(name)) throw invalid(name, `an input named ${listNames(specs)}`, `"${name}"`);
+      if (!names.has(name)) throw invalidInput(name, `an input named ${listNames(specs)}`, `"${name}"`);
     }
     const tensors: Tensor[] = new Array(specs.length);
     const symbols = allFixed ? undefined : new Map<string, number>();
@@ -45,14 +49,15 @@ export function compileDoor(signature: ModelSignature): Door {
     for (let index = 0; index < specs.length; index++) {
       const spec = specs[index] as TensorSpec;
       const value = inputs[spec.name];
+      if (value === undefined && optional?.has(spec.name)) continue;
       const tensor = isBare(value) ? fromBare(spec, value, plain[index], batchAxis) : fromTensor(spec, value);
       tensors[index] = tensor;
       checkShape(spec, tensor, batchAxis, symbols);
       if (batchAxis === null) continue;
       const size = tensor.shape[batchAxis] as number;
-      if (size === 0) throw invalid(spec.name, 'at least one row', 'zero rows');
+      if (size === 0) throw invalidInput(spec.name, 'at least one row', 'zero rows');
       if (rows !== -1 && size !== rows) {
-        throw invalid(spec.name, `${rows} rows, as many as the inputs before it`, `${size} rows`);
+        throw invalidInput(spec.name, `${rows} rows, as many as the inputs before it`, `${size} rows`);
       }
       rows = size;
     }
@@ -78,7 +83,7 @@ function isBare(value: unknown): value is DataOf {
 function fromBare(spec: TensorSpec, data: DataOf, elements: number | undefined, batchAxis: number | null): Tensor {
   if (!isDataOf(spec.dtype, data)) throw wrongArray(spec, data);
   if (elements === undefined) {
-    throw invalid(
+    throw invalidInput(
       spec.name,
       `a tensor with a shape like ${formatShape(spec.shape)}, since the signature leaves more than the rows open`,
       'a bare array',
@@ -86,12 +91,16 @@ function fromBare(spec: TensorSpec, data: DataOf, elements: number | undefined, 
   }
   if (batchAxis === null) {
     if (data.length !== elements) {
-      throw invalid(spec.name, `${elements} elements for shape ${formatShape(spec.shape)}`, `${data.length} elements`);
+      throw invalidInput(
+        spec.name,
+        `${elements} elements for shape ${formatShape(spec.shape)}`,
+        `${data.length} elements`,
+      );
     }
     return { dtype: spec.dtype, shape: spec.shape as number[], data };
   }
   if (elements === 0 || data.length % elements !== 0 || data.length === 0) {
-    throw invalid(spec.name, `rows of ${elements} elements each`, `${data.length} elements`);
+    throw invalidInput(spec.name, `rows of ${elements} elements each`, `${data.length} elements`);
   }
   const shape = spec.shape.slice() as number[];
   shape[batchAxis] = data.length / elements;
@@ -99,16 +108,17 @@ function fromBare(spec: TensorSpec, data: DataOf, elements: number | undefined, 
 }
 
 function fromTensor(spec: TensorSpec, value: unknown): Tensor {
-  if (value === undefined) throw invalid(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, 'nothing');
+  if (value === undefined)
+    throw invalidInput(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, 'nothing');
   if (typeof value !== 'object' || value === null) {
-    throw invalid(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, describeValue(value));
+    throw invalidInput(spec.name, `a ${spec.dtype} tensor ${formatShape(spec.shape)}`, describeValue(value));
   }
   const { dtype, shape, data } = value as Partial<Tensor>;
   if (dtype !== spec.dtype) {
-    throw invalid(`${spec.name}.dtype`, spec.dtype, isDType(dtype) ? dtype : describeValue(dtype));
+    throw invalidInput(`${spec.name}.dtype`, spec.dtype, isDType(dtype) ? dtype : describeValue(dtype));
   }
   if (!Array.isArray(shape)) {
-    throw invalid(`${spec.name}.shape`, formatShape(spec.shape), describeValue(shape));
+    throw invalidInput(`${spec.name}.shape`, formatShape(spec.shape), describeValue(shape));
   }
   if (!isDataOf(spec.dtype, data)) throw wrongArray(spec, data, '.data');
   return value as Tensor;
@@ -130,11 +140,11 @@ function checkShape(
     else if (typeof expected === 'number') fits = expected === size;
     else if (symbols !== undefined) bindSymbol(spec, axis, expected as string, size, symbols);
   }
-  if (!fits) throw invalid(`${spec.name}.shape`, formatShape(spec.shape), formatSizes(shape));
+  if (!fits) throw invalidInput(`${spec.name}.shape`, formatShape(spec.shape), formatSizes(shape));
   if (spec.dtype === 'string') checkStrings(spec, tensor.data as readonly unknown[]);
   const count = elementCount(shape);
   if (tensor.data.length !== count) {
-    throw invalid(
+    throw invalidInput(
       `${spec.name}.data`,
       `${count} elements for shape ${formatShape(shape)}`,
       `${tensor.data.length} elements`,
@@ -152,17 +162,25 @@ function formatSizes(shape: readonly unknown[]): string {
 
 function checkStrings(spec: TensorSpec, data: readonly unknown[]): void {
   const index = data.findIndex((element) => typeof element !== 'string');
-  if (index !== -1) throw invalid(`${spec.name}.data[${index}]`, 'a string', typeof data[index]);
+  if (index !== -1) throw invalidInput(`${spec.name}.data[${index}]`, 'a string', typeof data[index]);
 }
 
 function bindSymbol(spec: TensorSpec, axis: number, symbol: string, size: number, symbols: Map<string, number>): void {
-  // An axis without a name is independent of every other one.
-  const key = symbol === '' ? `${spec.name}.${axis}` : symbol;
+  const key = symbolKey(spec, axis, symbol);
   const known = symbols.get(key);
   if (known !== undefined && known !== size) {
-    throw invalid(`${spec.name}.shape`, `${known} for dimension "${symbol}", as in the inputs before it`, String(size));
+    throw invalidInput(
+      `${spec.name}.shape`,
+      `${known} for dimension "${symbol}", as in the inputs before it`,
+      String(size),
+    );
   }
   symbols.set(key, size);
+}
+
+/** What a symbolic axis is called: by its name, or `input.axis` where it has none and is independent of every other one. */
+export function symbolKey(spec: TensorSpec, axis: number, symbol: string): string {
+  return symbol === '' ? `${spec.name}.${axis}` : symbol;
 }
 
 function keyOf(symbols: Map<string, number>): string {
@@ -172,7 +190,7 @@ function keyOf(symbols: Map<string, number>): string {
 }
 
 function wrongArray(spec: TensorSpec, data: unknown, suffix = ''): FairleadError {
-  return invalid(
+  return invalidInput(
     `${spec.name}${suffix}`,
     `a ${arrayNameOf(spec.dtype)} for dtype ${spec.dtype}`,
     `a ${nameOfData(data)}`,
@@ -183,7 +201,8 @@ function listNames(specs: readonly TensorSpec[]): string {
   return specs.map((spec) => `"${spec.name}"`).join(', ');
 }
 
-function invalid(field: string, expected: string, given: string): FairleadError {
+/** The error for an input that does not fit: `INVALID_INPUT`, which names the field, the expected and the given. */
+export function invalidInput(field: string, expected: string, given: string): FairleadError {
   return new FairleadError('INVALID_INPUT', `Input ${field}: expected ${expected}, given ${given}.`, {
     details: { field, expected, given },
   });

@@ -9,6 +9,7 @@ import type { BatchingLimits, DeploymentParts } from './deployment';
 import { type Assessment, assess, createHealthRecord } from './health';
 import { labelOf } from './model-info';
 import type { ModelInfo, ModelRunner, RunnerEventMap, RunnerHealth } from './runner';
+import type { ShapesDescription } from './shape-plan';
 import { createSwapper, type SwapMode, type Swapper, type SwapState } from './swap';
 import type { WarmUpTime } from './warm-up';
 
@@ -30,6 +31,8 @@ export interface RunnerDescription {
   /** Time of a batch by its rows, as measured while warming up. */
   readonly warmUp: readonly WarmUpTime[];
   readonly batching: BatchingLimits & BatcherStats;
+  /** The buckets of symbolic dimensions and what padding costs; absent where there are none. */
+  readonly shapes?: ShapesDescription;
 }
 
 /** A runner whose model lives in this process. */
@@ -119,7 +122,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
       return record.answer(assessmentOf(running.state), running.state.current.info, lanesOf(running.state), queue);
     },
     describe() {
-      const { info, device, fallbacks, lanes, checkGolden } = running.state.current;
+      const { info, device, fallbacks, lanes, shapes, checkGolden } = running.state.current;
       return {
         model: info,
         backend: backend.name,
@@ -132,6 +135,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
         golden: checkGolden !== undefined ? 'passed' : parts.checkGolden ? 'none' : 'unchecked',
         warmUp: lanes.warmUpTimes,
         batching: { ...batching, ...stats() },
+        ...(shapes === undefined ? {} : { shapes: shapes.describe() }),
       };
     },
   };

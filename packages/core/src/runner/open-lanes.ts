@@ -29,6 +29,8 @@ export interface OpenLanesParts {
   readonly lanes: LanesOption;
   readonly maxBatchRows: number;
   readonly warmUp: boolean;
+  /** Sizes of symbolic dimensions to warm up at; undefined where none are known. */
+  readonly warmUpSizes: (session: Session) => readonly ReadonlyMap<string, number>[] | undefined;
   readonly clock: Clock;
   /** Called when the worker of a lane died without being closed. */
   readonly onLost: (slot: LaneSlot, error: unknown) => void;
@@ -132,7 +134,9 @@ async function warm(slots: readonly LaneSlot[], parts: OpenLanesParts, options: 
   if (!parts.warmUp) return [];
   // All of them are waited for, so that no session is closed under a batch that it computes.
   const results = await Promise.allSettled(
-    slots.map((slot) => warmUp(slot.session, parts.maxBatchRows, parts.clock, options)),
+    slots.map(async ({ session }) =>
+      warmUp(session, parts.maxBatchRows, parts.clock, options, parts.warmUpSizes(session)),
+    ),
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) {

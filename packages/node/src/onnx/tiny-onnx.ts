@@ -32,8 +32,8 @@ export interface TinyNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Whole-number attributes. */
-  readonly attributes?: Readonly<Record<string, number>>;
+  /** Attributes: whole numbers, lists of them, or text. */
+  readonly attributes?: Readonly<Record<string, number | string | readonly number[]>>;
 }
 
 /** Encodes a model of opset 17. */
@@ -127,28 +127,68 @@ export function zipMapModel(): Uint8Array {
   return encodeMessage([[1, 8], [7, graph], ...opsets]);
 }
 
+/**
+ * A model of sentences that respects its mask: the mean of the words that are real, each word times that mean, and each
+ * word times each other.
+ * @param name of the dimension of words; '' for none
+ */
+export function tinyMaskedMean(name = 'sequence'): Uint8Array {
+  const words = (value: string, type: TinyValue['type']): TinyValue => ({ name: value, type, shape: ['batch', name] });
+  const float = { to: elementTypeOf('float32') };
+  const einsum = (equation: string, inputs: string[], output: string): TinyNode => ({
+    op: 'Einsum',
+    inputs,
+    outputs: [output],
+    attributes: { equation },
+  });
+  return tinyModel(
+    [words('input_ids', 'int64'), words('attention_mask', 'int64')],
+    [
+      { op: 'Cast', inputs: ['input_ids'], outputs: ['values'], attributes: float },
+      { op: 'Cast', inputs: ['attention_mask'], outputs: ['mask'], attributes: float },
+      einsum('bs,bs->b', ['values', 'mask'], 'sum'),
+      einsum('bs,bs->b', ['mask', 'mask'], 'count'),
+      { op: 'Div', inputs: ['sum', 'count'], outputs: ['mean'] },
+      einsum('bs,b->bs', ['values', 'mean'], 'shares'),
+      einsum('bs,bt->bst', ['values', 'values'], 'pairs'),
+    ],
+    [
+      { name: 'mean', type: 'float32', shape: ['batch'] },
+      { name: 'shares', type: 'float32', shape: ['batch', name] },
+      { name: 'pairs', type: 'float32', shape: ['batch', name, name] },
+    ],
+  );
+}
+
 /** ONNX's number of an element type, for the attribute `to` of Cast. */
 export function elementTypeOf(type: keyof typeof elementTypes): number {
   return elementTypes[type];
 }
 
 function nodeOf({ op, inputs, outputs, attributes = {} }: TinyNode): Field[] {
-  const int = 2;
   return [
     ...inputs.map((name): Field => [1, name]),
     ...outputs.map((name): Field => [2, name]),
     [4, op],
-    ...Object.entries(attributes).map(
-      ([name, value]): Field => [
-        5,
-        [
-          [1, name],
-          [3, value],
-          [20, int],
-        ],
-      ],
-    ),
+    ...Object.entries(attributes).map(([name, value]): Field => [5, [[1, name], ...attributeOf(value)]]),
   ];
+}
+
+function attributeOf(value: number | string | readonly number[]): Field[] {
+  const [int, string, ints] = [2, 3, 7];
+  if (typeof value === 'number') {
+    return [
+      [3, value],
+      [20, int],
+    ];
+  }
+  if (typeof value === 'string') {
+    return [
+      [4, value],
+      [20, string],
+    ];
+  }
+  return [...value.map((element): Field => [8, element]), [20, ints]];
 }
 
 function valueFields({ name, type, shape, sequence = false }: TinyValue): Field[] {
