@@ -357,7 +357,7 @@ describe('what a runner with buckets tells', () => {
     await until(Promise.all(requests.map((request) => bench.runner.run(request))), bench.clock);
     const late = follow(bench.runner.run(sentence(range(5)), { timeoutMs: 1 }), bench.clock);
     await bench.clock.advance(20);
-    asError(late.error, 'DEADLINE_EXCEEDED');
+    asError(late.error, 'OVERLOADED');
     const { used } = bench.runner.describe().shapes ?? {};
     expect(used).toEqual([
       { sizes: { sequence: 4 }, rows: 3, paddedShare: 1 - 5 / 12 },
