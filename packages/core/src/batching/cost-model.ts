@@ -56,11 +56,21 @@ const keptWeight = 0.995;
 /** Makes a cost model that knows nothing yet. */
 export function createCostModel(): CostModel {
   const classes: (SizeClass | undefined)[] = [];
-  let fixedMs = 0;
-  let msPerRow = 0;
+  let line: readonly [fixedMs: number, msPerRow: number] = [0, 0];
   let known = false;
+  /** Whether something was observed since the line was fitted: batches are many, and questions few. */
+  let isStale = false;
 
-  const fitted = (rows: number): number => fixedMs + msPerRow * rows;
+  const fittedLine = (): typeof line => {
+    if (isStale) line = fitLine(classes);
+    isStale = false;
+    return line;
+  };
+
+  const fitted = (rows: number): number => {
+    const [fixedMs, msPerRow] = fittedLine();
+    return fixedMs + msPerRow * rows;
+  };
 
   /** The factor by which a class is off the line; 1 where it has not been seen. */
   const correction = (rows: number): number => {
@@ -74,10 +84,10 @@ export function createCostModel(): CostModel {
 
   return {
     get fixedMs() {
-      return fixedMs;
+      return fittedLine()[0];
     },
     get msPerRow() {
-      return msPerRow;
+      return fittedLine()[1];
     },
     get known() {
       return known;
@@ -93,7 +103,7 @@ export function createCostModel(): CostModel {
         if (other !== undefined && other !== seen) other.weight = Math.max(1, other.weight * keptWeight);
       }
       known = true;
-      [fixedMs, msPerRow] = fitLine(classes);
+      isStale = true;
     },
     predictMs,
     predictP95Ms(rows) {

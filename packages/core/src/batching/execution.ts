@@ -81,7 +81,7 @@ export class Execution {
     lane.inFlight++;
     this.inFlight++;
     this.left[reason]++;
-    const run = times.begin(laneIndex, clock.now(), costs.predictMs(laneIndex, batch.rows));
+    const run = times.begin(laneIndex, clock.now(), batch.rows, costs);
     this.#compute(lane, batch).then(
       (outputs) => {
         const now = clock.now();
@@ -305,7 +305,13 @@ function countRequests(cohorts: readonly Cohort[]): number {
   return cohorts.reduce((count, cohort) => count + cohort.requests, 0);
 }
 
+const noOptions = {};
+
 /** As a promise, whatever a session throws and when. */
-async function compute(lane: LaneSlot, inputs: Tensors): Promise<Tensors> {
-  return lane.session.doRun(inputs, {});
+function compute({ session }: LaneSlot, inputs: Tensors): Promise<Tensors> {
+  try {
+    return session.doRun(inputs, noOptions);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

@@ -1,9 +1,11 @@
 import type { LaneSlot } from './lane-slot';
+import type { ShapeCosts } from './shape-costs';
 
 /** A batch that a lane was given. */
 export interface LaneRun {
   readonly startedAt: number;
-  readonly predictedMs: number;
+  readonly rows: number;
+  readonly costs: ShapeCosts;
 }
 
 /**
@@ -20,8 +22,8 @@ export class LaneTimes {
   }
 
   /** A batch is sent to a lane. */
-  begin(lane: number, now: number, predictedMs: number): LaneRun {
-    const run = { startedAt: now, predictedMs };
+  begin(lane: number, now: number, rows: number, costs: ShapeCosts): LaneRun {
+    const run = { startedAt: now, rows, costs };
     (this.#runs[lane] as Set<LaneRun>).add(run);
     return run;
   }
@@ -40,7 +42,9 @@ export class LaneTimes {
   /** When a lane will have computed all that it was given, as far as can be told; in the past for an idle lane. */
   freeAt(lane: number): number {
     let at = this.#endedAt[lane] as number;
-    for (const run of this.#runs[lane] as Set<LaneRun>) at = Math.max(at, run.startedAt) + run.predictedMs;
+    for (const { startedAt, rows, costs } of this.#runs[lane] as Set<LaneRun>) {
+      at = Math.max(at, startedAt) + costs.predictMs(lane, rows);
+    }
     return at;
   }
 }

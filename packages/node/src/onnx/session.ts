@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import {
+  abortedError,
   allocateData,
   closeable,
   elementCount,
@@ -10,7 +11,6 @@ import {
   type Session,
   type Tensor,
   type Tensors,
-  throwIfAborted,
 } from '@fairlead/core';
 import type * as Ort from 'onnxruntime-node';
 import { findFloat16Way } from './float16';
@@ -61,8 +61,7 @@ export async function wrapOrtSession(
     const claim = readSignature(session.inputMetadata, session.outputMetadata, model.bytes);
     const usesFloat16 = claim.inputs.some(({ dtype }) => dtype === 'float16');
     const float16 = usesFloat16 ? await findFloat16Way(ort) : 'plain';
-    const compute = async (inputs: Tensors): Promise<Tensors> =>
-      fromOrt(await session.run(toOrt(ort, inputs, float16)));
+    const compute = (inputs: Tensors): Promise<Tensors> => session.run(toOrt(ort, inputs, float16)).then(fromOrt);
     const signature = settleSignature(claim, await batchAxisOf(claim, compute));
     return createSession(signature, session, model.name, device, compute);
   } catch (error) {
@@ -93,26 +92,38 @@ function createSession(
     closed = true;
     return release.close();
   };
+  const end = (): void => {
+    if (--inFlight === 0) drained?.();
+  };
+  const succeed = (outputs: Tensors): Tensors => {
+    end();
+    return outputs;
+  };
+  const fail = (cause: unknown): never => {
+    end();
+    if (FairleadError.isInstance(cause)) throw cause;
+    throw new FairleadError('RUN_FAILED', `${modelName} failed on ${device}: ${messageOf(cause)}`, {
+      cause,
+      details: { device, model: modelName },
+    });
+  };
   return {
     ...signature,
     device,
     // Whoever chose the device knows which ones it came after.
     fallbacks: [],
     concurrency: 1,
-    async doRun(inputs, options) {
-      if (closed) throw new FairleadError('CLOSED', `The session of ${modelName} was closed. Open another one.`);
-      throwIfAborted(options.signal, 'The batch');
+    // Not an async function: each of those costs microseconds where the model's weights have pushed all else out of the caches.
+    doRun(inputs, options) {
+      if (closed) {
+        return Promise.reject(new FairleadError('CLOSED', `The session of ${modelName} was closed. Open another one.`));
+      }
+      if (options.signal?.aborted) return Promise.reject(abortedError(options.signal, 'The batch'));
       inFlight++;
       try {
-        return await compute(inputs);
-      } catch (cause) {
-        if (FairleadError.isInstance(cause)) throw cause;
-        throw new FairleadError('RUN_FAILED', `${modelName} failed on ${device}: ${messageOf(cause)}`, {
-          cause,
-          details: { device, model: modelName },
-        });
-      } finally {
-        if (--inFlight === 0) drained?.();
+        return compute(inputs).then(succeed, fail);
+      } catch (error) {
+        return Promise.resolve(error).then(fail);
       }
     },
     close,
