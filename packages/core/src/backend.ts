@@ -70,6 +70,23 @@ export interface LaneHost {
   ): Promise<Session>;
 }
 
+/**
+ * The threads that the sessions of a backend compute with on the CPU, so that a runner can share out the cores among its
+ * lanes. It counts for sessions whose `device` is `cpu`; what another device needs of the CPU is not shared out.
+ */
+export interface Threading {
+  /** Whole cores that the sessions of this process should keep busy together; 1 or more. */
+  readonly cores: number;
+  /** Threads that each session computes with as the backend stands; 1 or more. */
+  readonly threads: number;
+  /**
+   * The same backend, with so many threads in each of its sessions, here and in workers. Absent where their number
+   * cannot be chosen, or where the user has fixed it; a runner then shares out lanes alone.
+   * @param threads 1 or more
+   */
+  withThreads?(threads: number): Backend;
+}
+
 /** A runtime behind a fixed contract. Users never call the `do…` methods. */
 export interface Backend {
   readonly specVersion: 'v1';
@@ -91,4 +108,6 @@ export interface Backend {
   readonly worker?: WorkerModule;
   /** How this platform makes worker lanes; without it, sessions run inline, and `describe()` says so. */
   readonly laneHost?: LaneHost;
+  /** The threads of its sessions and the cores there are for them; without it, a runner does not tune its lanes. */
+  readonly threading?: Threading;
 }

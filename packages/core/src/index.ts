@@ -1,4 +1,4 @@
-export type { Backend, DeviceFallback, LaneHost, Session, Support, WorkerModule } from './backend';
+export type { Backend, DeviceFallback, LaneHost, Session, Support, Threading, WorkerModule } from './backend';
 export type { BatcherStats } from './batching/batcher';
 export { type Clock, type ClockTimer, systemClock } from './clock';
 export { describeValue, parseOptions } from './config';
@@ -31,6 +31,7 @@ export {
 export { type BatchingOptions, createRunner, type RunnerOptions } from './runner/create-runner';
 export type { BatchingLimits } from './runner/deployment';
 export { type Admitted, byName, compileDoor, type Door } from './runner/door';
+export type { LaneState } from './runner/lane';
 export type { LocalRunner, RunnerDescription } from './runner/local-runner';
 export { checkInterchangeable } from './runner/model-info';
 export type { LanesOption } from './runner/open-lanes';

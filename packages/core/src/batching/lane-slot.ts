@@ -1,4 +1,5 @@
 import type { Session } from '../backend';
+import type { WarmUpTime } from '../runner/warm-up';
 
 /** A session as the batcher sees it: a place for so many batches at once. */
 export interface LaneSlot {
@@ -11,4 +12,6 @@ export interface LaneSlot {
   inFlight: number;
   /** A lane whose worker died takes nothing until it has a new one. */
   alive: boolean;
+  /** What its batches took by their rows while it was warmed up; empty where it was not. */
+  readonly warmUpTimes: readonly WarmUpTime[];
 }

@@ -300,7 +300,7 @@ describe('lanes', () => {
   test('auto: a worker for a slow model', async () => {
     const bench = await openBench({ workers: true, latencyMs: (rows) => rows / 10 }, { warmUp: true });
     const { lanes } = bench.runner.describe();
-    expect(lanes.slots).toEqual([{ name: 'worker-1', inFlight: 0, alive: true }]);
+    expect(lanes.slots).toMatchObject([{ name: 'worker-1', inFlight: 0, alive: true }]);
     expect(lanes.reason).toBe('a batch of 64 took 6.40 ms, at least 2 ms');
     await closeBench(bench);
   });
@@ -334,7 +334,7 @@ describe('lanes', () => {
       const bench = await openBench({ name: 'tiny' }, { lanes });
       expect(bench.runner.describe().lanes).toEqual({
         reason: 'backend "tiny" has no worker lanes here',
-        slots: [{ name: 'inline', inFlight: 0, alive: true }],
+        slots: [{ name: 'inline', threads: undefined, inFlight: 0, alive: true }],
       });
       await closeBench(bench);
     }

@@ -1,6 +1,5 @@
 import type { Backend, DeviceFallback } from '../backend';
 import { Batcher, type BatcherObserver } from '../batching/batcher';
-import type { LaneSlot } from '../batching/lane-slot';
 import { runOversized } from '../batching/oversized';
 import type { Clock } from '../clock';
 import { FairleadError, messageOf } from '../errors';
@@ -10,16 +9,10 @@ import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
 import type { ModelSignature } from '../signature';
 import { compileDoor } from './door';
+import { closeLanes, type Lane } from './lane';
 import { createLaneKeeper } from './lane-keeper';
 import { infoOf, labelOf } from './model-info';
-import {
-  closeSlots,
-  type LanesOption,
-  type OpenLanes,
-  type OpenLanesParts,
-  openLanes,
-  reopenWorker,
-} from './open-lanes';
+import { type LanesOption, type OpenLanes, type OpenLanesParts, openLanes } from './open-lanes';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
 import { submitOptionsOf } from './submit-options';
 
@@ -81,12 +74,12 @@ export async function createDeployment(
     maxBatchRows: batching.joinable ? batching.maxBatchRows : 1,
     warmUp: parts.warmUp,
     clock,
-    onLost: (slot, error) => keeper.lost(slot, error),
+    onLost: (lane, error) => keeper.lost(lane, error),
   };
 
   const keeper = createLaneKeeper({
     clock,
-    reopen: (slot) => reopenWorker(slot, laneParts, {}),
+    reopen: (lane) => lanes.reopen(lane),
     onLost: ({ name }, error) => events.emit('lane-lost', { model: info, lane: name, error }),
     onRestart: ({ name }) => {
       events.emit('lane-restart', { model: info, lane: name });
@@ -108,10 +101,10 @@ export async function createDeployment(
   });
 
   const lanes = await openLanes(laneParts, options);
-  const [first] = lanes.slots as [LaneSlot];
+  const [first] = lanes.slots as [Lane];
   const { inputs, outputs, batchAxis, device, fallbacks } = first.session;
   if (batchAxis !== null && batchAxis !== 0) {
-    await closeSlots(lanes.slots);
+    await closeLanes(lanes.slots);
     throw new FairleadError(
       'UNSUPPORTED',
       `${labelOf(info)} has its rows along axis ${batchAxis}; only axis 0 can be batched.`,
@@ -167,7 +160,7 @@ export async function createDeployment(
       await queue.drain();
       await keeper.close();
       queue.close();
-      await closeSlots(lanes.slots.filter((slot) => slot.alive));
+      await closeLanes(lanes.slots.filter((slot) => slot.alive));
     },
   };
 }

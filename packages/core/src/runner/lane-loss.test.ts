@@ -65,7 +65,7 @@ describe('a worker that dies', () => {
     );
     expect(bench.heard).toEqual(['lost worker-1 of 1', 'restart worker-1']);
     expect(bench.backend.lanes.map(({ alive }) => alive)).toEqual([false, true, true]);
-    expect(bench.runner.describe().lanes.slots).toEqual([
+    expect(bench.runner.describe().lanes.slots).toMatchObject([
       { name: 'worker-1', inFlight: 0, alive: true },
       { name: 'worker-2', inFlight: 0, alive: true },
     ]);

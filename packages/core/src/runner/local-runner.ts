@@ -8,6 +8,7 @@ import type { Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
 import type { AnySignature } from '../signature';
 import { type BatchingLimits, createDeployment, type Deployment, type DeploymentParts } from './deployment';
+import { type LaneState, stateOfLane } from './lane';
 import { checkInterchangeable, infoOf, labelOf } from './model-info';
 import type { LanesOption } from './open-lanes';
 import type { ModelInfo, ModelRunner, RunnerEventMap } from './runner';
@@ -24,7 +25,7 @@ export interface RunnerDescription {
   readonly lanes: {
     /** Why the lanes are what they are. */
     readonly reason: string;
-    readonly slots: readonly { readonly name: string; readonly inFlight: number; readonly alive: boolean }[];
+    readonly slots: readonly LaneState[];
   };
   /** Time of a batch by its rows, as measured while warming up. */
   readonly warmUp: readonly WarmUpTime[];
@@ -174,7 +175,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
       fallbacks: current.fallbacks,
       lanes: {
         reason: current.lanes.reason,
-        slots: current.lanes.slots.map(({ name, inFlight, alive }) => ({ name, inFlight, alive })),
+        slots: current.lanes.slots.map(stateOfLane),
       },
       warmUp: current.lanes.warmUpTimes,
       batching: { ...batching, ...current.batcher.stats() },

@@ -16,9 +16,11 @@ export interface OnnxOptions {
    */
   readonly device?: OnnxDevice | readonly OnnxDevice[];
   /**
-   * Threads that one session computes an operator with, 1 to 1024. With several worker lanes each has as many, so give
-   * lanes × threads ≤ cores.
-   * @default the cores that this process may use (`os.availableParallelism()`)
+   * Threads that one session computes an operator with, 1 to 1024. A runner keeps to a number that is given here: with
+   * several worker lanes each has as many, so see to lanes × threads ≤ cores.
+   * @default the runner's choice: all cores for a session inline, a share of them for each of several worker lanes, and
+   * what measured best with `lanes: 'auto'`. Cores are those that this process really has: its affinity, cut by the CPU
+   * quota of its control groups, divided among the workers of its cluster.
    */
   readonly threads?: number;
   /**
@@ -48,16 +50,21 @@ export interface OnnxOptions {
   readonly maxModelBytes?: number;
 }
 
-/** Options with their defaults; plain, so that a worker can be sent them. */
-export interface OnnxSettings {
+/** Options with their defaults. */
+export interface OnnxChoices {
   readonly devices: readonly OnnxDevice[];
-  /** Undefined where the thread that opens the session counts the cores. */
+  /** Undefined where the user left it to the runner. */
   readonly threads: number | undefined;
   readonly interOpThreads: number;
   readonly spinning: boolean;
   readonly deviceId: number;
   readonly graphOptimization: GraphOptimization;
   readonly maxModelBytes: number;
+}
+
+/** What a session is opened with; plain, so that a worker can be sent it. */
+export interface OnnxSettings extends OnnxChoices {
+  readonly threads: number;
 }
 
 const device = z.enum(['cpu', 'cuda', 'webgpu']);
@@ -82,7 +89,7 @@ const schema = z.strictObject({
  * Parses the options of `onnx`.
  * @throws FairleadError `INVALID_OPTION`
  */
-export function parseOnnxOptions(options: OnnxOptions | undefined): OnnxSettings {
+export function parseOnnxOptions(options: OnnxOptions | undefined): OnnxChoices {
   const { device: wanted, threads, ...rest } = parseOptions(schema, options, 'onnx');
   return { devices: [...new Set(typeof wanted === 'string' ? [wanted] : wanted)], threads, ...rest };
 }

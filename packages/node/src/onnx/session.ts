@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import {
   allocateData,
   closeable,
@@ -34,7 +33,7 @@ export async function openOrtSession(
   device: OnnxDevice,
   model: LoadedModel,
 ): Promise<Ort.InferenceSession> {
-  const { threads = availableParallelism(), interOpThreads, spinning, deviceId, graphOptimization } = settings;
+  const { threads, interOpThreads, spinning, deviceId, graphOptimization } = settings;
   const allow_spinning = spinning ? '1' : '0';
   return ort.InferenceSession.create(model.bytes, {
     executionProviders: [device === 'cuda' ? { name: 'cuda', deviceId } : device],
