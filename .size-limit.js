@@ -32,8 +32,9 @@ export default [
     path: 'scripts/sizes/core-and-browser.js',
     limit: '30 kB',
     gzip: true,
-    // The runtime, and the digest in JavaScript, which insecure pages alone fetch.
-    ignore: ['onnxruntime-web', '@noble/hashes'],
+    // The runtime; the digest in JavaScript, which insecure pages alone fetch; and the tuning of lanes, which no page
+    // does, since models stay in a worker there.
+    ignore: ['onnxruntime-web', '@noble/hashes', './tune-lanes-*'],
     modifyEsbuildConfig,
   },
 ];

@@ -16,6 +16,7 @@ import { tinySlow } from '../packages/node/src/onnx/tiny-onnx';
 
 const built = (path: string): string => new URL(`../packages/${path}`, import.meta.url).href;
 const { nodeLaneHost, onnx } = (await import(built('node/dist/index.js'))) as typeof import('@fairlead/node');
+const { createRunner } = (await import(built('core/dist/index.js'))) as typeof import('@fairlead/core');
 
 const digits = fileURLToPath(new URL('../examples/models/digits-v2.onnx', import.meta.url));
 const goldenPath = new URL('../examples/models/digits-v2.golden.json', import.meta.url);
@@ -175,6 +176,53 @@ describe('a worker lane', () => {
     expect(lost).toHaveLength(1);
     await session.close();
   });
+});
+
+describe('a runner with worker lanes', () => {
+  test('divides the cores among two lanes, and answers as the bare runtime does', async () => {
+    const bytes = await readFile(digits);
+    const bare = await ort.InferenceSession.create(bytes);
+    const backend = onnx();
+    const runner = await createRunner({ model: modelOf(bytes), backend, lanes: 2, batching: { maxBatchRows: 8 } });
+    const cores = backend.threading?.cores ?? 0;
+    const { slots } = runner.describe().lanes;
+    expect(slots.map(({ threads }) => threads)).toEqual([1, 2].map(() => Math.max(1, Math.floor(cores / 2))));
+    const all = pixels(64);
+    const expected = await bare.run({ pixels: new ort.Tensor('float32', all.data, [64, 64]) });
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, row) => runner.run({ pixels: all.data.slice(row * 64, row * 64 + 64) })),
+    );
+    const probabilities = expected.probabilities?.data as Float32Array;
+    for (const [row, { outputs }] of answers.entries()) {
+      expect(outputs.probabilities?.data).toEqual(probabilities.slice(row * 10, row * 10 + 10));
+    }
+    await runner.close();
+    await bare.release();
+  });
+
+  test('tuned by measurement stays within the cores, says what it measured, and works', async () => {
+    // Far more than 2 ms on any machine, so it goes to workers.
+    const model = modelOf(tinySlow(256, 60), 'slow');
+    const backend = onnx();
+    const runner = await createRunner({ model, backend, lanes: 'auto' });
+    const { tuning, slots } = runner.describe().lanes;
+    const { cores } = backend.threading ?? { cores: 0 };
+    expect(tuning).toMatchObject({ source: 'measured', lanes: slots.length, device: 'cpu', cores });
+    expect(slots.every(({ name }) => name.startsWith('worker-'))).toBe(true);
+    expect(slots.length * (slots[0]?.threads ?? 0)).toBeLessThanOrEqual(cores);
+    expect(tuning?.trials[0]).toMatchObject({ lanes: 1, threads: 1, rowsPerSecond: expect.any(Number) });
+    for (const { lanes, threads, rowsPerSecond, reason } of tuning?.trials ?? []) {
+      expect(lanes * (threads ?? 0)).toBeLessThanOrEqual(cores);
+      expect(rowsPerSecond === undefined ? reason : rowsPerSecond > 0).toBeTruthy();
+    }
+    // A permutation of the rows; multiplied with itself so often, it is the same again.
+    const data = new Float32Array(256 * 256);
+    for (let row = 0; row < 256; row++) data[row * 256 + (row + (row % 2 === 0 ? 1 : -1))] = 1;
+    const x: Tensor = { dtype: 'float32', shape: [256, 256], data };
+    const answers = await Promise.all([runner.run({ x }), runner.run({ x }), runner.run({ x })]);
+    for (const { outputs } of answers) expect(outputs.y?.data).toEqual(x.data);
+    await runner.close();
+  }, 30_000);
 });
 
 describe('lanes that share a worker', () => {

@@ -32,6 +32,7 @@ export { type BatchingOptions, createRunner, type RunnerOptions } from './runner
 export type { BatchingLimits } from './runner/deployment';
 export { type Admitted, byName, compileDoor, type Door } from './runner/door';
 export type { LaneState } from './runner/lane';
+export type { LaneTrial, LaneTuning } from './runner/lane-tuning';
 export type { LocalRunner, RunnerDescription } from './runner/local-runner';
 export { checkInterchangeable } from './runner/model-info';
 export type { LanesOption } from './runner/open-lanes';

@@ -87,7 +87,8 @@ export function createLaneKeeper(parts: LaneKeeperParts): LaneKeeper {
     lost,
     start(all) {
       slots = all;
-      for (const [slot, error] of early) lost(slot, error);
+      // What was only tried and died then is not missed.
+      for (const [slot, error] of early) if (all.includes(slot)) lost(slot, error);
       early.clear();
     },
     async close() {

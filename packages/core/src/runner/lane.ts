@@ -41,12 +41,7 @@ export async function openInlineLane(backend: Backend, parts: LaneParts, options
 }
 
 /** Opens a lane in a worker of its own, by a backend that has worker lanes. */
-export async function openWorkerLane(
-  name: string,
-  backend: Backend,
-  parts: LaneParts,
-  options: CallOptions,
-): Promise<Lane> {
+async function openWorkerLane(name: string, backend: Backend, parts: LaneParts, options: CallOptions): Promise<Lane> {
   // A worker may die before its lane exists; opening it then rejects, so nothing is missed.
   let lane: Lane | undefined;
   const session = await openInWorker(backend, parts.model, options, (error) => {
@@ -54,6 +49,26 @@ export async function openWorkerLane(
   });
   lane = laneOver(name, backend, session);
   return lane;
+}
+
+/**
+ * Opens lanes in workers, all at the same time. When one fails, the others are closed again.
+ * @param from number in the name of the first: `worker-1`
+ */
+export async function openWorkerLanes(
+  count: number,
+  backend: Backend,
+  parts: LaneParts,
+  options: CallOptions,
+  from = 1,
+): Promise<Lane[]> {
+  const names = Array.from({ length: count }, (_, index) => `worker-${from + index}`);
+  const results = await Promise.allSettled(names.map((name) => openWorkerLane(name, backend, parts, options)));
+  const lanes = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return lanes;
+  await closeLanes(lanes);
+  throw failed.reason;
 }
 
 /** Opens a new session for a lane whose worker died. */

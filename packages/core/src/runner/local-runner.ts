@@ -9,6 +9,7 @@ import type { LoadedModel, ModelSource } from '../model-source';
 import type { AnySignature } from '../signature';
 import { type BatchingLimits, createDeployment, type Deployment, type DeploymentParts } from './deployment';
 import { type LaneState, stateOfLane } from './lane';
+import type { LaneTuning } from './lane-tuning';
 import { checkInterchangeable, infoOf, labelOf } from './model-info';
 import type { LanesOption } from './open-lanes';
 import type { ModelInfo, ModelRunner, RunnerEventMap } from './runner';
@@ -25,6 +26,8 @@ export interface RunnerDescription {
   readonly lanes: {
     /** Why the lanes are what they are. */
     readonly reason: string;
+    /** What `lanes: 'auto'` measured to choose them; undefined where it did not have to, or could not. */
+    readonly tuning: LaneTuning | undefined;
     readonly slots: readonly LaneState[];
   };
   /** Time of a batch by its rows, as measured while warming up. */
@@ -175,6 +178,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
       fallbacks: current.fallbacks,
       lanes: {
         reason: current.lanes.reason,
+        tuning: current.lanes.tuning,
         slots: current.lanes.slots.map(stateOfLane),
       },
       warmUp: current.lanes.warmUpTimes,

@@ -1,25 +1,30 @@
 import type { Backend, Session } from '../backend';
 import type { CallOptions } from '../lifecycle';
-import { closeLanes, type Lane, type LaneParts, openInlineLane, openWorkerLane, reopenLane, warmLanes } from './lane';
+import { type Lane, type LaneParts, openInlineLane, openWorkerLanes, reopenLane, warmLanes } from './lane';
+import type { LaneTuning } from './lane-tuning';
 import type { WarmUpTime } from './warm-up';
 
 /**
- * Where a model computes: `inline` in this thread, in so many worker lanes, or `auto`: inline when a whole batch takes
- * less than 2 ms, since waking a thread would cost more than the work, else in one worker lane.
+ * Where a model computes: `inline` in this thread, in so many worker lanes, or `auto`, by measurement when it is loaded.
  *
- * With so many lanes, each computes with its share of the cores: lanes × threads is at most the cores that this process
- * really has, unless the backend was given a number of threads.
+ * `auto` tries the model in a worker, on one thread. When a whole batch takes less than 2 ms it belongs inline, since
+ * waking a thread would cost more than the work. Else it belongs into workers: lanes × threads within the cores that this
+ * process really has are tried one after another, for 2 s at most, and those are kept that compute the most rows a second;
+ * of what is within 5 % of the best, the fewest lanes. A number of threads that the backend was given is kept, and only
+ * the lanes are then tried. `describe().lanes` tells what was measured.
+ *
+ * With a number of lanes, each computes with its share of the cores, so that lanes × threads is at most the cores, unless
+ * the backend was given a number of threads. A session inline computes with all of them.
  */
 export type LanesOption = 'auto' | 'inline' | number;
-
-/** A batch that takes less than this is computed in this thread. */
-export const inlineBudgetMs = 2;
 
 /** The lanes of one model. */
 export interface OpenLanes {
   readonly slots: readonly Lane[];
   /** Why the lanes are what they are, for a person. */
   readonly reason: string;
+  /** What `auto` measured; undefined where it did not have to, or could not. */
+  readonly tuning: LaneTuning | undefined;
   /** The times of the first lane. */
   readonly warmUpTimes: readonly WarmUpTime[];
   /** Opens a new session for a lane whose worker died. */
@@ -36,14 +41,16 @@ export interface OpenLanesParts extends LaneParts {
 interface ChosenLanes {
   readonly lanes: readonly Lane[];
   readonly reason: string;
+  readonly tuning?: LaneTuning | undefined;
 }
 
 /** Opens the lanes of a model and warms them up. When one fails, those already open are closed again. */
 export async function openLanes(parts: OpenLanesParts, options: CallOptions): Promise<OpenLanes> {
-  const { lanes: slots, reason } = await choose(parts, options);
+  const { lanes: slots, reason, tuning } = await choose(parts, options);
   return {
     slots,
     reason,
+    tuning,
     warmUpTimes: slots[0]?.warmUpTimes ?? [],
     reopen: (lane) => reopenLane(lane, parts, {}),
   };
@@ -70,7 +77,7 @@ async function openCounted(parts: OpenLanesParts, count: number, options: CallOp
   const { threading } = parts.backend;
   const share = Math.max(1, Math.floor((threading?.cores ?? 1) / count));
   const backend = threading?.withThreads?.(share) ?? parts.backend;
-  const lanes = await openWorkers(count, backend, parts, options);
+  const lanes = await openWorkerLanes(count, backend, parts, options);
   if (parts.warmUp) await warmLanes(lanes, parts, options);
   const asked = `${count} worker ${count === 1 ? 'lane was' : 'lanes were'} asked for`;
   const [first] = lanes;
@@ -81,36 +88,15 @@ async function openCounted(parts: OpenLanesParts, count: number, options: CallOp
   return { lanes, reason: `${asked}, each with ${threads} of ${cores}: ${why}` };
 }
 
-async function openWorkers(
-  count: number,
-  backend: Backend,
-  parts: LaneParts,
-  options: CallOptions,
-): Promise<readonly Lane[]> {
-  const lanes: Lane[] = [];
-  try {
-    for (let number = 1; number <= count; number++) {
-      lanes.push(await openWorkerLane(`worker-${number}`, backend, parts, options));
-    }
-  } catch (error) {
-    await closeLanes(lanes);
-    throw error;
-  }
-  return lanes;
-}
-
-/** Tries the model in a worker, where a slow one blocks nobody, and brings it inline only if it proves fast. */
+/** By measurement; see {@link LanesOption}. */
 async function openAuto(parts: OpenLanesParts, options: CallOptions): Promise<ChosenLanes> {
-  const lanes = await openWorkers(1, parts.backend, parts, options);
   if (parts.backend.laneHost?.staysInWorker) {
+    const lanes = await openWorkerLanes(1, parts.backend, parts, options);
     if (parts.warmUp) await warmLanes(lanes, parts, options);
     return { lanes, reason: 'models stay in a worker on this platform' };
   }
-  await warmLanes(lanes, parts, options);
-  const largest = lanes[0]?.warmUpTimes.at(-1);
-  if (largest === undefined) return { lanes, reason: 'its shapes are not known ahead, so its cost was not measured' };
-  const measured = `a batch of ${largest.rows} took ${largest.computeMs.toFixed(2)} ms`;
-  if (largest.computeMs >= inlineBudgetMs) return { lanes, reason: `${measured}, at least ${inlineBudgetMs} ms` };
-  await closeLanes(lanes);
-  return openInline(parts, options, `${measured}, less than ${inlineBudgetMs} ms`);
+  const { tuneLanes } = await import('./tune-lanes');
+  const { lanes, backend, reason, tuning } = await tuneLanes(parts, options);
+  if (lanes === undefined) return { ...(await openInline({ ...parts, backend }, options, reason)), tuning };
+  return { lanes, reason, tuning };
 }

@@ -349,6 +349,16 @@ describe('threads', () => {
       expect(backend.threading?.threads).toBe(8);
     }));
 
+  test('of a session on another device are all cores: what that device leaves to the CPU is not shared out', () =>
+    withQuota('400000 100000\n', async (root) => {
+      const create = vi.spyOn(ort.InferenceSession, 'create').mockRejectedValue(new Error('no such card here'));
+      const chosen = onnxOn({ root, affinity: 16 }, { device: 'cuda' }).threading?.withThreads?.(1);
+      await expect(chosen?.doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+      const threads = create.mock.calls.map((call) => (call as unknown[])[1] as ort.InferenceSession.SessionOptions);
+      // The card first, then the CPU, to tell whose fault it is.
+      expect(threads.map(({ intraOpNumThreads }) => intraOpNumThreads)).toEqual([4, 1]);
+    }));
+
   test('that the user asked for are kept, and cannot be chosen otherwise', () =>
     withQuota('200000 100000\n', async (root) => {
       const backend = onnxOn({ root, affinity: 16 }, { threads: 6 });

@@ -64,9 +64,11 @@ export function onnx(options: OnnxOptions = {}): Backend {
 export function onnxOn(machine: CoresOptions, options: OnnxOptions = {}): Backend {
   const choices = parseOnnxOptions(options);
   const { count: cores } = findCores(machine);
-  const withThreads = (threads: number): Backend => backendOf({ ...choices, threads }, { cores, threads, withThreads });
+  const withThreads = (threads: number): Backend =>
+    backendOf({ ...choices, threads, hostThreads: cores }, { cores, threads, withThreads });
   const { threads } = choices;
-  return threads === undefined ? withThreads(cores) : backendOf({ ...choices, threads }, { cores, threads });
+  if (threads === undefined) return withThreads(cores);
+  return backendOf({ ...choices, threads, hostThreads: threads }, { cores, threads });
 }
 
 function backendOf(settings: OnnxSettings, threading: Threading): Backend {

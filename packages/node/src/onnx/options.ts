@@ -64,7 +64,10 @@ export interface OnnxChoices {
 
 /** What a session is opened with; plain, so that a worker can be sent it. */
 export interface OnnxSettings extends OnnxChoices {
+  /** Threads of a session that computes on the CPU. */
   readonly threads: number;
+  /** Threads of a session on another device, for what that device leaves to the CPU. */
+  readonly hostThreads: number;
 }
 
 const device = z.enum(['cpu', 'cuda', 'webgpu']);
