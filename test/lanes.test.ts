@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
+import type { Backend, LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
 import { backendConformance } from '@fairlead/core/testing';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -223,6 +223,79 @@ describe('a runner with worker lanes', () => {
     for (const { outputs } of answers) expect(outputs.y?.data).toEqual(x.data);
     await runner.close();
   }, 30_000);
+});
+
+describe('a worker of a runner that dies', () => {
+  /** Doubles x; at 13 it does the deed. */
+  const script = (deed: string): string => `
+    const spec = (name) => [{ name, dtype: 'float32', shape: ['batch', 1] }];
+    export const createBackend = () => ({
+      doCreateSession: async () => ({
+        inputs: spec('x'), outputs: spec('y'), batchAxis: 0, device: 'cpu', fallbacks: [],
+        async doRun({ x }) {
+          if (x.data[0] === 13) { ${deed}; await new Promise(() => {}); }
+          return { y: { ...x, data: x.data.map((value) => value * 2) } };
+        },
+        close: async () => {},
+      }),
+    });`;
+
+  test.each([
+    ['an error that nobody catches', "setImmediate(() => { throw new Error('loose end') })", /loose end/],
+    ['a rejection that nobody handles', "void Promise.reject(new Error('broken promise'))", /broken promise/],
+    ['process.exit', 'process.exit(3)', /exited with code 3/],
+    ['its memory limit', 'const hoard = []; for (;;) hoard.push(new Array(1000).fill({}))', /memory limit/],
+  ])(
+    'of %s fails what was in flight there alone, and is started again with its session',
+    async (what, deed, how) => {
+      const path = join(folder, `mortal-${what.replaceAll(' ', '-')}.mjs`);
+      await writeFile(path, script(deed));
+      const { laneHost } = onnx({ laneMemoryMb: 32 });
+      const backend: Backend = {
+        specVersion: 'v1',
+        name: 'mortal',
+        isSupported: async () => ({ supported: true, devices: ['cpu'] }),
+        doCreateSession: () => expect.fail('it computes in workers only'),
+        worker: { moduleUrl: pathToFileURL(path).href, options: {} },
+        ...(laneHost === undefined ? {} : { laneHost }),
+      };
+      const lost: { lane: string; message: string }[] = [];
+      const runner = await createRunner({
+        model: modelOf(new Uint8Array(1)),
+        backend,
+        lanes: 2,
+        warmUp: false,
+        batching: { maxBatchRows: 1 },
+        on: { 'lane-lost': ({ lane, error }) => lost.push({ lane, message: String((error as Error).message) }) },
+      });
+      const restarted = new Promise<string>((resolve) => {
+        runner.events.once('lane-restart', ({ lane }) => resolve(lane));
+      });
+      const ask = (value: number) => runner.run({ x: Float32Array.of(value) });
+
+      const outcomes = await Promise.allSettled([13, 1, 2, 3, 4, 5, 6, 7].map(ask));
+      const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+      expect(outcomes[0]?.status).toBe('rejected');
+      for (const { reason } of failed)
+        expect(reason).toMatchObject({ code: 'LANE_LOST', message: expect.stringMatching(how) });
+      // A lane holds two batches: the one that it computes and the one that waits there.
+      expect(failed.length).toBeLessThanOrEqual(2);
+      for (const [value, outcome] of outcomes.entries()) {
+        if (outcome.status === 'fulfilled') expect(outcome.value.outputs.y?.data[0]).toBe(value * 2);
+      }
+
+      const lane = await restarted;
+      expect(lost).toEqual([{ lane, message: expect.stringMatching(how) }]);
+      const busy = new Set<string>();
+      runner.events.on('batch-end', (event) => void busy.add(event.lane));
+      const answers = await Promise.all([21, 22, 23, 24].map(ask));
+      expect(answers.map(({ outputs }) => outputs.y?.data[0])).toEqual([42, 44, 46, 48]);
+      await expect.poll(() => [...busy].sort()).toEqual(['worker-1', 'worker-2']);
+      expect(runner.describe().lanes.slots.every(({ alive }) => alive)).toBe(true);
+      await runner.close();
+    },
+    30_000,
+  );
 });
 
 describe('lanes that share a worker', () => {

@@ -7,7 +7,7 @@ import {
   type Session,
   type Threading,
 } from '@fairlead/core';
-import { nodeLaneHost } from '../lanes/node-lane-host';
+import { createNodeLaneHost } from '../lanes/node-lane-host';
 import { createSharedLaneHost } from '../lanes/shared-lane-host';
 import { type CoresOptions, findCores } from '../machine/cores';
 import { readModelFile } from '../models/model-file';
@@ -85,7 +85,7 @@ function backendOf(settings: OnnxSettings, threading: Threading): Backend {
       openLane: (module, model, call) =>
         module.moduleUrl === moduleUrl
           ? openOnFirstDevice(settings, call, (device) => openLane(settings, device, model, call))
-          : nodeLaneHost.openLane(module, model, call),
+          : workersOf(settings).openLane(module, model, call),
     },
   };
 }
@@ -123,5 +123,9 @@ async function openLane(
     );
   }
   const options: WorkerOptions = { settings, device };
-  return (device === 'webgpu' ? webgpuLanes : nodeLaneHost).openLane({ moduleUrl, options }, model, call);
+  return (device === 'webgpu' ? webgpuLanes : workersOf(settings)).openLane({ moduleUrl, options }, model, call);
+}
+
+function workersOf({ laneMemoryMb }: OnnxSettings): LaneHost {
+  return createNodeLaneHost({ memoryMb: laneMemoryMb });
 }

@@ -9,6 +9,7 @@ describe('parseOnnxOptions', () => {
       interOpThreads: 1,
       spinning: false,
       deviceId: 0,
+      laneMemoryMb: undefined,
       graphOptimization: 'all',
       maxModelBytes: 2147483647,
     });
@@ -27,6 +28,8 @@ describe('parseOnnxOptions', () => {
     [{ interOpThreads: 2000 }, 'interOpThreads', 'at most 1024'],
     [{ spinning: 1 }, 'spinning', 'a boolean'],
     [{ deviceId: -1 }, 'deviceId', 'at least 0'],
+    [{ laneMemoryMb: 8 }, 'laneMemoryMb', 'at least 16'],
+    [{ laneMemoryMb: 1e6 }, 'laneMemoryMb', 'at most 65536'],
     [{ graphOptimization: 'most' }, 'graphOptimization', 'one of'],
     [{ maxModelBytes: 0 }, 'maxModelBytes', 'at least 1'],
     [{ treads: 2 }, 'treads', 'no such option'],

@@ -41,6 +41,13 @@ export interface OnnxOptions {
    * @default 0
    */
   readonly deviceId?: number;
+  /**
+   * Most MiB of the JavaScript heap of a worker lane, 16 to 65536. A worker that reaches it ends, and a runner starts it
+   * again. It bounds the heap only: the model and what the runtime computes with lie outside, and so do the buffers of
+   * tensors. WebGPU sessions share one worker, to which it does not apply.
+   * @default what Node allows a worker
+   */
+  readonly laneMemoryMb?: number;
   /** @default 'all' */
   readonly graphOptimization?: GraphOptimization;
   /**
@@ -58,6 +65,8 @@ export interface OnnxChoices {
   readonly interOpThreads: number;
   readonly spinning: boolean;
   readonly deviceId: number;
+  /** Undefined where Node decides. */
+  readonly laneMemoryMb: number | undefined;
   readonly graphOptimization: GraphOptimization;
   readonly maxModelBytes: number;
 }
@@ -84,6 +93,7 @@ const schema = z.strictObject({
   interOpThreads: z._default(threadCount, 1),
   spinning: z._default(z.boolean(), false),
   deviceId: z._default(z.int().check(z.gte(0)), 0),
+  laneMemoryMb: z.optional(z.int().check(z.gte(16), z.lte(65_536))),
   graphOptimization: z._default(z.enum(['disabled', 'basic', 'extended', 'layout', 'all']), 'all'),
   maxModelBytes: z._default(z.int().check(z.gte(1)), 2 ** 31 - 1),
 });
@@ -93,6 +103,6 @@ const schema = z.strictObject({
  * @throws FairleadError `INVALID_OPTION`
  */
 export function parseOnnxOptions(options: OnnxOptions | undefined): OnnxChoices {
-  const { device: wanted, threads, ...rest } = parseOptions(schema, options, 'onnx');
-  return { devices: [...new Set(typeof wanted === 'string' ? [wanted] : wanted)], threads, ...rest };
+  const { device: wanted, threads, laneMemoryMb, ...rest } = parseOptions(schema, options, 'onnx');
+  return { devices: [...new Set(typeof wanted === 'string' ? [wanted] : wanted)], threads, laneMemoryMb, ...rest };
 }
