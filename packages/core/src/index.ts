@@ -53,6 +53,7 @@ export type {
   RunTiming,
   SwapFailEvent,
 } from './runner/runner';
+export type { TuningRecord, TuningStore } from './runner/tuning-store';
 export {
   defineModel,
   type ModelDefinition,

@@ -2,3 +2,4 @@ export { nodeLaneHost } from './lanes/node-lane-host';
 export { type FileModelOptions, fileModel } from './models/file-model';
 export { onnx } from './onnx/onnx-backend';
 export type { GraphOptimization, OnnxDevice, OnnxOptions } from './onnx/options';
+export { type FileTuningOptions, fileTuning } from './tuning/file-tuning';

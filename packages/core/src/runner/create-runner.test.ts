@@ -63,6 +63,8 @@ describe('options that are wrong', () => {
     ['negative bytes', { ...good, batching: { maxQueueBytes: -1 } }, 'batching.maxQueueBytes'],
     ['null bytes', { ...good, batching: { maxQueueBytes: null } }, 'batching.maxQueueBytes'],
     ['warmUp as text', { ...good, warmUp: 'yes' }, 'warmUp'],
+    ['a tuning that cannot be read', { ...good, tuning: { write() {} } }, 'tuning'],
+    ['tuning by name', { ...good, tuning: './tuning.json' }, 'tuning'],
     ['a listener that is none', { ...good, on: { 'batch-end': 5 } }, 'on.batch-end'],
     ['a listener of no event', { ...good, on: { 'batch-ended': () => {} } }, 'on.batch-ended'],
     ['listeners as a function', { ...good, on: () => {} }, 'on'],

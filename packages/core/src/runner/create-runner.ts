@@ -10,6 +10,7 @@ import type { AnySignature } from '../signature';
 import { createLocalRunner, type LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
+import type { TuningStore } from './tuning-store';
 import { type ModelDefinition, type TypedRunner, withPredict } from './typed-model';
 
 /** How requests are joined. */
@@ -30,6 +31,11 @@ export interface RunnerOptions extends CallOptions {
   readonly backend: Backend;
   /** Where the model computes. @default 'auto' */
   readonly lanes?: LanesOption;
+  /**
+   * Where `lanes: 'auto'` keeps what it measured, for the next time that a model is loaded: `fileTuning()` of
+   * `@fairlead/node` keeps it in a file. @default the memory of the process
+   */
+  readonly tuning?: TuningStore;
   /** How requests are joined; `false` runs each by itself. @default {} */
   readonly batching?: false | BatchingOptions;
   /** Whether the model is run on zeros of every batch size before the first request. @default true */
@@ -63,6 +69,7 @@ const checks = {
       value === 'auto' || value === 'inline' || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 256),
     '"auto", "inline" or a whole number of workers from 1 to 256',
   ),
+  tuning: objectWith('a store of tunings with read() and write()', 'read', 'write'),
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
   warmUp: trueOrFalse,
   on: objectWith('an object of listeners by event name'),
@@ -134,6 +141,7 @@ export async function createRunner(
       backend,
       lanes: options.lanes ?? 'auto',
       warmUp: options.warmUp ?? true,
+      tuning: options.tuning,
       logger: options.logger ?? consoleLogger,
       clock: options.clock ?? systemClock,
       on: options.on,

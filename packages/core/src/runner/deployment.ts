@@ -9,12 +9,13 @@ import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
 import type { ModelSignature } from '../signature';
 import { compileDoor } from './door';
-import { closeLanes, type Lane } from './lane';
+import { closeSlots, type Lane } from './lane';
 import { createLaneKeeper } from './lane-keeper';
 import { infoOf, labelOf } from './model-info';
 import { type LanesOption, type OpenLanes, type OpenLanesParts, openLanes } from './open-lanes';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
 import { submitOptionsOf } from './submit-options';
+import type { TuningStore } from './tuning-store';
 
 /** Sizes of batches and of the queue. */
 export interface BatchingLimits {
@@ -34,6 +35,7 @@ export interface DeploymentParts {
   readonly lanes: LanesOption;
   readonly batching: BatchingLimits;
   readonly warmUp: boolean;
+  readonly tuning: TuningStore | undefined;
   readonly clock: Clock;
   readonly events: EventSource<RunnerEventMap>;
   readonly logger: Logger;
@@ -73,6 +75,8 @@ export async function createDeployment(
     lanes: parts.lanes,
     maxBatchRows: batching.joinable ? batching.maxBatchRows : 1,
     warmUp: parts.warmUp,
+    logger,
+    tuning: parts.tuning,
     clock,
     onLost: (lane, error) => keeper.lost(lane, error),
   };
@@ -104,7 +108,7 @@ export async function createDeployment(
   const [first] = lanes.slots as [Lane];
   const { inputs, outputs, batchAxis, device, fallbacks } = first.session;
   if (batchAxis !== null && batchAxis !== 0) {
-    await closeLanes(lanes.slots);
+    await closeSlots(lanes.slots);
     throw new FairleadError(
       'UNSUPPORTED',
       `${labelOf(info)} has its rows along axis ${batchAxis}; only axis 0 can be batched.`,
@@ -160,7 +164,7 @@ export async function createDeployment(
       await queue.drain();
       await keeper.close();
       queue.close();
-      await closeLanes(lanes.slots.filter((slot) => slot.alive));
+      await closeSlots(lanes.slots.filter((slot) => slot.alive));
     },
   };
 }

@@ -1,9 +1,11 @@
 import type { Backend } from '../backend';
 import { FairleadError, messageOf, throwIfAborted } from '../errors';
 import type { CallOptions } from '../lifecycle';
+import type { Logger } from '../logger';
 import { type Lane, type LaneParts, openWorkerLanes } from './lane';
 import { batchesToMeasure } from './lane-rate';
 import type { LaneTrial } from './lane-tuning';
+import type { TuningStore } from './tuning-store';
 
 /** Milliseconds after the first lane's warm-up within which other lanes and threads are tried. */
 const budgetMs = 2000;
@@ -12,6 +14,11 @@ const budgetMs = 2000;
 export interface TuningParts extends LaneParts {
   /** A backend that has worker lanes. */
   readonly backend: Backend;
+  /** Whether lanes are warmed up that need not be measured. */
+  readonly warmUp: boolean;
+  readonly logger: Logger;
+  /** Where what was measured is kept. @default the memory of the process */
+  readonly tuning: TuningStore | undefined;
   /** Most bytes of copies of the model that are tried, one a lane. @default 1073741824 (1 GiB) */
   readonly maxCopiesBytes?: number;
 }

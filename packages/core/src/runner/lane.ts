@@ -67,7 +67,7 @@ export async function openWorkerLanes(
   const lanes = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed === undefined) return lanes;
-  await closeLanes(lanes);
+  await closeSlots(lanes);
   throw failed.reason;
 }
 
@@ -106,7 +106,7 @@ export function stateOfLane({ name, threads, inFlight, alive }: Lane): LaneState
 }
 
 /** Closes the sessions of lanes; the first failure is thrown after all were tried. */
-export async function closeLanes(lanes: readonly LaneSlot[]): Promise<void> {
+export async function closeSlots(lanes: readonly LaneSlot[]): Promise<void> {
   const results = await Promise.allSettled(lanes.map((lane) => lane.session.close()));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
@@ -121,6 +121,6 @@ export async function warmLanes(lanes: readonly Lane[], parts: LaneParts, option
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed === undefined) return;
-  await closeLanes(lanes.filter((lane) => lane.alive));
+  await closeSlots(lanes.filter((lane) => lane.alive));
   throw failed.reason;
 }

@@ -13,6 +13,7 @@ import type { LaneTuning } from './lane-tuning';
 import { checkInterchangeable, infoOf, labelOf } from './model-info';
 import type { LanesOption } from './open-lanes';
 import type { ModelInfo, ModelRunner, RunnerEventMap } from './runner';
+import type { TuningStore } from './tuning-store';
 import type { WarmUpTime } from './warm-up';
 
 /** What runs, where and why. */
@@ -55,6 +56,7 @@ export interface LocalRunnerParts {
   readonly lanes: LanesOption;
   readonly batching: BatchingLimits;
   readonly warmUp: boolean;
+  readonly tuning?: TuningStore | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly on?: EventListeners<RunnerEventMap> | undefined;
@@ -62,9 +64,9 @@ export interface LocalRunnerParts {
 
 /** Loads the model of a source and follows the source from then on. */
 export async function createLocalRunner(parts: LocalRunnerParts, options: CallOptions): Promise<LocalRunner> {
-  const { source, backend, logger, clock, lanes, batching, warmUp } = parts;
+  const { source, backend, logger, clock, lanes, batching, warmUp, tuning } = parts;
   const events = createEvents<RunnerEventMap>(logger, parts.on);
-  const deploymentParts: DeploymentParts = { backend, lanes, batching, warmUp, clock, events, logger };
+  const deploymentParts: DeploymentParts = { backend, lanes, batching, warmUp, tuning, clock, events, logger };
 
   const deploy = async (loaded: LoadedModel, callOptions: CallOptions): Promise<Deployment> => {
     throwIfAborted(callOptions.signal, 'Loading the model');

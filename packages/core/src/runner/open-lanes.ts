@@ -1,7 +1,9 @@
 import type { Backend, Session } from '../backend';
 import type { CallOptions } from '../lifecycle';
+import type { Logger } from '../logger';
 import { type Lane, type LaneParts, openInlineLane, openWorkerLanes, reopenLane, warmLanes } from './lane';
 import type { LaneTuning } from './lane-tuning';
+import type { TuningStore } from './tuning-store';
 import type { WarmUpTime } from './warm-up';
 
 /**
@@ -11,7 +13,7 @@ import type { WarmUpTime } from './warm-up';
  * waking a thread would cost more than the work. Else it belongs into workers: lanes × threads within the cores that this
  * process really has are tried one after another, for 2 s at most, and those are kept that compute the most rows a second;
  * of what is within 5 % of the best, the fewest lanes. A number of threads that the backend was given is kept, and only
- * the lanes are then tried. `describe().lanes` tells what was measured.
+ * the lanes are then tried. `describe().lanes` tells what was measured, and `tuning` where it is remembered.
  *
  * With a number of lanes, each computes with its share of the cores, so that lanes × threads is at most the cores, unless
  * the backend was given a number of threads. A session inline computes with all of them.
@@ -36,6 +38,9 @@ export interface OpenLanesParts extends LaneParts {
   readonly backend: Backend;
   readonly lanes: LanesOption;
   readonly warmUp: boolean;
+  readonly logger: Logger;
+  /** Where `auto` keeps what it measured; undefined for the memory of the process. */
+  readonly tuning: TuningStore | undefined;
 }
 
 interface ChosenLanes {
@@ -96,7 +101,5 @@ async function openAuto(parts: OpenLanesParts, options: CallOptions): Promise<Ch
     return { lanes, reason: 'models stay in a worker on this platform' };
   }
   const { tuneLanes } = await import('./tune-lanes');
-  const { lanes, backend, reason, tuning } = await tuneLanes(parts, options);
-  if (lanes === undefined) return { ...(await openInline({ ...parts, backend }, options, reason)), tuning };
-  return { lanes, reason, tuning };
+  return tuneLanes(parts, options);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FairleadError } from '../errors';
+import { consoleLogger } from '../logger';
 import type { ModelSignature } from '../signature';
 import { createMockBackend, type MockBackendOptions, mockModel } from '../testing/mock-backend';
 import {
@@ -268,16 +269,26 @@ describe('a candidate that cannot be had', () => {
     const clock = createVirtualClock();
     const backend = createMockBackend({ clock, workers: true, threading: { cores: 2 }, latencyMs: (rows) => rows / 8 });
     const model = mockModel();
-    const parts = { backend, model, maxBatchRows: 64, clock, onLost: () => {}, maxCopiesBytes: model.bytes.length };
+    const parts = {
+      backend,
+      model,
+      maxBatchRows: 64,
+      warmUp: true,
+      clock,
+      logger: consoleLogger,
+      tuning: undefined,
+      onLost: () => {},
+      maxCopiesBytes: model.bytes.length,
+    };
     const { lanes, tuning } = await until(tuneLanes(parts, {}), clock);
     expect(trialsOf(tuning as LaneTuning)).toEqual({
       '1 × 1': 8000,
       '2 × 1': 'since 2 copies of its 1 MiB are too many to try',
       '1 × 2': 8000,
     });
-    expect(lanes?.map(({ name }) => name)).toEqual(['worker-1']);
+    expect(lanes.map(({ name }) => name)).toEqual(['worker-1']);
     expect(backend.openSessions).toBe(1);
-    await Promise.all((lanes ?? []).map(({ session }) => session.close()));
+    await Promise.all(lanes.map(({ session }) => session.close()));
   });
 });
 

@@ -1,11 +1,14 @@
 import type { Backend, Threading } from '../backend';
+import { messageOf, throwIfAborted } from '../errors';
 import type { CallOptions } from '../lifecycle';
 import type { Tensors } from '../tensor/tensor';
-import { closeLanes, type Lane, openWorkerLanes, warmLanes } from './lane';
+import { closeSlots, type Lane, openInlineLane, openWorkerLanes, warmLanes } from './lane';
 import { rateOfLanes } from './lane-rate';
 import { type Candidate, createLaneTrials, type LaneTrials, type MeasureLanes, type TuningParts } from './lane-trials';
 import { inlineBudgetMs, type LaneTrial, type LaneTuning, rateOfBatch, reasonOfTuning } from './lane-tuning';
+import { rememberedTuning } from './remembered-tuning';
 import { timeBatch } from './time-batch';
+import type { TuningRecord } from './tuning-store';
 import { type WarmUpTime, zeros } from './warm-up';
 
 /*
@@ -28,10 +31,7 @@ const mostLanes = 8;
 
 /** What tuning came to. */
 export interface TunedLanes {
-  /** The lanes, warm where that could be; undefined where the model belongs inline. */
-  readonly lanes: readonly Lane[] | undefined;
-  /** What makes a session with the threads that were chosen. */
-  readonly backend: Backend;
+  readonly lanes: readonly Lane[];
   readonly reason: string;
   /** Undefined where nothing could be measured. */
   readonly tuning: LaneTuning | undefined;
@@ -44,7 +44,9 @@ interface Contender {
 }
 
 /**
- * Tries a model in a worker, where a slow one blocks nobody, on one thread. When a whole batch takes less than 2 ms it
+ * Chooses lanes by what was measured, now or at an earlier time, and opens them.
+ *
+ * It tries a model in a worker, where a slow one blocks nobody, on one thread. When a whole batch takes less than 2 ms it
  * belongs inline, with more threads where they make it markedly faster. Else lanes × threads that fill the cores are
  * tried one after another, every lane at work on whole batches, and the best is kept; of those within 5 % of the best the
  * one with the fewest lanes.
@@ -53,6 +55,48 @@ interface Contender {
  * chosen. What would not fit into the 2 s is not tried, and the tuning says so.
  */
 export async function tuneLanes(parts: TuningParts, options: CallOptions): Promise<TunedLanes> {
+  const remembered = rememberedTuning(parts);
+  const record = await remembered.read();
+  const again = record === undefined ? undefined : await openAgain(record, parts, options);
+  if (again !== undefined) return again;
+  const tuned = await measureLanes(parts, options);
+  if (tuned.tuning !== undefined) {
+    const { source: _, ...fresh } = tuned.tuning;
+    await remembered.write(fresh);
+  }
+  return tuned;
+}
+
+/** Opens the lanes that were chosen at an earlier time; undefined where they cannot be had any more. */
+async function openAgain(
+  record: TuningRecord,
+  parts: TuningParts,
+  options: CallOptions,
+): Promise<TunedLanes | undefined> {
+  const { lanes: count, threads, device } = record;
+  const backend = withThreads(parts.backend, threads);
+  let lanes: readonly Lane[];
+  try {
+    lanes =
+      count === 'inline'
+        ? [await openInlineLane(backend, parts, options)]
+        : await openWorkerLanes(count, backend, parts, options);
+  } catch (error) {
+    throwIfAborted(options.signal, 'Loading the model');
+    const what = `The lanes that were best for ${parts.model.name} at an earlier time cannot be opened`;
+    parts.logger.warn({ error }, `${what}, so others are measured: ${messageOf(error)}`);
+    return undefined;
+  }
+  if (lanes.some(({ session }) => session.device !== device)) {
+    await closeSlots(lanes);
+    return undefined;
+  }
+  if (parts.warmUp) await warmLanes(lanes, parts, options);
+  const tuning: LaneTuning = { source: 'remembered', ...record };
+  return { lanes, reason: reasonOfTuning(tuning), tuning };
+}
+
+async function measureLanes(parts: TuningParts, options: CallOptions): Promise<TunedLanes> {
   const { backend, clock } = parts;
   const openedAt = clock.now();
   const [first] = (await openWorkerLanes(1, withThreads(backend, 1), parts, options)) as [Lane];
@@ -74,12 +118,11 @@ export async function tuneLanes(parts: TuningParts, options: CallOptions): Promi
 async function withoutMeasuring(first: Lane, parts: TuningParts, options: CallOptions): Promise<TunedLanes> {
   const { backend } = parts;
   const rest = {
-    backend,
     reason: 'its shapes are not known ahead, so its cost was not measured',
     tuning: undefined,
   };
   if (first.threads === undefined || first.threads === backend.threading?.threads) return { lanes: [first], ...rest };
-  await closeLanes([first]);
+  await closeSlots([first]);
   return { lanes: await openWorkerLanes(1, backend, parts, options), ...rest };
 }
 
@@ -107,12 +150,9 @@ async function tuneInline(
     best = trial;
   }
   const tuning = tuningOf('inline', best.threads, first, largest, trials, parts);
-  return {
-    lanes: undefined,
-    backend: withThreads(backend, best.threads),
-    reason: reasonOfTuning(tuning),
-    tuning,
-  };
+  const lanes = [await openInlineLane(withThreads(backend, best.threads), parts, options)];
+  if (parts.warmUp) await warmLanes(lanes, parts, options);
+  return { lanes, reason: reasonOfTuning(tuning), tuning };
 }
 
 /** A model that belongs into workers: into how many, with how many threads each? */
@@ -128,7 +168,7 @@ async function tuneWorkers(
   const tuning = tuningOf(trial.lanes, trial.threads, first, largest, trials, parts);
   const cold = lanes.filter(({ warmUpTimes }) => warmUpTimes.length === 0);
   await warmLanes(cold, parts, options);
-  return { lanes, backend: parts.backend, reason: reasonOfTuning(tuning), tuning };
+  return { lanes, reason: reasonOfTuning(tuning), tuning };
 }
 
 async function contest(first: Lane, trials: LaneTrials, parts: TuningParts, options: CallOptions): Promise<Contender> {
