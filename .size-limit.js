@@ -30,7 +30,7 @@ export default [
   {
     name: '@fairlead/core with @fairlead/browser, and what they fetch to load a model in a worker or here',
     path: 'scripts/sizes/core-and-browser.js',
-    limit: '30 kB',
+    limit: '31 kB',
     gzip: true,
     // The runtime; the digest in JavaScript, which insecure pages alone fetch; and the tuning of lanes, which no page
     // does, since models stay in a worker there.

@@ -196,6 +196,14 @@ describe('a runner with worker lanes', () => {
     for (const [row, { outputs }] of answers.entries()) {
       expect(outputs.probabilities?.data).toEqual(probabilities.slice(row * 10, row * 10 + 10));
     }
+    const lanes = runner.describe().lanes.slots;
+    expect(lanes.reduce((rows, lane) => rows + lane.rows, 0)).toBe(64);
+    for (const { batches, busyMs, busyShare, memoryBytes } of lanes) {
+      expect(batches === 0 ? busyMs === 0 : busyMs > 0 && busyShare > 0).toBe(true);
+      // The heap of a worker and the model, but not of the whole process.
+      expect(memoryBytes).toBeGreaterThan(bytes.byteLength + 2 ** 20);
+      expect(memoryBytes).toBeLessThan(process.memoryUsage().rss);
+    }
     await runner.close();
     await bare.release();
   });

@@ -22,6 +22,12 @@ export interface DeviceFallback {
   readonly reason: string;
 }
 
+/** What a session takes where it lives. */
+export interface SessionUsage {
+  /** Bytes of the worker that the session has for itself, as far as its platform tells: of its heap and its buffers. */
+  readonly memoryBytes: number;
+}
+
 /** A model, loaded and ready to compute. Calls of `doRun` may overlap only where `concurrency` allows it. */
 export interface Session extends Closeable {
   readonly inputs: readonly TensorSpec[];
@@ -42,6 +48,12 @@ export interface Session extends Closeable {
    * @throws FairleadError `RUN_FAILED` when the runtime fails
    */
   doRun(inputs: Tensors, options: CallOptions): Promise<Tensors>;
+  /**
+   * What it takes at this moment. Worker lanes offer it where their platform can tell; without it, `describe()` shows no
+   * memory of the lane. It may be answered after the batches that are in flight.
+   * @throws FairleadError `LANE_LOST`, `CLOSED`
+   */
+  doMeasure?(): Promise<SessionUsage>;
 }
 
 /** A module that a worker imports to make the same backend there. It must export `createBackend(options): Backend`. */

@@ -1,4 +1,13 @@
-export type { Backend, DeviceFallback, LaneHost, Session, Support, Threading, WorkerModule } from './backend';
+export type {
+  Backend,
+  DeviceFallback,
+  LaneHost,
+  Session,
+  SessionUsage,
+  Support,
+  Threading,
+  WorkerModule,
+} from './backend';
 export type { BatcherStats } from './batching/batcher';
 export { type Clock, type ClockTimer, systemClock } from './clock';
 export { describeValue, parseOptions } from './config';
@@ -32,6 +41,7 @@ export { type BatchingOptions, createRunner, type RunnerOptions } from './runner
 export type { BatchingLimits } from './runner/deployment';
 export { type Admitted, byName, compileDoor, type Door } from './runner/door';
 export type { LaneState } from './runner/lane';
+export type { LaneLoad } from './runner/lane-meter';
 export type { LaneTrial, LaneTuning } from './runner/lane-tuning';
 export type { LocalRunner, RunnerDescription } from './runner/local-runner';
 export { checkInterchangeable } from './runner/model-info';

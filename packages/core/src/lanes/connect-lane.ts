@@ -40,9 +40,10 @@ export async function connectLane(
   const lane = new HostLane(port, model, onLost, maxPooledBytes);
   try {
     throwIfAborted(signal, 'Opening the lane');
-    const facts = await lane.open(module, signal);
+    const { measurable, ...facts } = await lane.open(module, signal);
     return {
       ...facts,
+      ...(measurable ? { doMeasure: () => lane.measure() } : {}),
       concurrency: facts.concurrency + 1,
       doRun: (inputs, call) => lane.run(inputs, call.signal),
       ...closeable(() => lane.close()),

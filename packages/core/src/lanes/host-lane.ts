@@ -1,4 +1,4 @@
-import type { WorkerModule } from '../backend';
+import type { SessionUsage, WorkerModule } from '../backend';
 import { BufferPool } from '../batching/buffer-pool';
 import { abortedError, deserializeError, FairleadError, messageOf, serializeError } from '../errors';
 import type { LoadedModel, SidecarName } from '../model-source';
@@ -20,6 +20,8 @@ export class HostLane {
   readonly #pool: BufferPool;
   /** Calls whose callers still wait. */
   readonly #calls = new Map<number, Waiter<Tensors>>();
+  /** Those who want to know what the worker takes. */
+  readonly #measuring = new Map<number, Waiter<SessionUsage>>();
   #opening: Waiter<SessionFacts> | undefined;
   #closing: Waiter<void> | undefined;
   #drained: (() => void) | undefined;
@@ -71,8 +73,8 @@ export class HostLane {
 
   /** Computes one batch in the worker. */
   run(inputs: Tensors, signal: AbortSignal | undefined): Promise<Tensors> {
-    if (this.#lost !== undefined) return Promise.reject(this.#lost);
-    if (this.#closed) return Promise.reject(new FairleadError('CLOSED', 'The lane was closed. Open another one.'));
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (signal?.aborted) return Promise.reject(abortedError(signal, 'The batch'));
     return new Promise<Tensors>((resolve, reject) => {
       const packed = packTensors(inputs, this.#pool);
@@ -86,6 +88,24 @@ export class HostLane {
       );
       this.#owe();
     });
+  }
+
+  /** Asks the worker what it takes. */
+  measure(): Promise<SessionUsage> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise<SessionUsage>((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#send({ type: 'measure', id });
+      this.#measuring.set(id, { resolve, reject });
+      this.#owe();
+    });
+  }
+
+  /** Why it takes nothing more. */
+  #refusal(): FairleadError | undefined {
+    // A worker ends when its lane is closed, and that is no loss.
+    return this.#closed ? new FairleadError('CLOSED', 'The lane was closed. Open another one.') : this.#lost;
   }
 
   /** Waits for what is in flight, closes the session in its worker and ends the worker. */
@@ -145,6 +165,11 @@ export class HostLane {
         this.#answered(message.buffer);
         this.#settle(message.id)?.reject(deserializeError(message.error));
         return;
+      case 'measured':
+        this.#answered();
+        this.#measuring.get(message.id)?.resolve(message.usage);
+        this.#measuring.delete(message.id);
+        return;
       case 'opened':
         this.#answered();
         this.#opening?.resolve(message.session);
@@ -195,6 +220,8 @@ export class HostLane {
     if (this.#owed > 0) this.#port.hold?.(false);
     this.#owed = 0;
     for (const id of [...this.#calls.keys()]) this.#settle(id)?.reject(error);
+    for (const { reject } of this.#measuring.values()) reject(error);
+    this.#measuring.clear();
     opening?.reject(error);
     // A worker that ends while it closes has done what was asked of it.
     this.#closing?.resolve();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Backend, Session } from '../backend';
+import type { Backend, Session, SessionUsage } from '../backend';
 import { FairleadError } from '../errors';
 import type { Closeable } from '../lifecycle';
 import type { LoadedModel } from '../model-source';
@@ -30,7 +30,7 @@ afterEach(() => {
 });
 
 /** A worker that is no thread: both ends live here, and messages are cloned and transferred as between threads. */
-function startLane(backend: Backend | ((options: unknown) => Backend)): TestLane {
+function startLane(backend: Backend | ((options: unknown) => Backend), measure?: () => SessionUsage): TestLane {
   const channel = new MessageChannel();
   channels.push(channel);
   let exit: ((error: unknown) => void) | undefined;
@@ -59,6 +59,7 @@ function startLane(backend: Backend | ((options: unknown) => Backend)): TestLane
         if (url === 'test:empty') return {};
         return { createBackend: typeof backend === 'function' ? backend : () => backend };
       },
+      ...(measure === undefined ? {} : { measure }),
     },
   );
   return {
@@ -300,6 +301,44 @@ describe('a session in a lane', () => {
   });
 });
 
+describe('what a worker takes', () => {
+  test('is told when it is asked, also beside batches, and the worker is held until then', async () => {
+    let bytes = 1000;
+    const { backend, release, started } = gated();
+    const worker = startLane(backend, () => ({ memoryBytes: bytes++ }));
+    const session = await connectLane(worker.port, lane, mockModel());
+    const run = session.doRun(rows(1, 2), {});
+    await started();
+    expect(await Promise.all([session.doMeasure?.(), session.doMeasure?.()])).toEqual([
+      { memoryBytes: 1000 },
+      { memoryBytes: 1001 },
+    ]);
+    release();
+    await run;
+    expect(worker.holds.at(-1)).toBe(false);
+    await session.doMeasure?.();
+    expect(worker.holds.slice(-2)).toEqual([true, false]);
+    await session.close();
+    expect(await codeOf(session.doMeasure?.() ?? Promise.resolve())).toBe('CLOSED');
+  });
+
+  test('is not offered by a worker that cannot tell', async () => {
+    const session = await connectLane(startLane(createMockBackend()).port, lane, mockModel());
+    expect(session).not.toHaveProperty('doMeasure');
+    await session.close();
+  });
+
+  test('is never known of one that dies first', async () => {
+    const worker = startLane(createMockBackend(), () => ({ memoryBytes: 1 }));
+    const session = await connectLane(worker.port, lane, mockModel());
+    const asked = codeOf(session.doMeasure?.() ?? Promise.resolve());
+    worker.crash();
+    expect(await asked).toBe('LANE_LOST');
+    expect(await codeOf(session.doMeasure?.() ?? Promise.resolve())).toBe('LANE_LOST');
+    await session.close();
+  });
+});
+
 describe('when it goes wrong', () => {
   test('errors cross with code, message, details and cause', async () => {
     const backend = createMockBackend();
@@ -451,6 +490,7 @@ describe('closing', () => {
     await closing;
     await session.close();
     await session[Symbol.asyncDispose]();
+    expect(await codeOf(session.doRun(rows(3, 4), {}))).toBe('CLOSED');
     expect(backend.openSessions).toBe(0);
     expect(started1.terminated()).toBe(1);
     expect(lost).toEqual([]);

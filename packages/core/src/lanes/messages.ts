@@ -1,4 +1,4 @@
-import type { DeviceFallback, WorkerModule } from '../backend';
+import type { DeviceFallback, SessionUsage, WorkerModule } from '../backend';
 import { FairleadError, type SerializedError } from '../errors';
 import type { SidecarName } from '../model-source';
 import type { TensorSpec } from '../signature';
@@ -6,7 +6,7 @@ import type { NumericDType } from '../tensor/dtype';
 import type { Tensors } from '../tensor/tensor';
 
 /** Version of the messages below; both sides come from one installation, unless an old build lies about. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Where a tensor lies in the buffer that it travels in; strings travel beside the buffer. */
 export type PackedTensor =
@@ -55,6 +55,7 @@ export type ToWorker =
   | OpenMessage
   | RunMessage
   | { readonly type: 'abort'; readonly id: number }
+  | { readonly type: 'measure'; readonly id: number }
   | {
       readonly type: 'sidecar-answer';
       readonly id: number;
@@ -71,6 +72,8 @@ export interface SessionFacts {
   readonly device: string;
   readonly fallbacks: readonly DeviceFallback[];
   readonly concurrency: number;
+  /** Whether the worker can tell what it takes. */
+  readonly measurable: boolean;
 }
 
 /** What the worker says. */
@@ -79,6 +82,7 @@ export type FromWorker =
   | { readonly type: 'open-failed'; readonly error: SerializedError }
   | { readonly type: 'result'; readonly id: number; readonly outputs: Tensors; readonly buffer?: ArrayBuffer }
   | { readonly type: 'failed'; readonly id: number; readonly error: SerializedError; readonly buffer?: ArrayBuffer }
+  | { readonly type: 'measured'; readonly id: number; readonly usage: SessionUsage }
   | { readonly type: 'sidecar'; readonly id: number; readonly name: SidecarName }
   | { readonly type: 'closed'; readonly error?: SerializedError };
 

@@ -1,4 +1,4 @@
-import type { Backend, Session } from '../backend';
+import type { Backend, Session, SessionUsage } from '../backend';
 import { deserializeError, FairleadError, messageOf, type SerializedError, serializeError } from '../errors';
 import { type Closeable, closeable } from '../lifecycle';
 import type { LoadedModel, SidecarName } from '../model-source';
@@ -18,6 +18,8 @@ import type { LanePort } from './port';
 export interface ServeLaneOptions {
   /** Imports the backend's module. @default the platform's `import()` */
   readonly importModule?: (url: string) => Promise<unknown>;
+  /** Tells what this worker takes, where it holds one lane only. @default the owner of the lane is told nothing */
+  readonly measure?: () => SessionUsage;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface ServeLaneOptions {
  */
 export function serveLane(port: LanePort, options: ServeLaneOptions = {}): Closeable {
   const importModule = options.importModule ?? ((url) => import(/* @vite-ignore */ /* webpackIgnore: true */ url));
-  const server = new LaneServer(port, importModule);
+  const server = new LaneServer(port, importModule, options.measure);
   port.onMessage((message) => server.receive(message as ToWorker));
   return closeable(() => server.abandon());
 }
@@ -40,6 +42,7 @@ export function serveLane(port: LanePort, options: ServeLaneOptions = {}): Close
 class LaneServer {
   readonly #port: LanePort;
   readonly #importModule: (url: string) => Promise<unknown>;
+  readonly #measure: (() => SessionUsage) | undefined;
   readonly #queue: RunMessage[] = [];
   readonly #running = new Map<number, AbortController | undefined>();
   readonly #sidecars = new Map<number, (answer: { bytes?: Uint8Array; error?: SerializedError }) => void>();
@@ -51,9 +54,14 @@ class LaneServer {
   /** Set when the runtime's memory turned out not to be transferable. */
   #copyOutputs = false;
 
-  constructor(port: LanePort, importModule: (url: string) => Promise<unknown>) {
+  constructor(
+    port: LanePort,
+    importModule: (url: string) => Promise<unknown>,
+    measure: (() => SessionUsage) | undefined,
+  ) {
     this.#port = port;
     this.#importModule = importModule;
+    this.#measure = measure;
   }
 
   receive(message: ToWorker): void {
@@ -64,6 +72,10 @@ class LaneServer {
         return;
       case 'abort':
         this.#abort(message.id);
+        return;
+      case 'measure':
+        // Only asked where it can be answered.
+        if (this.#measure !== undefined) this.#send({ type: 'measured', id: message.id, usage: this.#measure() });
         return;
       case 'open':
         this.#opening = this.#open(message);
@@ -95,7 +107,11 @@ class LaneServer {
       const session = await backend.doCreateSession(this.#modelOf(message), {});
       this.#session = session;
       const { inputs, outputs, batchAxis, device, fallbacks, concurrency = 1 } = session;
-      this.#send({ type: 'opened', session: { inputs, outputs, batchAxis, device, fallbacks, concurrency } });
+      const measurable = this.#measure !== undefined;
+      this.#send({
+        type: 'opened',
+        session: { inputs, outputs, batchAxis, device, fallbacks, concurrency, measurable },
+      });
     } catch (error) {
       this.#send({ type: 'open-failed', error: serializeError(error, 'MODEL_INVALID') });
     }

@@ -3,6 +3,7 @@ import type { LaneSlot } from '../batching/lane-slot';
 import type { Clock } from '../clock';
 import type { CallOptions } from '../lifecycle';
 import type { LoadedModel } from '../model-source';
+import { createLaneMeter, type LaneLoad, type LaneMeter } from './lane-meter';
 import { type WarmUpTime, warmUp } from './warm-up';
 
 /** A lane as its owner knows it. */
@@ -12,10 +13,13 @@ export interface Lane extends LaneSlot {
   /** Threads that its session computes with; undefined where that is unknown or another device than the CPU computes. */
   readonly threads: number | undefined;
   warmUpTimes: readonly WarmUpTime[];
+  readonly meter: LaneMeter;
+  /** How often its worker was replaced. */
+  restarts: number;
 }
 
 /** A lane as `describe()` shows it. */
-export interface LaneState {
+export interface LaneState extends LaneLoad {
   /** `inline`, `worker-1`, `worker-2`, … */
   readonly name: string;
   /** Threads that its session computes with; undefined where that is unknown or another device than the CPU computes. */
@@ -24,6 +28,8 @@ export interface LaneState {
   readonly inFlight: number;
   /** Whether it takes batches; `false` while its worker is being replaced. */
   readonly alive: boolean;
+  /** How often its worker died and was replaced. */
+  readonly restarts: number;
 }
 
 /** What opening lanes of a model needs. */
@@ -37,7 +43,7 @@ export interface LaneParts {
 
 /** Opens a lane in this thread. */
 export async function openInlineLane(backend: Backend, parts: LaneParts, options: CallOptions): Promise<Lane> {
-  return laneOver('inline', backend, await backend.doCreateSession(parts.model, options));
+  return laneOver('inline', backend, await backend.doCreateSession(parts.model, options), parts);
 }
 
 /** Opens a lane in a worker of its own, by a backend that has worker lanes. */
@@ -47,7 +53,7 @@ async function openWorkerLane(name: string, backend: Backend, parts: LaneParts, 
   const session = await openInWorker(backend, parts.model, options, (error) => {
     if (lane !== undefined) parts.onLost(lane, error);
   });
-  lane = laneOver(name, backend, session);
+  lane = laneOver(name, backend, session, parts);
   return lane;
 }
 
@@ -72,8 +78,12 @@ export async function openWorkerLanes(
 }
 
 /** Opens a new session for a lane whose worker died. */
-export function reopenLane(lane: Lane, parts: LaneParts, options: CallOptions): Promise<Session> {
-  return openInWorker(lane.backend, parts.model, options, (error) => parts.onLost(lane, error));
+export async function reopenLane(lane: Lane, parts: LaneParts, options: CallOptions): Promise<Session> {
+  const session = await openInWorker(lane.backend, parts.model, options, (error) => parts.onLost(lane, error));
+  lane.restarts++;
+  const metered = lane.meter.through(session);
+  await lane.meter.refresh();
+  return metered;
 }
 
 function openInWorker(
@@ -87,11 +97,14 @@ function openInWorker(
   return laneHost.openLane(worker, model, { ...options, onLost });
 }
 
-function laneOver(name: string, backend: Backend, session: Session): Lane {
+function laneOver(name: string, backend: Backend, session: Session, { model, clock }: LaneParts): Lane {
+  const meter = createLaneMeter(model.bytes.byteLength, name === 'inline', clock);
   return {
     name,
     backend,
-    session,
+    meter,
+    restarts: 0,
+    session: meter.through(session),
     threads: session.device === 'cpu' ? backend.threading?.threads : undefined,
     capacity: session.concurrency ?? 1,
     inFlight: 0,
@@ -101,8 +114,8 @@ function laneOver(name: string, backend: Backend, session: Session): Lane {
 }
 
 /** How a lane stands. */
-export function stateOfLane({ name, threads, inFlight, alive }: Lane): LaneState {
-  return { name, threads, inFlight, alive };
+export function stateOfLane({ name, threads, inFlight, alive, restarts, meter }: Lane): LaneState {
+  return { name, threads, inFlight, alive, restarts, ...meter.read() };
 }
 
 /** Closes the sessions of lanes; the first failure is thrown after all were tried. */

@@ -52,6 +52,8 @@ interface ChosenLanes {
 /** Opens the lanes of a model and warms them up. When one fails, those already open are closed again. */
 export async function openLanes(parts: OpenLanesParts, options: CallOptions): Promise<OpenLanes> {
   const { lanes: slots, reason, tuning } = await choose(parts, options);
+  for (const { meter } of slots) meter.reset();
+  await Promise.all(slots.map(({ meter }) => meter.refresh()));
   return {
     slots,
     reason,

@@ -47,6 +47,8 @@ export interface MockBackendOptions {
   readonly workers?: boolean;
   /** Makes a worker lane fail to open; `opened` counts the tries before it, from 0. */
   readonly failLane?: (model: LoadedModel, opened: number) => unknown;
+  /** Bytes that each pretend worker says it takes, when it is asked. @default it cannot tell */
+  readonly laneMemoryBytes?: () => number;
   /** A lane host of your own; `workers` then counts for nothing. */
   readonly laneHost?: LaneHost;
   /**
@@ -208,7 +210,17 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
         if (die(error)) onLost?.(error);
       },
     });
-    return { ...session, close, [Symbol.asyncDispose]: close };
+    const { laneMemoryBytes } = options;
+    const doMeasure = async () => {
+      if (!alive) throw new FairleadError('LANE_LOST', 'The mock worker had died.');
+      return { memoryBytes: laneMemoryBytes?.() ?? 0 };
+    };
+    return {
+      ...session,
+      ...(laneMemoryBytes === undefined ? {} : { doMeasure }),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
   };
 
   const laneHost = options.laneHost ?? (options.workers ? { openLane } : undefined);

@@ -1,5 +1,6 @@
+import { getHeapStatistics } from 'node:v8';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { FairleadError, messageOf } from '@fairlead/core';
+import { FairleadError, messageOf, type SessionUsage } from '@fairlead/core';
 import { type LanePort, serveLane } from '@fairlead/core/lanes';
 
 /*
@@ -12,7 +13,7 @@ if (owner === null) {
   throw new FairleadError('UNSUPPORTED', 'lane-worker.js is the script of a worker thread and does nothing by itself.');
 }
 if ((workerData as { readonly shared: boolean }).shared) owner.on('message', serveOver);
-else serveLane(lanePortOf(owner));
+else serveLane(lanePortOf(owner), { measure });
 
 function serveOver(port: MessagePort): void {
   const lane = serveLane(lanePortOf(port));
@@ -22,6 +23,12 @@ function serveOver(port: MessagePort): void {
       process.emitWarning(`A session could not be released: ${messageOf(error)}`, 'FairleadWarning');
     });
   });
+}
+
+/** The heap of this thread alone, and the buffers that it holds. */
+function measure(): SessionUsage {
+  const { total_physical_size, external_memory } = getHeapStatistics();
+  return { memoryBytes: total_physical_size + external_memory };
 }
 
 function lanePortOf(port: MessagePort): LanePort {
