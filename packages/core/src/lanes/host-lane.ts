@@ -3,8 +3,18 @@ import { BufferPool } from '../batching/buffer-pool';
 import { abortedError, deserializeError, FairleadError, messageOf, serializeError } from '../errors';
 import type { LoadedModel, SidecarName } from '../model-source';
 import type { Tensors } from '../tensor/tensor';
-import { type FromWorker, protocolVersion, type SessionFacts, type ToWorker, unknownMessage } from './messages';
-import { packTensors } from './packing';
+import {
+  type FlatValue,
+  type FromWorker,
+  isFlat,
+  outputsAt,
+  protocolVersion,
+  type RunMessage,
+  type SessionFacts,
+  type ToWorker,
+  unknownMessage,
+} from './messages';
+import { packInputs, unpackOutputs } from './packing';
 import type { WorkerPort } from './port';
 
 interface Waiter<T> {
@@ -77,11 +87,12 @@ export class HostLane {
     if (refusal !== undefined) return Promise.reject(refusal);
     if (signal?.aborted) return Promise.reject(abortedError(signal, 'The batch'));
     return new Promise<Tensors>((resolve, reject) => {
-      const packed = packTensors(inputs, this.#pool);
       const id = this.#nextId++;
-      const buffers = packed.buffer === undefined ? [] : [packed.buffer];
+      const message: FlatValue[] = [id, signal !== undefined, undefined];
+      const buffer = packInputs(inputs, this.#pool, message);
+      message[2] = buffer;
       // Throws out of the executor, and so rejects, when a value cannot be cloned.
-      this.#send({ type: 'run', id, abortable: signal !== undefined, ...packed }, buffers);
+      this.#send(message as unknown as RunMessage, buffer === undefined ? [] : [buffer]);
       this.#calls.set(
         id,
         signal === undefined ? { resolve, reject } : this.#abortable(id, signal, { resolve, reject }),
@@ -156,11 +167,13 @@ export class HostLane {
   }
 
   #receive(message: FromWorker | null | undefined): void {
+    if (isFlat(message)) {
+      const [id, buffer] = message;
+      this.#answered(buffer);
+      this.#settle(id)?.resolve(unpackOutputs(message, outputsAt));
+      return;
+    }
     switch (message?.type) {
-      case 'result':
-        this.#answered(message.buffer);
-        this.#settle(message.id)?.resolve(message.outputs);
-        return;
       case 'failed':
         this.#answered(message.buffer);
         this.#settle(message.id)?.reject(deserializeError(message.error));

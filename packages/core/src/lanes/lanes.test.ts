@@ -263,13 +263,13 @@ describe('a session in a lane', () => {
     const watched: WorkerPort = {
       ...port,
       post: (message, transfer) => {
-        if ((message as { type: string }).type === 'run')
-          for (const buffer of transfer ?? []) sizes.push(buffer.byteLength);
+        // Batches are the flat messages.
+        if (Array.isArray(message)) for (const buffer of transfer ?? []) sizes.push(buffer.byteLength);
         port.post(message, transfer);
       },
       onMessage: (listener) =>
         port.onMessage((message) => {
-          const { buffer } = message as { buffer?: ArrayBuffer };
+          const [, buffer] = Array.isArray(message) ? (message as [number, ArrayBuffer]) : [];
           if (buffer !== undefined) buffers.add(buffer);
           listener(message);
         }),

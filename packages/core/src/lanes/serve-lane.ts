@@ -4,14 +4,18 @@ import { type Closeable, closeable } from '../lifecycle';
 import type { LoadedModel, SidecarName } from '../model-source';
 import type { Tensors } from '../tensor/tensor';
 import {
+  type FlatValue,
   type FromWorker,
+  inputsAt,
+  isFlat,
   type OpenMessage,
   protocolVersion,
+  type ResultMessage,
   type RunMessage,
   type ToWorker,
   unknownMessage,
 } from './messages';
-import { detachOutputs, unpackTensors } from './packing';
+import { packOutputs, unpackInputs } from './packing';
 import type { LanePort } from './port';
 
 /** Options of {@link serveLane}. */
@@ -65,11 +69,12 @@ class LaneServer {
   }
 
   receive(message: ToWorker): void {
+    if (isFlat(message)) {
+      this.#queue.push(message);
+      this.#pump();
+      return;
+    }
     switch (message.type) {
-      case 'run':
-        this.#queue.push(message);
-        this.#pump();
-        return;
       case 'abort':
         this.#abort(message.id);
         return;
@@ -181,12 +186,12 @@ class LaneServer {
   }
 
   async #run(session: Session | undefined, message: RunMessage): Promise<void> {
-    const { id, abortable } = message;
+    const [id, abortable, buffer] = message;
     const controller = abortable ? new AbortController() : undefined;
     this.#running.set(id, controller);
     try {
       if (session === undefined) throw unknownMessage('owner of the lane', 'run before open');
-      const inputs = unpackTensors(message);
+      const inputs = unpackInputs(message, inputsAt, buffer);
       const outputs = await session.doRun(inputs, controller === undefined ? {} : { signal: controller.signal });
       this.#answer(message, outputs);
     } catch (error) {
@@ -198,19 +203,20 @@ class LaneServer {
   }
 
   #abort(id: number): void {
-    const index = this.#queue.findIndex((message) => message.id === id);
+    const index = this.#queue.findIndex(([queuedId]) => queuedId === id);
     const [queued] = index === -1 ? [] : this.#queue.splice(index, 1);
     if (queued !== undefined)
       this.#fail(queued, new FairleadError('ABORTED', 'The batch was aborted in the queue of its lane.'));
     else this.#running.get(id)?.abort();
   }
 
-  #answer({ id, buffer }: RunMessage, outputs: Tensors): void {
-    const back = buffer === undefined ? {} : { buffer };
+  #answer([id, , buffer]: RunMessage, outputs: Tensors): void {
     const post = (copyAll: boolean): void => {
-      const detached = detachOutputs(outputs, buffer, copyAll);
-      if (buffer !== undefined) detached.transfer.push(buffer);
-      this.#send({ type: 'result', id, outputs: detached.outputs, ...back }, detached.transfer);
+      const message: FlatValue[] = [id, buffer];
+      const transfer: ArrayBuffer[] = [];
+      packOutputs(outputs, buffer, copyAll, message, transfer);
+      if (buffer !== undefined) transfer.push(buffer);
+      this.#send(message as unknown as ResultMessage, transfer);
     };
     try {
       post(this.#copyOutputs);
@@ -222,7 +228,7 @@ class LaneServer {
     }
   }
 
-  #fail({ id, buffer }: RunMessage, error: unknown): void {
+  #fail([id, , buffer]: RunMessage, error: unknown): void {
     const plain = serializeError(error, 'RUN_FAILED');
     const transfer = buffer === undefined ? [] : [buffer];
     const back = buffer === undefined ? {} : { buffer };
