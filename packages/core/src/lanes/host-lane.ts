@@ -14,6 +14,7 @@ import {
   type ToWorker,
   unknownMessage,
 } from './messages';
+import { copyForWorker } from './model-bytes';
 import { packInputs, unpackOutputs } from './packing';
 import type { WorkerPort } from './port';
 
@@ -60,8 +61,6 @@ export class HostLane {
 
   /** Opens the session; rejects when the signal is aborted first. */
   async open(module: WorkerModule, signal: AbortSignal | undefined): Promise<SessionFacts> {
-    const { digest, name, version } = this.#model;
-    const bytes = new Uint8Array(this.#model.bytes);
     let onAbort: (() => void) | undefined;
     try {
       return await new Promise<SessionFacts>((resolve, reject) => {
@@ -71,14 +70,21 @@ export class HostLane {
           signal.addEventListener('abort', onAbort, { once: true });
         }
         if (this.#lost !== undefined) throw this.#lost;
-        const model = { bytes, digest, name, version };
-        this.#send({ type: 'open', protocol: protocolVersion, module, model }, [bytes.buffer]);
-        this.#owe();
+        this.#sendModel(module).catch(reject);
       });
     } finally {
       this.#opening = undefined;
       if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  async #sendModel(module: WorkerModule): Promise<void> {
+    const { digest, name, version } = this.#model;
+    const { bytes, transfer } = await copyForWorker(this.#model.bytes);
+    // The worker may have died in the meantime, or whoever wanted it gone.
+    if (this.#opening === undefined || this.#lost !== undefined) return;
+    this.#send({ type: 'open', protocol: protocolVersion, module, model: { bytes, digest, name, version } }, transfer);
+    this.#owe();
   }
 
   /** Computes one batch in the worker. */

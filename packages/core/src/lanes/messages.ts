@@ -15,6 +15,7 @@ export interface OpenMessage {
   readonly protocol: number;
   readonly module: WorkerModule;
   readonly model: {
+    /** Moved, or in shared memory that nobody writes to. */
     readonly bytes: Uint8Array;
     readonly digest: string;
     readonly name: string;

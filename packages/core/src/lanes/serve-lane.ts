@@ -15,6 +15,7 @@ import {
   type ToWorker,
   unknownMessage,
 } from './messages';
+import { ownBytes } from './model-bytes';
 import { packOutputs, unpackInputs } from './packing';
 import type { LanePort } from './port';
 
@@ -145,7 +146,7 @@ class LaneServer {
   }
 
   #modelOf({ model }: OpenMessage): LoadedModel {
-    return { ...model, sidecar: (name) => this.#fetchSidecar(name) };
+    return { ...model, bytes: ownBytes(model.bytes), sidecar: (name) => this.#fetchSidecar(name) };
   }
 
   #fetchSidecar(name: SidecarName): Promise<Uint8Array | undefined> {

@@ -7,9 +7,9 @@ import {
   type LoadedModel,
   messageOf,
   type SidecarName,
-  sha256Hex,
   throwIfAborted,
 } from '@fairlead/core';
+import { digestOf } from './digest';
 
 /** Most bytes of what travels with a model. */
 const maxSidecarBytes = 256 * 2 ** 20;
@@ -53,7 +53,7 @@ export async function readModelFile(
   const path = pathOf(reference);
   const bytes = await readBounded(path, 'model', options.maxBytes, options.signal);
   if (bytes === undefined) throw notFound(`There is no model at ${path}${hintFor(reference)}`, path);
-  const digest = await sha256Hex(bytes);
+  const digest = await digestOf(bytes, options.signal);
   const stem = join(dirname(path), basename(path).replace(/\.onnx$/i, ''));
   return { bytes, digest, name: basename(stem), version: digest.slice(0, 12), sidecar: sidecarsBeside(stem) };
 }
