@@ -386,6 +386,39 @@ describe('lanes that share a worker', () => {
   });
 });
 
+test('the workers of a cluster share the cores', async () => {
+  // Both tell what they have when both are there: the first one must not take all for itself.
+  const script = `
+    import cluster from 'node:cluster';
+    import { createRunner } from ${JSON.stringify(built('core/dist/index.js'))};
+    import { onnx } from ${JSON.stringify(built('node/dist/index.js'))};
+    if (cluster.isPrimary) {
+      const workers = [cluster.fork(), cluster.fork()];
+      const fromEach = () =>
+        Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))));
+      await fromEach();
+      const answers = fromEach();
+      for (const worker of workers) worker.send('go');
+      console.log(JSON.stringify({ alone: onnx().threading.cores, told: await answers }));
+      for (const worker of workers) worker.disconnect();
+    } else {
+      process.on('message', async () => {
+        const backend = onnx();
+        const runner = await createRunner({ model: ${JSON.stringify(digits)}, backend, lanes: 1 });
+        process.send({ cores: backend.threading.cores, threads: runner.describe().lanes.slots[0].threads });
+        await runner.close();
+      });
+      process.send('ready');
+    }`;
+  const path = join(folder, 'cluster.mjs');
+  await writeFile(path, script);
+  const { stdout } = await promisify(execFile)(process.execPath, [path], { timeout: 40_000 });
+  const { alone, told } = JSON.parse(stdout) as { alone: number; told: unknown[] };
+  // Elsewhere a process cannot see who its siblings are.
+  const share = process.platform === 'linux' ? Math.max(1, Math.floor(alone / 2)) : alone;
+  expect(told).toEqual([1, 2].map(() => ({ cores: share, threads: share })));
+}, 60_000);
+
 describe('a process with worker lanes', () => {
   const script = `
     import { createRunner } from ${JSON.stringify(built('core/dist/index.js'))};
