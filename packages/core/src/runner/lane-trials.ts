@@ -3,7 +3,7 @@ import { FairleadError, messageOf, throwIfAborted } from '../errors';
 import type { CallOptions } from '../lifecycle';
 import type { Logger } from '../logger';
 import { type Lane, type LaneParts, openWorkerLanes } from './lane';
-import { batchesToMeasure } from './lane-rate';
+import { measuringMs } from './lane-rate';
 import type { LaneTrial } from './lane-tuning';
 import type { TuningStore } from './tuning-store';
 
@@ -62,7 +62,7 @@ export function createLaneTrials(parts: TuningParts, first: Lane, openMs: number
   const open = new Set([first]);
 
   const spentMs = (): number => clock.now() - startedAt;
-  const hasTimeFor = (batchMs: number): boolean => spentMs() + openMs + batchesToMeasure * batchMs <= budgetMs;
+  const hasTimeFor = (batchMs: number): boolean => spentMs() + openMs + measuringMs(batchMs) <= budgetMs;
 
   const obstacleTo = (lanes: number, batchMs: number): string | undefined => {
     const bytes = model.bytes.byteLength;

@@ -96,6 +96,20 @@ describe('a model that belongs into workers', () => {
     }
   });
 
+  test('is measured in several windows, so that a stall of the machine does not decide', async () => {
+    let opened = 0;
+    let stalls = 0;
+    const bench = await openTuned({
+      threading: { cores: 2 },
+      failLane: () => void opened++,
+      // The first batches after the second lane was opened take five times as long.
+      latencyMs: (rows) => (opened === 2 && stalls++ < 8 ? 5 : 1) * (rows / 8),
+    });
+    expect(stalls).toBeGreaterThan(8);
+    expect(trialsOf(bench.tuning)).toEqual({ '1 × 1': 8000, '2 × 1': 16000, '1 × 2': 8000 });
+    await closeBench(bench);
+  });
+
   test('keeps its one lane of one thread where nothing is better', async () => {
     const bench = await openTuned({ threading: { cores: 1 }, latencyMs: (rows) => rows });
     expect(lanesOf(bench)).toEqual(['worker-1 × 1']);
