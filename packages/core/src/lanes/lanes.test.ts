@@ -6,6 +6,7 @@ import type { LoadedModel } from '../model-source';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, type MockBackend, mockModel } from '../testing/mock-backend';
 import { connectLane, serveLane, type WorkerPort } from './index';
+import { protocolVersion } from './messages';
 
 interface TestLane {
   readonly port: WorkerPort;
@@ -298,6 +299,99 @@ describe('a session in a lane', () => {
     await Promise.all(runs);
     expect(order).toEqual([1, 2, 3]);
     await session.close();
+  });
+});
+
+describe('a worker that can poll', () => {
+  /** A lane whose messages wait in a list; `now` moves when the worker looks at the list, by so much. */
+  function pollingLane(backend: Backend, polls: readonly number[]) {
+    const said: unknown[] = [];
+    const waiting: unknown[] = [];
+    const steps = [...polls];
+    let now = 0;
+    let listener: ((message: unknown) => void) | undefined;
+    let polled = 0;
+    serveLane(
+      {
+        post: (message) => void said.push(message),
+        onMessage: (listen) => {
+          listener = listen;
+        },
+        poll: () => {
+          polled++;
+          now += steps.shift() ?? 0.001;
+          return waiting.shift();
+        },
+      },
+      { importModule: async () => ({ createBackend: () => backend }), clock: { now: () => now } },
+    );
+    const { bytes, digest, name, version } = mockModel();
+    listener?.({ type: 'open', protocol: protocolVersion, module: lane, model: { bytes, digest, name, version } });
+    const runOf = (id: number): unknown[] => {
+      const buffer = Float32Array.of(id, id).buffer;
+      return [id, false, buffer, 'x', 'float32', 2, 1, 2];
+    };
+    return {
+      said,
+      waiting,
+      runOf,
+      tell: (message: unknown) => listener?.(message),
+      pass: (ms: number) => {
+        now += ms;
+      },
+      polled: () => polled,
+      answered: () => said.flatMap((message) => (Array.isArray(message) ? [message[0]] : [])),
+    };
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  test('takes what came in the meantime by itself, one after another, before it sleeps', async () => {
+    const worker = pollingLane(createMockBackend(), []);
+    await turn();
+    worker.waiting.push(worker.runOf(2), worker.runOf(3));
+    worker.tell(worker.runOf(1));
+    await turn();
+    expect(worker.answered()).toEqual([1, 2, 3]);
+  });
+
+  test('looks out for a tenth of a millisecond and no longer', async () => {
+    const worker = pollingLane(createMockBackend(), [0.04, 0.04, 0.04, 0.04]);
+    await turn();
+    worker.tell(worker.runOf(1));
+    await turn();
+    expect(worker.polled()).toBe(3);
+    worker.tell(worker.runOf(2));
+    await turn();
+    expect(worker.answered()).toEqual([1, 2]);
+  });
+
+  test('does not look out behind a long batch, nor while it has another one', async () => {
+    let worker: ReturnType<typeof pollingLane> | undefined;
+    const backend = createMockBackend({
+      compute: async (inputs) => {
+        worker?.pass(11);
+        return { y: inputs.x as Tensor };
+      },
+    });
+    worker = pollingLane(backend, []);
+    await turn();
+    worker.tell(worker.runOf(1));
+    await turn();
+    expect([worker.answered(), worker.polled()]).toEqual([[1], 0]);
+
+    const { backend: slow, release, started } = gated();
+    const busy = pollingLane(slow, []);
+    await turn();
+    busy.tell(busy.runOf(1));
+    busy.tell(busy.runOf(2));
+    await started();
+    release();
+    await started();
+    expect([busy.answered(), busy.polled()]).toEqual([[1], 0]);
+    release();
+    await turn();
+    expect(busy.answered()).toEqual([1, 2]);
+    expect(busy.polled()).toBeGreaterThan(0);
   });
 });
 
