@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
+import type { Backend, LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
 import { backendConformance } from '@fairlead/core/testing';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,6 +16,7 @@ import { tinySlow } from '../packages/node/src/onnx/tiny-onnx';
 
 const built = (path: string): string => new URL(`../packages/${path}`, import.meta.url).href;
 const { nodeLaneHost, onnx } = (await import(built('node/dist/index.js'))) as typeof import('@fairlead/node');
+const { createRunner } = (await import(built('core/dist/index.js'))) as typeof import('@fairlead/core');
 
 const digits = fileURLToPath(new URL('../examples/models/digits-v2.onnx', import.meta.url));
 const goldenPath = new URL('../examples/models/digits-v2.golden.json', import.meta.url);
@@ -177,6 +178,134 @@ describe('a worker lane', () => {
   });
 });
 
+describe('a runner with worker lanes', () => {
+  test('divides the cores among two lanes, and answers as the bare runtime does', async () => {
+    const bytes = await readFile(digits);
+    const bare = await ort.InferenceSession.create(bytes);
+    const backend = onnx();
+    const runner = await createRunner({ model: modelOf(bytes), backend, lanes: 2, batching: { maxBatchRows: 8 } });
+    const cores = backend.threading?.cores ?? 0;
+    const { slots } = runner.describe().lanes;
+    expect(slots.map(({ threads }) => threads)).toEqual([1, 2].map(() => Math.max(1, Math.floor(cores / 2))));
+    const all = pixels(64);
+    const expected = await bare.run({ pixels: new ort.Tensor('float32', all.data, [64, 64]) });
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, row) => runner.run({ pixels: all.data.slice(row * 64, row * 64 + 64) })),
+    );
+    const probabilities = expected.probabilities?.data as Float32Array;
+    for (const [row, { outputs }] of answers.entries()) {
+      expect(outputs.probabilities?.data).toEqual(probabilities.slice(row * 10, row * 10 + 10));
+    }
+    const lanes = runner.describe().lanes.slots;
+    expect(lanes.reduce((rows, lane) => rows + lane.rows, 0)).toBe(64);
+    for (const { batches, busyMs, busyShare, memoryBytes } of lanes) {
+      expect(batches === 0 ? busyMs === 0 : busyMs > 0 && busyShare > 0).toBe(true);
+      // The heap of a worker and the model, but not of the whole process.
+      expect(memoryBytes).toBeGreaterThan(bytes.byteLength + 2 ** 20);
+      expect(memoryBytes).toBeLessThan(process.memoryUsage().rss);
+    }
+    await runner.close();
+    await bare.release();
+  });
+
+  test('tuned by measurement stays within the cores, says what it measured, and works', async () => {
+    // Far more than 2 ms on any machine, so it goes to workers.
+    const model = modelOf(tinySlow(256, 60), 'slow');
+    const backend = onnx();
+    const runner = await createRunner({ model, backend, lanes: 'auto' });
+    const { tuning, slots } = runner.describe().lanes;
+    const { cores } = backend.threading ?? { cores: 0 };
+    expect(tuning).toMatchObject({ source: 'measured', lanes: slots.length, device: 'cpu', cores });
+    expect(slots.every(({ name }) => name.startsWith('worker-'))).toBe(true);
+    expect(slots.length * (slots[0]?.threads ?? 0)).toBeLessThanOrEqual(cores);
+    expect(tuning?.trials[0]).toMatchObject({ lanes: 1, threads: 1, rowsPerSecond: expect.any(Number) });
+    for (const { lanes, threads, rowsPerSecond, reason } of tuning?.trials ?? []) {
+      expect(lanes * (threads ?? 0)).toBeLessThanOrEqual(cores);
+      expect(rowsPerSecond === undefined ? reason : rowsPerSecond > 0).toBeTruthy();
+    }
+    // A permutation of the rows; multiplied with itself so often, it is the same again.
+    const data = new Float32Array(256 * 256);
+    for (let row = 0; row < 256; row++) data[row * 256 + (row + (row % 2 === 0 ? 1 : -1))] = 1;
+    const x: Tensor = { dtype: 'float32', shape: [256, 256], data };
+    const answers = await Promise.all([runner.run({ x }), runner.run({ x }), runner.run({ x })]);
+    for (const { outputs } of answers) expect(outputs.y?.data).toEqual(x.data);
+    await runner.close();
+  }, 30_000);
+});
+
+describe('a worker of a runner that dies', () => {
+  /** Doubles x; at 13 it does the deed. */
+  const script = (deed: string): string => `
+    const spec = (name) => [{ name, dtype: 'float32', shape: ['batch', 1] }];
+    export const createBackend = () => ({
+      doCreateSession: async () => ({
+        inputs: spec('x'), outputs: spec('y'), batchAxis: 0, device: 'cpu', fallbacks: [],
+        async doRun({ x }) {
+          if (x.data[0] === 13) { ${deed}; await new Promise(() => {}); }
+          return { y: { ...x, data: x.data.map((value) => value * 2) } };
+        },
+        close: async () => {},
+      }),
+    });`;
+
+  test.each([
+    ['an error that nobody catches', "setImmediate(() => { throw new Error('loose end') })", /loose end/],
+    ['a rejection that nobody handles', "void Promise.reject(new Error('broken promise'))", /broken promise/],
+    ['process.exit', 'process.exit(3)', /exited with code 3/],
+    ['its memory limit', 'const hoard = []; for (;;) hoard.push(new Array(1000).fill({}))', /memory limit/],
+  ])(
+    'of %s fails what was in flight there alone, and is started again with its session',
+    async (what, deed, how) => {
+      const path = join(folder, `mortal-${what.replaceAll(' ', '-')}.mjs`);
+      await writeFile(path, script(deed));
+      const { laneHost } = onnx({ laneMemoryMb: 32 });
+      const backend: Backend = {
+        specVersion: 'v1',
+        name: 'mortal',
+        isSupported: async () => ({ supported: true, devices: ['cpu'] }),
+        doCreateSession: () => expect.fail('it computes in workers only'),
+        worker: { moduleUrl: pathToFileURL(path).href, options: {} },
+        ...(laneHost === undefined ? {} : { laneHost }),
+      };
+      const lost: { lane: string; message: string }[] = [];
+      const runner = await createRunner({
+        model: modelOf(new Uint8Array(1)),
+        backend,
+        lanes: 2,
+        warmUp: false,
+        batching: { maxBatchRows: 1 },
+        on: { 'lane-lost': ({ lane, error }) => lost.push({ lane, message: String((error as Error).message) }) },
+      });
+      const restarted = new Promise<string>((resolve) => {
+        runner.events.once('lane-restart', ({ lane }) => resolve(lane));
+      });
+      const ask = (value: number) => runner.run({ x: Float32Array.of(value) });
+
+      const outcomes = await Promise.allSettled([13, 1, 2, 3, 4, 5, 6, 7].map(ask));
+      const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+      expect(outcomes[0]?.status).toBe('rejected');
+      for (const { reason } of failed)
+        expect(reason).toMatchObject({ code: 'LANE_LOST', message: expect.stringMatching(how) });
+      // A lane holds two batches: the one that it computes and the one that waits there.
+      expect(failed.length).toBeLessThanOrEqual(2);
+      for (const [value, outcome] of outcomes.entries()) {
+        if (outcome.status === 'fulfilled') expect(outcome.value.outputs.y?.data[0]).toBe(value * 2);
+      }
+
+      const lane = await restarted;
+      expect(lost).toEqual([{ lane, message: expect.stringMatching(how) }]);
+      const busy = new Set<string>();
+      runner.events.on('batch-end', (event) => void busy.add(event.lane));
+      const answers = await Promise.all([21, 22, 23, 24].map(ask));
+      expect(answers.map(({ outputs }) => outputs.y?.data[0])).toEqual([42, 44, 46, 48]);
+      await expect.poll(() => [...busy].sort()).toEqual(['worker-1', 'worker-2']);
+      expect(runner.describe().lanes.slots.every(({ alive }) => alive)).toBe(true);
+      await runner.close();
+    },
+    30_000,
+  );
+});
+
 describe('lanes that share a worker', () => {
   /** Its device is the thread that it lives in; `open` counts the sessions of that thread. */
   const script = `import { threadId } from 'node:worker_threads';
@@ -256,6 +385,39 @@ describe('lanes that share a worker', () => {
     await Promise.all([stays.close(), later.close()]);
   });
 });
+
+test('the workers of a cluster share the cores', async () => {
+  // Both tell what they have when both are there: the first one must not take all for itself.
+  const script = `
+    import cluster from 'node:cluster';
+    import { createRunner } from ${JSON.stringify(built('core/dist/index.js'))};
+    import { onnx } from ${JSON.stringify(built('node/dist/index.js'))};
+    if (cluster.isPrimary) {
+      const workers = [cluster.fork(), cluster.fork()];
+      const fromEach = () =>
+        Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))));
+      await fromEach();
+      const answers = fromEach();
+      for (const worker of workers) worker.send('go');
+      console.log(JSON.stringify({ alone: onnx().threading.cores, told: await answers }));
+      for (const worker of workers) worker.disconnect();
+    } else {
+      process.on('message', async () => {
+        const backend = onnx();
+        const runner = await createRunner({ model: ${JSON.stringify(digits)}, backend, lanes: 1 });
+        process.send({ cores: backend.threading.cores, threads: runner.describe().lanes.slots[0].threads });
+        await runner.close();
+      });
+      process.send('ready');
+    }`;
+  const path = join(folder, 'cluster.mjs');
+  await writeFile(path, script);
+  const { stdout } = await promisify(execFile)(process.execPath, [path], { timeout: 40_000 });
+  const { alone, told } = JSON.parse(stdout) as { alone: number; told: unknown[] };
+  // Elsewhere a process cannot see who its siblings are.
+  const share = process.platform === 'linux' ? Math.max(1, Math.floor(alone / 2)) : alone;
+  expect(told).toEqual([1, 2].map(() => ({ cores: share, threads: share })));
+}, 60_000);
 
 describe('a process with worker lanes', () => {
   const script = `

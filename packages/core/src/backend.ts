@@ -22,6 +22,12 @@ export interface DeviceFallback {
   readonly reason: string;
 }
 
+/** What a session takes where it lives. */
+export interface SessionUsage {
+  /** Bytes of the worker that the session has for itself, as far as its platform tells: of its heap and its buffers. */
+  readonly memoryBytes: number;
+}
+
 /** A model, loaded and ready to compute. Calls of `doRun` may overlap only where `concurrency` allows it. */
 export interface Session extends Closeable {
   readonly inputs: readonly TensorSpec[];
@@ -42,6 +48,12 @@ export interface Session extends Closeable {
    * @throws FairleadError `RUN_FAILED` when the runtime fails
    */
   doRun(inputs: Tensors, options: CallOptions): Promise<Tensors>;
+  /**
+   * What it takes at this moment. Worker lanes offer it where their platform can tell; without it, `describe()` shows no
+   * memory of the lane. It may be answered after the batches that are in flight.
+   * @throws FairleadError `LANE_LOST`, `CLOSED`
+   */
+  doMeasure?(): Promise<SessionUsage>;
 }
 
 /** A module that a worker imports to make the same backend there. It must export `createBackend(options): Backend`. */
@@ -70,6 +82,23 @@ export interface LaneHost {
   ): Promise<Session>;
 }
 
+/**
+ * The threads that the sessions of a backend compute with on the CPU, so that a runner can share out the cores among its
+ * lanes. It counts for sessions whose `device` is `cpu`; what another device needs of the CPU is not shared out.
+ */
+export interface Threading {
+  /** Whole cores that the sessions of this process should keep busy together; 1 or more. */
+  readonly cores: number;
+  /** Threads that each session computes with as the backend stands; 1 or more. */
+  readonly threads: number;
+  /**
+   * The same backend, with so many threads in each of its sessions, here and in workers. Absent where their number
+   * cannot be chosen, or where the user has fixed it; a runner then shares out lanes alone.
+   * @param threads 1 or more
+   */
+  withThreads?(threads: number): Backend;
+}
+
 /** A runtime behind a fixed contract. Users never call the `do…` methods. */
 export interface Backend {
   readonly specVersion: 'v1';
@@ -91,4 +120,6 @@ export interface Backend {
   readonly worker?: WorkerModule;
   /** How this platform makes worker lanes; without it, sessions run inline, and `describe()` says so. */
   readonly laneHost?: LaneHost;
+  /** The threads of its sessions and the cores there are for them; without it, a runner does not tune its lanes. */
+  readonly threading?: Threading;
 }

@@ -1,4 +1,13 @@
-export type { Backend, DeviceFallback, LaneHost, Session, Support, WorkerModule } from './backend';
+export type {
+  Backend,
+  DeviceFallback,
+  LaneHost,
+  Session,
+  SessionUsage,
+  Support,
+  Threading,
+  WorkerModule,
+} from './backend';
 export type { BatcherStats } from './batching/batcher';
 export type { SizeCost } from './batching/cost-model';
 export type { BatchObjective, LaneCost } from './batching/shape-costs';
@@ -41,6 +50,9 @@ export {
 export { type BatchingOptions, createRunner, type RunnerOptions } from './runner/create-runner';
 export type { BatchingLimits } from './runner/deployment';
 export { type Admitted, byName, compileDoor, type Door } from './runner/door';
+export type { LaneState } from './runner/lane';
+export type { LaneLoad } from './runner/lane-meter';
+export type { LaneTrial, LaneTuning } from './runner/lane-tuning';
 export type { LocalRunner, RunnerDescription } from './runner/local-runner';
 export { checkInterchangeable } from './runner/model-info';
 export type { LanesOption } from './runner/open-lanes';
@@ -66,6 +78,7 @@ export type {
 export type { PadValue, ShapeOptions, ShapesOption } from './runner/shape-options';
 export type { ShapesDescription, ShapeUse } from './runner/shape-plan';
 export type { SwapMode } from './runner/swap';
+export type { TuningRecord, TuningStore } from './runner/tuning-store';
 export {
   defineModel,
   type ModelDefinition,

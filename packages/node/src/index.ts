@@ -4,3 +4,4 @@ export { onnx } from './onnx/onnx-backend';
 export type { GraphOptimization, OnnxDevice, OnnxOptions } from './onnx/options';
 export type { TfjsDevice, TfjsOptions } from './tfjs/options';
 export { tfjs } from './tfjs/tfjs-backend';
+export { type FileTuningOptions, fileTuning } from './tuning/file-tuning';

@@ -521,8 +521,9 @@ export class Batcher {
   #seed(): void {
     const { lanes, limits } = this.#parts;
     for (const [lane, { warmUpTimes }] of lanes.entries()) {
-      if (warmUpTimes === undefined || warmUpTimes.length === 0 || !limits.joinable) continue;
-      this.#costsOf('').seed(lane, warmUpTimes);
+      // Of buckets, each learns from its own batches.
+      const times = warmUpTimes.filter(({ sizes }) => sizes === undefined);
+      if (times.length > 0 && limits.joinable) this.#costsOf('').seed(lane, times);
     }
   }
 

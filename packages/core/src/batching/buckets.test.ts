@@ -401,7 +401,7 @@ describe('a warm-up', () => {
       { rows: 1, sizes: { sequence: 4 }, computeMs: 300 },
       { rows: 1, sizes: { sequence: 8 }, computeMs: 300 },
     ]);
-    expect(bench.backend.calls).toHaveLength(2);
+    expect(bench.backend.calls).toHaveLength(3);
     await closeBench(bench);
   });
 

@@ -12,6 +12,6 @@ export interface LaneSlot {
   inFlight: number;
   /** A lane whose worker died takes nothing until it has a new one. */
   alive: boolean;
-  /** What warming up measured on this lane. */
-  readonly warmUpTimes?: readonly WarmUpTime[];
+  /** What its batches took by their rows while it was warmed up; empty where it was not. */
+  readonly warmUpTimes: readonly WarmUpTime[];
 }

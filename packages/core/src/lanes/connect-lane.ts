@@ -26,7 +26,7 @@ export interface ConnectLaneOptions extends CallOptions {
  *
  * @param port the worker; the session owns it from here, and ends it on `close()` or when opening fails
  * @param module what the worker imports; it must export `createBackend(options): Backend`
- * @param model its bytes are copied into the worker
+ * @param model its bytes are copied for the worker, large ones a slice at a time, so that the event loop is not held up
  * @throws FairleadError whatever opening the session throws in the worker; `LANE_LOST` when the worker ends before its
  * session is ready; `PROTOCOL_ERROR` when it speaks something else; `ABORTED`
  */
@@ -40,9 +40,10 @@ export async function connectLane(
   const lane = new HostLane(port, model, onLost, maxPooledBytes);
   try {
     throwIfAborted(signal, 'Opening the lane');
-    const facts = await lane.open(module, signal);
+    const { measurable, ...facts } = await lane.open(module, signal);
     return {
       ...facts,
+      ...(measurable ? { doMeasure: () => lane.measure() } : {}),
       concurrency: facts.concurrency + 1,
       doRun: (inputs, call) => lane.run(inputs, call.signal),
       ...closeable(() => lane.close()),

@@ -1,10 +1,21 @@
-import type { WorkerModule } from '../backend';
+import type { SessionUsage, WorkerModule } from '../backend';
 import { BufferPool } from '../batching/buffer-pool';
 import { abortedError, deserializeError, FairleadError, messageOf, serializeError } from '../errors';
 import type { LoadedModel, SidecarName } from '../model-source';
 import type { Tensors } from '../tensor/tensor';
-import { type FromWorker, protocolVersion, type SessionFacts, type ToWorker, unknownMessage } from './messages';
-import { packTensors } from './packing';
+import {
+  type FlatValue,
+  type FromWorker,
+  isFlat,
+  outputsAt,
+  protocolVersion,
+  type RunMessage,
+  type SessionFacts,
+  type ToWorker,
+  unknownMessage,
+} from './messages';
+import { copyForWorker } from './model-bytes';
+import { packInputs, unpackOutputs } from './packing';
 import type { WorkerPort } from './port';
 
 interface Waiter<T> {
@@ -20,6 +31,8 @@ export class HostLane {
   readonly #pool: BufferPool;
   /** Calls whose callers still wait. */
   readonly #calls = new Map<number, Waiter<Tensors>>();
+  /** Those who want to know what the worker takes. */
+  readonly #measuring = new Map<number, Waiter<SessionUsage>>();
   #opening: Waiter<SessionFacts> | undefined;
   #closing: Waiter<void> | undefined;
   #drained: (() => void) | undefined;
@@ -48,8 +61,6 @@ export class HostLane {
 
   /** Opens the session; rejects when the signal is aborted first. */
   async open(module: WorkerModule, signal: AbortSignal | undefined): Promise<SessionFacts> {
-    const { digest, name, version } = this.#model;
-    const bytes = new Uint8Array(this.#model.bytes);
     let onAbort: (() => void) | undefined;
     try {
       return await new Promise<SessionFacts>((resolve, reject) => {
@@ -59,9 +70,7 @@ export class HostLane {
           signal.addEventListener('abort', onAbort, { once: true });
         }
         if (this.#lost !== undefined) throw this.#lost;
-        const model = { bytes, digest, name, version };
-        this.#send({ type: 'open', protocol: protocolVersion, module, model }, [bytes.buffer]);
-        this.#owe();
+        this.#sendModel(module).catch(reject);
       });
     } finally {
       this.#opening = undefined;
@@ -69,23 +78,51 @@ export class HostLane {
     }
   }
 
+  async #sendModel(module: WorkerModule): Promise<void> {
+    const { digest, name, version } = this.#model;
+    const { bytes, transfer } = await copyForWorker(this.#model.bytes);
+    // The worker may have died in the meantime, or whoever wanted it gone.
+    if (this.#opening === undefined || this.#lost !== undefined) return;
+    this.#send({ type: 'open', protocol: protocolVersion, module, model: { bytes, digest, name, version } }, transfer);
+    this.#owe();
+  }
+
   /** Computes one batch in the worker. */
   run(inputs: Tensors, signal: AbortSignal | undefined): Promise<Tensors> {
-    if (this.#lost !== undefined) return Promise.reject(this.#lost);
-    if (this.#closed) return Promise.reject(new FairleadError('CLOSED', 'The lane was closed. Open another one.'));
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (signal?.aborted) return Promise.reject(abortedError(signal, 'The batch'));
     return new Promise<Tensors>((resolve, reject) => {
-      const packed = packTensors(inputs, this.#pool);
       const id = this.#nextId++;
-      const buffers = packed.buffer === undefined ? [] : [packed.buffer];
+      const message: FlatValue[] = [id, signal !== undefined, undefined];
+      const buffer = packInputs(inputs, this.#pool, message);
+      message[2] = buffer;
       // Throws out of the executor, and so rejects, when a value cannot be cloned.
-      this.#send({ type: 'run', id, abortable: signal !== undefined, ...packed }, buffers);
+      this.#send(message as unknown as RunMessage, buffer === undefined ? [] : [buffer]);
       this.#calls.set(
         id,
         signal === undefined ? { resolve, reject } : this.#abortable(id, signal, { resolve, reject }),
       );
       this.#owe();
     });
+  }
+
+  /** Asks the worker what it takes. */
+  measure(): Promise<SessionUsage> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise<SessionUsage>((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#send({ type: 'measure', id });
+      this.#measuring.set(id, { resolve, reject });
+      this.#owe();
+    });
+  }
+
+  /** Why it takes nothing more. */
+  #refusal(): FairleadError | undefined {
+    // A worker ends when its lane is closed, and that is no loss.
+    return this.#closed ? new FairleadError('CLOSED', 'The lane was closed. Open another one.') : this.#lost;
   }
 
   /** Waits for what is in flight, closes the session in its worker and ends the worker. */
@@ -136,14 +173,21 @@ export class HostLane {
   }
 
   #receive(message: FromWorker | null | undefined): void {
+    if (isFlat(message)) {
+      const [id, buffer] = message;
+      this.#answered(buffer);
+      this.#settle(id)?.resolve(unpackOutputs(message, outputsAt));
+      return;
+    }
     switch (message?.type) {
-      case 'result':
-        this.#answered(message.buffer);
-        this.#settle(message.id)?.resolve(message.outputs);
-        return;
       case 'failed':
         this.#answered(message.buffer);
         this.#settle(message.id)?.reject(deserializeError(message.error));
+        return;
+      case 'measured':
+        this.#answered();
+        this.#measuring.get(message.id)?.resolve(message.usage);
+        this.#measuring.delete(message.id);
         return;
       case 'opened':
         this.#answered();
@@ -195,6 +239,8 @@ export class HostLane {
     if (this.#owed > 0) this.#port.hold?.(false);
     this.#owed = 0;
     for (const id of [...this.#calls.keys()]) this.#settle(id)?.reject(error);
+    for (const { reject } of this.#measuring.values()) reject(error);
+    this.#measuring.clear();
     opening?.reject(error);
     // A worker that ends while it closes has done what was asked of it.
     this.#closing?.resolve();

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Backend, Session } from '../backend';
+import type { Backend, Session, SessionUsage } from '../backend';
 import { FairleadError } from '../errors';
 import type { Closeable } from '../lifecycle';
 import type { LoadedModel } from '../model-source';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, type MockBackend, mockModel } from '../testing/mock-backend';
 import { connectLane, serveLane, type WorkerPort } from './index';
+import { protocolVersion } from './messages';
 
 interface TestLane {
   readonly port: WorkerPort;
@@ -30,7 +31,7 @@ afterEach(() => {
 });
 
 /** A worker that is no thread: both ends live here, and messages are cloned and transferred as between threads. */
-function startLane(backend: Backend | ((options: unknown) => Backend)): TestLane {
+function startLane(backend: Backend | ((options: unknown) => Backend), measure?: () => SessionUsage): TestLane {
   const channel = new MessageChannel();
   channels.push(channel);
   let exit: ((error: unknown) => void) | undefined;
@@ -59,6 +60,7 @@ function startLane(backend: Backend | ((options: unknown) => Backend)): TestLane
         if (url === 'test:empty') return {};
         return { createBackend: typeof backend === 'function' ? backend : () => backend };
       },
+      ...(measure === undefined ? {} : { measure }),
     },
   );
   return {
@@ -262,13 +264,13 @@ describe('a session in a lane', () => {
     const watched: WorkerPort = {
       ...port,
       post: (message, transfer) => {
-        if ((message as { type: string }).type === 'run')
-          for (const buffer of transfer ?? []) sizes.push(buffer.byteLength);
+        // Batches are the flat messages.
+        if (Array.isArray(message)) for (const buffer of transfer ?? []) sizes.push(buffer.byteLength);
         port.post(message, transfer);
       },
       onMessage: (listener) =>
         port.onMessage((message) => {
-          const { buffer } = message as { buffer?: ArrayBuffer };
+          const [, buffer] = Array.isArray(message) ? (message as [number, ArrayBuffer]) : [];
           if (buffer !== undefined) buffers.add(buffer);
           listener(message);
         }),
@@ -296,6 +298,137 @@ describe('a session in a lane', () => {
     }
     await Promise.all(runs);
     expect(order).toEqual([1, 2, 3]);
+    await session.close();
+  });
+});
+
+describe('a worker that can poll', () => {
+  /** A lane whose messages wait in a list; `now` moves when the worker looks at the list, by so much. */
+  function pollingLane(backend: Backend, polls: readonly number[]) {
+    const said: unknown[] = [];
+    const waiting: unknown[] = [];
+    const steps = [...polls];
+    let now = 0;
+    let listener: ((message: unknown) => void) | undefined;
+    let polled = 0;
+    serveLane(
+      {
+        post: (message) => void said.push(message),
+        onMessage: (listen) => {
+          listener = listen;
+        },
+        poll: () => {
+          polled++;
+          now += steps.shift() ?? 0.001;
+          return waiting.shift();
+        },
+      },
+      { importModule: async () => ({ createBackend: () => backend }), clock: { now: () => now } },
+    );
+    const { bytes, digest, name, version } = mockModel();
+    listener?.({ type: 'open', protocol: protocolVersion, module: lane, model: { bytes, digest, name, version } });
+    const runOf = (id: number): unknown[] => {
+      const buffer = Float32Array.of(id, id).buffer;
+      return [id, false, buffer, 'x', 'float32', 2, 1, 2];
+    };
+    return {
+      said,
+      waiting,
+      runOf,
+      tell: (message: unknown) => listener?.(message),
+      pass: (ms: number) => {
+        now += ms;
+      },
+      polled: () => polled,
+      answered: () => said.flatMap((message) => (Array.isArray(message) ? [message[0]] : [])),
+    };
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  test('takes what came in the meantime by itself, one after another, before it sleeps', async () => {
+    const worker = pollingLane(createMockBackend(), []);
+    await turn();
+    worker.waiting.push(worker.runOf(2), worker.runOf(3));
+    worker.tell(worker.runOf(1));
+    await turn();
+    expect(worker.answered()).toEqual([1, 2, 3]);
+  });
+
+  test('looks out for a tenth of a millisecond and no longer', async () => {
+    const worker = pollingLane(createMockBackend(), [0.04, 0.04, 0.04, 0.04]);
+    await turn();
+    worker.tell(worker.runOf(1));
+    await turn();
+    expect(worker.polled()).toBe(3);
+    worker.tell(worker.runOf(2));
+    await turn();
+    expect(worker.answered()).toEqual([1, 2]);
+  });
+
+  test('does not look out behind a long batch, nor while it has another one', async () => {
+    let worker: ReturnType<typeof pollingLane> | undefined;
+    const backend = createMockBackend({
+      compute: async (inputs) => {
+        worker?.pass(11);
+        return { y: inputs.x as Tensor };
+      },
+    });
+    worker = pollingLane(backend, []);
+    await turn();
+    worker.tell(worker.runOf(1));
+    await turn();
+    expect([worker.answered(), worker.polled()]).toEqual([[1], 0]);
+
+    const { backend: slow, release, started } = gated();
+    const busy = pollingLane(slow, []);
+    await turn();
+    busy.tell(busy.runOf(1));
+    busy.tell(busy.runOf(2));
+    await started();
+    release();
+    await started();
+    expect([busy.answered(), busy.polled()]).toEqual([[1], 0]);
+    release();
+    await turn();
+    expect(busy.answered()).toEqual([1, 2]);
+    expect(busy.polled()).toBeGreaterThan(0);
+  });
+});
+
+describe('what a worker takes', () => {
+  test('is told when it is asked, also beside batches, and the worker is held until then', async () => {
+    let bytes = 1000;
+    const { backend, release, started } = gated();
+    const worker = startLane(backend, () => ({ memoryBytes: bytes++ }));
+    const session = await connectLane(worker.port, lane, mockModel());
+    const run = session.doRun(rows(1, 2), {});
+    await started();
+    expect(await Promise.all([session.doMeasure?.(), session.doMeasure?.()])).toEqual([
+      { memoryBytes: 1000 },
+      { memoryBytes: 1001 },
+    ]);
+    release();
+    await run;
+    expect(worker.holds.at(-1)).toBe(false);
+    await session.doMeasure?.();
+    expect(worker.holds.slice(-2)).toEqual([true, false]);
+    await session.close();
+    expect(await codeOf(session.doMeasure?.() ?? Promise.resolve())).toBe('CLOSED');
+  });
+
+  test('is not offered by a worker that cannot tell', async () => {
+    const session = await connectLane(startLane(createMockBackend()).port, lane, mockModel());
+    expect(session).not.toHaveProperty('doMeasure');
+    await session.close();
+  });
+
+  test('is never known of one that dies first', async () => {
+    const worker = startLane(createMockBackend(), () => ({ memoryBytes: 1 }));
+    const session = await connectLane(worker.port, lane, mockModel());
+    const asked = codeOf(session.doMeasure?.() ?? Promise.resolve());
+    worker.crash();
+    expect(await asked).toBe('LANE_LOST');
+    expect(await codeOf(session.doMeasure?.() ?? Promise.resolve())).toBe('LANE_LOST');
     await session.close();
   });
 });
@@ -451,6 +584,7 @@ describe('closing', () => {
     await closing;
     await session.close();
     await session[Symbol.asyncDispose]();
+    expect(await codeOf(session.doRun(rows(3, 4), {}))).toBe('CLOSED');
     expect(backend.openSessions).toBe(0);
     expect(started1.terminated()).toBe(1);
     expect(lost).toEqual([]);

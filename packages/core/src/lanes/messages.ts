@@ -1,30 +1,13 @@
-import type { DeviceFallback, WorkerModule } from '../backend';
+import type { DeviceFallback, SessionUsage, WorkerModule } from '../backend';
 import { FairleadError, type SerializedError } from '../errors';
 import type { SidecarName } from '../model-source';
 import type { TensorSpec } from '../signature';
-import type { NumericDType } from '../tensor/dtype';
-import type { Tensors } from '../tensor/tensor';
 
 /** Version of the messages below; both sides come from one installation, unless an old build lies about. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
-/** Where a tensor lies in the buffer that it travels in; strings travel beside the buffer. */
-export type PackedTensor =
-  | {
-      readonly name: string;
-      readonly dtype: NumericDType;
-      readonly shape: readonly number[];
-      /** Bytes from the start of the buffer, a multiple of 8. */
-      readonly offset: number;
-      /** Elements. */
-      readonly length: number;
-    }
-  | {
-      readonly name: string;
-      readonly dtype: 'string';
-      readonly shape: readonly number[];
-      readonly strings: readonly string[];
-    };
+/** What a flat message is made of. */
+export type FlatValue = number | string | boolean | ArrayBuffer | readonly string[] | undefined;
 
 /** Asks the worker to import a module and open the session. */
 export interface OpenMessage {
@@ -32,6 +15,7 @@ export interface OpenMessage {
   readonly protocol: number;
   readonly module: WorkerModule;
   readonly model: {
+    /** Moved, or in shared memory that nobody writes to. */
     readonly bytes: Uint8Array;
     readonly digest: string;
     readonly name: string;
@@ -39,22 +23,33 @@ export interface OpenMessage {
   };
 }
 
-/** Asks for one batch. The buffer moves to the worker and comes back with the answer. */
-export interface RunMessage {
-  readonly type: 'run';
-  readonly id: number;
-  /** Whether an `abort` may follow. */
-  readonly abortable: boolean;
-  /** Absent where no input has bytes. */
-  readonly buffer?: ArrayBuffer;
-  readonly tensors: readonly PackedTensor[];
-}
+/**
+ * Asks for one batch: its number, whether an abort may follow, the buffer of its inputs (undefined where none has bytes;
+ * it moves to the worker and comes back with the answer), and the inputs.
+ *
+ * Batches and their results are flat arrays, where all else is an object: when the runtime has just swept the processor's
+ * caches, each key of an object is felt in the latency of the batch.
+ */
+export type RunMessage = readonly [
+  id: number,
+  abortable: boolean,
+  buffer: ArrayBuffer | undefined,
+  ...inputs: FlatValue[],
+];
+
+/** The answer to a {@link RunMessage}: its number, its buffer on the way back, and the outputs. */
+export type ResultMessage = readonly [id: number, buffer: ArrayBuffer | undefined, ...outputs: FlatValue[]];
+
+/** Where in each the tensors begin. */
+export const inputsAt = 3;
+export const outputsAt = 2;
 
 /** What the side that owns the worker says. */
 export type ToWorker =
   | OpenMessage
   | RunMessage
   | { readonly type: 'abort'; readonly id: number }
+  | { readonly type: 'measure'; readonly id: number }
   | {
       readonly type: 'sidecar-answer';
       readonly id: number;
@@ -71,14 +66,17 @@ export interface SessionFacts {
   readonly device: string;
   readonly fallbacks: readonly DeviceFallback[];
   readonly concurrency: number;
+  /** Whether the worker can tell what it takes. */
+  readonly measurable: boolean;
 }
 
 /** What the worker says. */
 export type FromWorker =
   | { readonly type: 'opened'; readonly session: SessionFacts }
   | { readonly type: 'open-failed'; readonly error: SerializedError }
-  | { readonly type: 'result'; readonly id: number; readonly outputs: Tensors; readonly buffer?: ArrayBuffer }
+  | ResultMessage
   | { readonly type: 'failed'; readonly id: number; readonly error: SerializedError; readonly buffer?: ArrayBuffer }
+  | { readonly type: 'measured'; readonly id: number; readonly usage: SessionUsage }
   | { readonly type: 'sidecar'; readonly id: number; readonly name: SidecarName }
   | { readonly type: 'closed'; readonly error?: SerializedError };
 
@@ -89,4 +87,9 @@ export function unknownMessage(sender: string, message: unknown): FairleadError 
     'PROTOCOL_ERROR',
     `The ${sender} sent a message of the unknown type ${JSON.stringify(type) ?? 'undefined'}. Do both sides come from one version of Fairlead?`,
   );
+}
+
+/** Whether a message is a flat one. */
+export function isFlat<M>(message: M): message is Extract<M, readonly unknown[]> {
+  return Array.isArray(message);
 }

@@ -7,6 +7,12 @@ export interface LanePort {
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   /** Sets the one listener for messages from the other side. */
   onMessage(listener: (message: unknown) => void): void;
+  /**
+   * Takes the next message if one has come already, in place of the listener; `undefined` when none has. A worker with it
+   * looks out for the next batch for a moment before it sleeps; leave it out where that would hold up somebody else: the
+   * lanes that share the worker, or the owner on a machine of one core.
+   */
+  poll?(): unknown;
 }
 
 /** The end that owns a worker. */

@@ -196,6 +196,55 @@ describe('instrumentRunner', () => {
     await Promise.all([...answers, swap]);
   });
 
+  it('shows how busy each lane is and what it takes', async () => {
+    let bytes = 1000;
+    const { clock, registry, runner } = await open(
+      { workers: true, laneMemoryBytes: () => bytes },
+      { lanes: 2, batching: { maxBatchRows: 2 } },
+    );
+    const modelBytes = mockModel().bytes.byteLength;
+    const instrument = instrumentRunner(registry, runner);
+    const busy = (): Record<string, number> => valuesOf(registry, 'ml_lane_busy_seconds_total');
+    expect(busy()).toEqual({ '1 worker-1': 0, '1 worker-2': 0 });
+    // Batches of 20 ms: two for one lane, one of which is under way, and one for the other.
+    const answers = [runner.run(rows(2)), runner.run(rows(2))];
+    await clock.advance(20);
+    answers.push(runner.run(rows(2)));
+    await clock.advance(10);
+    expect(busy()).toEqual({ '1 worker-1': 0.03, '1 worker-2': 0.02 });
+    await clock.advance(10);
+    await Promise.all(answers);
+    expect(busy()).toEqual({ '1 worker-1': 0.04, '1 worker-2': 0.02 });
+
+    expect(valuesOf(registry, 'ml_lane_memory_bytes')).toEqual({
+      '1 worker-1': 1000 + modelBytes,
+      '1 worker-2': 1000 + modelBytes,
+    });
+    bytes = 3000;
+    await clock.advance(5000);
+    toOpenMetrics(registry);
+    await clock.settle();
+    expect(valuesOf(registry, 'ml_lane_memory_bytes')['1 worker-1']).toBe(3000 + modelBytes);
+    await instrument.close();
+    expect(valuesOf(registry, 'ml_lane_memory_bytes')).toEqual({ '1 worker-1': 0, '1 worker-2': 0 });
+    expect(busy()).toEqual({ '1 worker-1': 0.04, '1 worker-2': 0.02 });
+  });
+
+  it('tells nothing of a memory that no worker tells, and hands the lanes over on a swap', async () => {
+    const { clock, registry, runner } = await open({ workers: true }, { lanes: 1 });
+    instrumentRunner(registry, runner);
+    const first = runner.run(rows(1));
+    await clock.advance(20);
+    await first;
+    expect(valuesOf(registry, 'ml_lane_memory_bytes')).toEqual({});
+    expect(valuesOf(registry, 'ml_lane_busy_seconds_total')).toEqual({ '1 worker-1': 0.02 });
+    await runner.swap(mockModel('2'));
+    const second = runner.run(rows(1));
+    await clock.advance(20);
+    await second;
+    expect(valuesOf(registry, 'ml_lane_busy_seconds_total')).toEqual({ '1 worker-1': 0.02, '2 worker-1': 0.02 });
+  });
+
   it('counts fallbacks without silencing the warning of the next one', async () => {
     const fallbacks = [{ from: 'cuda', to: 'cpu', reason: 'no such library' }];
     logger.warn.mockClear();

@@ -4,7 +4,7 @@ import type { BatchEndEvent, BatchReason, ModelInfo, ModelRunner } from '../runn
 import type { CounterHandle } from './counter';
 import type { GaugeHandle } from './gauge';
 import type { HistogramHandle } from './histogram';
-import { labelsOf } from './model-labels';
+import { labelsOf, type ModelLabels } from './model-labels';
 import type { Registry } from './registry';
 import { type RunnerFamilies, registerRunnerFamilies } from './runner-families';
 
@@ -16,6 +16,13 @@ export interface RunnerState {
     readonly queuedRequests: number;
     readonly queuedRows: number;
     readonly batchesInFlight: number;
+  };
+  readonly lanes?: {
+    readonly slots: readonly {
+      readonly name: string;
+      readonly busyMs?: number;
+      readonly memoryBytes?: number | undefined;
+    }[];
   };
 }
 
@@ -87,6 +94,25 @@ function createTally(gauge: GaugeHandle): (now: number) => void {
   };
 }
 
+/** Takes over what the lanes of a model say at each look; told of none, it takes their memory back. */
+function createLaneTallies(families: RunnerFamilies, labels: ModelLabels): (lanes: RunnerState['lanes']) => void {
+  const busySeconds = new Map<string, number>();
+  const memories = new Map<string, (bytes: number) => void>();
+  return (lanes) => {
+    if (lanes === undefined) for (const tally of memories.values()) tally(0);
+    for (const { name, busyMs = 0, memoryBytes } of lanes?.slots ?? []) {
+      const laneLabels = { ...labels, lane: name };
+      const [before, now] = [busySeconds.get(name) ?? 0, busyMs / 1000];
+      families.laneBusy.bind(laneLabels).inc(Math.max(0, now - before));
+      busySeconds.set(name, Math.max(before, now));
+      if (memoryBytes === undefined) continue;
+      const tally = memories.get(name) ?? createTally(families.laneMemory.bind(laneLabels));
+      memories.set(name, tally);
+      tally(memoryBytes);
+    }
+  };
+}
+
 /**
  * Keeps metrics of a runner, from its events and, at the moment of a scrape, from its `describe()`. Every family has the
  * labels `model_name` and `model_version` and follows a swap: the batches of either version count for that version.
@@ -108,8 +134,10 @@ function createTally(gauge: GaugeHandle): (now: number) => void {
  * | `ml_model_swaps_total`, `ml_model_swap_failures_total` | swaps to a version, and those that left it in place |
  * | `ml_model_device_fallbacks_total{from,to}` | devices that could not be had |
  * | `ml_lane_losses_total`, `ml_lane_restarts_total` | workers that died and came back |
+ * | `ml_lane_busy_seconds_total{lane}` | time in which a lane had a batch to compute; its rate is the lane's busy share |
+ * | `ml_lane_memory_bytes{lane}` | what the lane's worker takes, with the model's bytes; some seconds old |
  *
- * The pending and in-flight gauges need a runner with `describe()`. Several runners may share a registry, and their
+ * The pending and in-flight gauges and those of the lanes need a runner with `describe()`. Several runners may share a registry, and their
  * values of one model version add up; `ml_model_info` of that version goes when the first of them closes or moves on.
  *
  * @returns closing it stops the recording and takes back the gauges and the info; counters and histograms stay
@@ -189,15 +217,17 @@ function createPresentModel(families: RunnerFamilies, runner: InstrumentableRunn
         requests: createTally(families.pendingRequests.bind(labels)),
         rows: createTally(families.pendingRows.bind(labels)),
         batches: createTally(families.batchesInFlight.bind(labels)),
+        lanes: createLaneTallies(families, labels),
       };
-      const tell = (batching: RunnerState['batching']): void => {
+      const tell = ({ batching, lanes }: RunnerState): void => {
+        tallies.lanes(lanes);
         tallies.requests(batching?.queuedRequests ?? 0);
         tallies.rows(batching?.queuedRows ?? 0);
         tallies.batches(batching?.batchesInFlight ?? 0);
       };
-      look = () => tell(runner.describe?.().batching);
+      look = () => tell(runner.describe?.() ?? {});
       leave = () => {
-        tell(undefined);
+        tell({});
         families.info.remove(fact);
       };
     },

@@ -30,6 +30,8 @@ export interface RunnerFamilies {
   readonly fallbacks: Counter<Model | 'from' | 'to'>;
   readonly laneLosses: Counter<Model>;
   readonly laneRestarts: Counter<Model>;
+  readonly laneBusy: Counter<Model | 'lane'>;
+  readonly laneMemory: Gauge<Model | 'lane'>;
 }
 
 /** Registers the families that describe runners, or finds them where another runner already did. */
@@ -122,6 +124,18 @@ export function registerRunnerFamilies(registry: Registry): RunnerFamilies {
       name: 'ml_lane_restarts',
       help: 'Workers that were started again.',
       labels: model,
+    }),
+    laneBusy: registry.counter({
+      name: 'ml_lane_busy_seconds',
+      unit: 'seconds',
+      help: 'Time in which a lane had a batch to compute; its rate is the busy share of the lane.',
+      labels: [...model, 'lane'],
+    }),
+    laneMemory: registry.gauge({
+      name: 'ml_lane_memory_bytes',
+      unit: 'bytes',
+      help: 'Heap and buffers of the worker of a lane, and the bytes of its model.',
+      labels: [...model, 'lane'],
     }),
   };
 }

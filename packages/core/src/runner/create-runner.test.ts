@@ -66,6 +66,8 @@ describe('options that are wrong', () => {
     ['checkGolden as text', { ...good, checkGolden: 'no' }, 'checkGolden'],
     ['a swap mode that is none', { ...good, swapMode: 'in-place' }, 'swapMode'],
     ['warmUp as text', { ...good, warmUp: 'yes' }, 'warmUp'],
+    ['a tuning that cannot be read', { ...good, tuning: { write() {} } }, 'tuning'],
+    ['tuning by name', { ...good, tuning: './tuning.json' }, 'tuning'],
     ['a listener that is none', { ...good, on: { 'batch-end': 5 } }, 'on.batch-end'],
     ['a listener of no event', { ...good, on: { 'batch-ended': () => {} } }, 'on.batch-ended'],
     ['listeners as a function', { ...good, on: () => {} }, 'on'],
@@ -303,7 +305,7 @@ describe('lanes', () => {
   test('auto: a worker for a slow model', async () => {
     const bench = await openBench({ workers: true, latencyMs: (rows) => rows / 10 }, { warmUp: true });
     const { lanes } = bench.runner.describe();
-    expect(lanes.slots).toEqual([{ name: 'worker-1', inFlight: 0, alive: true }]);
+    expect(lanes.slots).toMatchObject([{ name: 'worker-1', inFlight: 0, alive: true }]);
     expect(lanes.reason).toBe('a batch of 64 took 6.40 ms, at least 2 ms');
     await closeBench(bench);
   });
@@ -335,9 +337,10 @@ describe('lanes', () => {
   test('are inline where the backend has no workers, and describe says so', async () => {
     for (const lanes of ['auto', 2] as const) {
       const bench = await openBench({ name: 'tiny' }, { lanes });
-      expect(bench.runner.describe().lanes).toEqual({
+      expect(bench.runner.describe().lanes).toMatchObject({
         reason: 'backend "tiny" has no worker lanes here',
-        slots: [{ name: 'inline', inFlight: 0, alive: true }],
+        tuning: undefined,
+        slots: [{ name: 'inline', threads: undefined, inFlight: 0, alive: true }],
       });
       await closeBench(bench);
     }

@@ -13,6 +13,7 @@ import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
 import type { ShapesOption } from './shape-options';
 import type { SwapMode } from './swap';
+import type { TuningStore } from './tuning-store';
 import { type ModelDefinition, type TypedRunner, withPredict } from './typed-model';
 
 /** How requests are joined. */
@@ -46,6 +47,11 @@ export interface RunnerOptions extends CallOptions {
   readonly backend: Backend;
   /** Where the model computes. @default 'auto' */
   readonly lanes?: LanesOption;
+  /**
+   * Where `lanes: 'auto'` keeps what it measured, for the next time that a model is loaded: `fileTuning()` of
+   * `@fairlead/node` keeps it in a file. @default the memory of the process
+   */
+  readonly tuning?: TuningStore;
   /** How requests are joined; `false` runs each by itself. @default {} */
   readonly batching?: false | BatchingOptions;
   /**
@@ -97,6 +103,7 @@ const checks = {
       value === 'auto' || value === 'inline' || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 256),
     '"auto", "inline" or a whole number of workers from 1 to 256',
   ),
+  tuning: objectWith('a store of tunings with read() and write()', 'read', 'write'),
   batching: test((value) => value === false || (typeof value === 'object' && value !== null), 'false or an object'),
   shapes: objectWith('an object of buckets by the name of their dimension'),
   warmUp: trueOrFalse,
@@ -183,6 +190,7 @@ export async function createRunner(
       warmUp: options.warmUp ?? true,
       checkGolden: options.checkGolden ?? true,
       swapMode: options.swapMode ?? 'availability-preserving',
+      tuning: options.tuning,
       logger: guardLogger(options.logger ?? consoleLogger),
       clock: options.clock ?? systemClock,
       on: options.on,

@@ -1,6 +1,5 @@
 import type { Backend, DeviceFallback } from '../backend';
 import { Batcher } from '../batching/batcher';
-import type { LaneSlot } from '../batching/lane-slot';
 import { runOversized } from '../batching/oversized';
 import type { BatcherObserver } from '../batching/reports';
 import type { BatchObjective } from '../batching/shape-costs';
@@ -13,20 +12,15 @@ import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
 import type { ModelSignature } from '../signature';
 import { compileDoor } from './door';
+import { closeSlots, type Lane } from './lane';
 import { createLaneKeeper } from './lane-keeper';
 import { infoOf, labelOf } from './model-info';
-import {
-  closeSlots,
-  type LanesOption,
-  type OpenLanes,
-  type OpenLanesParts,
-  openLanes,
-  reopenWorker,
-} from './open-lanes';
+import { type LanesOption, type OpenLanes, type OpenLanesParts, openLanes } from './open-lanes';
 import { compileQuickDoor } from './quick-door';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
 import type { ShapePlan } from './shape-plan';
 import { submitOptionsOf } from './submit-options';
+import type { TuningStore } from './tuning-store';
 
 /** Sizes of batches and of the queue. */
 export interface BatchingLimits {
@@ -52,6 +46,7 @@ export interface DeploymentParts {
   /** Makes the buckets of a model; undefined where the runner has none. */
   readonly planShapes: ((signature: ModelSignature) => ShapePlan) | undefined;
   readonly warmUp: boolean;
+  readonly tuning: TuningStore | undefined;
   readonly clock: Clock;
   readonly events: EventSource<RunnerEventMap>;
   readonly logger: Logger;
@@ -119,7 +114,7 @@ export async function createDeployment(
   const startedAt = clock.now();
   const info = infoOf(loaded);
   let dead: FairleadError | undefined;
-  const givenUp = new Set<LaneSlot>();
+  const givenUp = new Set<Lane>();
   let batcher: Batcher | undefined;
 
   const laneParts: OpenLanesParts = {
@@ -129,13 +124,15 @@ export async function createDeployment(
     maxBatchRows: batching.joinable ? batching.maxBatchRows : 1,
     warmUp: parts.warmUp,
     warmUpSizes: (session) => parts.planShapes?.(session).warmUpSizes,
+    logger,
+    tuning: parts.tuning,
     clock,
-    onLost: (slot, error) => keeper.lost(slot, error),
+    onLost: (lane, error) => keeper.lost(lane, error),
   };
 
   const keeper = createLaneKeeper({
     clock,
-    reopen: (slot) => reopenWorker(slot, laneParts, {}),
+    reopen: (lane) => lanes.reopen(lane),
     onLost: ({ name }, error) => {
       parts.onTrouble(error);
       events.emit('lane-lost', { model: info, lane: name, error });
@@ -165,7 +162,7 @@ export async function createDeployment(
   });
 
   const lanes = await openLanes(laneParts, options);
-  const [first] = lanes.slots as [LaneSlot];
+  const [first] = lanes.slots as [Lane];
   const { inputs, outputs, batchAxis, device, fallbacks } = first.session;
   if (batchAxis !== null && batchAxis !== 0) {
     await closeSlots(lanes.slots);

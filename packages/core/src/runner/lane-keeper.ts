@@ -1,24 +1,24 @@
 import type { Session } from '../backend';
-import type { LaneSlot } from '../batching/lane-slot';
 import type { Clock, ClockTimer } from '../clock';
+import type { Lane } from './lane';
 
 /** What a keeper of lanes is made of. */
 export interface LaneKeeperParts {
   readonly clock: Clock;
   /** Opens a new worker for a lane. */
-  readonly reopen: (slot: LaneSlot) => Promise<Session>;
-  readonly onLost: (slot: LaneSlot, error: unknown) => void;
-  readonly onRestart: (slot: LaneSlot) => void;
+  readonly reopen: (slot: Lane) => Promise<Session>;
+  readonly onLost: (slot: Lane, error: unknown) => void;
+  readonly onRestart: (slot: Lane) => void;
   /** A lane could not be had again. `last`: it was the last hope; none is alive and none is being replaced. */
-  readonly onGivenUp: (slot: LaneSlot, error: unknown, last: boolean) => void;
+  readonly onGivenUp: (slot: Lane, error: unknown, last: boolean) => void;
 }
 
 /** Replaces the workers of lanes that die. */
 export interface LaneKeeper {
   /** A worker died. Before `start`, it is only noted: a model that does not come up is not kept alive. */
-  lost(slot: LaneSlot, error: unknown): void;
+  lost(slot: Lane, error: unknown): void;
   /** From now on, lost workers are replaced: those of `slots` that were lost already, too. */
-  start(slots: readonly LaneSlot[]): void;
+  start(slots: readonly Lane[]): void;
   /** Stops replacing; resolves when no worker is left that was on its way. */
   close(): Promise<void>;
 }
@@ -29,14 +29,14 @@ const restartDelaysMs = [0, 100, 400, 1600];
 /** Makes the keeper of one deployment's lanes. */
 export function createLaneKeeper(parts: LaneKeeperParts): LaneKeeper {
   const { clock, reopen, onLost, onRestart, onGivenUp } = parts;
-  let slots: readonly LaneSlot[] | undefined;
+  let slots: readonly Lane[] | undefined;
   let closed = false;
-  const early = new Map<LaneSlot, unknown>();
+  const early = new Map<Lane, unknown>();
   /** Lanes that are being replaced, with the timer of their next try. */
-  const timers = new Map<LaneSlot, ClockTimer | undefined>();
+  const timers = new Map<Lane, ClockTimer | undefined>();
   const openings = new Set<Promise<void>>();
 
-  const retry = (slot: LaneSlot, attempt: number, error: unknown): void => {
+  const retry = (slot: Lane, attempt: number, error: unknown): void => {
     const delayMs = restartDelaysMs[attempt];
     if (delayMs === undefined) {
       timers.delete(slot);
@@ -53,7 +53,7 @@ export function createLaneKeeper(parts: LaneKeeperParts): LaneKeeper {
     timers.set(slot, timer);
   };
 
-  const open = async (slot: LaneSlot, attempt: number): Promise<void> => {
+  const open = async (slot: Lane, attempt: number): Promise<void> => {
     let session: Session;
     try {
       session = await reopen(slot);
@@ -72,7 +72,7 @@ export function createLaneKeeper(parts: LaneKeeperParts): LaneKeeper {
     onRestart(slot);
   };
 
-  const lost = (slot: LaneSlot, error: unknown): void => {
+  const lost = (slot: Lane, error: unknown): void => {
     slot.alive = false;
     if (closed) return;
     if (slots === undefined) {
@@ -87,7 +87,8 @@ export function createLaneKeeper(parts: LaneKeeperParts): LaneKeeper {
     lost,
     start(all) {
       slots = all;
-      for (const [slot, error] of early) lost(slot, error);
+      // What was only tried and died then is not missed.
+      for (const [slot, error] of early) if (all.includes(slot)) lost(slot, error);
       early.clear();
     },
     async close() {

@@ -12,6 +12,7 @@ import {
   openBench,
   rejection,
   until,
+  untilSo,
 } from '../testing/test-kit.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
 import { createRunner } from './create-runner';
@@ -65,7 +66,7 @@ describe('a worker that dies', () => {
     );
     expect(bench.heard).toEqual(['lost worker-1 of 1', 'restart worker-1']);
     expect(bench.backend.lanes.map(({ alive }) => alive)).toEqual([false, true, true]);
-    expect(bench.runner.describe().lanes.slots).toEqual([
+    expect(bench.runner.describe().lanes.slots).toMatchObject([
       { name: 'worker-1', inFlight: 0, alive: true },
       { name: 'worker-2', inFlight: 0, alive: true },
     ]);
@@ -279,6 +280,7 @@ describe('a worker that dies while the model is warmed up', () => {
       const clock = createVirtualClock();
       const backend = createMockBackend({ clock, workers: true, latencyMs: () => 10 });
       const outcome = follow(createRunner({ model: '1', backend, clock, lanes }), clock);
+      await untilSo(() => backend.lanes.length > 0, clock);
       await clock.advance(25);
       backend.lanes[0]?.kill(new Error('segmentation fault'));
       await clock.advance(30_000);

@@ -7,6 +7,8 @@ import type { LoadedModel, ModelSource } from '../model-source';
 import type { AnySignature } from '../signature';
 import type { BatchingLimits, DeploymentParts } from './deployment';
 import { type Assessment, assess, createHealthRecord } from './health';
+import { type LaneState, stateOfLane } from './lane';
+import type { LaneTuning } from './lane-tuning';
 import { labelOf } from './model-info';
 import type { ModelInfo, ModelRunner, RunnerEventMap, RunnerHealth } from './runner';
 import type { ShapesDescription } from './shape-plan';
@@ -24,7 +26,9 @@ export interface RunnerDescription {
   readonly lanes: {
     /** Why the lanes are what they are. */
     readonly reason: string;
-    readonly slots: readonly { readonly name: string; readonly inFlight: number; readonly alive: boolean }[];
+    /** What `lanes: 'auto'` measured to choose them; undefined where it did not have to, or could not. */
+    readonly tuning: LaneTuning | undefined;
+    readonly slots: readonly LaneState[];
   };
   /** Whether the model answered the golden rows that it brings, brings none, or was not asked (`checkGolden: false`). */
   readonly golden: 'passed' | 'none' | 'unchecked';
@@ -130,7 +134,8 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
         fallbacks,
         lanes: {
           reason: lanes.reason,
-          slots: lanes.slots.map(({ name, inFlight, alive }) => ({ name, inFlight, alive })),
+          tuning: lanes.tuning,
+          slots: lanes.slots.map(stateOfLane),
         },
         golden: checkGolden !== undefined ? 'passed' : parts.checkGolden ? 'none' : 'unchecked',
         warmUp: lanes.warmUpTimes,

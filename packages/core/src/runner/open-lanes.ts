@@ -1,148 +1,107 @@
-import type { Backend, LaneHost, Session, WorkerModule } from '../backend';
-import type { LaneSlot } from '../batching/lane-slot';
-import type { Clock } from '../clock';
+import type { Backend, Session } from '../backend';
 import type { CallOptions } from '../lifecycle';
-import type { LoadedModel } from '../model-source';
-import { type WarmUpTime, warmUp } from './warm-up';
+import type { Logger } from '../logger';
+import { type Lane, type LaneParts, openInlineLane, openWorkerLanes, reopenLane, warmLanes } from './lane';
+import type { LaneTuning } from './lane-tuning';
+import type { TuningStore } from './tuning-store';
+import type { WarmUpTime } from './warm-up';
 
 /**
- * Where a model computes: `inline` in this thread, in so many worker lanes, or `auto`: inline when a whole batch takes
- * less than 2 ms, since waking a thread would cost more than the work, else in one worker lane.
+ * Where a model computes: `inline` in this thread, in so many worker lanes, or `auto`, by measurement when it is loaded.
+ *
+ * `auto` tries the model in a worker, on one thread. When a whole batch takes less than 2 ms it belongs inline, since
+ * waking a thread would cost more than the work. Else it belongs into workers: lanes × threads within the cores that this
+ * process really has are tried one after another, for 2 s at most, and those are kept that compute the most rows a second;
+ * of what is within 5 % of the best, the fewest lanes. A number of threads that the backend was given is kept, and only
+ * the lanes are then tried. `describe().lanes` tells what was measured, and `tuning` where it is remembered.
+ *
+ * With a number of lanes, each computes with its share of the cores, so that lanes × threads is at most the cores, unless
+ * the backend was given a number of threads. A session inline computes with all of them.
  */
 export type LanesOption = 'auto' | 'inline' | number;
 
-/** A batch that takes less than this is computed in this thread. */
-export const inlineBudgetMs = 2;
-
 /** The lanes of one model. */
 export interface OpenLanes {
-  readonly slots: readonly LaneSlot[];
+  readonly slots: readonly Lane[];
   /** Why the lanes are what they are, for a person. */
   readonly reason: string;
+  /** What `auto` measured; undefined where it did not have to, or could not. */
+  readonly tuning: LaneTuning | undefined;
+  /** The times of the first lane. */
   readonly warmUpTimes: readonly WarmUpTime[];
+  /** Opens a new session for a lane whose worker died. */
+  reopen(lane: Lane): Promise<Session>;
 }
 
 /** What opening lanes needs. */
-export interface OpenLanesParts {
+export interface OpenLanesParts extends LaneParts {
   readonly backend: Backend;
-  readonly model: LoadedModel;
   readonly lanes: LanesOption;
-  readonly maxBatchRows: number;
   readonly warmUp: boolean;
-  /** Sizes of symbolic dimensions to warm up at; undefined where none are known. */
-  readonly warmUpSizes: (session: Session) => readonly ReadonlyMap<string, number>[] | undefined;
-  readonly clock: Clock;
-  /** Called when the worker of a lane died without being closed. */
-  readonly onLost: (slot: LaneSlot, error: unknown) => void;
+  readonly logger: Logger;
+  /** Where `auto` keeps what it measured; undefined for the memory of the process. */
+  readonly tuning: TuningStore | undefined;
 }
 
-interface WorkerLanes {
-  readonly host: LaneHost;
-  readonly module: WorkerModule;
+interface ChosenLanes {
+  readonly lanes: readonly Lane[];
+  readonly reason: string;
+  readonly tuning?: LaneTuning | undefined;
 }
 
 /** Opens the lanes of a model and warms them up. When one fails, those already open are closed again. */
 export async function openLanes(parts: OpenLanesParts, options: CallOptions): Promise<OpenLanes> {
+  const { lanes: slots, reason, tuning } = await choose(parts, options);
+  for (const { meter } of slots) meter.reset();
+  await Promise.all(slots.map(({ meter }) => meter.refresh()));
+  return {
+    slots,
+    reason,
+    tuning,
+    warmUpTimes: slots[0]?.warmUpTimes ?? [],
+    reopen: (lane) => reopenLane(lane, parts, {}),
+  };
+}
+
+function choose(parts: OpenLanesParts, options: CallOptions): Promise<ChosenLanes> {
   const { backend, lanes } = parts;
-  const workers =
-    backend.laneHost === undefined || backend.worker === undefined
-      ? undefined
-      : { host: backend.laneHost, module: backend.worker };
   if (lanes === 'inline') return openInline(parts, options, 'lanes: "inline" was asked for');
-  if (workers === undefined) return openInline(parts, options, `backend "${backend.name}" has no worker lanes here`);
-  if (lanes === 'auto') return openAuto(parts, workers, options);
-  return openWorkers(parts, workers, lanes, options);
-}
-
-async function openInline(parts: OpenLanesParts, options: CallOptions, reason: string): Promise<OpenLanes> {
-  const session = await parts.backend.doCreateSession(parts.model, options);
-  const slot: LaneSlot = { name: 'inline', session, capacity: session.concurrency ?? 1, inFlight: 0, alive: true };
-  const warmUpTimes = await warm([slot], parts, options);
-  return { slots: [slot], reason, warmUpTimes };
-}
-
-async function openWorkers(
-  parts: OpenLanesParts,
-  workers: WorkerLanes,
-  count: number,
-  options: CallOptions,
-): Promise<OpenLanes> {
-  const slots: LaneSlot[] = [];
-  try {
-    for (let number = 1; number <= count; number++) {
-      slots.push(await openWorkerSlot(parts, workers, `worker-${number}`, options));
-    }
-  } catch (error) {
-    await closeSlots(slots);
-    throw error;
+  if (backend.laneHost === undefined || backend.worker === undefined) {
+    return openInline(parts, options, `backend "${backend.name}" has no worker lanes here`);
   }
-  const warmUpTimes = await warm(slots, parts, options);
-  return { slots, reason: `${count} worker ${count === 1 ? 'lane was' : 'lanes were'} asked for`, warmUpTimes };
+  if (lanes === 'auto') return openAuto(parts, options);
+  return openCounted(parts, lanes, options);
 }
 
-/** Tries the model in a worker, where a slow one blocks nobody, and brings it inline only if it proves fast. */
-async function openAuto(parts: OpenLanesParts, workers: WorkerLanes, options: CallOptions): Promise<OpenLanes> {
-  if (workers.host.staysInWorker) {
-    return { ...(await openWorkers(parts, workers, 1, options)), reason: 'models stay in a worker on this platform' };
+async function openInline(parts: OpenLanesParts, options: CallOptions, reason: string): Promise<ChosenLanes> {
+  const lanes = [await openInlineLane(parts.backend, parts, options)];
+  if (parts.warmUp) await warmLanes(lanes, parts, options);
+  return { lanes, reason };
+}
+
+/** As many worker lanes as were asked for; the cores are divided among them. */
+async function openCounted(parts: OpenLanesParts, count: number, options: CallOptions): Promise<ChosenLanes> {
+  const { threading } = parts.backend;
+  const share = Math.max(1, Math.floor((threading?.cores ?? 1) / count));
+  const backend = threading?.withThreads?.(share) ?? parts.backend;
+  const lanes = await openWorkerLanes(count, backend, parts, options);
+  if (parts.warmUp) await warmLanes(lanes, parts, options);
+  const asked = `${count} worker ${count === 1 ? 'lane was' : 'lanes were'} asked for`;
+  const [first] = lanes;
+  if (threading === undefined || first?.threads === undefined) return { lanes, reason: asked };
+  const threads = `${first.threads} ${first.threads === 1 ? 'thread' : 'threads'}`;
+  const cores = `${threading.cores} ${threading.cores === 1 ? 'core' : 'cores'}`;
+  const why = threading.withThreads === undefined ? 'the threads were asked for' : 'a share of the cores';
+  return { lanes, reason: `${asked}, each with ${threads} of ${cores}: ${why}` };
+}
+
+/** By measurement; see {@link LanesOption}. */
+async function openAuto(parts: OpenLanesParts, options: CallOptions): Promise<ChosenLanes> {
+  if (parts.backend.laneHost?.staysInWorker) {
+    const lanes = await openWorkerLanes(1, parts.backend, parts, options);
+    if (parts.warmUp) await warmLanes(lanes, parts, options);
+    return { lanes, reason: 'models stay in a worker on this platform' };
   }
-  const trial = await openWorkers({ ...parts, warmUp: true }, workers, 1, options);
-  const largest = trial.warmUpTimes.at(-1);
-  if (largest === undefined)
-    return { ...trial, reason: 'its shapes are not known ahead, so its cost was not measured' };
-  const measured = `a batch of ${largest.rows} took ${largest.computeMs.toFixed(2)} ms`;
-  if (largest.computeMs >= inlineBudgetMs) return { ...trial, reason: `${measured}, at least ${inlineBudgetMs} ms` };
-  await closeSlots(trial.slots);
-  return openInline(parts, options, `${measured}, less than ${inlineBudgetMs} ms`);
-}
-
-async function openWorkerSlot(
-  parts: OpenLanesParts,
-  workers: WorkerLanes,
-  name: string,
-  options: CallOptions,
-): Promise<LaneSlot> {
-  // A worker may die before its slot exists; openLane then rejects, so nothing is missed.
-  let slot: LaneSlot | undefined;
-  const session = await workers.host.openLane(workers.module, parts.model, {
-    ...options,
-    onLost: (error) => {
-      if (slot !== undefined) parts.onLost(slot, error);
-    },
-  });
-  slot = { name, session, capacity: session.concurrency ?? 1, inFlight: 0, alive: true };
-  return slot;
-}
-
-/** Gives a lane whose worker died a new one. */
-export async function reopenWorker(slot: LaneSlot, parts: OpenLanesParts, options: CallOptions): Promise<Session> {
-  const { laneHost, worker } = parts.backend;
-  // Only slots that a lane host opened can be lost.
-  const host = laneHost as LaneHost;
-  return host.openLane(worker as WorkerModule, parts.model, {
-    ...options,
-    onLost: (error) => parts.onLost(slot, error),
-  });
-}
-
-/** Closes the sessions of lanes; the first failure is thrown after all were tried. */
-export async function closeSlots(slots: readonly LaneSlot[]): Promise<void> {
-  const results = await Promise.allSettled(slots.map((slot) => slot.session.close()));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-async function warm(slots: readonly LaneSlot[], parts: OpenLanesParts, options: CallOptions): Promise<WarmUpTime[]> {
-  if (!parts.warmUp) return [];
-  // All of them are waited for, so that no session is closed under a batch that it computes.
-  const results = await Promise.allSettled(
-    slots.map(async ({ session }) =>
-      warmUp(session, parts.maxBatchRows, parts.clock, options, parts.warmUpSizes(session)),
-    ),
-  );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) {
-    await closeSlots(slots.filter((slot) => slot.alive));
-    throw failed.reason;
-  }
-  const [first] = results;
-  return first?.status === 'fulfilled' ? first.value : [];
+  const { tuneLanes } = await import('./tune-lanes');
+  return tuneLanes(parts, options);
 }

@@ -197,6 +197,27 @@ export function backendConformance(options: BackendConformanceOptions): readonly
       },
     },
     {
+      name: 'computes the same values with one thread as with all, where it says that threads can be chosen',
+      async run() {
+        const { backend, model } = await load();
+        const { threading } = backend;
+        if (threading === undefined) return;
+        expectCount('cores', threading.cores);
+        expectCount('threads', threading.threads);
+        const single = threading.withThreads?.(1);
+        if (single === undefined) return;
+        expect(single.name === backend.name, `it keeps its name, "${backend.name}"`);
+        expect(single.threading?.threads === 1, `one thread was asked for, not ${single.threading?.threads}`);
+        expect(single.threading?.withThreads !== undefined, 'threads can be chosen again');
+        const session = await single.doCreateSession(model, {});
+        try {
+          expectClose(await session.doRun(golden.inputs, {}), golden.outputs, tolerance);
+        } finally {
+          await session.close();
+        }
+      },
+    },
+    {
       name: 'serves a runner, inline and in a worker lane where it has one, with the same values',
       async run() {
         for (const lanes of createBackend().laneHost === undefined ? (['inline'] as const) : (['inline', 1] as const)) {
@@ -216,6 +237,10 @@ export function backendConformance(options: BackendConformanceOptions): readonly
       },
     },
   ];
+}
+
+function expectCount(what: string, given: number): void {
+  expect(Number.isInteger(given) && given >= 1, `threading.${what} is a whole number, 1 or more, not ${given}`);
 }
 
 function expect(condition: boolean, what: string): void {

@@ -1,4 +1,4 @@
-import type { Backend, DeviceFallback, LaneHost, Session } from '../backend';
+import type { Backend, DeviceFallback, LaneHost, Session, Threading } from '../backend';
 import type { Clock } from '../clock';
 import { FairleadError, throwIfAborted } from '../errors';
 import { type CallOptions, closeable } from '../lifecycle';
@@ -16,6 +16,8 @@ export interface MockCall {
   readonly at: number;
   /** Number of the session that was called, from 0. */
   readonly session: number;
+  /** Threads of that session; undefined without `threading`. */
+  readonly threads: number | undefined;
 }
 
 /** What a mock backend does. */
@@ -24,8 +26,11 @@ export interface MockBackendOptions {
   readonly signature?: ModelSignature;
   /** Computes the outputs. @default every output row is its input row times two */
   readonly compute?: (inputs: Tensors, rows: number, model: LoadedModel) => Tensors | Promise<Tensors>;
-  /** Milliseconds of the clock that a batch of `rows` takes; needs `clock`. @default 0 */
-  readonly latencyMs?: (rows: number) => number;
+  /**
+   * Milliseconds of the clock that a batch of `rows` takes on a session of so many threads; needs `clock`. `threads` is
+   * 1 without `threading`. @default 0
+   */
+  readonly latencyMs?: (rows: number, threads: number) => number;
   readonly clock?: Clock;
   /** Calls in flight at once. @default 1 */
   readonly concurrency?: number;
@@ -42,8 +47,15 @@ export interface MockBackendOptions {
   readonly workers?: boolean;
   /** Makes a worker lane fail to open; `opened` counts the tries before it, from 0. */
   readonly failLane?: (model: LoadedModel, opened: number) => unknown;
+  /** Bytes that each pretend worker says it takes, when it is asked. @default it cannot tell */
+  readonly laneMemoryBytes?: () => number;
   /** A lane host of your own; `workers` then counts for nothing. */
   readonly laneHost?: LaneHost;
+  /**
+   * The cores that it says there are. Its sessions have as many threads, until a runner chooses; `threads` fixes them.
+   * @default a backend without `threading`
+   */
+  readonly threading?: { readonly cores: number; readonly threads?: number };
   /** Name of the backend. @default 'mock' */
   readonly name?: string;
 }
@@ -51,6 +63,8 @@ export interface MockBackendOptions {
 /** The pretend worker of a lane. */
 export interface MockLane {
   readonly model: LoadedModel;
+  /** Threads of its session; undefined without `threading`. */
+  readonly threads: number | undefined;
   /** Whether it was neither closed nor killed. */
   readonly alive: boolean;
   /** Lets the worker die: what is in flight there fails with `LANE_LOST`, then the lane's owner is told. */
@@ -119,7 +133,10 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
     if (ms > 0 && clock !== undefined) await new Promise<void>((resolve) => void clock.setTimer(resolve, ms));
   };
 
-  const createSession = (model: LoadedModel): { session: Session; die: (error: unknown) => boolean } => {
+  const createSession = (
+    model: LoadedModel,
+    threads: number | undefined,
+  ): { session: Session; die: (error: unknown) => boolean } => {
     const number = created++;
     const casualties = new Set<(error: unknown) => void>();
     let state: 'open' | 'closed' | 'dead' = 'open';
@@ -132,7 +149,7 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
     };
     const compute = async (inputs: Tensors, rows: number): Promise<Tensors> => {
       if (failures.length > 0) throw failures.shift();
-      await pause(latencyMs?.(rows) ?? 0);
+      await pause(latencyMs?.(rows, threads ?? 1) ?? 0);
       return computeRows(inputs, rows, model);
     };
     const session: Session = {
@@ -148,7 +165,7 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
         if (state === 'closed') throw new FairleadError('CLOSED', 'The mock session was closed.');
         const first = signature.inputs[0];
         const rows = signature.batchAxis === null || first === undefined ? 1 : (inputs[first.name]?.shape[0] ?? 0);
-        calls.push({ inputs: copyTensors(inputs), rows, at: clock?.now() ?? 0, session: number });
+        calls.push({ inputs: copyTensors(inputs), rows, at: clock?.now() ?? 0, session: number, threads });
         let fail: ((error: unknown) => void) | undefined;
         const death = new Promise<never>((_resolve, reject) => {
           fail = reject;
@@ -170,12 +187,12 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
     return { session, die };
   };
 
-  const openLane: LaneHost['openLane'] = async (_module, model, { onLost, signal }) => {
+  const openLane: LaneHost['openLane'] = async ({ options: threads }, model, { onLost, signal }) => {
     const failure = options.failLane?.(model, lanesTried++);
     await pause(options.openMs ?? 0);
     throwIfAborted(signal, 'Opening the lane');
     if (failure !== undefined) throw failure;
-    const { session, die } = createSession(model);
+    const { session, die } = createSession(model, threads as number | undefined);
     let alive = true;
     const close = (): Promise<void> => {
       alive = false;
@@ -183,6 +200,7 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
     };
     lanes.push({
       model,
+      threads: threads as number | undefined,
       get alive() {
         return alive;
       },
@@ -192,13 +210,44 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
         if (die(error)) onLost?.(error);
       },
     });
-    return { ...session, close, [Symbol.asyncDispose]: close };
+    const { laneMemoryBytes } = options;
+    const doMeasure = async () => {
+      if (!alive) throw new FairleadError('LANE_LOST', 'The mock worker had died.');
+      return { memoryBytes: laneMemoryBytes?.() ?? 0 };
+    };
+    return {
+      ...session,
+      ...(laneMemoryBytes === undefined ? {} : { doMeasure }),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
   };
 
   const laneHost = options.laneHost ?? (options.workers ? { openLane } : undefined);
-  return {
+  const backendWith = (threads: number | undefined): Backend => ({
     specVersion: 'v1',
     name: options.name ?? 'mock',
+    isSupported: async () => ({ supported: true, devices: [options.device ?? 'cpu'] }),
+    doResolve: async (reference) => mockModel(reference),
+    async doCreateSession(model: LoadedModel, { signal }: CallOptions) {
+      await pause(options.openMs ?? 0);
+      throwIfAborted(signal, 'Opening the session');
+      const failure = options.failCreate?.(model);
+      if (failure !== undefined) throw failure;
+      return createSession(model, threads).session;
+    },
+    // The pretend worker is told its threads as a real one is: by the options of its module.
+    ...(laneHost === undefined ? {} : { laneHost, worker: { moduleUrl: 'mock:backend', options: threads } }),
+    ...(threads === undefined ? {} : { threading: threadingWith(threads) }),
+  });
+  const { cores = 1, threads: fixed } = options.threading ?? {};
+  const threadingWith = (threads: number): Threading => ({
+    cores,
+    threads,
+    ...(fixed === undefined ? { withThreads: backendWith } : {}),
+  });
+  return {
+    ...backendWith(options.threading === undefined ? undefined : (fixed ?? cores)),
     calls,
     lanes,
     get openSessions() {
@@ -211,15 +260,5 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
       return closedInFlight;
     },
     failNext: (...errors) => void failures.push(...errors),
-    isSupported: async () => ({ supported: true, devices: [options.device ?? 'cpu'] }),
-    doResolve: async (reference) => mockModel(reference),
-    async doCreateSession(model: LoadedModel, { signal }: CallOptions) {
-      await pause(options.openMs ?? 0);
-      throwIfAborted(signal, 'Opening the session');
-      const failure = options.failCreate?.(model);
-      if (failure !== undefined) throw failure;
-      return createSession(model).session;
-    },
-    ...(laneHost === undefined ? {} : { laneHost, worker: { moduleUrl: 'mock:backend', options: undefined } }),
   };
 }

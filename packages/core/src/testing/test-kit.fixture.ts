@@ -39,6 +39,12 @@ export async function until<T>(promise: Promise<T>, clock: VirtualClock, stepMs 
   return promise;
 }
 
+/** Lets turns of the real event loop pass, at one virtual time, until something is so: a module is loaded, for example. */
+export async function untilSo(condition: () => boolean, clock: VirtualClock): Promise<void> {
+  for (let turn = 0; !condition() && turn < 10_000; turn++) await clock.settle();
+  if (!condition()) throw new Error('It was not so after 10,000 turns.');
+}
+
 /** A runner on a virtual clock with a mock backend, warm-up off unless asked for. */
 export interface Bench {
   readonly clock: VirtualClock;

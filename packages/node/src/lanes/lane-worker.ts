@@ -1,5 +1,7 @@
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { FairleadError, messageOf } from '@fairlead/core';
+import { availableParallelism } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { FairleadError, messageOf, type SessionUsage } from '@fairlead/core';
 import { type LanePort, serveLane } from '@fairlead/core/lanes';
 
 /*
@@ -12,7 +14,7 @@ if (owner === null) {
   throw new FairleadError('UNSUPPORTED', 'lane-worker.js is the script of a worker thread and does nothing by itself.');
 }
 if ((workerData as { readonly shared: boolean }).shared) owner.on('message', serveOver);
-else serveLane(lanePortOf(owner));
+else serveLane(ownPortOf(owner), { measure });
 
 function serveOver(port: MessagePort): void {
   const lane = serveLane(lanePortOf(port));
@@ -22,6 +24,18 @@ function serveOver(port: MessagePort): void {
       process.emitWarning(`A session could not be released: ${messageOf(error)}`, 'FairleadWarning');
     });
   });
+}
+
+/** The port of a worker that serves one lane: it can wait for its next batch awake, where its owner has another core. */
+function ownPortOf(port: MessagePort): LanePort {
+  if (availableParallelism() === 1) return lanePortOf(port);
+  return { ...lanePortOf(port), poll: () => receiveMessageOnPort(port)?.message };
+}
+
+/** The heap of this thread alone, and the buffers that it holds. */
+function measure(): SessionUsage {
+  const { total_physical_size, external_memory } = getHeapStatistics();
+  return { memoryBytes: total_physical_size + external_memory };
 }
 
 function lanePortOf(port: MessagePort): LanePort {

@@ -9,9 +9,10 @@ const scriptUrl = new URL('./lane-worker.js', import.meta.url);
 /**
  * Starts a worker that runs lane-worker.js.
  * @param shared whether it serves a lane over each port that it is sent, or one lane to its owner
+ * @param memoryMb most MiB of its JavaScript heap; without it, what Node allows
  * @throws FairleadError `BACKEND_UNAVAILABLE` when the script is not where the build put it
  */
-export function startWorker(shared: boolean): Worker {
+export function startWorker(shared: boolean, memoryMb?: number): Worker {
   const path = fileURLToPath(scriptUrl);
   if (!existsSync(path)) {
     throw new FairleadError(
@@ -25,5 +26,6 @@ export function startWorker(shared: boolean): Worker {
     eval: true,
     name: shared ? 'fairlead-lanes' : 'fairlead-lane',
     workerData: { shared },
+    ...(memoryMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: memoryMb } }),
   });
 }

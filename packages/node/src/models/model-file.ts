@@ -7,9 +7,9 @@ import {
   type LoadedModel,
   messageOf,
   type SidecarName,
-  sha256Hex,
   throwIfAborted,
 } from '@fairlead/core';
+import { digestOf } from './digest';
 
 /** Most bytes of what travels with a model. */
 const maxSidecarBytes = 256 * 2 ** 20;
@@ -77,8 +77,13 @@ export async function readFirstFile(
  * @param stem path of the model without its ending; sidecars have it
  * @param name what it is called, where that is not the last part of the stem
  */
-export async function loadedModelOf(bytes: Uint8Array, stem: string, name = basename(stem)): Promise<LoadedModel> {
-  const digest = await sha256Hex(bytes);
+export async function loadedModelOf(
+  bytes: Uint8Array,
+  stem: string,
+  name = basename(stem),
+  signal?: AbortSignal,
+): Promise<LoadedModel> {
+  const digest = await digestOf(bytes, signal);
   return { bytes, digest, name, version: digest.slice(0, 12), sidecar: sidecarsBeside(stem) };
 }
 

@@ -1,9 +1,12 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
 import * as ort from 'onnxruntime-node';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createBackend, onnx } from './onnx-backend';
+import { createBackend, onnx, onnxOn } from './onnx-backend';
 import type { Verdict } from './probe';
 import { elementTypeOf, tinyModel, tinySlow, tinyUnary, zipMapModel } from './tiny-onnx';
 
@@ -296,6 +299,87 @@ describe('devices', () => {
     const session = await createBackend(worker).doCreateSession(modelOf(bytes), {});
     expect(await session.doRun({ x: float32([2], -1, 2) }, {})).toEqual({ y: float32([2], 0, 2) });
     await session.close();
+  });
+});
+
+describe('threads', () => {
+  const bytes = tinyUnary('Relu', { type: 'float32', shape: ['n'] });
+
+  /** A machine of 16 cores whose control group allows so much of them. */
+  async function withQuota(cpuMax: string, use: (root: string) => Promise<void>): Promise<void> {
+    const root = mkdtempSync(join(tmpdir(), 'fairlead-onnx-'));
+    for (const [name, text] of [
+      ['proc/self/cgroup', '0::/app\n'],
+      ['sys/fs/cgroup/app/cpu.max', cpuMax],
+    ] as const) {
+      mkdirSync(dirname(join(root, name)), { recursive: true });
+      writeFileSync(join(root, name), text);
+    }
+    try {
+      await use(root);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  }
+
+  /** The threads that the runtime is asked for when a backend opens a session. */
+  async function threadsAskedFor(backend: { doCreateSession: typeof createSession }): Promise<number | undefined> {
+    const create = vi.spyOn(ort.InferenceSession, 'create');
+    const session = await backend.doCreateSession(modelOf(bytes), {});
+    await session.close();
+    const [, options] = create.mock.lastCall as unknown as [unknown, ort.InferenceSession.SessionOptions];
+    create.mockRestore();
+    return options.intraOpNumThreads;
+  }
+  const createSession = onnx().doCreateSession;
+
+  test('are as many as the cores that the process really has: a quota counts', () =>
+    withQuota('350000 100000\n', async (root) => {
+      const backend = onnxOn({ root, affinity: 16 });
+      expect(backend.threading).toMatchObject({ cores: 3, threads: 3 });
+      expect(backend.worker?.options).toMatchObject({ settings: { threads: 3 } });
+      expect(await threadsAskedFor(backend)).toBe(3);
+    }));
+
+  test('are shared with the other workers of a cluster', () =>
+    withQuota('max 100000\n', async (root) => {
+      expect(onnxOn({ root, affinity: 16, sharers: 4 }).threading).toMatchObject({ cores: 4, threads: 4 });
+    }));
+
+  test('can be chosen, here and in workers, as often as wanted', () =>
+    withQuota('800000 100000\n', async (root) => {
+      const backend = onnxOn({ root, affinity: 16 });
+      const two = backend.threading?.withThreads?.(2);
+      expect(two?.threading).toMatchObject({ cores: 8, threads: 2 });
+      expect(two?.worker?.options).toMatchObject({ settings: { threads: 2 } });
+      expect(two?.threading?.withThreads?.(5).threading).toMatchObject({ cores: 8, threads: 5 });
+      expect(await threadsAskedFor(two ?? backend)).toBe(2);
+      expect(await threadsAskedFor(createBackend(structuredClone(two?.worker?.options)))).toBe(2);
+      expect(backend.threading?.threads).toBe(8);
+    }));
+
+  test('of a session on another device are all cores: what that device leaves to the CPU is not shared out', () =>
+    withQuota('400000 100000\n', async (root) => {
+      const create = vi.spyOn(ort.InferenceSession, 'create').mockRejectedValue(new Error('no such card here'));
+      const chosen = onnxOn({ root, affinity: 16 }, { device: 'cuda' }).threading?.withThreads?.(1);
+      await expect(chosen?.doCreateSession(modelOf(bytes), {})).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+      const threads = create.mock.calls.map((call) => (call as unknown[])[1] as ort.InferenceSession.SessionOptions);
+      // The card first, then the CPU, to tell whose fault it is.
+      expect(threads.map(({ intraOpNumThreads }) => intraOpNumThreads)).toEqual([4, 1]);
+    }));
+
+  test('that the user asked for are kept, and cannot be chosen otherwise', () =>
+    withQuota('200000 100000\n', async (root) => {
+      const backend = onnxOn({ root, affinity: 16 }, { threads: 6 });
+      expect(backend.threading).toEqual({ cores: 2, threads: 6 });
+      expect(await threadsAskedFor(backend)).toBe(6);
+    }));
+
+  test('on this machine are at least one and no more than Node sees', () => {
+    const { cores, threads } = onnx().threading ?? { cores: 0, threads: 0 };
+    expect(threads).toBe(cores);
+    expect(cores).toBeGreaterThanOrEqual(1);
+    expect(cores).toBeLessThanOrEqual(availableParallelism());
   });
 });
 

@@ -1,7 +1,15 @@
 import { isMainThread } from 'node:worker_threads';
-import { type Backend, FairleadError, type LaneHost, type LoadedModel, type Session } from '@fairlead/core';
-import { nodeLaneHost } from '../lanes/node-lane-host';
+import {
+  type Backend,
+  FairleadError,
+  type LaneHost,
+  type LoadedModel,
+  type Session,
+  type Threading,
+} from '@fairlead/core';
+import { createNodeLaneHost } from '../lanes/node-lane-host';
 import { createSharedLaneHost } from '../lanes/shared-lane-host';
+import { type CoresOptions, findCores } from '../machine/cores';
 import { readModelFile } from '../models/model-file';
 import { openOnFirstDevice } from './first-device';
 import { openHere } from './open-here';
@@ -35,6 +43,9 @@ const webgpuLanes = createSharedLaneHost();
  * Rows of several callers are joined (`batchAxis` 0) when the first axis of every input and output is symbolic and they
  * agree on its name; where names differ or are missing, a run on three rows of zeros decides when the session is opened.
  *
+ * The threads of its sessions on the CPU are the runner's to choose (`Backend.threading`) unless `threads` is given. The
+ * cores are counted when the backend is made.
+ *
  * float16 tensors are bits in a Uint16Array; on Node 23 and later, where the runtime has a defect, a self-test finds a
  * way around it when a model with float16 inputs is opened, or says that there is none. int64 is a BigInt64Array, bool
  * one byte an element. A model with an input or output that is no tensor, such as the maps of scikit-learn's classifiers,
@@ -43,10 +54,29 @@ const webgpuLanes = createSharedLaneHost();
  * @throws FairleadError `INVALID_OPTION`
  */
 export function onnx(options: OnnxOptions = {}): Backend {
-  const settings = parseOnnxOptions(options);
+  return onnxOn({}, options);
+}
+
+/**
+ * The backend of {@link onnx}, with the facts about the machine given by a test.
+ * @param machine where the cores are counted: in this thread, since a worker thread does not know of the cluster that its
+ * process may belong to
+ */
+export function onnxOn(machine: CoresOptions, options: OnnxOptions = {}): Backend {
+  const choices = parseOnnxOptions(options);
+  const { count: cores } = findCores(machine);
+  const withThreads = (threads: number): Backend =>
+    backendOf({ ...choices, threads, hostThreads: cores }, { cores, threads, withThreads });
+  const { threads } = choices;
+  if (threads === undefined) return withThreads(cores);
+  return backendOf({ ...choices, threads, hostThreads: threads }, { cores, threads });
+}
+
+function backendOf(settings: OnnxSettings, threading: Threading): Backend {
   const workerOptions: WorkerOptions = { settings, device: settings.devices[0] ?? 'cpu' };
   return {
     ...commonOf(settings),
+    threading,
     doCreateSession: (model, call) =>
       openOnFirstDevice(settings, call, (device) =>
         device === 'webgpu' ? openLane(settings, device, model, call) : openHere(settings, device, model, call),
@@ -56,7 +86,7 @@ export function onnx(options: OnnxOptions = {}): Backend {
       openLane: (module, model, call) =>
         module.moduleUrl === moduleUrl
           ? openOnFirstDevice(settings, call, (device) => openLane(settings, device, model, call))
-          : nodeLaneHost.openLane(module, model, call),
+          : workersOf(settings).openLane(module, model, call),
     },
   };
 }
@@ -94,5 +124,9 @@ async function openLane(
     );
   }
   const options: WorkerOptions = { settings, device };
-  return (device === 'webgpu' ? webgpuLanes : nodeLaneHost).openLane({ moduleUrl, options }, model, call);
+  return (device === 'webgpu' ? webgpuLanes : workersOf(settings)).openLane({ moduleUrl, options }, model, call);
+}
+
+function workersOf({ laneMemoryMb }: OnnxSettings): LaneHost {
+  return createNodeLaneHost({ memoryMb: laneMemoryMb });
 }

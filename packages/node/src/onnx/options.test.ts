@@ -10,6 +10,7 @@ describe('parseOnnxOptions', () => {
       spinning: false,
       deviceId: 0,
       selfTest: true,
+      laneMemoryMb: undefined,
       graphOptimization: 'all',
       maxModelBytes: 2147483647,
     });
@@ -29,6 +30,8 @@ describe('parseOnnxOptions', () => {
     [{ spinning: 1 }, 'spinning', 'a boolean'],
     [{ deviceId: -1 }, 'deviceId', 'at least 0'],
     [{ selfTest: 'no' }, 'selfTest', 'a boolean'],
+    [{ laneMemoryMb: 8 }, 'laneMemoryMb', 'at least 16'],
+    [{ laneMemoryMb: 1e6 }, 'laneMemoryMb', 'at most 65536'],
     [{ graphOptimization: 'most' }, 'graphOptimization', 'one of'],
     [{ maxModelBytes: 0 }, 'maxModelBytes', 'at least 1'],
     [{ treads: 2 }, 'treads', 'no such option'],

@@ -16,9 +16,11 @@ export interface OnnxOptions {
    */
   readonly device?: OnnxDevice | readonly OnnxDevice[];
   /**
-   * Threads that one session computes an operator with, 1 to 1024. With several worker lanes each has as many, so give
-   * lanes × threads ≤ cores.
-   * @default the cores that this process may use (`os.availableParallelism()`)
+   * Threads that one session computes an operator with, 1 to 1024. A runner keeps to a number that is given here: with
+   * several worker lanes each has as many, so see to lanes × threads ≤ cores.
+   * @default the runner's choice: all cores for a session inline, a share of them for each of several worker lanes, and
+   * what measured best with `lanes: 'auto'`. Cores are those that this process really has: its affinity, cut by the CPU
+   * quota of its control groups, divided among the workers of its cluster.
    */
   readonly threads?: number;
   /**
@@ -47,6 +49,13 @@ export interface OnnxOptions {
    * @default true
    */
   readonly selfTest?: boolean;
+  /**
+   * Most MiB of the JavaScript heap of a worker lane, 16 to 65536. A worker that reaches it ends, and a runner starts it
+   * again. It bounds the heap only: the model and what the runtime computes with lie outside, and so do the buffers of
+   * tensors. WebGPU sessions share one worker, to which it does not apply.
+   * @default what Node allows a worker
+   */
+  readonly laneMemoryMb?: number;
   /** @default 'all' */
   readonly graphOptimization?: GraphOptimization;
   /**
@@ -56,17 +65,27 @@ export interface OnnxOptions {
   readonly maxModelBytes?: number;
 }
 
-/** Options with their defaults; plain, so that a worker can be sent them. */
-export interface OnnxSettings {
+/** Options with their defaults. */
+export interface OnnxChoices {
   readonly devices: readonly OnnxDevice[];
-  /** Undefined where the thread that opens the session counts the cores. */
+  /** Undefined where the user left it to the runner. */
   readonly threads: number | undefined;
   readonly interOpThreads: number;
   readonly spinning: boolean;
   readonly deviceId: number;
   readonly selfTest: boolean;
+  /** Undefined where Node decides. */
+  readonly laneMemoryMb: number | undefined;
   readonly graphOptimization: GraphOptimization;
   readonly maxModelBytes: number;
+}
+
+/** What a session is opened with; plain, so that a worker can be sent it. */
+export interface OnnxSettings extends OnnxChoices {
+  /** Threads of a session that computes on the CPU. */
+  readonly threads: number;
+  /** Threads of a session on another device, for what that device leaves to the CPU. */
+  readonly hostThreads: number;
 }
 
 const device = z.enum(['cpu', 'cuda', 'webgpu']);
@@ -84,6 +103,7 @@ const schema = z.strictObject({
   spinning: z._default(z.boolean(), false),
   deviceId: z._default(z.int().check(z.gte(0)), 0),
   selfTest: z._default(z.boolean(), true),
+  laneMemoryMb: z.optional(z.int().check(z.gte(16), z.lte(65_536))),
   graphOptimization: z._default(z.enum(['disabled', 'basic', 'extended', 'layout', 'all']), 'all'),
   maxModelBytes: z._default(z.int().check(z.gte(1)), 2 ** 31 - 1),
 });
@@ -92,7 +112,7 @@ const schema = z.strictObject({
  * Parses the options of `onnx`.
  * @throws FairleadError `INVALID_OPTION`
  */
-export function parseOnnxOptions(options: OnnxOptions | undefined): OnnxSettings {
-  const { device: wanted, threads, ...rest } = parseOptions(schema, options, 'onnx');
-  return { devices: [...new Set(typeof wanted === 'string' ? [wanted] : wanted)], threads, ...rest };
+export function parseOnnxOptions(options: OnnxOptions | undefined): OnnxChoices {
+  const { device: wanted, threads, laneMemoryMb, ...rest } = parseOptions(schema, options, 'onnx');
+  return { devices: [...new Set(typeof wanted === 'string' ? [wanted] : wanted)], threads, laneMemoryMb, ...rest };
 }

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import {
   abortedError,
   allocateData,
@@ -34,11 +33,11 @@ export async function openOrtSession(
   device: OnnxDevice,
   model: LoadedModel,
 ): Promise<Ort.InferenceSession> {
-  const { threads = availableParallelism(), interOpThreads, spinning, deviceId, graphOptimization } = settings;
+  const { threads, hostThreads, interOpThreads, spinning, deviceId, graphOptimization } = settings;
   const allow_spinning = spinning ? '1' : '0';
   return ort.InferenceSession.create(model.bytes, {
     executionProviders: [device === 'cuda' ? { name: 'cuda', deviceId } : device],
-    intraOpNumThreads: threads,
+    intraOpNumThreads: device === 'cpu' ? threads : hostThreads,
     interOpNumThreads: interOpThreads,
     executionMode: interOpThreads > 1 ? 'parallel' : 'sequential',
     graphOptimizationLevel: graphOptimization,
