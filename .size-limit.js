@@ -34,23 +34,23 @@ export default [
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
-    name: '@fairlead/core with all that a runner may fetch later',
+    name: '@fairlead/core with all that a runner may fetch later: what runs a model, and every extra',
     path: 'packages/core/dist/index.js',
-    limit: '25 kB',
+    limit: '41 kB',
     gzip: true,
     modifyEsbuildConfig,
   },
   {
     name: '@fairlead/core with @fairlead/browser',
     path: 'scripts/sizes/core-and-browser.js',
-    limit: '25 kB',
+    limit: '24 kB',
     gzip: true,
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
     name: '@fairlead/core with @fairlead/browser, and what they fetch to load a model in a worker or here',
     path: 'scripts/sizes/core-and-browser.js',
-    limit: '34 kB',
+    limit: '42 kB',
     gzip: true,
     // The runtime; the digest in JavaScript, which insecure pages alone fetch; and what names the type of an output that is
     // no tensor, which a page fetches only for a model that it cannot load.

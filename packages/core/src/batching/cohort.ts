@@ -2,7 +2,6 @@ import type { ModelInfo, Priority, RunResult, RunTiming } from '../runner/runner
 import type { Tensors } from '../tensor/tensor';
 import type { ShapeFit } from './shape-fit';
 import type { Slab } from './slab';
-import type { UrgencyList } from './urgency-list';
 
 /** Where a cohort stands. It leaves `done` never again, so that its requests end exactly once. */
 export type CohortState = 'queued' | 'in-flight' | 'done';
@@ -44,6 +43,14 @@ export type Outcome =
       readonly batchSize: number;
     };
 
+/** A list in which cohorts wait, as they know it. */
+export interface WaitingList {
+  /** A cohort in the list grew, or shrank, by so many rows. */
+  resize(rows: number): void;
+  /** A cohort in the list ended early. */
+  bury(cohort: Cohort): void;
+}
+
 /** A part that a cohort was parted into. */
 interface Part {
   /** Its first row, counted from the first row of the whole. */
@@ -66,7 +73,7 @@ export class Cohort {
   expiryNext: Cohort | undefined = undefined;
   expirySlot: number = Number.NaN;
   /** The list that it waits in. */
-  list: UrgencyList | undefined = undefined;
+  list: WaitingList | undefined = undefined;
   /**
    * What orders cohorts of one class, in milliseconds of the clock: the deadline, but no later than one ageing time
    * after the arrival, so that a request without a deadline is not passed for ever by those that have one.

@@ -1,10 +1,10 @@
-import type { Cohort } from './cohort';
+import type { Cohort, WaitingList } from './cohort';
 
 /** A list gives its used-up head back once it is this long. */
 const compactAt = 1024;
 
 /** Cohorts of one layout and class, the most urgent first, and in order of arrival among equals. */
-export class UrgencyList {
+export class UrgencyList implements WaitingList {
   /** Places before the head are empty: what was taken must not be kept in memory, nor its rows and answers. */
   #items: (Cohort | undefined)[] = [];
   #head = 0;

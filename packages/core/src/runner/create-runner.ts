@@ -8,7 +8,7 @@ import { consoleLogger, guardLogger, type Logger } from '../logger';
 import type { LoadedModel, ModelSource } from '../model-source';
 import { checkOptions, type OptionCheck, objectWith, test, trueOrFalse, wholeNumber } from '../option-checks';
 import type { AnySignature } from '../signature';
-import { createLocalRunner, type LocalRunner } from './local-runner';
+import type { LocalRunner } from './local-runner';
 import type { LanesOption } from './open-lanes';
 import type { RunnerEventMap } from './runner';
 import type { ShapesOption } from './shape-options';
@@ -178,7 +178,8 @@ export async function createRunner(
   if (batching !== false) checkOptions('createRunner', batching, batchingChecks, [], 'batching.');
   if (options.on !== undefined) checkOptions('createRunner', options.on, listenerChecks, [], 'on.');
   const limits = batching === false ? {} : batching;
-  // Who has no buckets does not load what they need.
+  // Where a page has to wait for a model anyway, it may fetch what runs it as well; who has no buckets does not fetch those.
+  const { createLocalRunner } = await import('./local-runner');
   const planShapes =
     options.shapes === undefined ? undefined : (await import('./shape-plan')).createShapePlanner(options.shapes);
   const runner = await createLocalRunner(
