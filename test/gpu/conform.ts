@@ -83,10 +83,12 @@ function modelOf(name: string, bytes: Uint8Array): LoadedModel {
 
 /** The golden rows as the CPU of this machine answers them. */
 async function goldenOfCpu(): Promise<Golden> {
-  const { inputs } = JSON.parse(await readFile(goldenPath, 'utf8')) as {
-    readonly inputs: { readonly pixels: { readonly shape: number[]; readonly data: number[] } };
+  const { cases } = JSON.parse(await readFile(goldenPath, 'utf8')) as {
+    readonly cases: readonly [
+      { readonly inputs: { readonly pixels: { readonly shape: number[]; readonly data: number[] } } },
+    ];
   };
-  const { shape, data } = inputs.pixels;
+  const { shape, data } = cases[0].inputs.pixels;
   const pixels = { dtype: 'float32', shape, data: Float32Array.from(data) } as const;
   const session = await onnx().doCreateSession(modelOf('digits', await readFile(reference)), {});
   try {

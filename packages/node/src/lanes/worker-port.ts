@@ -1,9 +1,11 @@
 import type { Worker } from 'node:worker_threads';
 import { FairleadError } from '@fairlead/core';
 import type { WorkerPort } from '@fairlead/core/lanes';
+import { createVigil } from './vigil';
 
 /** The owner's end of the line to a worker that serves one lane. */
 export function portOf(worker: Worker): WorkerPort {
+  const vigil = createVigil();
   let ended: Promise<void> | undefined;
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
@@ -14,8 +16,13 @@ export function portOf(worker: Worker): WorkerPort {
       return ended;
     },
     hold(busy) {
-      if (busy) worker.ref();
-      else worker.unref();
+      if (busy) {
+        worker.ref();
+        vigil.begin();
+      } else {
+        worker.unref();
+        vigil.end();
+      }
     },
   };
 }
