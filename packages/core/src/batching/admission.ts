@@ -25,6 +25,9 @@ export interface AdmissionParts {
 /** After so many refusals without a batch in between, an idle runner lets one request show what a batch takes now. */
 const refusalsBeforeProbe = 16;
 
+/** Of the time that a request has, this share at most is kept free so that batches are as large as they should be. */
+const mostReserved = 0.25;
+
 /** Decides at once whether a request may wait: whether there is room, and whether it would be answered in time. */
 export class Admission {
   readonly #parts: AdmissionParts;
@@ -135,7 +138,10 @@ export class Admission {
     const own = Math.min(ahead + rows, Math.max(target, rows));
     // What fills whole batches before it is computed first; the last of them is its own.
     const before = Math.max(0, ahead + rows - own);
-    return earliest + others + before / rate + costs.predictP95Ms(first, own);
+    const finish = earliest + others + before / rate + costs.predictP95Ms(first, own);
+    // Were the queue as long as just fits, every batch would have to be cut short for its first request.
+    const reserve = Math.min(costs.predictMs(first, target), (traits.deadline - now) * mostReserved);
+    return ahead === 0 ? finish : finish + reserve;
   }
 
   /** Milliseconds that what waits in other shapes and leaves before takes, shared among the lanes. */

@@ -107,6 +107,15 @@ export class Batcher {
   readonly #costs = new Map<string, ShapeCosts>();
   /** The cohort that took the last request: the next one may join it. */
   #open: Cohort | undefined;
+  /** The last request that was refused in this turn. */
+  #refused:
+    | {
+        readonly bucket: Bucket;
+        readonly rows: number;
+        readonly traits: CohortTraits;
+        readonly promise: Promise<RunResult>;
+      }
+    | undefined;
   #pumpScheduled = false;
   #pumping = false;
   #pumpReason: BatchReason = 'idle';
@@ -196,6 +205,8 @@ export class Batcher {
   submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
     const request = this.#collator.bucketed(admitted);
     const bucket = this.#queue.bucketOf(this.#collator.layoutOf(request));
+    const refused = this.#refusedAlike(bucket, admitted.rows, options);
+    if (refused !== undefined) return refused;
     const promise = this.#join(bucket, request, options) ?? this.#enqueue(bucket, request, options);
     this.#arrivals?.add(admitted.rows, this.#turnTime());
     this.#afterArrival(bucket);
@@ -227,7 +238,10 @@ export class Batcher {
       : this.#refusal(bucket, rows, traits, now);
     if (refusal !== undefined) {
       if (options.isPart !== true) this.#settlement.refuse(refusal.code, rows);
-      return Promise.reject(refusal);
+      const promise = Promise.reject<RunResult>(refusal);
+      if (refusal.code === 'OVERLOADED' && options.signal === undefined)
+        this.#refused = { bucket, rows, traits, promise };
+      return promise;
     }
     const slab = this.#collator.place(bucket.layout, admitted);
     const start = slab.filled - rows;
@@ -294,6 +308,7 @@ export class Batcher {
       queueMicrotask(() => {
         this.#turnNow = Number.NaN;
         this.#open = undefined;
+        this.#refused = undefined;
       });
     }
     return this.#turnNow;
@@ -319,6 +334,20 @@ export class Batcher {
         (options.deadline > traits.deadline && options.deadline - traits.deadline < deadlineGrainMs)) &&
       (options.key === undefined || this.#queue.mayGrow(this.#open as Cohort))
     );
+  }
+
+  /**
+   * The refusal of a request before it in this turn that had better chances: since then nothing was computed. Refusals
+   * come many at a time, and to word each would take the time of those that are answered.
+   */
+  #refusedAlike(bucket: Bucket, rows: number, options: SubmitOptions): Promise<RunResult> | undefined {
+    const refused = this.#refused;
+    if (refused === undefined || refused.bucket !== bucket || rows < refused.rows) return undefined;
+    const { rank, deadline, key } = refused.traits;
+    if (options.rank < rank || options.deadline > deadline + deadlineGrainMs || options.key !== key) return undefined;
+    if (options.signal !== undefined) return undefined;
+    if (options.isPart !== true) this.#settlement.refuse('OVERLOADED', rows);
+    return refused.promise;
   }
 
   /** Why a request cannot be queued; one that is more entitled than another first makes room. */
@@ -454,7 +483,8 @@ export class Batcher {
     const plan = planBatch(costs, laneIndex, {
       waitingRows: bucket.layout.joinable ? bucket.rows : (head.memberRows[0] as number),
       headRows: head.memberRows[0] as number,
-      slackMs: head.traits.deadline - now,
+      // Behind a batch that the lane still computes, it begins when that one ends.
+      slackMs: slackOf(head, () => Math.max(now, this.#times.freeAt(laneIndex))),
       maxRows: this.#cap.rows,
       idleLanes: lane.inFlight === 0 ? this.#idleLanes() : 1,
     });
@@ -542,6 +572,11 @@ export class Batcher {
     this.#onDrained = undefined;
     done();
   }
+}
+
+/** Milliseconds between the start of a batch and the deadline of its first cohort; infinite where it has none. */
+function slackOf({ traits: { deadline } }: Cohort, startsAt: () => number): number {
+  return deadline === noDeadline ? deadline : deadline - startsAt();
 }
 
 function checkedWeight(weight: unknown, key: string): number {

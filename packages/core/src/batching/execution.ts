@@ -49,6 +49,9 @@ export interface ExecutionParts {
   onOutOfMemory(rows: number): void;
 }
 
+/** Milliseconds in which an answer that is given reaches its caller; one that would reach him later is too late. */
+const reachMs = 0.1;
+
 /** A cohort that is lost with its worker is run again so often. */
 const maxReruns = 1;
 
@@ -158,7 +161,7 @@ export class Execution {
       if (cohort.state !== 'done') {
         const { deadline } = cohort.traits;
         // Answers take time as well, so the clock is asked for each cohort that has a deadline.
-        if (deadline !== Number.POSITIVE_INFINITY && deadline < clock.now()) settlement.expire(cohort);
+        if (deadline !== Number.POSITIVE_INFINITY && deadline - reachMs < clock.now()) settlement.expire(cohort);
         else {
           const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs });
           settlement.answer(cohort, split, start, timing, rows);

@@ -165,8 +165,8 @@ describe('a deadline', () => {
     expect(error.details.retryAfterMs).toBeGreaterThanOrEqual(1);
     expect(error.message).toContain('Retry after');
     // Five batches are ahead of it and its own takes 20 ms.
-    const inTime = follow(bench.runner.run(inputOf(1), { timeoutMs: 125 }), bench.clock);
-    await bench.clock.advance(150);
+    const inTime = follow(bench.runner.run(inputOf(1), { timeoutMs: 160 }), bench.clock);
+    await bench.clock.advance(160);
     expect(inTime.state).toBe('resolved');
     await closeBench(bench);
   });

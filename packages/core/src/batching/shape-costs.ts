@@ -9,13 +9,16 @@ const worthShare = 0.5;
 /** Sizes are worked out anew after so many batches. */
 const refreshEvery = 16;
 
+/** A plan leaves so many milliseconds before a deadline, or a tenth of what is left where that is less. */
+const mostMarginMs = 2;
+
 /**
  * Milliseconds of the time that is left which a plan may use: not quite all, since answers must be given and timers come
  * late. Infinite where there is no deadline.
  */
 export function usableMs(slackMs: number): number {
   if (slackMs === Number.POSITIVE_INFINITY) return slackMs;
-  return slackMs - Math.min(1, Math.max(0, slackMs) / 10);
+  return slackMs - Math.min(mostMarginMs, Math.max(0, slackMs) / 10);
 }
 
 /** What the batches of a runner are made for: short waits, or most rows a second. */
