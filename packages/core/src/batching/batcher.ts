@@ -119,6 +119,8 @@ export class Batcher {
   #pumpScheduled = false;
   #pumping = false;
   #pumpReason: BatchReason = 'idle';
+  /** Whether the last batch was of one request, and none waited behind it. */
+  #isLonely = false;
   #waitTimer: ClockTimer | undefined;
   /** See `#turnTime`; not a number between turns. */
   #turnNow = Number.NaN;
@@ -376,11 +378,16 @@ export class Batcher {
     if (this.#pumpScheduled) return;
     this.#pumpScheduled = true;
     this.#pumpReason = reason;
-    this.#parts.clock.defer(() => {
-      this.#pumpScheduled = false;
-      this.#pump(this.#pumpReason);
-    });
+    // A turn of the event loop collects what other sockets bring as well. Where callers come one at a time there is
+    // nothing to collect, and a turn costs more than all else that is done for them.
+    if (this.#isLonely && reason === 'idle') queueMicrotask(this.#pumpNow);
+    else this.#parts.clock.defer(this.#pumpNow);
   }
+
+  readonly #pumpNow = (): void => {
+    this.#pumpScheduled = false;
+    this.#pump(this.#pumpReason);
+  };
 
   /** Fills lanes: large batches for any lane with a free place, the rest for idle lanes if `reason` allows it. */
   #pump(reason: BatchReason): void {
@@ -498,6 +505,7 @@ export class Batcher {
       else alive.push(cohort);
     }
     if (alive.length === 0) return;
+    this.#isLonely = alive.length === 1 && alive[0]?.requests === 1 && this.#queue.requests === 0;
     const why = this.#draining ? 'drain' : (plan.reason ?? (bucket.layout.joinable ? reason : 'full'));
     this.#execution.start({ lane, laneIndex, cohorts: alive, costs, reason: why });
   }

@@ -84,14 +84,19 @@ export class Execution {
     lane.inFlight++;
     this.inFlight++;
     this.left[reason]++;
-    const run = times.begin(laneIndex, clock.now(), batch.rows, costs);
+    const startedAt = clock.now();
+    const run = times.begin(laneIndex, startedAt, batch.rows, costs);
+    lane.meter.begin(startedAt);
     this.#compute(lane, batch).then(
       (outputs) => {
         const now = clock.now();
+        lane.meter.end(now, batch.rows);
         this.#onComputed(dispatch, batch, outputs, now, times.end(laneIndex, run, now));
       },
       (error) => {
-        times.end(laneIndex, run, clock.now());
+        const now = clock.now();
+        lane.meter.end(now, 0);
+        times.end(laneIndex, run, now);
         this.#onFailed(dispatch, batch, error);
       },
     );
@@ -233,7 +238,7 @@ export class Execution {
         part = collator.collate(group);
         const startedAt = clock.now();
         this.left[reason]++;
-        const outputs = await compute(lane, part.inputs);
+        const outputs = await this.#metered(lane, part);
         this.#check(outputs, part.rows);
         const now = clock.now();
         holders++;
@@ -258,6 +263,20 @@ export class Execution {
     letGo();
     this.#free(lane);
     this.#end();
+  }
+
+  /** Computes a part of a batch that failed, and has it counted. */
+  async #metered(lane: LaneSlot, { inputs, rows }: CollatedBatch): Promise<Tensors> {
+    const { clock } = this.#parts;
+    let computed = 0;
+    lane.meter.begin(clock.now());
+    try {
+      const outputs = await compute(lane, inputs);
+      computed = rows;
+      return outputs;
+    } finally {
+      lane.meter.end(clock.now(), computed);
+    }
   }
 
   /** Parts a cohort into its requests; each is watched for its deadline in its place. */

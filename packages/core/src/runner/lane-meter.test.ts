@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { MockBackendOptions } from '../testing/mock-backend';
-import { createMockBackend, mockModel } from '../testing/mock-backend';
+import { mockModel } from '../testing/mock-backend';
 import { type Bench, closeBench, follow, inputOf, openBench } from '../testing/test-kit.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
 import type { RunnerOptions } from './create-runner';
@@ -72,19 +72,14 @@ describe('the load of a lane', () => {
     await closeBench(bench);
   });
 
-  test('goes on after a session that throws instead of rejecting', async () => {
+  test('counts the time of a batch that failed, and no rows of it', async () => {
     const clock = createVirtualClock();
     const meter = createLaneMeter(1, true, clock);
-    const session = await createMockBackend({ clock }).doCreateSession(mockModel(), {});
-    const rude = meter.through({
-      ...session,
-      doRun: () => {
-        throw new Error('rude');
-      },
-    });
-    expect(() => rude.doRun(inputOf(1), {})).toThrow('rude');
-    await clock.advance(10);
-    expect(meter.read()).toMatchObject({ batches: 0, busyMs: 0 });
+    meter.begin(clock.now());
+    await clock.advance(4);
+    meter.end(clock.now(), 0);
+    await clock.advance(6);
+    expect(meter.read()).toMatchObject({ batches: 0, rows: 0, busyMs: 4, busyShare: 0.4 });
   });
 });
 

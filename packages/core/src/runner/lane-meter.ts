@@ -1,6 +1,6 @@
 import type { Session } from '../backend';
+import type { LaneCounter } from '../batching/lane-slot';
 import type { Clock } from '../clock';
-import type { Tensors } from '../tensor/tensor';
 
 /** How much a lane has done, and what it takes. */
 export interface LaneLoad {
@@ -22,9 +22,9 @@ export interface LaneLoad {
 }
 
 /** Measures one lane through all its sessions. */
-export interface LaneMeter {
-  /** A session whose batches are counted. */
-  through(session: Session): Session;
+export interface LaneMeter extends LaneCounter {
+  /** The lane has this session now; it is asked for its memory. */
+  follow(session: Session): void;
   /** Sets all counts to 0: what was tried is over. */
   reset(): void;
   /** How the lane stands; refreshes the figure of its memory if that is old. */
@@ -48,13 +48,6 @@ export function createLaneMeter(modelBytes: number, inline: boolean, clock: Cloc
   let askedAt = Number.NEGATIVE_INFINITY;
   let workerBytes: number | undefined;
 
-  const begin = (): void => {
-    if (inFlight++ === 0) busySince = clock.now();
-  };
-  const end = (): void => {
-    if (--inFlight === 0) busyMs += clock.now() - busySince;
-  };
-
   const refresh = async (): Promise<void> => {
     askedAt = clock.now();
     try {
@@ -66,30 +59,18 @@ export function createLaneMeter(modelBytes: number, inline: boolean, clock: Cloc
   };
 
   return {
-    through(next) {
+    begin(now) {
+      if (inFlight++ === 0) busySince = now;
+    },
+    end(now, rowsComputed) {
+      if (--inFlight === 0) busyMs += now - busySince;
+      if (rowsComputed === 0) return;
+      batches++;
+      computedRows += rowsComputed;
+    },
+    follow(next) {
       session = next;
       workerBytes = undefined;
-      return {
-        ...next,
-        doRun(inputs, options) {
-          const rows = rowsOf(next, inputs);
-          begin();
-          let run: Promise<Tensors>;
-          try {
-            run = next.doRun(inputs, options);
-          } catch (error) {
-            end();
-            throw error;
-          }
-          run.then(() => {
-            batches++;
-            computedRows += rows;
-            end();
-          }, end);
-          // Not a promise that waits for this one: the answer would come a turn later.
-          return run;
-        },
-      };
     },
     reset() {
       [batches, computedRows, busyMs] = [0, 0, 0];
@@ -110,8 +91,4 @@ export function createLaneMeter(modelBytes: number, inline: boolean, clock: Cloc
     },
     refresh,
   };
-}
-
-function rowsOf({ inputs: [first], batchAxis }: Session, inputs: Tensors): number {
-  return batchAxis === null || first === undefined ? 1 : (inputs[first.name]?.shape[batchAxis] ?? 1);
 }

@@ -83,9 +83,9 @@ export async function openWorkerLanes(
 export async function reopenLane(lane: Lane, parts: LaneParts, options: CallOptions): Promise<Session> {
   const session = await openInWorker(lane.backend, parts.model, options, (error) => parts.onLost(lane, error));
   lane.restarts++;
-  const metered = lane.meter.through(session);
+  lane.meter.follow(session);
   await lane.meter.refresh();
-  return metered;
+  return session;
 }
 
 function openInWorker(
@@ -101,12 +101,13 @@ function openInWorker(
 
 function laneOver(name: string, backend: Backend, session: Session, { model, clock }: LaneParts): Lane {
   const meter = createLaneMeter(model.bytes.byteLength, name === 'inline', clock);
+  meter.follow(session);
   return {
     name,
     backend,
     meter,
     restarts: 0,
-    session: meter.through(session),
+    session,
     threads: session.device === 'cpu' ? backend.threading?.threads : undefined,
     capacity: session.concurrency ?? 1,
     inFlight: 0,
