@@ -5,6 +5,8 @@
 export class BufferPool {
   /** By size; the size that was given back longest ago comes first. */
   readonly #free = new Map<number, ArrayBuffer[]>();
+  /** The one that came back last: with one size in use, the only one that is ever asked for. */
+  #last: ArrayBuffer | undefined;
   readonly #maxBytes: number;
   #heldBytes = 0;
 
@@ -20,6 +22,12 @@ export class BufferPool {
 
   /** A buffer of that size; its contents are whatever was in it before. */
   take(bytes: number): ArrayBuffer {
+    const last = this.#last;
+    if (last !== undefined && last.byteLength === bytes) {
+      this.#last = undefined;
+      this.#heldBytes -= bytes;
+      return last;
+    }
     const list = this.#free.get(bytes);
     const buffer = list?.pop();
     if (buffer === undefined) return new ArrayBuffer(bytes);
@@ -34,11 +42,17 @@ export class BufferPool {
     // A detached buffer has no bytes left and is of no use.
     if (bytes === 0 || bytes > this.#maxBytes) return;
     while (this.#heldBytes + bytes > this.#maxBytes) this.#dropOldest();
+    if (this.#last !== undefined) this.#store(this.#last);
+    this.#last = buffer;
+    this.#heldBytes += bytes;
+  }
+
+  #store(buffer: ArrayBuffer): void {
+    const bytes = buffer.byteLength;
     const list = this.#free.get(bytes) ?? [];
     list.push(buffer);
     this.#free.delete(bytes);
     this.#free.set(bytes, list);
-    this.#heldBytes += bytes;
   }
 
   #dropOldest(): void {
@@ -48,11 +62,14 @@ export class BufferPool {
       this.#heldBytes -= bytes;
       return;
     }
+    this.#heldBytes -= this.#last?.byteLength ?? 0;
+    this.#last = undefined;
   }
 
   /** Lets go of everything. */
   clear(): void {
     this.#free.clear();
+    this.#last = undefined;
     this.#heldBytes = 0;
   }
 }

@@ -11,15 +11,32 @@ const pooledBytes = 64 * 2 ** 20;
 /** A slab of large rows holds fewer of them than a batch, so that a few requests do not take the memory of a batch. */
 const maxSlabBytes = 4 * 2 ** 20;
 
-/** Requests in one piece of memory, ready for a session. */
-export interface CollatedBatch {
+/** Cohorts in one piece of memory, ready for a session. */
+export class CollatedBatch {
   readonly inputs: Tensors;
   readonly rows: number;
   readonly cohorts: readonly Cohort[];
+  /** Its own copy of their rows, where they do not lie side by side. */
+  readonly #copy: Slab | undefined;
+
+  constructor(cohorts: readonly Cohort[], rows: number, copy: Slab | undefined) {
+    const { slab, start } = cohorts[0] as Cohort;
+    this.inputs = copy === undefined ? slab.view(start, rows) : copy.view(0, rows);
+    this.rows = rows;
+    this.cohorts = cohorts;
+    this.#copy = copy;
+  }
+
   /** Lets go of the memory of the batch and of its cohorts. */
-  release(): void;
+  release(): void {
+    this.releaseCopy();
+    for (const cohort of this.cohorts) cohort.slab.release();
+  }
+
   /** Lets go of the batch's own copy only: its cohorts still need theirs. */
-  releaseCopy(): void;
+  releaseCopy(): void {
+    this.#copy?.discard();
+  }
 }
 
 /** Copies rows of requests into slabs as they come, and makes batches of them: a view where they lie side by side. */
@@ -81,17 +98,7 @@ export class Collator {
     const copy = oneView ? undefined : this.#gather(cohorts, rows);
     // What comes next begins at the start of a slab of its own, so that it too can go without copying.
     if (this.#open.get(slab.layout) === slab) this.#close(slab);
-    const releaseCopy = (): void => copy?.discard();
-    return {
-      inputs: copy === undefined ? slab.view(first.start, rows) : copy.view(0, rows),
-      rows,
-      cohorts,
-      releaseCopy,
-      release() {
-        releaseCopy();
-        for (const cohort of cohorts) cohort.slab.release();
-      },
-    };
+    return new CollatedBatch(cohorts, rows, copy);
   }
 
   /** Lets go of all memory. */

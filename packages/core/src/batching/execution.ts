@@ -24,6 +24,8 @@ export interface Dispatch {
   readonly cohorts: readonly Cohort[];
   readonly costs: ShapeCosts;
   readonly reason: BatchReason;
+  /** Milliseconds of the clock. */
+  readonly startedAt: number;
 }
 
 /** What executing batches needs. */
@@ -71,7 +73,7 @@ export class Execution {
 
   /** Sends cohorts to a lane as one batch. */
   start(dispatch: Dispatch): void {
-    const { lane, laneIndex, cohorts, costs, reason } = dispatch;
+    const { lane, laneIndex, cohorts, costs, reason, startedAt } = dispatch;
     const { clock, collator, settlement, times } = this.#parts;
     let batch: CollatedBatch;
     try {
@@ -84,7 +86,6 @@ export class Execution {
     lane.inFlight++;
     this.inFlight++;
     this.left[reason]++;
-    const startedAt = clock.now();
     const run = times.begin(laneIndex, startedAt, batch.rows, costs);
     lane.meter.begin(startedAt);
     this.#compute(lane, batch).then(
@@ -242,9 +243,9 @@ export class Execution {
         this.#check(outputs, part.rows);
         const now = clock.now();
         holders++;
-        const { releaseCopy } = part;
+        const collated = part;
         this.#deliver(dispatch, part, outputs, now, now - startedAt, () => {
-          releaseCopy();
+          collated.releaseCopy();
           letGo();
         });
         return { ok: true };

@@ -69,12 +69,17 @@ export class Slab {
 
   /** A view of consecutive rows, without copying. */
   view(start: number, rows: number): Tensors {
-    return toTensors(this.layout, rows, (input, index) => {
-      const data = this.#data[index] as DataOf;
-      const from = start * input.rowElements;
-      const to = (start + rows) * input.rowElements;
-      return Array.isArray(data) ? data.slice(from, to) : data.subarray(from, to);
-    });
+    const { inputs, hasRows } = this.layout;
+    const tensors: Record<string, Tensor> = {};
+    for (let index = 0; index < inputs.length; index++) {
+      const { name, dtype, rowShape, rowElements } = inputs[index] as InputLayout;
+      const shape = hasRows ? [rows, ...rowShape] : rowShape;
+      const all = this.#data[index] as DataOf;
+      const [from, to] = [start * rowElements, (start + rows) * rowElements];
+      const data = Array.isArray(all) ? all.slice(from, to) : all.subarray(from, to);
+      tensors[name] = { dtype, shape, data } as Tensor;
+    }
+    return tensors;
   }
 
   /** Copies rows from another slab of the same layout to the end. */
@@ -131,16 +136,4 @@ export function copyInto(target: DataOf, source: DataOf, offset: number): void {
   }
   // The door has checked that both arrays are of one dtype.
   (target as Float32Array).set(source as Float32Array, offset);
-}
-
-function toTensors(layout: BatchLayout, rows: number, dataOf: (input: InputLayout, index: number) => DataOf): Tensors {
-  const tensors: Record<string, Tensor> = {};
-  for (const [index, input] of layout.inputs.entries()) {
-    tensors[input.name] = {
-      dtype: input.dtype,
-      shape: layout.hasRows ? [rows, ...input.rowShape] : input.rowShape,
-      data: dataOf(input, index),
-    };
-  }
-  return tensors;
 }

@@ -6,8 +6,10 @@ const compactAt = 1024;
 /** Cohorts of one layout and class, the most urgent first, and in order of arrival among equals. */
 export class UrgencyList implements WaitingList {
   /** Places before the head are empty: what was taken must not be kept in memory, nor its rows and answers. */
-  #items: (Cohort | undefined)[] = [];
+  readonly #items: (Cohort | undefined)[] = [];
   #head = 0;
+  /** Behind the last one. The places from there on are empty, and kept: a queue fills again. */
+  #tail = 0;
   #dead = 0;
   #rows = 0;
 
@@ -19,8 +21,10 @@ export class UrgencyList implements WaitingList {
   push(cohort: Cohort): void {
     const items = this.#items;
     const index = this.#placeOf(cohort.urgency);
-    if (index === items.length) items.push(cohort);
-    else items.splice(index, 0, cohort);
+    if (this.#tail === items.length) items.push(undefined);
+    if (index < this.#tail) items.copyWithin(index + 1, index, this.#tail);
+    items[index] = cohort;
+    this.#tail++;
     cohort.list = this;
     this.#rows += cohort.rows;
   }
@@ -32,15 +36,13 @@ export class UrgencyList implements WaitingList {
 
   /** The first cohort that still waits. */
   peek(): Cohort | undefined {
-    while (this.#head < this.#items.length) {
+    while (this.#head < this.#tail) {
       const cohort = this.#items[this.#head] as Cohort;
       if (cohort.state === 'queued') return cohort;
       this.#items[this.#head++] = undefined;
       this.#dead--;
     }
-    if (this.#items.length > 0) this.#items = [];
-    this.#head = 0;
-    this.#dead = 0;
+    this.#keep(0);
     return undefined;
   }
 
@@ -50,10 +52,21 @@ export class UrgencyList implements WaitingList {
     this.#items[this.#head++] = undefined;
     this.#rows -= cohort.rows;
     cohort.list = undefined;
-    if (this.#head >= compactAt && this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
+    if (this.#head >= compactAt && this.#head * 2 >= this.#tail) {
+      const count = this.#tail - this.#head;
+      this.#items.copyWithin(0, this.#head, this.#tail);
+      this.#keep(count);
     }
+  }
+
+  /** The first `count` places hold what waits; what lies behind is let go. */
+  #keep(count: number): void {
+    this.#items.fill(undefined, count, this.#tail);
+    if (this.#items.length > compactAt && count * 2 < this.#items.length)
+      this.#items.length = Math.max(count, compactAt);
+    this.#head = 0;
+    this.#tail = count;
+    if (count === 0) this.#dead = 0;
   }
 
   /** The cohort that `peek` showed was parted, and this part of it waits in its place. */
@@ -70,9 +83,13 @@ export class UrgencyList implements WaitingList {
     this.#rows -= cohort.rows;
     cohort.list = undefined;
     this.#dead++;
-    if (this.#dead * 2 < this.#items.length - this.#head || this.#dead < compactAt) return;
-    this.#items = this.#items.slice(this.#head).filter((item) => item?.state === 'queued');
-    this.#head = 0;
+    if (this.#dead * 2 < this.#tail - this.#head || this.#dead < compactAt) return;
+    let count = 0;
+    for (let index = this.#head; index < this.#tail; index++) {
+      const item = this.#items[index];
+      if (item?.state === 'queued') this.#items[count++] = item;
+    }
+    this.#keep(count);
     this.#dead = 0;
   }
 
@@ -80,7 +97,7 @@ export class UrgencyList implements WaitingList {
   rowsBefore(urgency: number): number {
     const items = this.#items;
     const place = this.#placeOf(urgency);
-    if (place === items.length) return this.#rows;
+    if (place === this.#tail) return this.#rows;
     let rows = 0;
     for (let index = this.#head; index < place; index++) {
       const cohort = items[index] as Cohort;
@@ -91,7 +108,7 @@ export class UrgencyList implements WaitingList {
 
   /** The cohort that would leave last. */
   last(): Cohort | undefined {
-    for (let index = this.#items.length - 1; index >= this.#head; index--) {
+    for (let index = this.#tail - 1; index >= this.#head; index--) {
       const cohort = this.#items[index];
       if (cohort?.state === 'queued') return cohort;
     }
@@ -101,7 +118,7 @@ export class UrgencyList implements WaitingList {
   /** Behind all that are as urgent or more. Equal timeouts arrive in order, so the end is looked at first. */
   #placeOf(urgency: number): number {
     const items = this.#items;
-    let high = items.length;
+    let high = this.#tail;
     if (high === this.#head || (items[high - 1] as Cohort).urgency <= urgency) return high;
     let low = this.#head;
     while (low < high) {
