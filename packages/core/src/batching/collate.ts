@@ -4,6 +4,7 @@ import type { Tensors } from '../tensor/tensor';
 import { BufferPool } from './buffer-pool';
 import type { Cohort } from './cohort';
 import { type BatchLayout, createLayouts } from './layout';
+import { OpenSlabs } from './open-slabs';
 import { Slab } from './slab';
 
 /** Bytes that released slabs may hold back for reuse. */
@@ -45,8 +46,7 @@ export class Collator {
   readonly #layoutOf: (request: Admitted) => BatchLayout;
   /** Rows of a slab that several requests share; 1 where requests share none. */
   readonly #sharedRows: number;
-  /** The slab of each layout that takes the next rows. */
-  readonly #open = new Map<BatchLayout, Slab>();
+  readonly #open = new OpenSlabs();
 
   /** @param joinable whether rows of several requests may share a batch */
   constructor(
@@ -62,7 +62,7 @@ export class Collator {
 
   /** A request as it is to be placed: as it is, or in a larger bucket where that is better. */
   bucketed(request: Admitted): Admitted {
-    if (request.fit === undefined || this.#open.has(this.#layoutOf(request))) return request;
+    if (request.fit === undefined || this.#open.get(this.#layoutOf(request)) !== undefined) return request;
     const larger = request.fit.joinLarger(request.rows, this.#open.values());
     return larger === undefined ? request : { ...request, ...larger };
   }

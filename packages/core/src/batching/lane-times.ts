@@ -13,18 +13,18 @@ export interface LaneRun {
  * the one before has ended, and not when it was sent.
  */
 export class LaneTimes {
-  readonly #runs: Set<LaneRun>[];
+  readonly #runs: LaneRun[][];
   readonly #endedAt: number[];
 
   constructor(lanes: readonly LaneSlot[]) {
-    this.#runs = lanes.map(() => new Set());
+    this.#runs = lanes.map(() => []);
     this.#endedAt = lanes.map(() => Number.NEGATIVE_INFINITY);
   }
 
   /** A batch is sent to a lane. */
   begin(lane: number, now: number, rows: number, costs: ShapeCosts): LaneRun {
     const run = { startedAt: now, rows, costs };
-    (this.#runs[lane] as Set<LaneRun>).add(run);
+    (this.#runs[lane] as LaneRun[]).push(run);
     return run;
   }
 
@@ -33,7 +33,10 @@ export class LaneTimes {
    * @returns milliseconds that it computed
    */
   end(lane: number, run: LaneRun, now: number): number {
-    (this.#runs[lane] as Set<LaneRun>).delete(run);
+    const runs = this.#runs[lane] as LaneRun[];
+    // Batches mostly come back in the order in which they were sent.
+    if (runs[0] === run) runs.shift();
+    else runs.splice(runs.indexOf(run), 1);
     const startedAt = Math.max(run.startedAt, this.#endedAt[lane] as number);
     this.#endedAt[lane] = now;
     return now - startedAt;
@@ -42,7 +45,7 @@ export class LaneTimes {
   /** When a lane will have computed all that it was given, as far as can be told; in the past for an idle lane. */
   freeAt(lane: number): number {
     let at = this.#endedAt[lane] as number;
-    for (const { startedAt, rows, costs } of this.#runs[lane] as Set<LaneRun>) {
+    for (const { startedAt, rows, costs } of this.#runs[lane] as LaneRun[]) {
       at = Math.max(at, startedAt) + costs.predictMs(lane, rows);
     }
     return at;

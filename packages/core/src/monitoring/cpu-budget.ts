@@ -1,7 +1,10 @@
 import type { Clock } from '../clock';
 
-/** How long an idle time may be saved up for, in milliseconds: after it, what a second allows may be spent at once. */
-const burstOfMs = 1000;
+/**
+ * How long an idle time may be saved up for, in milliseconds: after it, what such a time allows may be spent at once. Short,
+ * so that traffic that comes in bursts does not pay in each for the pause before it.
+ */
+const burstOfMs = 100;
 /** Weight of the newest measurement in the running cost of a row. */
 const newestWeight = 0.1;
 
@@ -43,7 +46,9 @@ export class CpuBudget {
    */
   allowance(rows: number, now: number): number {
     if (this.#share >= 1) return rows;
-    this.#balanceMs = Math.min(this.#share * burstOfMs, this.#balanceMs + (now - this.#updatedAt) * this.#share);
+    // However dear a row is, the time for one can be saved up.
+    const mostMs = Math.max(this.#share * burstOfMs, this.#rowMs);
+    this.#balanceMs = Math.min(mostMs, this.#balanceMs + (now - this.#updatedAt) * this.#share);
     this.#updatedAt = now;
     if (this.#balanceMs < 0) return 0;
     if (this.#rowMs * rows <= this.#balanceMs) return rows;
