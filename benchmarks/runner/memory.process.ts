@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { median } from '../lib/statistics';
 import { openRunner, rowsOf, subjects } from './subject';
 
 /* Run by memory.ts in a process of its own: `requests`, `cycles inline` or `cycles worker`. */
@@ -11,7 +12,7 @@ export interface RequestFigures {
 
 /** What opening and closing many runners comes to. */
 export interface CycleFigures {
-  /** Resident bytes and open handles, after the fiftieth runner and after the last. */
+  /** Medians of the resident bytes over the first looks, after 50 to 90 runners, and the last, after 160 to 200; and the open handles. */
   readonly earlyRss: number;
   readonly lastRss: number;
   readonly earlyHandles: number;
@@ -23,7 +24,10 @@ export interface CycleFigures {
 const requests = 1_000_000;
 const callers = 64;
 const cycles = 200;
-const earlyCycle = 50;
+/** Memory is looked at after every so many cycles; the first looks and the last ones are compared. */
+const lookEvery = 10;
+const firstLook = 50;
+const looksCompared = 5;
 
 /** Resident bytes once what is garbage has been collected and given back. */
 async function settledRss(): Promise<number> {
@@ -54,20 +58,25 @@ async function manyRequests(): Promise<RequestFigures> {
 
 async function manyRunners(lanes: 'inline' | 1): Promise<CycleFigures> {
   const row = rowsOf(subjects.medium);
-  let [earlyRss, earlyHandles] = [Number.NaN, Number.NaN];
+  const rss: number[] = [];
+  const handles: number[] = [];
   const startedAt = performance.now();
   for (let cycle = 1; cycle <= cycles; cycle++) {
     const runner = await openRunner(subjects.medium, { lanes, threads: 1 });
     await runner.run({ x: row(cycle) });
     await runner.close();
-    if (cycle === earlyCycle) {
-      earlyRss = await settledRss();
-      earlyHandles = process.getActiveResourcesInfo().length;
-    }
+    if (cycle < firstLook || cycle % lookEvery > 0) continue;
+    rss.push(await settledRss());
+    handles.push(process.getActiveResourcesInfo().length);
   }
   const cycleMs = (performance.now() - startedAt) / cycles;
-  const lastRss = await settledRss();
-  return { earlyRss, lastRss, earlyHandles, lastHandles: process.getActiveResourcesInfo().length, cycleMs };
+  return {
+    earlyRss: median(rss.slice(0, looksCompared)),
+    lastRss: median(rss.slice(-looksCompared)),
+    earlyHandles: handles[0] as number,
+    lastHandles: handles.at(-1) as number,
+    cycleMs,
+  };
 }
 
 const [, , what, where] = process.argv;

@@ -17,8 +17,9 @@ const mostRounds = 3;
 /** What the runner still does when three times as much comes as it can do, and every caller waits 50 ms. */
 export async function measureOverload(context: SuiteContext): Promise<Result[]> {
   return [
-    ...(await measure(subjects.cnn, 1, 'in a worker', context)),
-    ...(await measure(subjects.medium, 'inline', 'inline', context)),
+    ...(await measure(subjects.cnn, 1, 'in a worker', '>= 0.9', context)),
+    // Here the callers, 300,000 a second, share their thread with the model: it is shown what is left for the model.
+    ...(await measure(subjects.medium, 'inline', 'inline', undefined, context)),
   ];
 }
 
@@ -26,6 +27,7 @@ async function measure(
   subject: Subject,
   lanes: LanesOption,
   where: string,
+  goal: string | undefined,
   { rounds, note }: SuiteContext,
 ): Promise<Result[]> {
   const label = `overload, ${subject.name} ${where}`;
@@ -70,7 +72,7 @@ async function measure(
       ...(goal && { goal }),
     });
     return [
-      share('goodput, of the peak', ratio, '>= 0.9'),
+      share('goodput, of the peak', ratio, goal),
       { name: `${label}: answers after their deadline`, value: sum(({ late }) => late), unit: 'answers', goal: '<= 0' },
       { name: `${label}: slowest answer`, value: Math.max(...outcomes.map(({ slowestMs }) => slowestMs)), unit: 'ms' },
       share('memory at the end, of that after a quarter', flatness(memory), '<= 1.05'),

@@ -77,12 +77,16 @@ export async function openRunner(subject: Subject, options: OpenOptions): Promis
   });
 }
 
-/** Threads that all lanes of a runner compute with: what one bare session may have, to be its equal. */
-export function threadsOf(runner: LocalRunner, given: number | undefined): number {
-  return runner.describe().lanes.slots.reduce((sum, slot) => {
-    const { threads } = slot as { readonly threads?: number | undefined };
-    return sum + (threads ?? given ?? availableParallelism());
-  }, 0);
+/** Threads that a runner computes with. */
+export interface ThreadsInUse {
+  readonly ofOneLane: number;
+  readonly ofAllLanes: number;
+}
+
+/** How many threads the lanes of a runner have: what a bare session may have, to be the equal of one of them or of all. */
+export function threadsOf(runner: LocalRunner, given: number | undefined): ThreadsInUse {
+  const threads = runner.describe().lanes.slots.map((slot) => slot.threads ?? given ?? availableParallelism());
+  return { ofOneLane: threads[0] as number, ofAllLanes: threads.reduce((sum, count) => sum + count, 0) };
 }
 
 /** A bare session of the runtime, with the settings that the runner's sessions have. */

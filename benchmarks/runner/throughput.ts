@@ -4,7 +4,17 @@ import { createDriftMonitor, fitReference, type Reference } from '@fairlead/core
 import { type Contestant, compare, compareWithBest } from '../lib/compare';
 import { drive, quantile } from '../lib/load';
 import type { Result, SuiteContext } from '../lib/suite';
-import { maxBatchRows, openBare, openRunner, type Request, rowsOf, type Subject, subjects, threadsOf } from './subject';
+import {
+  type BareSession,
+  maxBatchRows,
+  openBare,
+  openRunner,
+  type Request,
+  rowsOf,
+  type Subject,
+  subjects,
+  threadsOf,
+} from './subject';
 
 /** What is measured of a subject, and what it is held against. */
 interface Measurement {
@@ -48,21 +58,26 @@ async function measure(measurement: Measurement, { rounds, note }: SuiteContext)
   const sample = Array.from({ length: 256 }, (_, index) => row(index));
   const reference = await fitReference(sample, { inputs: ['x'], maxRows: sample.length });
   const runner = await openRunner(subject, { lanes, ...(threads !== undefined && { threads }) });
-  const rawThreads = threadsOf(runner, threads);
-  const bare = await openBare(subject, row, rawThreads);
+  // Held against the goal is one session like one of the runner's own; beside it stands one that has all of their threads.
+  const { ofOneLane, ofAllLanes } = threadsOf(runner, threads);
+  const bare = await openBare(subject, row, ofOneLane);
+  const bareWithAll = ofAllLanes > ofOneLane ? await openBare(subject, row, ofAllLanes) : undefined;
   const { lanes: opened } = runner.describe();
   note(
-    `${name}: ${opened.slots.map((slot) => slot.name).join(', ')} (${opened.reason}), raw on ${rawThreads} thread(s)`,
+    `${name}: ${opened.slots.map((slot) => slot.name).join(', ')} (${opened.reason}), raw on ${ofOneLane} thread(s)`,
   );
   const through: Request = (index) => runner.run({ x: row(index) });
   const rate =
     (callers: number, request: Request): Contestant =>
     async () =>
       (await drive({ callers, durationMs, request })).perSecond;
-  const raw = (size: number): Contestant => {
-    const request = bare.batchesOf(size);
-    return async () => size * (await drive({ callers: 1, durationMs, request })).perSecond;
-  };
+  const rawOf =
+    (session: BareSession) =>
+    (size: number): Contestant => {
+      const request = session.batchesOf(size);
+      return async () => size * (await drive({ callers: 1, durationMs, request })).perSecond;
+    };
+  const raw = rawOf(bare);
 
   const results: Result[] = [];
   try {
@@ -79,6 +94,13 @@ async function measure(measurement: Measurement, { rounds, note }: SuiteContext)
           { name: `${label}: rows of the raw best`, value: beside.best, unit: 'rows/s' },
           { name: `${label}: batch of the raw best`, value: sizes[beside.bestIndex] as number, unit: 'rows' },
         );
+        if (bareWithAll !== undefined) {
+          const rawWithAll = rawOf(bareWithAll);
+          const contestants = (await bestSizes(rawWithAll)).map(rawWithAll);
+          const { ratio: value } = await compareWithBest(rate(callers, through), contestants, { rounds });
+          const what = `of the raw best of one session that has all ${ofAllLanes} threads`;
+          results.push({ name: `${label}: ${what}`, value, unit: 'ratio' });
+        }
       }
       if (ofBare !== undefined) {
         const { ratio } = await compare(rate(callers, through), rate(callers, bare.one), { rounds });
@@ -91,7 +113,7 @@ async function measure(measurement: Measurement, { rounds, note }: SuiteContext)
       results.push({ name: what, value: ratio, unit: 'ratio', goal: '>= 0.9' });
     }
   } finally {
-    await Promise.all([runner.close(), bare.close()]);
+    await Promise.all([runner.close(), bare.close(), bareWithAll?.close()]);
   }
   return results;
 }
