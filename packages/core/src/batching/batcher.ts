@@ -85,6 +85,8 @@ const batchesPerRound = 1;
 const deadlineGrainMs = 0.25;
 /** Calls back at the end of this turn, at a fifth of the price of `queueMicrotask` in Node. */
 const settled = Promise.resolve();
+/** One batch in so many may be larger than what is thought best. */
+const exploreEvery = 64;
 /** Shapes whose costs are remembered. */
 const maxShapes = 256;
 
@@ -498,6 +500,7 @@ export class Batcher {
       slackMs: slackOf(head, () => Math.max(now, this.#times.freeAt(laneIndex))),
       maxRows: this.#cap.rows,
       idleLanes: lane.inFlight === 0 ? this.#idleLanes() : 1,
+      explores: this.#execution.batches % exploreEvery === exploreEvery - 1,
     });
     this.#stopWaiting();
     const taken = this.#take(bucket, plan.rows === 0 ? head.rows : plan.rows, now);

@@ -156,14 +156,17 @@ export class Execution {
     const plain = isWhole ? () => outputs : createSplit(outputs, signature.outputs);
     const split: Split = (start, rows, fit) =>
       fit === undefined ? plain(start, rows) : fit.cut(outputs, start, rows, batch.rows);
-    const queueMs: number[] | undefined = teller.isListenedTo() ? [] : undefined;
+    let queueMs: number[] | undefined = teller.isListenedTo() ? [] : undefined;
     let requests = 0;
     let start = 0;
     this.batches++;
     for (const cohort of cohorts) {
       const waitedMs = Math.max(0, startedAt - cohort.traits.enqueuedAt);
       requests += cohort.requests;
-      if (queueMs !== undefined) for (let index = cohort.requests; index > 0; index--) queueMs.push(waitedMs);
+      if (queueMs !== undefined) {
+        const waits = new Array<number>(cohort.requests).fill(waitedMs);
+        queueMs = queueMs.length === 0 ? waits : queueMs.concat(waits);
+      }
       if (cohort.state !== 'done') {
         const { deadline } = cohort.traits;
         // Answers take time as well, so the clock is asked for each cohort that has a deadline.

@@ -17,6 +17,7 @@ const calm: BatchSituation = {
   slackMs: Number.POSITIVE_INFINITY,
   maxRows: 64,
   idleLanes: 1,
+  explores: false,
 };
 
 describe('a batch', () => {
@@ -30,6 +31,13 @@ describe('a batch', () => {
     expect(plan.reason).toBe('knee');
     expect(plan.rows).toBeLessThanOrEqual(2);
     expect(planBatch(costsOf(10, 0.001), 0, { ...calm, waitingRows: 500 })).toEqual({ rows: 64, reason: 'full' });
+  });
+
+  test('is now and then twice as large, to see what it takes nowadays', () => {
+    const costs = costsOf(0, 1);
+    const { target } = costs.sizes(0);
+    expect(planBatch(costs, 0, { ...calm, waitingRows: 500, explores: true }).rows).toBe(2 * target);
+    expect(planBatch(costs, 0, { ...calm, waitingRows: 500, maxRows: target, explores: true }).rows).toBe(target);
   });
 
   test('of unknown cost grows as far as it may', () => {

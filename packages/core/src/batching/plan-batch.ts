@@ -13,6 +13,8 @@ export interface BatchSituation {
   readonly maxRows: number;
   /** Idle lanes that could share what waits, this one included; 1 or more. */
   readonly idleLanes: number;
+  /** Whether a batch of twice the size is to show what it takes nowadays; else what was once slow would never be tried again. */
+  readonly explores: boolean;
 }
 
 /** What to do: send so many rows, or give the first request up because it cannot be answered in time. */
@@ -27,8 +29,9 @@ export type BatchPlan =
  * `reason` is undefined where nothing but the number of waiting rows bounded the batch.
  */
 export function planBatch(costs: ShapeCosts, lane: number, situation: BatchSituation): BatchPlan {
-  const { waitingRows, headRows, slackMs, maxRows, idleLanes } = situation;
-  const { target, worth } = costs.sizes(lane);
+  const { waitingRows, headRows, slackMs, maxRows, idleLanes, explores } = situation;
+  const { target: knee, worth } = costs.sizes(lane);
+  const target = explores ? knee * 2 : knee;
   let want = Math.min(waitingRows, target, maxRows);
   let reason: BatchReason | undefined;
   if (want === maxRows) reason = 'full';

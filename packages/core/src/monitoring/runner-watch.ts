@@ -38,6 +38,7 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
     // A swap is told twice: the model is ready, then the runner swapped to it.
     if (key === current) return;
     current = key;
+    seen = undefined;
     loading?.abort();
     const controller = new AbortController();
     loading = controller;
@@ -78,8 +79,17 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
     );
   };
 
+  /** The last model that was found to be the current one: nearly always the same object, and cheaper to compare. */
+  let seen: ModelInfo | undefined;
+  const isCurrent = (model: ModelInfo): boolean => {
+    if (model === seen) return true;
+    if (current !== undefined && keyOf(model) !== current) return false;
+    seen = model;
+    return true;
+  };
+
   const whyNot = (model: ModelInfo): keyof SkippedRows | undefined => {
-    if (current !== undefined && keyOf(model) !== current) return 'otherModel';
+    if (!isCurrent(model)) return 'otherModel';
     return loading === undefined ? undefined : 'loading';
   };
 

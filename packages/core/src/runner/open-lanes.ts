@@ -12,7 +12,7 @@ import type { WarmUpTime } from './warm-up';
  * `auto` tries the model in a worker, on one thread. When a whole batch takes less than 2 ms it belongs inline, since
  * waking a thread would cost more than the work. Else it belongs into workers: lanes × threads within the cores that this
  * process really has are tried one after another, for 2 s at most, and those are kept that compute the most rows a second;
- * of what is within 5 % of the best, the fewest lanes. A number of threads that the backend was given is kept, and only
+ * of what is within 1 % of the best, or 5 % for a model of 64 MiB or more, the fewest lanes. A number of threads that the backend was given is kept, and only
  * the lanes are then tried. `describe().lanes` tells what was measured, and `tuning` where it is remembered.
  *
  * With a number of lanes, each computes with its share of the cores, so that lanes × threads is at most the cores, unless

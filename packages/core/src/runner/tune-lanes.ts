@@ -20,8 +20,11 @@ import { type WarmUpTime, zeros } from './warm-up';
 const worthThreadsMs = 0.25;
 /** More threads inline must bring a batch down to this share of its time: they are taken from the rest of the process. */
 const worthMoreThreads = 0.85;
-/** Of lanes that reach this share of the best, the fewest are taken: each costs a copy of the model. */
-const asGood = 0.95;
+/** Of lanes that reach this share of the best, the fewest are taken, since each costs a copy of the model: of a small one … */
+const asGood = 0.99;
+/** … and of one from so many bytes on. */
+const asGoodWhereLarge = 0.95;
+const largeBytes = 64 * 2 ** 20;
 /** Lanes are compared at the largest batch that takes no longer than this, so that several can be tried in time. */
 const comparedMs = 60;
 /** From here on, a batch of the warm-up tells how fast its lane is: messages are a trifle beside it. */
@@ -48,8 +51,8 @@ interface Contender {
  *
  * It tries a model in a worker, where a slow one blocks nobody, on one thread. When a whole batch takes less than 2 ms it
  * belongs inline, with more threads where they make it markedly faster. Else lanes × threads that fill the cores are
- * tried one after another, every lane at work on whole batches, and the best is kept; of those within 5 % of the best the
- * one with the fewest lanes.
+ * tried one after another, every lane at work on whole batches, and the best is kept; of those within 1 % of the best, or 5 %
+ * for a large model, the one with the fewest lanes.
  *
  * It takes the warm-up of one lane on one thread, 2 s at most for the trials, and the warm-up of the lanes that were
  * chosen. What would not fit into the 2 s is not tried, and the tuning says so.
@@ -192,20 +195,21 @@ async function contest(first: Lane, trials: LaneTrials, parts: TuningParts, opti
     const trial = { ...alone, rowsPerSecond: undefined, reason: 'since trying it would take too long' };
     return { trial: trials.note(trial), lanes: await trials.open(alone) };
   }
+  const asGoodShare = parts.model.bytes.byteLength < largeBytes ? asGood : asGoodWhereLarge;
   let top = rowsPerSecond;
   for (const candidate of candidates) {
     const [trial, lanes] = await trials.measure(candidate, computeMs, measure);
     top = Math.max(top, rateOf(trial));
-    if (isBetter(trial, best.trial, top)) best = { trial, lanes };
+    if (isBetter(trial, best.trial, top * asGoodShare)) best = { trial, lanes };
     await trials.keepOnly(best.lanes);
   }
   return best;
 }
 
-/** Whether a trial is to be taken in place of the best before it, when the fastest of all reached `top` rows a second. */
-function isBetter(trial: LaneTrial, best: LaneTrial, top: number): boolean {
-  if (rateOf(trial) < asGood * top) return false;
-  return rateOf(best) < asGood * top || trial.lanes < best.lanes;
+/** Whether a trial is to be taken in place of the best before it, when so many rows a second are good enough. */
+function isBetter(trial: LaneTrial, best: LaneTrial, goodEnough: number): boolean {
+  if (rateOf(trial) < goodEnough) return false;
+  return rateOf(best) < goodEnough || trial.lanes < best.lanes;
 }
 
 /**
