@@ -7,12 +7,15 @@ const recoveryMs = 60_000;
 export class BatchCap {
   readonly #limit: number;
   readonly #clock: Clock;
+  readonly #onChange: (rows: number) => void;
   #rows: number;
   #changedAt = 0;
 
-  constructor(limit: number, clock: Clock) {
+  /** @param onChange called with every new cap */
+  constructor(limit: number, clock: Clock, onChange: (rows: number) => void) {
     this.#limit = limit;
     this.#clock = clock;
+    this.#onChange = onChange;
     this.#rows = limit;
   }
 
@@ -23,14 +26,18 @@ export class BatchCap {
 
   /** There was no memory for twice as many rows. */
   shrink(rows: number): void {
-    this.#rows = Math.max(1, Math.min(this.#rows, rows));
-    this.#changedAt = this.#clock.now();
+    this.#change(Math.max(1, Math.min(this.#rows, rows)), this.#clock.now());
   }
 
   #recover(): void {
     const now = this.#clock.now();
     if (now - this.#changedAt < recoveryMs) return;
-    this.#rows = Math.min(this.#limit, this.#rows * 2);
+    this.#change(Math.min(this.#limit, this.#rows * 2), now);
+  }
+
+  #change(rows: number, now: number): void {
+    this.#rows = rows;
     this.#changedAt = now;
+    this.#onChange(rows);
   }
 }

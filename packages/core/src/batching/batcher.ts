@@ -1,5 +1,5 @@
-import type { Clock, ClockTimer } from '../clock';
-import { deadlineError, noDeadline } from '../deadline';
+import type { Clock } from '../clock';
+import { noDeadline } from '../deadline';
 import { abortedError, FairleadError } from '../errors';
 import type { Admitted } from '../runner/door';
 import type { BatchReason, ModelInfo, RunResult } from '../runner/runner';
@@ -11,12 +11,12 @@ import { BatchCap } from './batch-cap';
 import { Cohort, type CohortTraits } from './cohort';
 import { type Bucket, CohortQueue } from './cohort-queue';
 import { Collator } from './collate';
+import { Dispatcher } from './dispatcher';
 import { drop, Execution } from './execution';
 import { ExpiryWheel } from './expiry-wheel';
 import type { LaneSlot } from './lane-slot';
 import { LaneTimes } from './lane-times';
 import type { BatchLayout } from './layout';
-import { planBatch, usefulWaitMs } from './plan-batch';
 import { type BatcherObserver, BatchTeller } from './reports';
 import { Settlement } from './settlement';
 import { type BatchObjective, type LaneCost, ShapeCosts } from './shape-costs';
@@ -85,15 +85,12 @@ const batchesPerRound = 1;
 const deadlineGrainMs = 0.25;
 /** Calls back at the end of this turn, at a fifth of the price of `queueMicrotask` in Node. */
 const settled = Promise.resolve();
-/** One batch in so many may be larger than what is thought best. */
-const exploreEvery = 64;
 /** Shapes whose costs are remembered. */
 const maxShapes = 256;
 
 /**
- * Joins requests into batches. An idle lane takes what has come in this turn of the event loop; a busy one takes only
- * batches that are large enough, so queues form batches by themselves under load. Nothing polls, and no idle lane waits
- * unless `objective: 'throughput'` asks for it.
+ * Joins requests into batches: takes them in, or refuses them, and puts together what queues them, sends them off and ends
+ * them.
  */
 export class Batcher {
   readonly #parts: BatcherParts;
@@ -106,6 +103,7 @@ export class Batcher {
   readonly #times: LaneTimes;
   readonly #execution: Execution;
   readonly #admission: Admission;
+  readonly #dispatcher: Dispatcher;
   readonly #cap: BatchCap;
   readonly #arrivals: ArrivalRate | undefined;
   readonly #costs = new Map<string, ShapeCosts>();
@@ -120,12 +118,6 @@ export class Batcher {
         readonly promise: Promise<RunResult>;
       }
     | undefined;
-  #pumpScheduled = false;
-  #pumping = false;
-  #pumpReason: BatchReason = 'idle';
-  /** Whether the last batch was of one request, and none waited behind it. */
-  #isLonely = false;
-  #waitTimer: ClockTimer | undefined;
   /** See `#turnTime`; not a number between turns. */
   #turnNow = Number.NaN;
   #draining = false;
@@ -147,7 +139,9 @@ export class Batcher {
       () => this.#checkDrained(),
     );
     this.#times = new LaneTimes(lanes);
-    this.#cap = new BatchCap(maxBatchRows, clock);
+    this.#cap = new BatchCap(maxBatchRows, clock, (rows) => {
+      for (const costs of this.#costs.values()) costs.limit(rows);
+    });
     this.#arrivals = limits.objective === 'throughput' ? new ArrivalRate() : undefined;
     this.#execution = new Execution({
       signature,
@@ -159,16 +153,30 @@ export class Batcher {
       settlement: this.#settlement,
       times: this.#times,
       teller: this.#teller,
-      onFree: () => this.#onFree(),
+      onFree: () => this.#dispatcher.onFree(),
       onEnd: () => this.#checkDrained(),
       requeue: (cohort) => this.#queue.push(cohort),
-      onOutOfMemory: (rows) => this.#shrink(rows >> 1),
+      onOutOfMemory: (rows) => this.#cap.shrink(rows >> 1),
     });
     this.#admission = new Admission({
       queue: this.#queue,
       lanes,
       times: this.#times,
       limits,
+    });
+    this.#dispatcher = new Dispatcher({
+      lanes,
+      joinable,
+      clock,
+      queue: this.#queue,
+      expiry: this.#expiry,
+      settlement: this.#settlement,
+      times: this.#times,
+      cap: this.#cap,
+      admission: this.#admission,
+      execution: this.#execution,
+      arrivals: this.#arrivals,
+      onFilled: () => this.#checkDrained(),
     });
     this.#seed();
   }
@@ -215,7 +223,7 @@ export class Batcher {
     if (refused !== undefined) return refused;
     const promise = this.#join(bucket, request, options) ?? this.#enqueue(bucket, request, options);
     this.#arrivals?.add(admitted.rows, this.#turnTime());
-    this.#afterArrival(bucket);
+    this.#dispatcher.onArrival(bucket);
     return promise;
   }
 
@@ -277,30 +285,25 @@ export class Batcher {
     if (this.#isQuiet()) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onDrained = resolve;
-      this.#pump('drain');
+      this.#dispatcher.drain();
     });
   }
 
   /** Frees memory and timers. Call it after `drain`. */
   close(): void {
-    this.#stopWaiting();
+    this.#dispatcher.close();
     this.#expiry.close();
     this.#collator.close();
   }
 
   /** A lane came back to life, or a new one was added: let it work. */
   wake(): void {
-    this.#schedulePump('free');
+    this.#dispatcher.schedule('free');
   }
 
   /** Fails whatever waits: there is no lane left that could compute it. */
   failQueued(error: FairleadError): void {
-    const now = this.#parts.clock.now();
-    for (let bucket = this.#mostUrgent(now); bucket !== undefined; bucket = this.#mostUrgent(now)) {
-      for (const cohort of this.#take(bucket, Number.POSITIVE_INFINITY, now)) {
-        drop(this.#settlement, cohort, error);
-      }
-    }
+    for (const cohort of this.#dispatcher.takeAll()) drop(this.#settlement, cohort, error);
     this.#checkDrained();
   }
 
@@ -370,183 +373,6 @@ export class Batcher {
     return refusal;
   }
 
-  #afterArrival(bucket: Bucket): void {
-    if (!this.#parts.limits.joinable || this.#isReady(bucket)) this.#pump('idle');
-    else if (!this.#pumpScheduled && this.#idleLane() !== -1) this.#schedulePump('idle');
-  }
-
-  /** Whether what waits of a shape is large enough for a lane that is not idle. */
-  #isReady({ layout, rows, costs }: Bucket): boolean {
-    return !layout.joinable || rows >= Math.min(this.#cap.rows, costs.sizes(0).target);
-  }
-
-  #schedulePump(reason: BatchReason): void {
-    if (this.#pumpScheduled) return;
-    this.#pumpScheduled = true;
-    this.#pumpReason = reason;
-    // A turn of the event loop collects what other sockets bring as well. Where callers come one at a time there is
-    // nothing to collect, and a turn costs more than all else that is done for them.
-    if (this.#isLonely && reason === 'idle') void settled.then(this.#pumpNow);
-    else this.#parts.clock.defer(this.#pumpNow);
-  }
-
-  readonly #pumpNow = (): void => {
-    this.#pumpScheduled = false;
-    this.#pump(this.#pumpReason);
-  };
-
-  /** Fills lanes: large batches for any lane with a free place, the rest for idle lanes if `reason` allows it. */
-  #pump(reason: BatchReason): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    try {
-      this.#fillLanes(reason);
-    } finally {
-      this.#pumping = false;
-    }
-    // All that waited may have expired in the meantime.
-    this.#checkDrained();
-  }
-
-  #fillLanes(reason: BatchReason): void {
-    const { clock, lanes } = this.#parts;
-    while (this.#queue.requests > 0) {
-      const lane = this.#freeLane();
-      if (lane === -1) return;
-      const now = clock.now();
-      const isIdle = (lanes[lane] as LaneSlot).inFlight === 0;
-      const takesAll = isIdle && !this.#pumpScheduled;
-      const bucket = takesAll ? this.#mostUrgent(now) : this.#queue.mostUrgent(now, (each) => this.#isReady(each));
-      if (bucket === undefined) return;
-      if (takesAll && this.#waits(bucket, lane, now)) return;
-      this.#dispatch(bucket, lane, now, reason);
-    }
-  }
-
-  #mostUrgent(now: number): Bucket | undefined {
-    return this.#queue.mostUrgent(now, () => true);
-  }
-
-  /** The number of the lane with the fewest batches that can take one more; -1 when there is none. */
-  #freeLane(): number {
-    const { lanes } = this.#parts;
-    let best = -1;
-    let fewest = Number.POSITIVE_INFINITY;
-    for (let index = 0; index < lanes.length; index++) {
-      const { alive, inFlight, capacity } = lanes[index] as LaneSlot;
-      if (!alive || inFlight >= capacity || inFlight >= fewest) continue;
-      best = index;
-      fewest = inFlight;
-    }
-    return best;
-  }
-
-  #idleLane(): number {
-    const lane = this.#freeLane();
-    return lane !== -1 && this.#parts.lanes[lane]?.inFlight === 0 ? lane : -1;
-  }
-
-  #idleLanes(): number {
-    let idle = 0;
-    for (const { alive, inFlight } of this.#parts.lanes) if (alive && inFlight === 0) idle++;
-    return idle;
-  }
-
-  /** Whether an idle lane waits for more rows; it does so only where most rows a second is what counts. */
-  #waits(bucket: Bucket, lane: number, now: number): boolean {
-    if (this.#arrivals === undefined || this.#draining || !bucket.layout.joinable) return false;
-    if (this.#waitTimer !== undefined) return !this.#isReady(bucket);
-    const head = bucket.head(now);
-    if (head === undefined) return false;
-    const waited = now - head.traits.enqueuedAt;
-    const ms = usefulWaitMs(bucket.costs, lane, {
-      waitingRows: bucket.rows,
-      rowsPerMs: this.#arrivals.rowsPerMs(now),
-      slackMs: head.traits.deadline - now,
-    });
-    // What has waited for this long already has been promised too much.
-    if (ms <= 0 || waited > 2 * ms) return false;
-    this.#waitTimer = this.#parts.clock.setTimer(() => {
-      this.#waitTimer = undefined;
-      if (this.#queue.requests > 0) this.#sendWaiting(lane);
-    }, ms);
-    return true;
-  }
-
-  /** The time of a wait is over: whatever has come goes. */
-  #sendWaiting(lane: number): void {
-    const now = this.#parts.clock.now();
-    const bucket = this.#mostUrgent(now);
-    const slot = this.#parts.lanes[lane];
-    if (bucket !== undefined && slot?.alive && slot.inFlight === 0) this.#dispatch(bucket, lane, now, 'idle');
-    this.#pump('idle');
-  }
-
-  #stopWaiting(): void {
-    this.#waitTimer?.clear();
-    this.#waitTimer = undefined;
-  }
-
-  /** Sends one batch of a bucket to a lane, or gives its first request up. */
-  #dispatch(bucket: Bucket, laneIndex: number, now: number, reason: BatchReason): void {
-    const head = bucket.head(now);
-    if (head === undefined) return;
-    const lane = this.#parts.lanes[laneIndex] as LaneSlot;
-    const { costs } = bucket;
-    const plan = planBatch(costs, laneIndex, {
-      waitingRows: bucket.layout.joinable ? bucket.rows : (head.memberRows[0] as number),
-      headRows: head.memberRows[0] as number,
-      // Behind a batch that the lane still computes, it begins when that one ends.
-      slackMs: slackOf(head, () => Math.max(now, this.#times.freeAt(laneIndex))),
-      maxRows: this.#cap.rows,
-      idleLanes: lane.inFlight === 0 ? this.#idleLanes() : 1,
-      explores: this.#execution.batches % exploreEvery === exploreEvery - 1,
-    });
-    this.#stopWaiting();
-    const taken = this.#take(bucket, plan.rows === 0 ? head.rows : plan.rows, now);
-    const error = plan.rows === 0 ? this.#admission.hopeless() : undefined;
-    const alive = taken.every(({ traits }) => error === undefined && traits.deadline > now)
-      ? taken
-      : this.#withoutLate(taken, now, error);
-    if (alive.length === 0) return;
-    this.#isLonely = alive.length === 1 && alive[0]?.requests === 1 && this.#queue.requests === 0;
-    const why = this.#draining ? 'drain' : (plan.reason ?? (bucket.layout.joinable ? reason : 'full'));
-    this.#execution.start({ lane, laneIndex, cohorts: alive, costs, reason: why, startedAt: now });
-  }
-
-  /** Fails those of some cohorts whose time has run out, or all of them with `error`; answers the others. */
-  #withoutLate(cohorts: readonly Cohort[], now: number, error: FairleadError | undefined): Cohort[] {
-    return cohorts.filter((cohort) => {
-      const isLate = cohort.traits.deadline <= now;
-      if (isLate || error !== undefined) {
-        drop(this.#settlement, cohort, isLate ? deadlineError('in the queue') : error);
-        return false;
-      }
-      return true;
-    });
-  }
-
-  /** Takes rows out of the queue. The parts of a cohort that was parted are watched for its deadline in its place. */
-  #take(bucket: Bucket, rows: number, now: number): Cohort[] {
-    let parted = false;
-    const taken = this.#queue.take(bucket, rows, now, (whole, rest) => {
-      parted = whole.traits.deadline !== Number.POSITIVE_INFINITY;
-      this.#expiry.remove(whole);
-      if (parted) this.#expiry.add(rest);
-    });
-    if (parted) this.#expiry.add(taken[taken.length - 1] as Cohort);
-    return taken;
-  }
-
-  /** One place in a lane is free: the next large batch goes before the answers, a smaller one after them. */
-  #onFree(): void {
-    this.#admission.onBatch();
-    if (this.#queue.requests === 0) return;
-    if (this.#draining || this.#queue.mostUrgent(0, (bucket) => this.#isReady(bucket)) !== undefined)
-      this.#pump('free');
-    if (this.#queue.requests > 0) this.#schedulePump('free');
-  }
-
   /** Ends a cohort before its answer; without an error, because its time ran out. */
   #endEarly(cohort: Cohort, error: FairleadError | undefined): void {
     if (cohort.state === 'done') return;
@@ -581,11 +407,6 @@ export class Batcher {
     }
   }
 
-  #shrink(rows: number): void {
-    this.#cap.shrink(rows);
-    for (const costs of this.#costs.values()) costs.limit(this.#cap.rows);
-  }
-
   #isQuiet(): boolean {
     return this.#queue.requests === 0 && this.#execution.inFlight === 0 && !this.#teller.isBusy;
   }
@@ -596,11 +417,6 @@ export class Batcher {
     this.#onDrained = undefined;
     done();
   }
-}
-
-/** Milliseconds between the start of a batch and the deadline of its first cohort; infinite where it has none. */
-function slackOf({ traits: { deadline } }: Cohort, startsAt: () => number): number {
-  return deadline === noDeadline ? deadline : deadline - startsAt();
 }
 
 function checkedWeight(weight: unknown, key: string): number {

@@ -79,6 +79,12 @@ describe('a batch for which there is no memory', () => {
     expect(bench.runner.describe().batching.batchRowsCap).toBe(8);
     await bench.clock.advance(61_000);
     expect(bench.runner.describe().batching.batchRowsCap).toBe(16);
+    // And batches really are: what the smaller ones taught says nothing about how large they may be.
+    const before = bench.backend.calls.length;
+    const answers = range(16).map((value) => follow(bench.runner.run(inputOf(value)), bench.clock));
+    await bench.clock.advance(1);
+    expect(answers.every(({ state }) => state === 'resolved')).toBe(true);
+    expect(bench.backend.calls[before]?.rows).toBe(16);
     await closeBench(bench);
   });
 
