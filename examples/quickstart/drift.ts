@@ -32,7 +32,10 @@ export async function watchForDrift(runner: ModelRunner, metrics: Registry, test
       },
     },
   });
+  // The reference is read from a file beside the model; a run this short might be over before it is there.
+  const hasReference = new Promise<void>((resolve) => void monitor.events.once('reference-change', () => resolve()));
   monitor.attach(runner);
+  await hasReference;
   instrumentMonitor(metrics, monitor);
   const ask = throughRunner(runner);
 
