@@ -174,7 +174,7 @@ export function hyperLogLogFromJson(plain: unknown, field = 'distinct'): HyperLo
  * A sketch with these registers.
  * @throws FairleadError `STORE_CORRUPT` when one is greater than a rank can be
  */
-export function hyperLogLogOf(lgK: number, registers: Uint8Array, field: string): HyperLogLog {
+export function hyperLogLogOf(lgK: number, registers: Uint8Array<ArrayBuffer>, field: string): HyperLogLog {
   const most = 65 - lgK;
   const wrong = registers.findIndex((rank) => rank > most);
   if (wrong >= 0) throw corruptState(`${field}.registers`, `ranks up to ${most}`, `another at ${wrong}`);

@@ -1,0 +1,327 @@
+import { checkOptions, wholeNumber } from '../../option-checks';
+import { refuseArgument, refuseOtherSketch } from './arguments';
+import {
+  type Category,
+  type CategoryJson,
+  canonicalCategory,
+  categoryIn,
+  compareCategories,
+  plainCategory,
+} from './category';
+import { corruptState, listIn, recordIn, wholeIn } from './state-checks';
+
+/** Options of {@link createHeavyHitters}. */
+export interface HeavyHittersOptions {
+  /** Categories that are counted at a time, 1 to 65,536: what is more frequent than one in so many is sure to be among them. @default 64 */
+  readonly counters?: number;
+  /** Longest category in UTF-16 units, 1 to 1024; a longer one is cut there, and `truncated` counts it. @default 64 */
+  readonly maxLength?: number;
+}
+
+/** A frequent category. Its true number lies between `count − error` and `count`. */
+export interface HeavyHitter {
+  readonly value: Category;
+  /** How often it occurred, at most. */
+  readonly count: number;
+  /** By how much the count may be too high. */
+  readonly error: number;
+}
+
+/** The plain form of heavy hitters: what JSON holds. */
+export interface HeavyHittersJson {
+  readonly counters: number;
+  readonly maxLength: number;
+  readonly total: number;
+  readonly truncated: number;
+  /** Value, count and error of each, by falling count. */
+  readonly items: readonly (readonly [CategoryJson, number, number])[];
+}
+
+/** What may be asked for. */
+export const heavyHitterLimits = { counters: 65_536, length: 1024 } as const;
+
+const optionChecks = {
+  counters: wholeNumber(1, heavyHitterLimits.counters),
+  maxLength: wholeNumber(1, heavyHitterLimits.length),
+};
+
+/**
+ * Makes a counter of the most frequent categories in constant memory (Space-Saving; Metwally, Agrawal and El Abbadi). With k
+ * counters over n observations no count is too high by more than n / k, none is too low, and every category that occurred more
+ * than n / k times is there. Merging keeps all three for the n of both sides.
+ *
+ * @throws FairleadError `INVALID_OPTION` for an option that is wrong
+ */
+export function createHeavyHitters(options: HeavyHittersOptions = {}): HeavyHitters {
+  checkOptions('createHeavyHitters', options, optionChecks);
+  return new HeavyHitters(options.counters ?? 64, options.maxLength ?? 64);
+}
+
+/** A counter of frequent categories; {@link createHeavyHitters} makes one and explains it. */
+export class HeavyHitters {
+  readonly counters: number;
+  readonly maxLength: number;
+  /** Where each category's counter is. */
+  readonly #slots = new Map<Category, number>();
+  readonly #values: Category[] = [];
+  readonly #counts: Float64Array;
+  readonly #errors: Float64Array;
+  /** Slots as a binary heap with the least count at the root, and the place of each slot in it. */
+  readonly #heap: Int32Array;
+  readonly #places: Int32Array;
+  #total = 0;
+  #truncated = 0;
+
+  /** Use {@link createHeavyHitters}. */
+  constructor(counters: number, maxLength: number) {
+    this.counters = counters;
+    this.maxLength = maxLength;
+    this.#counts = new Float64Array(counters);
+    this.#errors = new Float64Array(counters);
+    this.#heap = new Int32Array(counters);
+    this.#places = new Int32Array(counters);
+  }
+
+  /**
+   * Counts a category. A step of a heap: a few moves for k counters, never a scan.
+   *
+   * @param count how often it occurred. @default 1
+   * @throws FairleadError `INVALID_ARGUMENT` for a bigint beyond 64 bits, what is no category, or a count that is not whole
+   * and positive
+   */
+  add(value: Category, count = 1): void {
+    if (!(Number.isInteger(count) && count >= 1)) throw refuseArgument('count', 'a whole number, 1 or more', count);
+    const category = this.#bounded(canonicalCategory(value));
+    this.#total += count;
+    const slot = this.#slots.get(category);
+    if (slot !== undefined) {
+      this.#counts[slot] = (this.#counts[slot] as number) + count;
+      this.#sink(this.#places[slot] as number);
+    } else if (this.#values.length < this.counters) {
+      this.#append(category, count, 0);
+    } else {
+      this.#replaceLeast(category, count);
+    }
+  }
+
+  #bounded(category: Category): Category {
+    if (typeof category !== 'string' || category.length <= this.maxLength) return category;
+    this.#truncated++;
+    return cut(category, this.maxLength);
+  }
+
+  #append(category: Category, count: number, error: number): void {
+    const slot = this.#values.length;
+    this.#values.push(category);
+    this.#slots.set(category, slot);
+    this.#counts[slot] = count;
+    this.#errors[slot] = error;
+    this.#heap[slot] = slot;
+    this.#places[slot] = slot;
+    this.#rise(slot);
+  }
+
+  /** The rarest makes room: its count is how often the new one may have occurred before, unseen. */
+  #replaceLeast(category: Category, count: number): void {
+    const slot = this.#heap[0] as number;
+    const least = this.#counts[slot] as number;
+    this.#slots.delete(this.#values[slot] as Category);
+    this.#slots.set(category, slot);
+    this.#values[slot] = category;
+    this.#errors[slot] = least;
+    this.#counts[slot] = least + count;
+    this.#sink(0);
+  }
+
+  #sink(from: number): void {
+    const heap = this.#heap;
+    const counts = this.#counts;
+    const { length } = this.#values;
+    const slot = heap[from] as number;
+    const count = counts[slot] as number;
+    let place = from;
+    for (let child = 2 * place + 1; child < length; child = 2 * place + 1) {
+      const right = child + 1;
+      if (right < length && (counts[heap[right] as number] as number) < (counts[heap[child] as number] as number)) child = right;
+      if (count <= (counts[heap[child] as number] as number)) break;
+      this.#put(heap[child] as number, place);
+      place = child;
+    }
+    this.#put(slot, place);
+  }
+
+  #rise(from: number): void {
+    const slot = this.#heap[from] as number;
+    const count = this.#counts[slot] as number;
+    let place = from;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = this.#heap[parent] as number;
+      if ((this.#counts[above] as number) <= count) break;
+      this.#put(above, place);
+      place = parent;
+    }
+    this.#put(slot, place);
+  }
+
+  #put(slot: number, place: number): void {
+    this.#heap[place] = slot;
+    this.#places[slot] = place;
+  }
+
+  /**
+   * Takes in what another counted. The counts of both are added; a category that one side does not have may have occurred
+   * there as often as that side's rarest, which goes into its count and its error. The most frequent stay.
+   * @throws FairleadError `INVALID_ARGUMENT` when the other has other options
+   */
+  merge(other: HeavyHitters): void {
+    if (other.counters !== this.counters || other.maxLength !== this.maxLength) {
+      const options = (of: HeavyHitters) => `${of.counters} counters and maxLength ${of.maxLength}`;
+      throw refuseOtherSketch(options(this), options(other));
+    }
+    const [unseenHere, unseenThere] = [this.errorBound, other.errorBound];
+    const merged: HeavyHitter[] = [];
+    for (const [slot, value] of this.#values.entries()) {
+      const theirs = other.#slots.get(value);
+      const count = theirs === undefined ? unseenThere : (other.#counts[theirs] as number);
+      const error = theirs === undefined ? unseenThere : (other.#errors[theirs] as number);
+      merged.push({
+        value,
+        count: (this.#counts[slot] as number) + count,
+        error: (this.#errors[slot] as number) + error,
+      });
+    }
+    for (const [slot, value] of other.#values.entries()) {
+      if (this.#slots.has(value)) continue;
+      const count = (other.#counts[slot] as number) + unseenHere;
+      merged.push({ value, count, error: (other.#errors[slot] as number) + unseenHere });
+    }
+    const total = this.#total + other.#total;
+    const truncated = this.#truncated + other.#truncated;
+    this.#begin(merged.sort(byFallingCount).slice(0, this.counters), total, truncated);
+  }
+
+  /** Holds these items and no other. */
+  #begin(items: readonly HeavyHitter[], total: number, truncated: number): void {
+    this.reset();
+    for (const { value, count, error } of items) this.#append(value, count, error);
+    this.#total = total;
+    this.#truncated = truncated;
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.#slots.clear();
+    this.#values.length = 0;
+    this.#total = 0;
+    this.#truncated = 0;
+  }
+
+  /** Observations that were counted. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Observations whose text was cut to `maxLength`. */
+  get truncated(): number {
+    return this.#truncated;
+  }
+
+  /**
+   * How often a category that is not listed may have occurred at most, and by how much any count may be too high; at most
+   * `total / counters`. 0 while there was room for all.
+   */
+  get errorBound(): number {
+    return this.#values.length < this.counters ? 0 : (this.#counts[this.#heap[0] as number] as number);
+  }
+
+  /** The most frequent categories, by falling count; ties by value. @param most how many. @default all that are counted */
+  top(most: number = this.counters): HeavyHitter[] {
+    if (!(Number.isInteger(most) && most >= 0)) throw refuseArgument('most', 'a whole number, 0 or more', most);
+    const items = this.#values.map((value, slot) => ({
+      value,
+      count: this.#counts[slot] as number,
+      error: this.#errors[slot] as number,
+    }));
+    return items.sort(byFallingCount).slice(0, most);
+  }
+
+  /** Count and error of one category; of one that is not listed both are the {@link HeavyHitters.errorBound}. */
+  estimate(value: Category): HeavyHitter {
+    const given = canonicalCategory(value);
+    const category = typeof given === 'string' ? cut(given, this.maxLength) : given;
+    const slot = this.#slots.get(category);
+    if (slot === undefined) return { value: category, count: this.errorBound, error: this.errorBound };
+    return { value: category, count: this.#counts[slot] as number, error: this.#errors[slot] as number };
+  }
+
+  /** Bytes of its arrays, and two for each UTF-16 unit of the texts that it holds. */
+  get byteLength(): number {
+    const texts = this.#values.reduce((sum: number, value) => sum + (typeof value === 'string' ? 2 * value.length : 8), 0);
+    return this.#counts.byteLength * 2 + this.#heap.byteLength * 2 + texts;
+  }
+
+  /** The plain form, which {@link heavyHittersFromJson} reads. */
+  toJSON(): HeavyHittersJson {
+    return {
+      counters: this.counters,
+      maxLength: this.maxLength,
+      total: this.#total,
+      truncated: this.#truncated,
+      items: this.top().map(({ value, count, error }) => [plainCategory(value), count, error] as const),
+    };
+  }
+
+  /** Heavy hitters with these items, which were checked. */
+  static of(state: HeavyHittersJson, items: readonly HeavyHitter[]): HeavyHitters {
+    const sketch = new HeavyHitters(state.counters, state.maxLength);
+    sketch.#begin(items, state.total, state.truncated);
+    return sketch;
+  }
+}
+
+/** The first units of a text, no half of a surrogate pair at its end. */
+function cut(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  const last = text.charCodeAt(maxLength - 1);
+  const splits = maxLength > 1 && last >= 0xd800 && last < 0xdc00;
+  return text.slice(0, splits ? maxLength - 1 : maxLength);
+}
+
+function byFallingCount(left: HeavyHitter, right: HeavyHitter): number {
+  return right.count - left.count || left.error - right.error || compareCategories(left.value, right.value);
+}
+
+/**
+ * Reads the plain form of {@link HeavyHitters.toJSON}. Nothing is believed: sizes, counts and errors are checked.
+ *
+ * @param field how messages name it. @default 'top'
+ * @throws FairleadError `STORE_CORRUPT` when it is none or contradicts itself
+ */
+export function heavyHittersFromJson(plain: unknown, field = 'top'): HeavyHitters {
+  const state = recordIn(plain, field, ['counters', 'maxLength', 'total', 'truncated', 'items']);
+  const counters = wholeIn(state.counters, `${field}.counters`, 1, heavyHitterLimits.counters);
+  const maxLength = wholeIn(state.maxLength, `${field}.maxLength`, 1, heavyHitterLimits.length);
+  const total = wholeIn(state.total, `${field}.total`);
+  const truncated = wholeIn(state.truncated, `${field}.truncated`, 0, total);
+  const seen = new Set<Category>();
+  let sum = 0;
+  const items = listIn(state.items, `${field}.items`, counters).map((item, index) => {
+    const place = `${field}.items.${index}`;
+    const triple = listIn(item, place, 3);
+    const value = categoryIn(triple[0], `${place}.0`);
+    if (typeof value === 'string' && value.length > maxLength) {
+      throw corruptState(`${place}.0`, `at most ${maxLength} characters`, `${value.length}`);
+    }
+    if (seen.has(value)) throw corruptState(`${place}.0`, 'a category that occurs once', 'one that occurs twice');
+    seen.add(value);
+    const count = wholeIn(triple[1], `${place}.1`, 1);
+    sum += count;
+    return { value, count, error: wholeIn(triple[2], `${place}.2`, 0, count) };
+  });
+  // While there is room every observation has its counter; merging may leave some without, but never adds any.
+  if (items.length < counters ? sum !== total : sum > total) {
+    throw corruptState(`${field}.items`, `counts that add up to the total of ${total}`, String(sum));
+  }
+  return HeavyHitters.of({ counters, maxLength, total, truncated, items: [] }, items);
+}
