@@ -21,3 +21,52 @@ export { instrumentMonitor } from './instrument';
 export type { Reference, ReferenceFeature, ReferenceInput } from './reference';
 export { parseReference, serializeReference } from './reference-format';
 export type { DriftReport, DriftSnapshot, FeatureSnapshot, SkippedRows } from './report';
+export type { Category, CategoryJson } from './sketches/category';
+export {
+  createFeatureSketch,
+  type FeatureSketch,
+  type FeatureSketchJson,
+  type FeatureSketchOptions,
+  type FeatureSketchParts,
+  type FeatureSummary,
+  type FeatureValue,
+} from './sketches/feature-sketch';
+export {
+  featureSketchFromJson,
+  type ParseFeatureSketchOptions,
+  parseFeatureSketch,
+  serializeFeatureSketch,
+} from './sketches/feature-sketch-format';
+export {
+  createHeavyHitters,
+  type HeavyHitter,
+  type HeavyHitters,
+  type HeavyHittersJson,
+  type HeavyHittersOptions,
+  heavyHittersFromJson,
+} from './sketches/heavy-hitters';
+export {
+  createHyperLogLog,
+  type HyperLogLog,
+  type HyperLogLogJson,
+  type HyperLogLogOptions,
+  hyperLogLogFromJson,
+} from './sketches/hyperloglog';
+export { createLogBuckets, type LogBuckets, type LogBucketsOptions, logBucketsFromJson } from './sketches/log-buckets';
+export type { BucketRun, LogBucketsJson } from './sketches/log-buckets-state';
+export type { CountEstimate, Rebinned } from './sketches/log-buckets-view';
+export { createMoments, type Moments, type MomentsJson, momentsFromJson } from './sketches/moments';
+export {
+  createReservoir,
+  type Reservoir,
+  type ReservoirJson,
+  type ReservoirOptions,
+  reservoirFromJson,
+} from './sketches/reservoir';
+export {
+  createWindow,
+  type EndedWindow,
+  type Mergeable,
+  type RollingWindow,
+  type WindowOptions,
+} from './windows/window';

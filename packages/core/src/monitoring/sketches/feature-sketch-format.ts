@@ -104,7 +104,18 @@ export function featureSketchFromJson(plain: unknown, options: ParseFeatureSketc
   const given = (plain ?? {}) as { format?: unknown; version?: unknown };
   if (given.format !== format) throw corruptState('sketch.format', `"${format}"`, given.format);
   refuseLaterVersion(given.version);
-  const names = ['format', 'version', 'absent', 'numbers', 'notANumber', 'texts', 'numeric', 'distinct', 'top', 'sample'];
+  const names = [
+    'format',
+    'version',
+    'absent',
+    'numbers',
+    'notANumber',
+    'texts',
+    'numeric',
+    'distinct',
+    'top',
+    'sample',
+  ];
   const state = recordIn(plain, 'sketch', names);
   const numeric = state.numeric === null ? null : recordIn(state.numeric, 'sketch.numeric', ['buckets', 'moments']);
   const { distinct, top, sample } = state;

@@ -1,8 +1,13 @@
 import { describeValue } from '../../config';
 import { checkOptions, optionError } from '../../option-checks';
 import { checkColumn, columnLength, refuseArgument, refuseOtherSketch } from './arguments';
-import type { Category } from './category';
-import { createHeavyHitters, type HeavyHitters, type HeavyHittersJson, type HeavyHittersOptions } from './heavy-hitters';
+import { type Category, canonicalCategory } from './category';
+import {
+  createHeavyHitters,
+  type HeavyHitters,
+  type HeavyHittersJson,
+  type HeavyHittersOptions,
+} from './heavy-hitters';
 import { createHyperLogLog, type HyperLogLog, type HyperLogLogJson, type HyperLogLogOptions } from './hyperloglog';
 import { createLogBuckets, type LogBuckets, type LogBucketsOptions } from './log-buckets';
 import type { LogBucketsJson } from './log-buckets-state';
@@ -145,7 +150,7 @@ export class FeatureSketch {
         this.#addNumber(value ? 1 : 0);
         return;
       case 'bigint':
-        this.#addCategory(value);
+        this.#addCategory(canonicalCategory(value));
         this.#addMeasure(Number(value));
         return;
       case 'string':
@@ -194,19 +199,20 @@ export class FeatureSketch {
   addColumn(data: ArrayLike<number>, start = 0, stride = 1, count = columnLength(data, start, stride)): void {
     checkColumn(data, start, stride, count);
     const { buckets, moments, distinct, top, sample } = this.parts;
+    const nanBefore = buckets?.notANumber ?? 0;
     buckets?.addColumn(data, start, stride, count);
     moments?.addColumn(data, start, stride, count);
     sample?.addColumn(data, start, stride, count);
     this.#tallies[numbersAt] = (this.#tallies[numbersAt] as number) + count;
+    if (buckets !== undefined) {
+      this.#tallies[nanAt] = (this.#tallies[nanAt] as number) + buckets.notANumber - nanBefore;
+      if (distinct === undefined && top === undefined) return;
+    }
     const end = start + count * stride;
     for (let at = start; at < end; at += stride) {
       const value = data[at] as number;
-      if (Number.isNaN(value)) {
-        this.#count(nanAt);
-        continue;
-      }
-      if (distinct !== undefined) distinct.add(value);
-      if (top !== undefined) top.add(value);
+      if (!Number.isNaN(value)) this.#addCategory(value);
+      else if (buckets === undefined) this.#count(nanAt);
     }
   }
 
@@ -240,7 +246,9 @@ export class FeatureSketch {
 
   /** Values that were seen, missing ones too. */
   get count(): number {
-    return (this.#tallies[absentAt] as number) + (this.#tallies[numbersAt] as number) + (this.#tallies[textsAt] as number);
+    return (
+      (this.#tallies[absentAt] as number) + (this.#tallies[numbersAt] as number) + (this.#tallies[textsAt] as number)
+    );
   }
 
   /** Values that were `null`, `undefined` or NaN. */

@@ -37,7 +37,9 @@ export function fromHighBits(high: number): number {
 export function powerOfTwo(exponent: number): number {
   if (exponent > 1023) return Number.POSITIVE_INFINITY;
   if (exponent >= -1022) return fromHighBits((exponent + 1023) << fractionBits);
-  return exponent < -1074 ? 0 : fromHighBits((exponent + 1023 + 200) << fractionBits) * fromHighBits(823 << fractionBits);
+  return exponent < -1074
+    ? 0
+    : fromHighBits((exponent + 1023 + 200) << fractionBits) * fromHighBits(823 << fractionBits);
 }
 
 /** The exponent of the lowest bit that is set in a finite number other than 0: the greatest power of two that divides it. */

@@ -142,7 +142,8 @@ export class HeavyHitters {
     let place = from;
     for (let child = 2 * place + 1; child < length; child = 2 * place + 1) {
       const right = child + 1;
-      if (right < length && (counts[heap[right] as number] as number) < (counts[heap[child] as number] as number)) child = right;
+      if (right < length && (counts[heap[right] as number] as number) < (counts[heap[child] as number] as number))
+        child = right;
       if (count <= (counts[heap[child] as number] as number)) break;
       this.#put(heap[child] as number, place);
       place = child;
@@ -257,7 +258,10 @@ export class HeavyHitters {
 
   /** Bytes of its arrays, and two for each UTF-16 unit of the texts that it holds. */
   get byteLength(): number {
-    const texts = this.#values.reduce((sum: number, value) => sum + (typeof value === 'string' ? 2 * value.length : 8), 0);
+    const texts = this.#values.reduce(
+      (sum: number, value) => sum + (typeof value === 'string' ? 2 * value.length : 8),
+      0,
+    );
     return this.#counts.byteLength * 2 + this.#heap.byteLength * 2 + texts;
   }
 

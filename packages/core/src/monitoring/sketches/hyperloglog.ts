@@ -64,8 +64,7 @@ export class HyperLogLog {
     const low = hash[1] as number;
     const register = high >>> (32 - this.lgK);
     // The position of the first 1 after the bits that chose the register; all of them 0 gives one more than there are.
-    const rank =
-      low === 0 ? 33 + Math.min(32 - this.lgK, Math.clz32(high << this.lgK)) : Math.clz32(low) + 1;
+    const rank = low === 0 ? 33 + Math.min(32 - this.lgK, Math.clz32(high << this.lgK)) : Math.clz32(low) + 1;
     if (rank > (this.#registers[register] as number)) this.#registers[register] = rank;
   }
 

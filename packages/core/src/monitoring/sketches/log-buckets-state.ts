@@ -7,7 +7,7 @@ export interface LogBucketsJson {
   readonly zeroWithin: number;
   /** Bits that are shifted out of the high word of a magnitude to make the key of its bucket. */
   readonly shift: number;
-  /** All values are multiples of 2 to this power; `null` before the first that is not 0. */
+  /** All values are multiples of 2 to this power, 0 or less; `null` before the first that is not 0. */
   readonly grid: number | null;
   readonly notANumber: number;
   readonly negativeInfinity: number;
@@ -28,10 +28,15 @@ export interface BucketRun {
 /** Buckets of one sign that may be asked for. */
 export const bucketLimits = { fewest: 16, most: 4096 } as const;
 
+/** The exponents of grids: of whole numbers at most; those below the least are all the finest, that of every double. */
+export const gridLimits = { most: 0, least: -1023, finest: -1074 } as const;
+
 /** Whether so many buckets can be had: a power of two within the limits. */
 export function isBucketCount(value: unknown): value is number {
   const count = value as number;
-  return Number.isInteger(count) && count >= bucketLimits.fewest && count <= bucketLimits.most && (count & -count) === count;
+  return (
+    Number.isInteger(count) && count >= bucketLimits.fewest && count <= bucketLimits.most && (count & -count) === count
+  );
 }
 
 /** Whether it is a finite number, 0 or more. */
@@ -77,7 +82,7 @@ export function checkLogBuckets(plain: unknown, field: string): LogBucketsJson {
     buckets,
     zeroWithin,
     shift,
-    grid: values ? wholeIn(state.grid, `${field}.grid`, -1074, 1023) : null,
+    grid: values ? checkGrid(state.grid, `${field}.grid`) : null,
     notANumber: wholeIn(state.notANumber, `${field}.notANumber`),
     negativeInfinity: wholeIn(state.negativeInfinity, `${field}.negativeInfinity`),
     positiveInfinity: wholeIn(state.positiveInfinity, `${field}.positiveInfinity`),
@@ -85,6 +90,10 @@ export function checkLogBuckets(plain: unknown, field: string): LogBucketsJson {
     negative,
     positive,
   };
+}
+
+function checkGrid(grid: unknown, field: string): number {
+  return grid === gridLimits.finest ? grid : wholeIn(grid, field, gridLimits.least, gridLimits.most);
 }
 
 function checkRun(plain: unknown, field: string, buckets: number, shift: number): BucketRun {

@@ -159,11 +159,12 @@ export class LogBucketsView {
 
   /** The magnitude that stands for a bucket: the only one possible, or that with the least relative error at both ends. */
   #typical(bucket: Bucket): number {
-    const { low } = bucket;
-    if (low === bucket.high) return 0;
+    if (bucket.low === bucket.high) return 0;
     const { first, points } = this.#grid(bucket);
     if (points === 1) return first * this.#step;
     const high = Math.min(bucket.high, Number.MAX_VALUE);
+    // A first bucket with normal numbers in it holds the relative error for those, one without for none.
+    const low = bucket.low === 0 && high > leastNormal ? leastNormal : bucket.low;
     return low === 0 ? high / 2 : low * (2 / (1 + low / high));
   }
 }
@@ -182,8 +183,7 @@ function bucketsOf({ from, counts }: BucketRun, shift: number, negative: boolean
   return counts.map((count, index) => {
     const bits = (from + index) * 2 ** shift;
     const next = bits + 2 ** shift;
-    // Above one bucket an octave the first bucket holds normal numbers too, and its error is that of those.
-    const low = bits === 0 && shift > fractionBits ? leastNormal : fromHighBits(bits);
+    const low = fromHighBits(bits);
     return { negative, low, high: next >= infinityBits ? Number.POSITIVE_INFINITY : fromHighBits(next), count };
   });
 }
