@@ -19,26 +19,25 @@ export const hashVersion = 1;
 const nanHigh = 0x7ff80000;
 /** The 64 bits of the last hash: high word, low word. */
 const hashed = new Int32Array(2);
-let first = 0;
-let second = 0;
 
-function begin(tag: number): void {
-  first = 0x51ed270b ^ tag;
-  second = 0x2127599b ^ Math.imul(tag, 0x9e3779b1);
+const firstStart = (tag: number): number => 0x51ed270b ^ tag;
+const secondStart = (tag: number): number => 0x2127599b ^ Math.imul(tag, 0x9e3779b1);
+
+function takeFirst(lane: number, word: number): number {
+  const mixed = Math.imul(lane ^ word, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
 }
 
-function take(word: number): void {
-  first = Math.imul(first ^ word, 0x9e3779b1);
-  first ^= first >>> 15;
-  second = Math.imul(second ^ word, 0x85ebca77);
-  second ^= second >>> 13;
+function takeSecond(lane: number, word: number): number {
+  const mixed = Math.imul(lane ^ word, 0x85ebca77);
+  return mixed ^ (mixed >>> 13);
 }
 
-function finish(): Int32Array {
-  first = mix(first ^ Math.imul(second, 0xc2b2ae3d));
-  second = mix(second ^ Math.imul(first, 0x27d4eb2f));
-  hashed[0] = mix(first ^ second);
-  hashed[1] = second;
+function finish(first: number, second: number): Int32Array {
+  const left = mix(first ^ Math.imul(second, 0xc2b2ae3d));
+  const right = mix(second ^ Math.imul(left, 0x27d4eb2f));
+  hashed[0] = mix(left ^ right);
+  hashed[1] = right;
   return hashed;
 }
 
@@ -56,34 +55,28 @@ function mix(word: number): number {
  * nothing for strings and numbers.
  */
 export function hashCategory(category: Category): Int32Array {
-  if (typeof category === 'number') return hashNumber(category);
+  if (typeof category === 'number') {
+    if (Number.isNaN(category)) return hashWords(1, nanHigh, 0);
+    // Adding 0 makes −0 to 0.
+    return hashWords(1, highBits(category + 0), lowBits(category + 0));
+  }
   if (typeof category === 'string') return hashText(category);
-  begin(category < 0n ? 3 : 2);
-  take(Number(BigInt.asIntN(32, category >> 32n)));
-  take(Number(BigInt.asIntN(32, category)));
-  return finish();
+  const high = Number(BigInt.asIntN(32, category >> 32n));
+  return hashWords(category < 0n ? 3 : 2, high, Number(BigInt.asIntN(32, category)));
 }
 
-/** The hash of a number; that of {@link hashCategory}. */
-export function hashNumber(value: number): Int32Array {
-  begin(1);
-  if (Number.isNaN(value)) {
-    take(nanHigh);
-    take(0);
-  } else {
-    // Adding 0 makes −0 to 0.
-    take(highBits(value + 0));
-    take(lowBits(value + 0));
-  }
-  return finish();
+function hashWords(tag: number, high: number, low: number): Int32Array {
+  return finish(takeFirst(takeFirst(firstStart(tag), high), low), takeSecond(takeSecond(secondStart(tag), high), low));
 }
 
 function hashText(text: string): Int32Array {
   const { length } = text;
-  begin(4);
-  take(length);
-  let at = 0;
-  for (; at + 1 < length; at += 2) take(text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16));
-  if (at < length) take(text.charCodeAt(at));
-  return finish();
+  let first = takeFirst(firstStart(4), length);
+  let second = takeSecond(secondStart(4), length);
+  for (let at = 0; at < length; at += 2) {
+    const word = text.charCodeAt(at) | (at + 1 < length ? text.charCodeAt(at + 1) << 16 : 0);
+    first = takeFirst(first, word);
+    second = takeSecond(second, word);
+  }
+  return finish(first, second);
 }

@@ -1,5 +1,5 @@
 import { checkShare, refuseArgument } from './arguments';
-import { fractionBits, fromHighBits, infinityBits, leastNormal, powerOfTwo } from './float-bits';
+import { fromHighBits, infinityBits, leastNormal, powerOfTwo } from './float-bits';
 import type { BucketRun, LogBucketsJson } from './log-buckets-state';
 
 /** A number of values, and how far off it may be: the true one lies within `count ± error`. */

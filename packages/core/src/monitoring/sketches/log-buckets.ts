@@ -4,8 +4,8 @@ import { infinityBits, lowestBitExponent, powerOfTwo } from './float-bits';
 import {
   type BucketRun,
   bucketLimits,
-  gridLimits,
   checkLogBuckets,
+  gridLimits,
   isBucketCount,
   isMagnitude,
   type LogBucketsJson,
