@@ -22,14 +22,12 @@ export type { Reference, ReferenceFeature, ReferenceInput } from './reference';
 export { parseReference, serializeReference } from './reference-format';
 export type { DriftReport, DriftSnapshot, FeatureSnapshot, SkippedRows } from './report';
 export type { Category, CategoryJson } from './sketches/category';
+export { createLogBuckets, type LogBucketsOptions, logBucketsFromJson } from './sketches/create-log-buckets';
 export {
   createFeatureSketch,
   type FeatureSketch,
-  type FeatureSketchJson,
   type FeatureSketchOptions,
   type FeatureSketchParts,
-  type FeatureSummary,
-  type FeatureValue,
 } from './sketches/feature-sketch';
 export {
   featureSketchFromJson,
@@ -37,14 +35,14 @@ export {
   parseFeatureSketch,
   serializeFeatureSketch,
 } from './sketches/feature-sketch-format';
+export type { FeatureSketchJson, FeatureSummary, FeatureValue } from './sketches/feature-sketch-types';
 export {
   createHeavyHitters,
-  type HeavyHitter,
   type HeavyHitters,
-  type HeavyHittersJson,
   type HeavyHittersOptions,
   heavyHittersFromJson,
 } from './sketches/heavy-hitters';
+export type { HeavyHitter, HeavyHittersJson } from './sketches/heavy-hitters-state';
 export {
   createHyperLogLog,
   type HyperLogLog,
@@ -52,7 +50,7 @@ export {
   type HyperLogLogOptions,
   hyperLogLogFromJson,
 } from './sketches/hyperloglog';
-export { createLogBuckets, type LogBuckets, type LogBucketsOptions, logBucketsFromJson } from './sketches/log-buckets';
+export type { LogBuckets } from './sketches/log-buckets';
 export type { BucketRun, LogBucketsJson } from './sketches/log-buckets-state';
 export type { CountEstimate, Rebinned } from './sketches/log-buckets-view';
 export { createMoments, type Moments, type MomentsJson, momentsFromJson } from './sketches/moments';

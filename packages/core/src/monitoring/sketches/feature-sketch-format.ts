@@ -1,11 +1,11 @@
 import { FairleadError } from '../../errors';
 import { ByteReader, ByteWriter } from './byte-io';
-import type { CategoryJson } from './category';
-import { categoryIn, plainCategory } from './category';
-import { FeatureSketch, type FeatureSketchJson } from './feature-sketch';
+import { type CategoryJson, categoryIn, plainCategory } from './category';
+import { logBucketsFromJson } from './create-log-buckets';
+import { FeatureSketch } from './feature-sketch';
+import type { FeatureSketchJson } from './feature-sketch-types';
 import { heavyHittersFromJson } from './heavy-hitters';
 import { hyperLogLogFromJson, lgKLimits } from './hyperloglog';
-import { logBucketsFromJson } from './log-buckets';
 import type { BucketRun } from './log-buckets-state';
 import { momentsFromJson } from './moments';
 import { reservoirFromJson } from './reservoir';

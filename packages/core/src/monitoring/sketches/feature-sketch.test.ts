@@ -1,13 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../random';
-import {
-  createFeatureSketch,
-  type FeatureSketch,
-  type FeatureSketchOptions,
-  type FeatureValue,
-} from './feature-sketch';
+import { createFeatureSketch, type FeatureSketch, type FeatureSketchOptions } from './feature-sketch';
 import { featureSketchFromJson, parseFeatureSketch, serializeFeatureSketch } from './feature-sketch-format';
+import type { FeatureValue } from './feature-sketch-types';
 
 const everything: FeatureSketchOptions = {
   distinct: { lgK: 6 },

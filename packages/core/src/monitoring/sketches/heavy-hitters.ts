@@ -1,14 +1,13 @@
 import { checkOptions, wholeNumber } from '../../option-checks';
 import { refuseArgument, refuseOtherSketch } from './arguments';
+import { type Category, canonicalCategory, compareCategories, plainCategory } from './category';
 import {
-  type Category,
-  type CategoryJson,
-  canonicalCategory,
-  categoryIn,
-  compareCategories,
-  plainCategory,
-} from './category';
-import { corruptState, listIn, recordIn, wholeIn } from './state-checks';
+  checkHeavyHitters,
+  type HeavyHitter,
+  type HeavyHittersJson,
+  type HeavyHittersState,
+  heavyHitterLimits,
+} from './heavy-hitters-state';
 
 /** Options of {@link createHeavyHitters}. */
 export interface HeavyHittersOptions {
@@ -17,28 +16,6 @@ export interface HeavyHittersOptions {
   /** Longest category in UTF-16 units, 1 to 1024; a longer one is cut there, and `truncated` counts it. @default 64 */
   readonly maxLength?: number;
 }
-
-/** A frequent category. Its true number lies between `count − error` and `count`. */
-export interface HeavyHitter {
-  readonly value: Category;
-  /** How often it occurred, at most. */
-  readonly count: number;
-  /** By how much the count may be too high. */
-  readonly error: number;
-}
-
-/** The plain form of heavy hitters: what JSON holds. */
-export interface HeavyHittersJson {
-  readonly counters: number;
-  readonly maxLength: number;
-  readonly total: number;
-  readonly truncated: number;
-  /** Value, count and error of each, by falling count. */
-  readonly items: readonly (readonly [CategoryJson, number, number])[];
-}
-
-/** What may be asked for. */
-export const heavyHitterLimits = { counters: 65_536, length: 1024 } as const;
 
 const optionChecks = {
   counters: wholeNumber(1, heavyHitterLimits.counters),
@@ -72,14 +49,18 @@ export class HeavyHitters {
   #total = 0;
   #truncated = 0;
 
-  /** Use {@link createHeavyHitters}. */
-  constructor(counters: number, maxLength: number) {
+  /**
+   * Use {@link createHeavyHitters}.
+   * @param state what it begins with, checked
+   */
+  constructor(counters: number, maxLength: number, state?: HeavyHittersState) {
     this.counters = counters;
     this.maxLength = maxLength;
     this.#counts = new Float64Array(counters);
     this.#errors = new Float64Array(counters);
     this.#heap = new Int32Array(counters);
     this.#places = new Int32Array(counters);
+    if (state !== undefined) this.#begin(state.items, state.total, state.truncated);
   }
 
   /**
@@ -275,13 +256,6 @@ export class HeavyHitters {
       items: this.top().map(({ value, count, error }) => [plainCategory(value), count, error] as const),
     };
   }
-
-  /** Heavy hitters with these items, which were checked. */
-  static of(state: HeavyHittersJson, items: readonly HeavyHitter[]): HeavyHitters {
-    const sketch = new HeavyHitters(state.counters, state.maxLength);
-    sketch.#begin(items, state.total, state.truncated);
-    return sketch;
-  }
 }
 
 /** The first units of a text, no half of a surrogate pair at its end. */
@@ -303,29 +277,6 @@ function byFallingCount(left: HeavyHitter, right: HeavyHitter): number {
  * @throws FairleadError `STORE_CORRUPT` when it is none or contradicts itself
  */
 export function heavyHittersFromJson(plain: unknown, field = 'top'): HeavyHitters {
-  const state = recordIn(plain, field, ['counters', 'maxLength', 'total', 'truncated', 'items']);
-  const counters = wholeIn(state.counters, `${field}.counters`, 1, heavyHitterLimits.counters);
-  const maxLength = wholeIn(state.maxLength, `${field}.maxLength`, 1, heavyHitterLimits.length);
-  const total = wholeIn(state.total, `${field}.total`);
-  const truncated = wholeIn(state.truncated, `${field}.truncated`, 0, total);
-  const seen = new Set<Category>();
-  let sum = 0;
-  const items = listIn(state.items, `${field}.items`, counters).map((item, index) => {
-    const place = `${field}.items.${index}`;
-    const triple = listIn(item, place, 3);
-    const value = categoryIn(triple[0], `${place}.0`);
-    if (typeof value === 'string' && value.length > maxLength) {
-      throw corruptState(`${place}.0`, `at most ${maxLength} characters`, `${value.length}`);
-    }
-    if (seen.has(value)) throw corruptState(`${place}.0`, 'a category that occurs once', 'one that occurs twice');
-    seen.add(value);
-    const count = wholeIn(triple[1], `${place}.1`, 1);
-    sum += count;
-    return { value, count, error: wholeIn(triple[2], `${place}.2`, 0, count) };
-  });
-  // While there is room every observation has its counter; merging may leave some without, but never adds any.
-  if (items.length < counters ? sum !== total : sum > total) {
-    throw corruptState(`${field}.items`, `counts that add up to the total of ${total}`, String(sum));
-  }
-  return HeavyHitters.of({ counters, maxLength, total, truncated, items: [] }, items);
+  const state = checkHeavyHitters(plain, field);
+  return new HeavyHitters(state.counters, state.maxLength, state);
 }

@@ -25,14 +25,14 @@ const hexOf = (value: Category) =>
 function errorsAt(
   cardinality: number,
   streams: number,
-  valueOf: (stream: number, index: number) => Category,
+  categoryOf: (stream: number, index: number) => Category,
   lgK = 12,
 ) {
   let squares = 0;
   let sum = 0;
   for (let stream = 0; stream < streams; stream++) {
     const sketch = createHyperLogLog({ lgK });
-    for (let index = 0; index < cardinality; index++) sketch.add(valueOf(stream, index));
+    for (let index = 0; index < cardinality; index++) sketch.add(categoryOf(stream, index));
     const error = sketch.estimate() / cardinality - 1;
     squares += error * error;
     sum += error;
@@ -133,11 +133,11 @@ describe('HyperLogLog', () => {
     [10_000, 100],
     [100_000, 30],
   ])('estimates %i different values within its standard error', (cardinality, streams) => {
-    for (const valueOf of [
+    for (const categoryOf of [
       (stream: number, index: number) => stream * 2 ** 32 + index,
       (stream: number, index: number) => `session-${stream}-${index}`,
     ]) {
-      const { rms, mean } = errorsAt(cardinality, streams, valueOf);
+      const { rms, mean } = errorsAt(cardinality, streams, categoryOf);
       expect(rms).toBeLessThan(0.01625 * (1 + 2 / Math.sqrt(2 * streams)));
       expect(Math.abs(mean)).toBeLessThan((0.01625 * 3) / Math.sqrt(streams));
     }

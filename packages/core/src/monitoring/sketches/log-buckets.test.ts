@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../random';
-import { createLogBuckets, type LogBuckets, type LogBucketsOptions, logBucketsFromJson } from './log-buckets';
+import { createLogBuckets, type LogBucketsOptions, logBucketsFromJson } from './create-log-buckets';
+import type { LogBuckets } from './log-buckets';
 
 const awkward = [
   0,

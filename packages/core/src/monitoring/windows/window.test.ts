@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../testing';
+import { createLogBuckets } from '../sketches/create-log-buckets';
 import { createFeatureSketch } from '../sketches/feature-sketch';
 import { createHyperLogLog } from '../sketches/hyperloglog';
-import { createLogBuckets } from '../sketches/log-buckets';
 import { createWindow, type EndedWindow, type WindowOptions } from './window';
 
 /** The simplest thing that merges: the numbers themselves. */
@@ -69,7 +69,11 @@ describe('a sliding window of rows', () => {
 
   it('makes its sketches at once and none later', () => {
     let made = 0;
-    const window = createWindow({ create: () => (made++, createLogBuckets()), by: 'rows', size: 40, buckets: 4 });
+    const createAndCount = () => {
+      made++;
+      return createLogBuckets();
+    };
+    const window = createWindow({ create: createAndCount, by: 'rows', size: 40, buckets: 4 });
     expect(made).toBe(5);
     for (let row = 0; row < 200; row++) {
       window.bucket().add(row);
