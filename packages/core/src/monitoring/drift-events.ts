@@ -25,7 +25,7 @@ export interface StateChangeEvent {
   readonly from: DriftState;
   readonly to: DriftState;
   readonly rowsSeen: number;
-  /** −log₁₀ of the p-value of the look that changed it. */
+  /** log₁₀ of the evidence that changed it. */
   readonly evidenceLog10: number;
 }
 

@@ -3,22 +3,24 @@ import { createEvents, type EventSource, type Events } from '../events';
 import { type Closeable, closeable } from '../lifecycle';
 import type { ModelInfo, ModelRunner } from '../runner/runner';
 import type { Tensors } from '../tensor/tensor';
-import { AlertMachine, type DriftState, type Transition } from './alerts';
+import { AlertMachine, type DriftState, type Position, type Transition } from './alerts';
 import { checkReference } from './check-reference';
 import { CpuBudget } from './cpu-budget';
 import type { DriftEventMap } from './drift-events';
-import { type DriftMonitorOptions, type DriftSettings, parseDriftOptions } from './drift-options';
-import { lnAlarmLevel, warningFactor } from './null-law/false-alarms';
+import { checkReferenceSize, type DriftMonitorOptions, type DriftSettings, parseDriftOptions } from './drift-options';
 import { createRandom } from './random';
 import type { Reference } from './reference';
 import type { DriftReport, DriftSnapshot, SkippedRows } from './report';
 import { type RowView, viewRows } from './rows';
 import { watchRunner } from './runner-watch';
-import { ReferenceWatch } from './watch';
-import { bucketsPerWindow } from './window';
+import { blockRows, ReferenceWatch } from './watch';
 
 /** Looks in a row without a warning that end an episode: half a window. */
 const quietLooks = 5;
+/** A warning may come this many times as often as an alarm. */
+const warningFactor = 10;
+/** The window differs from the reference while its p-value is below this. */
+const lnDifference = Math.log(0.001);
 const topMoverCount = 10;
 const samplingSeed = 1;
 
@@ -51,7 +53,8 @@ export interface DriftMonitor extends Closeable {
    * Compares with another reference from now on; the evidence starts anew and an episode of drift ends.
    *
    * @param model whose reference it is
-   * @throws FairleadError `INVALID_ARGUMENT` when it contradicts itself; `CLOSED`
+   * @throws FairleadError `INVALID_ARGUMENT` when it contradicts itself, or is too small for the stated time between false
+   * alarms; `CLOSED`
    */
   useReference(reference: Reference | undefined, model?: ModelInfo): void;
   /** What differs and how much, by feature, as of the last look. */
@@ -80,8 +83,9 @@ class WindowedDriftMonitor implements DriftMonitor {
   readonly #budget: CpuBudget;
   readonly #alerts: AlertMachine;
   readonly #random = createRandom(samplingSeed);
-  readonly #lnAlarm: number;
-  readonly #lnWarning: number;
+  readonly #alarmLevel: number;
+  readonly #warningLevel: number;
+  readonly #picked = new Int32Array(blockRows);
   readonly #skipped = { budget: 0, rejected: 0, noReference: 0, loading: 0, otherModel: 0 };
   /** NaN counts of features under earlier references. */
   readonly #missingBefore = new Map<string, number>();
@@ -92,17 +96,26 @@ class WindowedDriftMonitor implements DriftMonitor {
   #rowsSeen = 0;
   #rowsObserved = 0;
   #looks = 0;
+  /** Of all features, after the last block. */
+  #evidence = 0;
+  /** Rows and milliseconds of the clock up to which the evidence has been given its time. */
+  #weighedRows = 0;
+  #weighedAt: number | undefined;
 
   constructor(settings: DriftSettings) {
-    const { windowRows, meanRowsBetweenFalseAlarms, cooldownRows, maxCpuShare, clock, logger, on, reference } =
-      settings;
+    const { alarm, cooldownRows, maxCpuShare, clock, logger, on, reference } = settings;
     this.#settings = settings;
     this.#events = createEvents(logger, on);
     this.#budget = new CpuBudget(clock, maxCpuShare);
-    this.#lnAlarm = lnAlarmLevel(windowRows / bucketsPerWindow, meanRowsBetweenFalseAlarms);
-    this.#lnWarning = this.#lnAlarm + Math.log(warningFactor);
-    this.#alerts = new AlertMachine({ lnAlarm: this.#lnAlarm, lnWarning: this.#lnWarning, quietLooks, cooldownRows });
-    if (reference !== undefined) this.#watch = new ReferenceWatch(reference, windowRows);
+    this.#alarmLevel = alarm.mean;
+    this.#warningLevel = alarm.mean / warningFactor;
+    this.#alerts = new AlertMachine({
+      alarmLevel: this.#alarmLevel,
+      warningLevel: this.#warningLevel,
+      quietLooks,
+      cooldownRows,
+    });
+    if (reference !== undefined) this.#watch = this.#watchOf(reference);
   }
 
   get state(): DriftState {
@@ -129,6 +142,7 @@ class WindowedDriftMonitor implements DriftMonitor {
     const { reference, logger } = this.#settings;
     const connection = watchRunner(runner, logger, {
       adopt: (model, found) => this.#change(found ?? reference, model),
+      check: (found) => checkReferenceSize(found, this.#settings.alarm, wrongArgument),
       fail: (model, error) => this.#events.emit('reference-fail', { model, error }),
       failListened: () => this.#events.listenerCount('reference-fail') > 0,
       skip: (reason, rows) => {
@@ -161,15 +175,16 @@ class WindowedDriftMonitor implements DriftMonitor {
   useReference(reference: Reference | undefined, model?: ModelInfo): void {
     this.#assertOpen();
     const checked = reference === undefined ? undefined : checkReference(reference, wrongArgument);
+    if (checked !== undefined) checkReferenceSize(checked, this.#settings.alarm, wrongArgument);
     this.#change(checked, model);
   }
 
   report(): DriftReport {
-    const features = this.#watch?.features() ?? [];
+    const features = this.#watch?.features(this.#warningLevel) ?? [];
     return {
       ...this.#numbers(),
       episode: this.#alerts.episode ?? null,
-      warningLevelLog10: -this.#lnWarning / Math.LN10,
+      warningLevelLog10: Math.log10(this.#warningLevel),
       features,
       topMovers: features.filter(({ share }) => share > 0).slice(0, topMoverCount),
     };
@@ -179,8 +194,9 @@ class WindowedDriftMonitor implements DriftMonitor {
     const watch = this.#watch;
     const features = watch?.reference.features.map(({ name }, index) => ({
       name,
-      psi: watch.evidence.psi[index] as number,
-      ks: watch.evidence.ks[index] as number,
+      psi: watch.comparison.psi[index] as number,
+      ks: watch.comparison.ks[index] as number,
+      evidenceLog10: log10Of(watch.evidenceOf(index)),
       missing: watch.missing(index) + (this.#missingBefore.get(name) ?? 0),
     }));
     return { ...this.#numbers(), features: features ?? [] };
@@ -204,12 +220,13 @@ class WindowedDriftMonitor implements DriftMonitor {
       rowsSeen: this.#rowsSeen,
       rowsObserved: this.#rowsObserved,
       rowsSkipped: { ...this.#skipped } satisfies SkippedRows,
-      windowRows: watch?.evidence.rows ?? 0,
+      windowRows: watch?.comparison.rows ?? 0,
       looks: this.#looks,
       alarms: this.#alerts.alarms,
       suppressedAlarms: this.#alerts.suppressed,
-      evidenceLog10: log10Of(watch?.evidence.lnFamilyP ?? 0),
-      alarmLevelLog10: -this.#lnAlarm / Math.LN10,
+      evidenceLog10: log10Of(this.#evidence),
+      alarmLevelLog10: Math.log10(this.#alarmLevel),
+      alarmUnit: this.#settings.alarm.unit,
       cpuShare: this.#budget.spentShare,
     };
   }
@@ -228,7 +245,7 @@ class WindowedDriftMonitor implements DriftMonitor {
     const rows = views[0]?.rows ?? 0;
     const taken = Math.min(rows, allowed ?? this.#budget.allowance(rows, startedAt));
     this.#skipped.budget += rows - taken;
-    this.#count(watch, views, rows, taken);
+    this.#count(watch, views, rows, taken, startedAt);
     if (taken > 0) this.#budget.spend(this.#settings.clock.now() - startedAt, taken);
   }
 
@@ -238,36 +255,73 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   /** Counts `taken` of the rows, evenly spread from a random start. */
-  #count(watch: ReferenceWatch, views: readonly RowView[], rows: number, taken: number): void {
+  #count(watch: ReferenceWatch, views: readonly RowView[], rows: number, taken: number, now: number): void {
     const seenBefore = this.#rowsSeen;
+    if (taken === 0) {
+      this.#rowsSeen += rows;
+      return;
+    }
+    const mass = this.#massOf(seenBefore + rows, now) / taken;
     const stride = rows / taken;
     const offset = taken < rows ? this.#random() : 0;
-    for (let i = 0; i < taken; i++) {
-      const row = taken < rows ? Math.min(rows - 1, Math.floor((i + offset) * stride)) : i;
-      this.#rowsObserved++;
-      if (!watch.addRow(views, row)) continue;
-      this.#rowsSeen = seenBefore + row + 1;
-      this.#look(watch);
+    if (watch.advanceTo(now) > 0) this.#look(watch);
+    for (let done = 0; done < taken; ) {
       // A listener may have given another reference: the rest of this batch belongs to neither.
       if (this.#watch !== watch) {
-        this.#skipped.loading += taken - i - 1;
+        this.#skipped.loading += taken - done;
         break;
       }
+      const block = Math.min(taken - done, watch.room);
+      for (let i = 0; i < block; i++) {
+        this.#picked[i] = taken < rows ? Math.min(rows - 1, Math.floor((done + i + offset) * stride)) : done + i;
+      }
+      done += block;
+      this.#rowsObserved += block;
+      this.#rowsSeen = seenBefore + (this.#picked[block - 1] as number) + 1;
+      this.#evidence = watch.addBlock(views, this.#picked, block, mass, this.#alerts.state !== 'drift');
+      this.#weigh(watch);
+      if (this.#watch === watch && watch.advanceTo(now) > 0) this.#look(watch);
     }
     this.#rowsSeen = seenBefore + rows;
   }
 
+  /** The time since the evidence was last given some, in the unit of the alarm. */
+  #massOf(rowsSeen: number, now: number): number {
+    const { unit } = this.#settings.alarm;
+    const mass = unit === 'rows' ? rowsSeen - this.#weighedRows : now - (this.#weighedAt ?? now);
+    this.#weighedRows = rowsSeen;
+    this.#weighedAt = now;
+    return mass;
+  }
+
+  /** Takes the evidence of a block into account. */
+  #weigh(watch: ReferenceWatch): void {
+    if (this.#evidence < this.#warningLevel) return;
+    const evidenceLog10 = log10Of(this.#evidence);
+    const transition = this.#alerts.weigh(this.#evidence, this.#position());
+    // Starts anew however it came out: what is held back, or belongs to the episode, is counted once as well.
+    if (this.#evidence >= this.#alarmLevel) watch.restart();
+    if (transition !== undefined) this.#announce(transition, evidenceLog10, 'recovered');
+  }
+
   #look(watch: ReferenceWatch): void {
-    watch.look();
     this.#looks++;
-    const { lnFamilyP } = watch.evidence;
-    const transition = this.#alerts.next({
-      lnP: lnFamilyP,
+    const { state } = this.#alerts;
+    if (state === 'ok') return;
+    // Comparing takes time, so it is done only where something hangs on it.
+    const differs = state === 'drift' && watch.comparison.lnFamilyP <= lnDifference;
+    const transition = this.#alerts.settle(differs, this.#position());
+    if (transition === undefined) return;
+    watch.forgetAlarm();
+    this.#announce(transition, log10Of(this.#evidence), 'recovered');
+  }
+
+  #position(): Position {
+    return {
       rowsSeen: this.#rowsSeen,
       rowsObserved: this.#rowsObserved,
       epochMs: this.#settings.clock.epochMs(),
-    });
-    if (transition !== undefined) this.#announce(transition, log10Of(lnFamilyP), 'recovered');
+    };
   }
 
   #announce(transition: Transition, evidenceLog10: number, reason: 'recovered' | 'reference-change'): void {
@@ -299,12 +353,20 @@ class WindowedDriftMonitor implements DriftMonitor {
     before?.reference.features.forEach(({ name }, index) => {
       this.#missingBefore.set(name, (this.#missingBefore.get(name) ?? 0) + before.missing(index));
     });
-    const evidenceLog10 = log10Of(before?.evidence.lnFamilyP ?? 0);
-    this.#watch = reference === undefined ? undefined : new ReferenceWatch(reference, this.#settings.windowRows);
+    const evidenceLog10 = log10Of(this.#evidence);
+    this.#evidence = 0;
+    this.#weighedRows = this.#rowsSeen;
+    this.#weighedAt = undefined;
+    this.#watch = reference === undefined ? undefined : this.#watchOf(reference);
     this.#model = model;
     const transition = this.#alerts.reset();
     if (transition !== undefined) this.#announce(transition, evidenceLog10, 'reference-change');
     this.#events.emit('reference-change', { model, reference, previous });
+  }
+
+  #watchOf(reference: Reference): ReferenceWatch {
+    const { window, minimumEffect } = this.#settings;
+    return new ReferenceWatch(reference, window, minimumEffect);
   }
 
   #assertOpen(): void {
@@ -318,8 +380,9 @@ function countRows(inputs: Tensors, name: string, batchAxis: number): number {
   return viewRows(inputs[name], name, batchAxis).rows;
 }
 
-function log10Of(lnP: number): number {
-  return Math.abs(lnP / Math.LN10);
+/** 0 for evidence that is less than a single row's. */
+function log10Of(evidence: number): number {
+  return Math.log10(Math.max(1, evidence));
 }
 
 function wrongArgument(field: string, expected: string, given: string): FairleadError {

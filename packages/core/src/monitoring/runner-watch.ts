@@ -15,6 +15,8 @@ export interface RunnerWatcher {
   readonly fallback: Reference | undefined;
   /** Another model is watched from now on, with what it brought. */
   adopt(model: ModelInfo, reference: Reference | undefined): void;
+  /** Throws when a model's reference is not fit for the monitor. */
+  check(reference: Reference): void;
   /** A model's reference cannot be used. */
   fail(model: ModelInfo, error: unknown): void;
   /** Whether anybody listens to that. */
@@ -43,6 +45,10 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
     const controller = new AbortController();
     loading = controller;
     void readReference(loaded, runner.signature, controller.signal)
+      .then((reference) => {
+        if (reference !== undefined) watcher.check(reference);
+        return reference;
+      })
       .then(
         (reference) => {
           if (controller.signal.aborted) return;
