@@ -38,9 +38,10 @@ export interface ReferenceChangeEvent {
   readonly previous: DriftSnapshot;
 }
 
-/** The reference of a model could not be read, or does not fit its inputs. */
+/** The reference of a model could not be read, does not fit its inputs, is too small, or could not be learned. */
 export interface ReferenceFailEvent {
-  readonly model: ModelInfo;
+  /** `undefined` when it could not be learned from rows of no known model. */
+  readonly model: ModelInfo | undefined;
   readonly error: unknown;
 }
 

@@ -1,4 +1,4 @@
-import { FairleadError } from '../errors';
+import { FairleadError, messageOf } from '../errors';
 import { createEvents, type EventSource, type Events } from '../events';
 import { type Closeable, closeable } from '../lifecycle';
 import type { ModelInfo, ModelRunner } from '../runner/runner';
@@ -8,12 +8,14 @@ import { checkReference } from './check-reference';
 import { CpuBudget } from './cpu-budget';
 import type { DriftEventMap } from './drift-events';
 import { checkReferenceSize, type DriftMonitorOptions, type DriftSettings, parseDriftOptions } from './drift-options';
+import { ReferenceLearner } from './learn-reference';
 import { createRandom } from './random';
 import type { Reference } from './reference';
 import type { DriftReport, DriftSnapshot, SkippedRows } from './report';
 import { type RowView, viewRows } from './rows';
 import { watchRunner } from './runner-watch';
-import { blockRows, ReferenceWatch } from './watch';
+import { blockRows, type ReferenceWatch } from './watch';
+import { Watches } from './watches';
 
 /** Looks in a row without a warning that end an episode: half a window. */
 const quietLooks = 5;
@@ -86,10 +88,11 @@ class WindowedDriftMonitor implements DriftMonitor {
   readonly #alarmLevel: number;
   readonly #warningLevel: number;
   readonly #picked = new Int32Array(blockRows);
-  readonly #skipped = { budget: 0, rejected: 0, noReference: 0, loading: 0, otherModel: 0 };
+  readonly #skipped = { budget: 0, rejected: 0, noReference: 0, learning: 0, loading: 0, otherModel: 0 };
   /** NaN counts of features under earlier references. */
   readonly #missingBefore = new Map<string, number>();
-  #watch: ReferenceWatch | undefined;
+  #watches: Watches | undefined;
+  #learner: ReferenceLearner | undefined;
   #model: ModelInfo | undefined;
   #attached: Closeable | undefined;
   #closing: Promise<void> | undefined;
@@ -115,7 +118,7 @@ class WindowedDriftMonitor implements DriftMonitor {
       quietLooks,
       cooldownRows,
     });
-    if (reference !== undefined) this.#watch = this.#watchOf(reference);
+    if (reference !== undefined) this.#watches = this.#watch(reference);
   }
 
   get state(): DriftState {
@@ -123,7 +126,7 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   get reference(): Reference | undefined {
-    return this.#watch?.reference;
+    return this.#watches?.reference;
   }
 
   get events(): Events<DriftEventMap> {
@@ -139,7 +142,7 @@ class WindowedDriftMonitor implements DriftMonitor {
         { details: { field: 'runner', expected: 'one runner at a time', given: 'a second one' } },
       );
     }
-    const { reference, logger } = this.#settings;
+    const { reference, learnRows, logger } = this.#settings;
     const connection = watchRunner(runner, logger, {
       adopt: (model, found) => this.#change(found ?? reference, model),
       check: (found) => checkReferenceSize(found, this.#settings.alarm, wrongArgument),
@@ -151,6 +154,10 @@ class WindowedDriftMonitor implements DriftMonitor {
       },
       observe: (inputs, rows, batchAxis) => {
         const { clock } = this.#settings;
+        if (this.#watches === undefined) {
+          this.#withoutReference(inputs, batchAxis);
+          return;
+        }
         const startedAt = clock.now();
         const taken = this.#budget.allowance(rows, startedAt);
         // The cheapest way out, so that many small batches cannot use the time up by being looked at.
@@ -158,6 +165,7 @@ class WindowedDriftMonitor implements DriftMonitor {
         else this.#observe(inputs, batchAxis, startedAt, taken);
       },
       fallback: reference,
+      learns: learnRows !== undefined,
     });
     const attached = closeable(async () => {
       this.#attached = undefined;
@@ -180,10 +188,11 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   report(): DriftReport {
-    const features = this.#watch?.features(this.#warningLevel) ?? [];
+    const features = this.#watches?.current.features(this.#warningLevel) ?? [];
     return {
       ...this.#numbers(),
       episode: this.#alerts.episode ?? null,
+      season: this.#watches?.season ?? null,
       warningLevelLog10: Math.log10(this.#warningLevel),
       features,
       topMovers: features.filter(({ share }) => share > 0).slice(0, topMoverCount),
@@ -191,18 +200,20 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   snapshot(): DriftSnapshot {
-    const watch = this.#watch;
-    const features = watch?.reference.features.map(({ name }, index) => ({
+    const watches = this.#watches;
+    const watch = watches?.current;
+    const features = watches?.reference.features.map(({ name }, index) => ({
       name,
-      psi: watch.comparison.psi[index] as number,
-      ks: watch.comparison.ks[index] as number,
-      evidenceLog10: log10Of(watch.evidenceOf(index)),
-      missing: watch.missing(index) + (this.#missingBefore.get(name) ?? 0),
+      psi: watch?.comparison.psi[index] as number,
+      ks: watch?.comparison.ks[index] as number,
+      evidenceLog10: log10Of(watch?.evidenceOf(index) ?? 0),
+      missing: (watches?.missing(index) ?? 0) + (this.#missingBefore.get(name) ?? 0),
     }));
     return { ...this.#numbers(), features: features ?? [] };
   }
 
   close(): Promise<void> {
+    this.#learner?.stop();
     this.#closing ??= Promise.resolve(this.#attached?.close()).then(() => this.#events.clear());
     return this.#closing;
   }
@@ -212,11 +223,11 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   #numbers(): Omit<DriftSnapshot, 'features'> {
-    const watch = this.#watch;
+    const watch = this.#watches?.current;
     return {
       state: this.#alerts.state,
       model: this.#model ?? null,
-      referenceRows: watch?.reference.rows ?? null,
+      referenceRows: this.#watches?.reference.rows ?? null,
       rowsSeen: this.#rowsSeen,
       rowsObserved: this.#rowsObserved,
       rowsSkipped: { ...this.#skipped } satisfies SkippedRows,
@@ -233,20 +244,49 @@ class WindowedDriftMonitor implements DriftMonitor {
 
   /** @param allowed rows that may be taken, where the budget was asked already */
   #observe(inputs: Tensors, batchAxis: number, startedAt: number, allowed: number | undefined): void {
-    const watch = this.#watch;
-    if (watch === undefined) {
-      const [name] = Object.keys(inputs);
-      const rows = name === undefined ? 0 : countRows(inputs, name, batchAxis);
-      this.#rowsSeen += rows;
-      this.#skipped.noReference += rows;
+    const watches = this.#watches;
+    if (watches === undefined) {
+      this.#withoutReference(inputs, batchAxis);
       return;
     }
+    const watch = watches.turnTo(this.#settings.clock.epochMs());
     const views = watch.viewRows(inputs, batchAxis);
     const rows = views[0]?.rows ?? 0;
     const taken = Math.min(rows, allowed ?? this.#budget.allowance(rows, startedAt));
     this.#skipped.budget += rows - taken;
     this.#count(watch, views, rows, taken, startedAt);
     if (taken > 0) this.#budget.spend(this.#settings.clock.now() - startedAt, taken);
+  }
+
+  #withoutReference(inputs: Tensors, batchAxis: number): void {
+    const { learnRows, clock } = this.#settings;
+    if (learnRows === undefined) {
+      const [name] = Object.keys(inputs);
+      const rows = name === undefined ? 0 : viewRows(inputs[name], name, batchAxis).rows;
+      this.#rowsSeen += rows;
+      this.#skipped.noReference += rows;
+      return;
+    }
+    this.#learner ??= new ReferenceLearner(learnRows, clock, {
+      done: (reference) => {
+        try {
+          checkReferenceSize(reference, this.#settings.alarm, wrongArgument);
+          this.#change(reference, this.#model);
+        } catch (error) {
+          this.#failToLearn(error);
+        }
+      },
+      fail: (error) => this.#failToLearn(error),
+    });
+    const rows = this.#learner.add(inputs, batchAxis);
+    this.#rowsSeen += rows;
+    this.#skipped.learning += rows;
+  }
+
+  #failToLearn(error: unknown): void {
+    const what = `No reference could be learned from the live rows: ${messageOf(error)}`;
+    if (this.#events.listenerCount('reference-fail') === 0) this.#settings.logger.error({ error }, what);
+    this.#events.emit('reference-fail', { model: this.#model, error });
   }
 
   #leaveOut(rows: number): void {
@@ -267,7 +307,7 @@ class WindowedDriftMonitor implements DriftMonitor {
     if (watch.advanceTo(now) > 0) this.#look(watch);
     for (let done = 0; done < taken; ) {
       // A listener may have given another reference: the rest of this batch belongs to neither.
-      if (this.#watch !== watch) {
+      if (this.#watches?.current !== watch) {
         this.#skipped.loading += taken - done;
         break;
       }
@@ -278,9 +318,9 @@ class WindowedDriftMonitor implements DriftMonitor {
       done += block;
       this.#rowsObserved += block;
       this.#rowsSeen = seenBefore + (this.#picked[block - 1] as number) + 1;
-      this.#evidence = watch.addBlock(views, this.#picked, block, mass, this.#alerts.state !== 'drift');
+      this.#evidence = watch.addBlock(views, this.#picked, block, mass);
       this.#weigh(watch);
-      if (this.#watch === watch && watch.advanceTo(now) > 0) this.#look(watch);
+      if (this.#watches?.current === watch && watch.advanceTo(now) > 0) this.#look(watch);
     }
     this.#rowsSeen = seenBefore + rows;
   }
@@ -301,6 +341,7 @@ class WindowedDriftMonitor implements DriftMonitor {
     const transition = this.#alerts.weigh(this.#evidence, this.#position());
     // Starts anew however it came out: what is held back, or belongs to the episode, is counted once as well.
     if (this.#evidence >= this.#alarmLevel) watch.restart();
+    watch.absorbs = this.#alerts.state !== 'drift';
     if (transition !== undefined) this.#announce(transition, evidenceLog10, 'recovered');
   }
 
@@ -313,6 +354,7 @@ class WindowedDriftMonitor implements DriftMonitor {
     const transition = this.#alerts.settle(differs, this.#position());
     if (transition === undefined) return;
     watch.forgetAlarm();
+    watch.absorbs = this.#alerts.state !== 'drift';
     this.#announce(transition, log10Of(this.#evidence), 'recovered');
   }
 
@@ -348,25 +390,27 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   #change(reference: Reference | undefined, model: ModelInfo | undefined): void {
-    const before = this.#watch;
+    const before = this.#watches;
     const previous = this.snapshot();
     before?.reference.features.forEach(({ name }, index) => {
       this.#missingBefore.set(name, (this.#missingBefore.get(name) ?? 0) + before.missing(index));
     });
     const evidenceLog10 = log10Of(this.#evidence);
+    this.#learner?.stop();
+    this.#learner = undefined;
     this.#evidence = 0;
     this.#weighedRows = this.#rowsSeen;
     this.#weighedAt = undefined;
-    this.#watch = reference === undefined ? undefined : this.#watchOf(reference);
+    this.#watches = reference === undefined ? undefined : this.#watch(reference);
     this.#model = model;
     const transition = this.#alerts.reset();
     if (transition !== undefined) this.#announce(transition, evidenceLog10, 'reference-change');
     this.#events.emit('reference-change', { model, reference, previous });
   }
 
-  #watchOf(reference: Reference): ReferenceWatch {
+  #watch(reference: Reference): Watches {
     const { window, minimumEffect } = this.#settings;
-    return new ReferenceWatch(reference, window, minimumEffect);
+    return new Watches(reference, window, minimumEffect);
   }
 
   #assertOpen(): void {
@@ -374,10 +418,6 @@ class WindowedDriftMonitor implements DriftMonitor {
       throw new FairleadError('CLOSED', 'The drift monitor was closed. Make a new one with createDriftMonitor.');
     }
   }
-}
-
-function countRows(inputs: Tensors, name: string, batchAxis: number): number {
-  return viewRows(inputs[name], name, batchAxis).rows;
 }
 
 /** 0 for evidence that is less than a single row's. */

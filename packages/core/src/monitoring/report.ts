@@ -10,6 +10,8 @@ export interface SkippedRows {
   readonly rejected: number;
   /** There was no reference to compare with. */
   readonly noReference: number;
+  /** A reference is learned from them. */
+  readonly learning: number;
   /** The reference of a new model was being read. */
   readonly loading: number;
   /** The batch was computed by a model that a swap has replaced. */
@@ -67,6 +69,8 @@ export interface FeatureSnapshot {
 export interface DriftReport extends Omit<DriftSnapshot, 'features'> {
   /** The episode that lasts; `null` outside of one. */
   readonly episode: DriftEpisode | null;
+  /** The hour or day whose reference and window the features are of; `null` where there are no seasons. */
+  readonly season: number | null;
   /** `evidenceLog10` that raises a warning. */
   readonly warningLevelLog10: number;
   /** All features, the strongest evidence first. */

@@ -13,6 +13,8 @@ import type { SkippedRows } from './report';
 export interface RunnerWatcher {
   /** The reference for models that bring none. */
   readonly fallback: Reference | undefined;
+  /** Whether it is learned from live rows where there is none. */
+  readonly learns: boolean;
   /** Another model is watched from now on, with what it brought. */
   adopt(model: ModelInfo, reference: Reference | undefined): void;
   /** Throws when a model's reference is not fit for the monitor. */
@@ -52,7 +54,7 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
       .then(
         (reference) => {
           if (controller.signal.aborted) return;
-          if (reference === undefined && watcher.fallback === undefined) warnOfNone(model);
+          if (reference === undefined && watcher.fallback === undefined && !watcher.learns) warnOfNone(model);
           adopt(model, reference);
         },
         (error: unknown) => {
@@ -81,7 +83,7 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
   const warnOfNone = (model: ModelInfo): void => {
     logger.warn(
       { model },
-      `${model.name}@${model.version} brings no reference, so its inputs are not watched. Fit one with fitReference and keep it as the model's sidecar, or give it to createDriftMonitor.`,
+      `${model.name}@${model.version} brings no reference, so its inputs are not watched. Fit one with fitReference and keep it as the model's sidecar, or give it to createDriftMonitor, which can learn one too: its option learnRows.`,
     );
   };
 

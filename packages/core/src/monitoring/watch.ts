@@ -25,18 +25,25 @@ export class ReferenceWatch {
   /** All rows of the window when it was compared. */
   #compared: BinSketch;
   #isCompared = false;
-  /** NaN by feature. */
+  /** Rows that neither the window nor the process knows of yet: counted once, then handed to both. */
+  readonly #fresh: BinSketch;
+  /** NaN by feature, without the fresh rows. */
   readonly #missing: Float64Array;
+  #absorbs = true;
   readonly #slots = new Uint16Array(blockRows);
   #alarmEvidence: Float64Array | undefined;
 
-  /** @param minimumEffect a Kolmogorov–Smirnov distance that is no drift */
-  constructor(reference: Reference, window: WindowLength, minimumEffect: number) {
+  /**
+   * @param minimumEffect a Kolmogorov–Smirnov distance that is no drift
+   * @param evidence that of another watch, to be shared
+   */
+  constructor(reference: Reference, window: WindowLength, minimumEffect: number, evidence?: Float64Array) {
     this.reference = reference;
     this.#layout = layOut(reference);
-    this.#process = new EvidenceProcess(this.#layout, minimumEffect);
+    this.#process = new EvidenceProcess(this.#layout, minimumEffect, evidence);
     this.#window = new SlidingWindow(this.#layout, window);
     this.#comparison = new WindowComparison(this.#layout);
+    this.#fresh = new BinSketch(this.#layout);
     this.#missing = new Float64Array(reference.features.length);
     this.#compared = new BinSketch(this.#layout);
   }
@@ -69,7 +76,7 @@ export class ReferenceWatch {
 
   /** Most rows that the next block can take. */
   get room(): number {
-    return Math.min(blockRows, this.#process.blockRows, this.#window.room);
+    return Math.min(blockRows, this.#process.blockRows, this.#window.room - this.#fresh.rows);
   }
 
   /**
@@ -77,29 +84,27 @@ export class ReferenceWatch {
    *
    * @param picked indices of the rows, at most {@link ReferenceWatch.room} of them
    * @param mass time for each of them, in the unit of the alarm
-   * @param absorb whether they may be like the reference
    * @returns the evidence so far
    */
-  addBlock(views: readonly RowView[], picked: Int32Array, rows: number, mass: number, absorb: boolean): number {
-    const { bucket } = this.#window;
-    const { inputs, binSlots } = this.#layout;
+  addBlock(views: readonly RowView[], picked: Int32Array, rows: number, mass: number): number {
+    const fresh = this.#fresh;
+    const { inputs } = this.#layout;
     const slots = this.#slots;
     let feature = 0;
     for (let i = 0; i < inputs.length; i++) {
       const view = views[i] as RowView;
       for (let place = 0; place < view.width; place++) {
         const sum = slotsOfColumn(this.#layout, feature, view, place, picked, rows, slots);
-        bucket.addColumn(feature, slots, rows, sum);
+        fresh.addColumn(feature, slots, rows, sum);
         this.#process.addColumn(feature, slots, rows, mass);
-        for (let row = 0; row < rows; row++) {
-          if (slots[row] === binSlots) this.#missing[feature] = (this.#missing[feature] as number) + 1;
-        }
         feature++;
       }
     }
-    bucket.rows += rows;
+    fresh.rows += rows;
     this.#isCompared = false;
-    return this.#process.endBlock(rows, absorb);
+    const evidence = this.#process.endBlock(rows);
+    if (this.#process.blockRows <= 0) this.#handOver();
+    return evidence;
   }
 
   /**
@@ -107,9 +112,31 @@ export class ReferenceWatch {
    * @returns buckets that ended, each of which is a time to look
    */
   advanceTo(now: number): number {
+    if (this.#window.room <= this.#fresh.rows || this.#window.isOver(now)) this.#handOver();
     const ended = this.#window.advanceTo(now);
     if (ended > 0) this.#isCompared = false;
     return ended;
+  }
+
+  /**
+   * Says whether the rows from now on may be like the reference, and belong to what the evidence is measured against: not
+   * while a drift lasts.
+   */
+  set absorbs(absorbs: boolean) {
+    if (absorbs === this.#absorbs) return;
+    this.#handOver();
+    this.#absorbs = absorbs;
+  }
+
+  /** The evidence, to be shared with the watch of another season. */
+  get evidence(): Float64Array {
+    return this.#process.sums;
+  }
+
+  /** Takes over from the watch of another season. */
+  follow(before: ReferenceWatch): void {
+    this.absorbs = before.#absorbs;
+    this.#alarmEvidence = before.#alarmEvidence;
   }
 
   /** Starts the evidence anew after an alarm, and remembers which features it came from. */
@@ -129,6 +156,7 @@ export class ReferenceWatch {
   /** The window compared with the reference. Costs a look when rows came since the last. */
   get comparison(): WindowComparison {
     if (!this.#isCompared) {
+      this.#handOver();
       this.#compared = this.#window.total();
       this.#comparison.compare(this.#compared);
       this.#isCompared = true;
@@ -138,7 +166,8 @@ export class ReferenceWatch {
 
   /** NaN values of a feature that were counted. */
   missing(feature: number): number {
-    return this.#missing[feature] as number;
+    const { slots, binSlots } = this.#layout;
+    return (this.#missing[feature] as number) + (this.#fresh.counts[feature * slots + binSlots] as number);
   }
 
   /** What one feature adds to the evidence; during an episode, what it had added at the last alarm. */
@@ -154,5 +183,19 @@ export class ReferenceWatch {
     const { comparison } = this;
     const evidenceOf = (feature: number): number => this.evidenceOf(feature);
     return attribute(this.#layout, comparison, this.#compared, evidenceOf, warningLevel);
+  }
+
+  /** Hands the fresh rows to the window and to the process. */
+  #handOver(): void {
+    const fresh = this.#fresh;
+    if (fresh.rows === 0) return;
+    const { slots, binSlots } = this.#layout;
+    for (let feature = 0; feature < this.#missing.length; feature++) {
+      const missing = fresh.counts[feature * slots + binSlots] as number;
+      this.#missing[feature] = (this.#missing[feature] as number) + missing;
+    }
+    this.#window.bucket.merge(fresh);
+    this.#process.takeNote(fresh.counts, fresh.rows, this.#absorbs);
+    fresh.reset();
   }
 }

@@ -39,6 +39,11 @@ export class SlidingWindow {
     return this.bucketRows - this.bucket.rows;
   }
 
+  /** Whether time has ended the bucket. */
+  isOver(now: number): boolean {
+    return now >= this.#bucketEndsAt;
+  }
+
   /**
    * Ends the bucket when it is full, or its time is over: buckets in which nothing came are empty.
    *

@@ -29,14 +29,14 @@ import { BetScratch, betCount, fillPayoffs } from './bets';
  *
  * The assumption: rows are independent draws. Where they are not, the promise fails and false alarms come faster: rows that are
  * sent over and over, autocorrelation (frames of a video, one user's requests in a row), seasons that the reference does not
- * know. Payoffs are worked out again once the counts grew by 1/64, and after 128 rows at most; within such a block the rows do
+ * know. Payoffs are worked out again once the counts grew by 1/64, and after 256 rows at most; within such a block the rows do
  * not yet know of one another, which changes them by less than that.
  */
 
 /** Payoffs are worked out again after this part of the counted rows … */
 const refreshShare = 1 / 64;
 /** … and after so many rows at most. */
-const refreshRows = 128;
+const refreshRows = 256;
 /** Rows after which a recent one counts 1/e. */
 const recentMemory = 200;
 /** Far above every level, and far below where doubles end. */
@@ -49,8 +49,6 @@ export class EvidenceProcess {
   /** The reference's rows and those since, by slot. */
   readonly #counts: Float64Array;
   readonly #recent: Float64Array;
-  /** Rows by slot since the payoffs were worked out. */
-  readonly #pending: Float64Array;
   /** By slot, then by bet. */
   readonly #payoffs: Float64Array;
   /** M by feature, then by bet. */
@@ -58,22 +56,28 @@ export class EvidenceProcess {
   readonly #scratch: BetScratch;
   /** Of the features that were added to the block. */
   #blockSum = 0;
-  #pendingRows = 0;
   #untilRefresh = 0;
   #rows: number;
 
-  /** @param minimumEffect a Kolmogorov–Smirnov distance that is no drift, 0 to 1 */
-  constructor(layout: FeatureLayout, minimumEffect: number) {
+  /**
+   * @param minimumEffect a Kolmogorov–Smirnov distance that is no drift, 0 to 1
+   * @param sums the evidence of another process with as many features, to be shared
+   */
+  constructor(layout: FeatureLayout, minimumEffect: number, sums?: Float64Array) {
     this.#layout = layout;
     this.#minimumEffect = minimumEffect;
     this.#counts = layout.counts.slice();
     this.#recent = new Float64Array(layout.counts.length);
-    this.#pending = new Float64Array(layout.counts.length);
     this.#payoffs = new Float64Array(layout.counts.length * betCount);
-    this.#sums = new Float64Array(layout.features.length * betCount);
+    this.#sums = sums ?? new Float64Array(layout.features.length * betCount);
     this.#scratch = new BetScratch(layout.binSlots);
     this.#rows = layout.rows;
     this.#refresh();
+  }
+
+  /** The evidence by feature, then by bet. */
+  get sums(): Float64Array {
+    return this.#sums;
   }
 
   /** Most rows of a block, before which the payoffs have to be worked out again. */
@@ -90,7 +94,6 @@ export class EvidenceProcess {
    */
   addColumn(feature: number, slots: Uint16Array, rows: number, mass: number): void {
     const payoffs = this.#payoffs;
-    const pending = this.#pending;
     const sums = this.#sums;
     const start = feature * this.#layout.slots;
     const at = feature * betCount;
@@ -107,7 +110,6 @@ export class EvidenceProcess {
     // One variable a bet, all in registers: a loop over the bets takes three times as long.
     for (let row = 0; row < rows; row++) {
       const slot = start + (slots[row] as number);
-      pending[slot] = (pending[slot] as number) + 1;
       const pays = slot * betCount;
       a = (a + mass) * (payoffs[pays] as number);
       b = (b + mass) * (payoffs[pays + 1] as number);
@@ -135,27 +137,32 @@ export class EvidenceProcess {
 
   /**
    * Ends a block, of which every feature was added.
-   *
-   * @param absorb whether its rows may have come from what the reference did: not while a drift lasts
    * @returns the evidence of all features together, in the unit of the mass
    */
-  endBlock(rows: number, absorb: boolean): number {
-    this.#pendingRows += rows;
+  endBlock(rows: number): number {
     this.#untilRefresh -= rows;
-    if (this.#untilRefresh <= 0) {
-      if (absorb) {
-        for (let slot = 0; slot < this.#counts.length; slot++) {
-          this.#counts[slot] = (this.#counts[slot] as number) + (this.#pending[slot] as number);
-        }
-        this.#rows += this.#pendingRows;
-      }
-      this.#refresh();
-    }
     const evidence = this.#blockSum / this.#sums.length;
     this.#blockSum = 0;
     if (evidence < mostEvidence) return evidence;
     for (let at = 0; at < this.#sums.length; at++) this.#sums[at] = Math.min(mostEvidence, this.#sums[at] as number);
     return mostEvidence;
+  }
+
+  /**
+   * Takes note of the rows since the last time, and works the payoffs out again once there is no room.
+   *
+   * @param rows by slot
+   * @param absorb whether they may have come from what the reference did: not while a drift lasts
+   */
+  takeNote(counts: Float64Array, rows: number, absorb: boolean): void {
+    const keep = Math.exp(-rows / recentMemory);
+    for (let slot = 0; slot < counts.length; slot++) {
+      const count = counts[slot] as number;
+      this.#recent[slot] = keep * (this.#recent[slot] as number) + count;
+      if (absorb) this.#counts[slot] = (this.#counts[slot] as number) + count;
+    }
+    if (absorb) this.#rows += rows;
+    if (this.#untilRefresh <= 0) this.#refresh();
   }
 
   /** What one feature adds to the evidence: the features' mean is the evidence of all. */
@@ -172,11 +179,6 @@ export class EvidenceProcess {
 
   #refresh(): void {
     const { features, slots, binSlots } = this.#layout;
-    const keep = Math.exp(-this.#pendingRows / recentMemory);
-    for (let slot = 0; slot < this.#recent.length; slot++) {
-      this.#recent[slot] = keep * (this.#recent[slot] as number) + (this.#pending[slot] as number);
-    }
-    this.#pending.fill(0);
     for (let feature = 0; feature < features.length; feature++) {
       const cells = { bins: features[feature]?.counts.length ?? 0, binSlots };
       fillPayoffs(
@@ -189,7 +191,6 @@ export class EvidenceProcess {
         this.#scratch,
       );
     }
-    this.#pendingRows = 0;
     this.#untilRefresh = Math.max(1, Math.min(refreshRows, Math.floor(this.#rows * refreshShare)));
   }
 }
