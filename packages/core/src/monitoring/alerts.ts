@@ -34,17 +34,17 @@ export interface AlertRules {
   readonly alarmLevel: number;
   /** Evidence that raises a warning; below `alarmLevel`. */
   readonly warningLevel: number;
-  /** Looks in a row without a warning that end an episode or a warning. */
+  /** Looks in a row without an alarm that end an episode. */
   readonly quietLooks: number;
   /** Observed rows after an episode in which an alarm only warns. */
   readonly cooldownRows: number;
 }
 
 /**
- * The states ok → warning → drift. Rising is immediate. Falling has hysteresis: only `quietLooks` looks in a row between which
- * the evidence stayed below the warning level, and at which the window resembles the reference, lead back to ok, so that
- * evidence around the alarm level makes one episode instead of many. For `cooldownRows` after an episode an alarm stays a
- * warning and is counted as suppressed.
+ * The states ok → warning → drift. Rising is immediate. A warning lasts until a look before which the evidence stayed below its
+ * level. An episode has hysteresis: only `quietLooks` looks in a row between which the evidence raised no second alarm, and at
+ * which the window resembles the reference, end it, so that one drift makes one episode instead of many. For `cooldownRows`
+ * after an episode an alarm stays a warning and is counted as suppressed.
  */
 export class AlertMachine {
   readonly #rules: AlertRules;
@@ -83,8 +83,11 @@ export class AlertMachine {
   weigh(evidence: number, position: Position): Transition | undefined {
     const { alarmLevel, warningLevel } = this.#rules;
     if (evidence < warningLevel) return undefined;
+    if (this.#state === 'drift') {
+      this.#loud ||= evidence >= alarmLevel;
+      return undefined;
+    }
     this.#loud = true;
-    if (this.#state === 'drift') return undefined;
     if (evidence >= alarmLevel) {
       if (position.rowsObserved >= this.#cooldownUntil) return this.#begin(position);
       this.#suppressed++;
@@ -99,8 +102,8 @@ export class AlertMachine {
   settle(differs: boolean, position: Position): Transition | undefined {
     this.#quiet = this.#loud || differs ? 0 : this.#quiet + 1;
     this.#loud = false;
+    if (this.#state !== 'drift') return this.#quiet > 0 ? this.#moveTo('ok') : undefined;
     if (this.#quiet < this.#rules.quietLooks) return undefined;
-    if (this.#state !== 'drift') return this.#moveTo('ok');
     this.#cooldownUntil = position.rowsObserved + this.#rules.cooldownRows;
     return this.#end();
   }

@@ -7,7 +7,13 @@ import { AlertMachine, type DriftState, type Position, type Transition } from '.
 import { checkReference } from './check-reference';
 import { CpuBudget } from './cpu-budget';
 import type { DriftEventMap } from './drift-events';
-import { checkReferenceSize, type DriftMonitorOptions, type DriftSettings, parseDriftOptions } from './drift-options';
+import {
+  type AlarmTime,
+  checkReferenceSize,
+  type DriftMonitorOptions,
+  type DriftSettings,
+  parseDriftOptions,
+} from './drift-options';
 import { ReferenceLearner } from './learn-reference';
 import { createRandom } from './random';
 import type { Reference } from './reference';
@@ -17,10 +23,12 @@ import { watchRunner } from './runner-watch';
 import { blockRows, type ReferenceWatch } from './watch';
 import { Watches } from './watches';
 
-/** Looks in a row without a warning that end an episode: half a window. */
+/** Looks in a row without an alarm that end an episode: half a window. */
 const quietLooks = 5;
-/** A warning may come this many times as often as an alarm. */
+/** A warning may come this many times as often as an alarm … */
 const warningFactor = 10;
+/** … but below so many rows, evidence comes and goes all the time; half of an alarm's is enough for a warning in any case. */
+const leastWarningRows = 2500;
 /** The window differs from the reference while its p-value is below this. */
 const lnDifference = Math.log(0.001);
 const topMoverCount = 10;
@@ -111,7 +119,7 @@ class WindowedDriftMonitor implements DriftMonitor {
     this.#events = createEvents(logger, on);
     this.#budget = new CpuBudget(clock, maxCpuShare);
     this.#alarmLevel = alarm.mean;
-    this.#warningLevel = alarm.mean / warningFactor;
+    this.#warningLevel = warningLevelOf(alarm);
     this.#alerts = new AlertMachine({
       alarmLevel: this.#alarmLevel,
       warningLevel: this.#warningLevel,
@@ -336,13 +344,16 @@ class WindowedDriftMonitor implements DriftMonitor {
 
   /** Takes the evidence of a block into account. */
   #weigh(watch: ReferenceWatch): void {
-    if (this.#evidence < this.#warningLevel) return;
-    const evidenceLog10 = log10Of(this.#evidence);
-    const transition = this.#alerts.weigh(this.#evidence, this.#position());
+    const { peak } = watch;
+    if (peak < this.#warningLevel) return;
+    const transition = this.#alerts.weigh(peak, this.#position());
     // Starts anew however it came out: what is held back, or belongs to the episode, is counted once as well.
-    if (this.#evidence >= this.#alarmLevel) watch.restart();
+    if (peak >= this.#alarmLevel) {
+      this.#evidence = peak;
+      watch.restart();
+    }
     watch.absorbs = this.#alerts.state !== 'drift';
-    if (transition !== undefined) this.#announce(transition, evidenceLog10, 'recovered');
+    if (transition !== undefined) this.#announce(transition, log10Of(peak), 'recovered');
   }
 
   #look(watch: ReferenceWatch): void {
@@ -418,6 +429,10 @@ class WindowedDriftMonitor implements DriftMonitor {
       throw new FairleadError('CLOSED', 'The drift monitor was closed. Make a new one with createDriftMonitor.');
     }
   }
+}
+
+function warningLevelOf({ unit, mean }: AlarmTime): number {
+  return Math.max(mean / warningFactor, unit === 'rows' ? Math.min(mean / 2, leastWarningRows) : 0);
 }
 
 /** 0 for evidence that is less than a single row's. */

@@ -22,7 +22,8 @@ export interface DriftMonitorOptions {
   readonly reference?: Reference;
   /**
    * Rows that are compared with the reference to say what differs, rounded up to a multiple of ten; the window slides by a
-   * tenth of them. It does not decide when the alarm comes. 50 to 10,000,000. @default 1000
+   * tenth of them. It decides when an episode is over, not when the alarm comes. 50 to 10,000,000.
+   * @default 1000, or a tenth of the rows between false alarms where that is less, and 100 at least
    */
   readonly windowRows?: number;
   /** The same by time, in milliseconds, in place of `windowRows`: 10 to 31,536,000,000 (a year). */
@@ -46,7 +47,7 @@ export interface DriftMonitorOptions {
    */
   readonly learnRows?: number;
   /**
-   * Observed rows after an episode during which another alarm only warns. 0 or more. @default windowRows, or 1000
+   * Observed rows after an episode during which another alarm only warns. 0 or more. @default windowRows
    */
   readonly cooldownRows?: number;
   /**
@@ -111,7 +112,9 @@ const optionsSchema = z.strictObject({
   clock: z._default(anObject<Clock>('a clock'), systemClock),
 });
 
-const defaultWindowRows = 1000;
+/** Of the rows between false alarms, unless asked for otherwise, within these bounds: an episode must not outlast that time. */
+const windowShare = 0.1;
+const [leastWindowRows, mostWindowRows] = [100, 1000];
 
 /**
  * Checks the options and completes them.
@@ -123,14 +126,16 @@ export function parseDriftOptions(options: DriftMonitorOptions): DriftSettings {
   if (windowRows !== undefined && windowMs !== undefined) {
     throw wrongOption('windowMs', 'either windowRows or windowMs', 'both');
   }
-  const window =
-    windowMs === undefined
-      ? { rows: Math.ceil((windowRows ?? defaultWindowRows) / 10) * 10 }
-      : { durationMs: windowMs };
   const alarm: AlarmTime =
     typeof time === 'object' && 'durationMs' in time
       ? { unit: 'ms', mean: time.durationMs }
       : { unit: 'rows', mean: typeof time === 'number' ? time : time.rows };
+  const usualRows =
+    alarm.unit === 'rows'
+      ? Math.min(mostWindowRows, Math.max(leastWindowRows, alarm.mean * windowShare))
+      : mostWindowRows;
+  const rows = Math.ceil((windowRows ?? usualRows) / 10) * 10;
+  const window = windowMs === undefined ? { rows } : { durationMs: windowMs };
   const reference = parsed.reference === undefined ? undefined : checkReference(parsed.reference, wrongOption);
   if (reference !== undefined) checkReferenceSize(reference, alarm, wrongOption);
   return {
@@ -139,7 +144,7 @@ export function parseDriftOptions(options: DriftMonitorOptions): DriftSettings {
     alarm,
     minimumEffect: parsed.minimumEffect,
     learnRows,
-    cooldownRows: parsed.cooldownRows ?? ('rows' in window ? window.rows : defaultWindowRows),
+    cooldownRows: parsed.cooldownRows ?? rows,
     maxCpuShare: parsed.maxCpuShare,
     on,
     logger: parsed.logger,

@@ -37,7 +37,7 @@ describe('learnRows', () => {
     // Until it is fitted, in a later turn, rows are counted as used for learning too.
     monitor.observe(rows(7));
     await clock.settle();
-    const data = learned.flatMap(({ x }) => [...(x?.data as Float32Array)]);
+    const data = learned.flatMap(({ x }) => [...((x as { data: ArrayLike<number> }).data as Float32Array)]);
     const expected = await fitReference({ x: createTensor('float32', [500, 2], Float32Array.from(data)) });
     expect(monitor.reference).toEqual(expected);
     expect(monitor.snapshot()).toMatchObject({ rowsSeen: 507, rowsObserved: 0, rowsSkipped: { learning: 507 } });

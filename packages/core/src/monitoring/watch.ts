@@ -40,7 +40,7 @@ export class ReferenceWatch {
   constructor(reference: Reference, window: WindowLength, minimumEffect: number, evidence?: Float64Array) {
     this.reference = reference;
     this.#layout = layOut(reference);
-    this.#process = new EvidenceProcess(this.#layout, minimumEffect, evidence);
+    this.#process = new EvidenceProcess(this.#layout, minimumEffect, blockRows, evidence);
     this.#window = new SlidingWindow(this.#layout, window);
     this.#comparison = new WindowComparison(this.#layout);
     this.#fresh = new BinSketch(this.#layout);
@@ -76,7 +76,7 @@ export class ReferenceWatch {
 
   /** Most rows that the next block can take. */
   get room(): number {
-    return Math.min(blockRows, this.#process.blockRows, this.#window.room - this.#fresh.rows);
+    return Math.min(this.#process.blockRows, this.#window.room - this.#fresh.rows);
   }
 
   /**
@@ -84,7 +84,7 @@ export class ReferenceWatch {
    *
    * @param picked indices of the rows, at most {@link ReferenceWatch.room} of them
    * @param mass time for each of them, in the unit of the alarm
-   * @returns the evidence so far
+   * @returns the evidence after the last of them
    */
   addBlock(views: readonly RowView[], picked: Int32Array, rows: number, mass: number): number {
     const fresh = this.#fresh;
@@ -105,6 +105,11 @@ export class ReferenceWatch {
     const evidence = this.#process.endBlock(rows);
     if (this.#process.blockRows <= 0) this.#handOver();
     return evidence;
+  }
+
+  /** The most evidence after any row of the last block. */
+  get peak(): number {
+    return this.#process.peak;
   }
 
   /**

@@ -54,16 +54,21 @@ export class EvidenceProcess {
   /** M by feature, then by bet. */
   readonly #sums: Float64Array;
   readonly #scratch: BetScratch;
-  /** Of the features that were added to the block. */
-  #blockSum = 0;
+  /** By row of the block, over the features that were added. */
+  readonly #rowSums: Float64Array;
+  #peak = 0;
   #untilRefresh = 0;
+  readonly #mostRows: number;
   #rows: number;
 
   /**
    * @param minimumEffect a Kolmogorov–Smirnov distance that is no drift, 0 to 1
+   * @param blockRows most rows of a block
    * @param sums the evidence of another process with as many features, to be shared
    */
-  constructor(layout: FeatureLayout, minimumEffect: number, sums?: Float64Array) {
+  constructor(layout: FeatureLayout, minimumEffect: number, blockRows: number, sums?: Float64Array) {
+    this.#rowSums = new Float64Array(blockRows);
+    this.#mostRows = blockRows;
     this.#layout = layout;
     this.#minimumEffect = minimumEffect;
     this.#counts = layout.counts.slice();
@@ -80,9 +85,9 @@ export class EvidenceProcess {
     return this.#sums;
   }
 
-  /** Most rows of a block, before which the payoffs have to be worked out again. */
+  /** Most rows of the next block: then the payoffs have to be worked out again. */
   get blockRows(): number {
-    return this.#untilRefresh;
+    return Math.min(this.#mostRows, this.#untilRefresh);
   }
 
   /**
@@ -95,6 +100,7 @@ export class EvidenceProcess {
   addColumn(feature: number, slots: Uint16Array, rows: number, mass: number): void {
     const payoffs = this.#payoffs;
     const sums = this.#sums;
+    const rowSums = this.#rowSums;
     const start = feature * this.#layout.slots;
     const at = feature * betCount;
     let a = sums[at] as number;
@@ -121,6 +127,7 @@ export class EvidenceProcess {
       h = (h + mass) * (payoffs[pays + 7] as number);
       i = (i + mass) * (payoffs[pays + 8] as number);
       j = (j + mass) * (payoffs[pays + 9] as number);
+      rowSums[row] = (rowSums[row] as number) + (a + b + (c + d) + (e + f + (g + h)) + (i + j));
     }
     sums[at] = a;
     sums[at + 1] = b;
@@ -132,20 +139,31 @@ export class EvidenceProcess {
     sums[at + 7] = h;
     sums[at + 8] = i;
     sums[at + 9] = j;
-    this.#blockSum += a + b + c + d + e + f + g + h + i + j;
   }
 
   /**
    * Ends a block, of which every feature was added.
-   * @returns the evidence of all features together, in the unit of the mass
+   * @returns the evidence of all features together after its last row, in the unit of the mass
    */
   endBlock(rows: number): number {
     this.#untilRefresh -= rows;
-    const evidence = this.#blockSum / this.#sums.length;
-    this.#blockSum = 0;
+    let peak = 0;
+    const last = this.#rowSums[rows - 1] as number;
+    for (let row = 0; row < rows; row++) {
+      const sum = this.#rowSums[row] as number;
+      if (sum > peak) peak = sum;
+      this.#rowSums[row] = 0;
+    }
+    this.#peak = peak / this.#sums.length;
+    const evidence = last / this.#sums.length;
     if (evidence < mostEvidence) return evidence;
     for (let at = 0; at < this.#sums.length; at++) this.#sums[at] = Math.min(mostEvidence, this.#sums[at] as number);
     return mostEvidence;
+  }
+
+  /** The most evidence after any row of the last block: what an alarm goes by. */
+  get peak(): number {
+    return this.#peak;
   }
 
   /**
