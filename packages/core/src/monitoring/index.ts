@@ -1,5 +1,14 @@
 export type { DriftEpisode, DriftState } from './alerts';
 export type { BinReport, FeatureReport } from './attribution';
+export { type AdwinDetector, type AdwinOptions, createAdwin } from './detectors/adwin';
+export { type CusumDetector, type CusumOptions, createCusum } from './detectors/cusum';
+export { createDdm, type DdmDetector, type DdmOptions } from './detectors/ddm';
+export type { BinaryStreamDetector, DetectorState, StreamDetector } from './detectors/detector';
+export { createEddm, type EddmDetector, type EddmOptions } from './detectors/eddm';
+export { createHddmA, type HddmAOptions } from './detectors/hddm-a';
+export { createHddmW, type HddmWOptions } from './detectors/hddm-w';
+export { createKswin, type KswinDetector, type KswinOptions } from './detectors/kswin';
+export { createPageHinkley, type PageHinkleyOptions } from './detectors/page-hinkley';
 export {
   type BinnedKolmogorovSmirnov,
   kolmogorovSmirnovOnBins,
