@@ -17,13 +17,13 @@ const quietLength = 10 * meanTime;
 export async function measureDelays({ note }: SuiteContext): Promise<Result[]> {
   const search = createTrial({
     quiet: drawStreams(20, quietLength, 1),
-    changing: drawStreams(200, detectionRows, 2),
+    changing: drawStreams(1000, detectionRows, 2),
     meanTime,
     tolerance: 0.1,
   });
   const final = createTrial({
     quiet: drawStreams(200, quietLength, 3),
-    changing: drawStreams(400, detectionRows, 4),
+    changing: drawStreams(1000, detectionRows, 4),
     meanTime,
     tolerance: 0.02,
     coarse: search,
