@@ -1,118 +1,109 @@
-import { createDriftMonitor, fitReference } from '@fairlead/core/monitoring';
-import { createNormal, createRandom, type Random } from '../lib/random';
-import type { Result, SuiteContext } from '../lib/suite';
+import type { Contestant } from './contestants';
+import { drawReference, type Law, type NormalStreams } from './scenarios';
 
-/** Rows between false alarms that are asked for. */
-const asked = 5000;
-/** Rows of a stream, in units of that. */
-const timesAsked = 10;
-const streams = 200;
-const batchRows = 250;
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** What null streams are drawn from: fills rows of `features` values. */
-interface Source {
-  readonly name: string;
-  readonly features: number;
-  /** Begins a stream. */
-  readonly create: (random: Random) => (data: Float64Array) => void;
+/** How often a contestant alarmed while nothing changed. */
+export interface FalseAlarms {
+  readonly alarms: number;
+  readonly observations: number;
+  /** Observations between alarms; `Infinity` where there was none. */
+  readonly meanTime: number;
+  /** 95 % confidence interval of the mean time, by the spread over the streams. */
+  readonly from: number;
+  readonly to: number;
 }
 
-const correlation = 0.8;
+/** The threshold at which false alarms are as far apart as was asked, and how far apart they then were. */
+export interface Calibration {
+  readonly threshold: number;
+  readonly falseAlarms: FalseAlarms;
+}
 
-const sources: readonly Source[] = [
-  { name: '1 feature', features: 1, create: independent },
-  { name: '20 features', features: 20, create: independent },
-  {
-    name: `20 features correlated by ${correlation}`,
-    features: 20,
-    create(random) {
-      const normal = createNormal(random);
-      return (data) => {
-        for (let row = 0; row < data.length; row += 20) {
-          const common = Math.sqrt(correlation) * normal();
-          for (let i = 0; i < 20; i++) data[row + i] = common + Math.sqrt(1 - correlation) * normal();
-        }
-      };
-    },
-  },
-  {
-    name: '20 features of kinds: events, counts, heavy tails, mostly constant, with gaps',
-    features: 20,
-    create(random) {
-      const normal = createNormal(random);
-      const kinds = [
-        () => (random() < 0.2 ? 1 : 0),
-        () => Math.floor(random() * 5),
-        () => normal() / Math.max(1e-9, Math.abs(normal())),
-        () => (random() < 0.999 ? 7 : 8),
-        () => (random() < 0.1 ? Number.NaN : Math.exp(normal())),
-      ];
-      return (data) => {
-        for (let i = 0; i < data.length; i++) data[i] = (kinds[i % kinds.length] as () => number)();
-      };
-    },
-  },
-];
+export interface CalibrateOptions {
+  readonly contestant: Contestant;
+  readonly law: Law;
+  /** The streams on which false alarms are counted. */
+  readonly streams: NormalStreams;
+  /** The mean number of observations between false alarms that is sought. */
+  readonly meanTime: number;
+  /** How far off the measured one may be, as a part of it. */
+  readonly tolerance: number;
+  /** Where to begin. @default what the contestant says */
+  readonly firstThreshold?: number;
+}
 
-function independent(random: Random): (data: Float64Array) => void {
-  const normal = createNormal(random);
-  return (data) => {
-    for (let i = 0; i < data.length; i++) data[i] = normal();
+/** Runs a contestant over quiet streams, with a new one for each, and counts its alarms. */
+export function countFalseAlarms(
+  { contestant, law, streams, meanTime }: Omit<CalibrateOptions, 'tolerance'>,
+  threshold: number,
+): FalseAlarms {
+  const { count, length, normals, seedOf } = streams;
+  const look = Math.ceil(count / 5);
+  let alarms = 0;
+  let squares = 0;
+  let done = 0;
+  for (let stream = 0; stream < count; stream++) {
+    const watcher = contestant.create(law, threshold, () => drawReference(law, seedOf(stream)));
+    const start = stream * length;
+    let own = 0;
+    for (let index = start; index < start + length; index++) {
+      if (watcher.update(law.quiet(normals[index] as number))) own++;
+    }
+    alarms += own;
+    squares += own * own;
+    done++;
+    // Far off: the rest of the streams would not say anything new.
+    const soFar = (done * length) / alarms;
+    if (done === look && (soFar > 2 * meanTime || soFar < meanTime / 2)) break;
+  }
+  const observations = done * length;
+  const perStream = alarms / done;
+  const error = 1.96 * Math.sqrt(Math.max(0, squares / done - perStream * perStream) / done);
+  return {
+    alarms,
+    observations,
+    meanTime: observations / alarms,
+    from: length / (perStream + error),
+    to: perStream > error ? length / (perStream - error) : Number.POSITIVE_INFINITY,
   };
 }
 
 /**
- * The time between false alarms that the monitor keeps, of the time that was asked for: every stream has a reference of its own,
- * fitted from its own rows, and never drifts. Without a cool-down, which would only lengthen it. The seeds are fixed.
+ * Finds the threshold, by false position on the logarithm of the mean time, which is nearly linear in it.
+ * @returns nothing where no threshold gives the time, as for a contestant whose alarms come in steps
  */
-export async function measureFalseAlarms({ note }: SuiteContext): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const source of sources) {
-    for (const referenceRows of [200, 1000, 10_000]) {
-      const label = `${source.name}, reference of ${referenceRows} rows`;
-      note(`false alarms: ${label}`);
-      const alarms = await alarmsOf(source, referenceRows);
-      const rows = streams * timesAsked * asked;
-      const kept = rows / alarms / asked;
-      // Alarms without a drift come as independent events: their number is a Poisson variable.
-      const spread = Math.exp(1.96 / Math.sqrt(alarms));
-      const name = `${label}: time between false alarms, of the ${asked} rows asked for`;
-      results.push(
-        { name, value: kept, unit: 'ratio', goal: '>= 1' },
-        { name: `${name}, at most`, value: kept, unit: 'ratio', goal: '<= 5' },
-        { name: `${name}, 95 % from`, value: kept / spread, unit: 'ratio' },
-        { name: `${name}, 95 % to`, value: kept * spread, unit: 'ratio' },
-      );
-    }
+export function calibrate(options: CalibrateOptions): Calibration | undefined {
+  const { contestant, law, meanTime, tolerance, firstThreshold = contestant.firstThreshold(law) } = options;
+  let threshold = firstThreshold;
+  let low: Point | undefined;
+  let high: Point | undefined;
+  for (let step = 0; step < 24; step++) {
+    const falseAlarms = countFalseAlarms(options, threshold);
+    if (Math.abs(falseAlarms.meanTime / meanTime - 1) <= tolerance) return { threshold, falseAlarms };
+    const point = { threshold, excess: Math.log(falseAlarms.meanTime / meanTime) };
+    if (point.excess < 0) low = point;
+    else high = point;
+    if (low === undefined || high === undefined) threshold = beyond(point);
+    else threshold = between(low, high, step);
+    if (threshold > 1e9 || threshold < 1e-9) return undefined;
   }
-  return results;
+  return undefined;
 }
 
-async function alarmsOf(source: Source, referenceRows: number): Promise<number> {
-  const { features } = source;
-  const tensorsOf = (data: Float64Array) => ({
-    x: { dtype: 'float64' as const, shape: [data.length / features, features], data },
-  });
-  let alarms = 0;
-  for (let stream = 0; stream < streams; stream++) {
-    const fill = source.create(createRandom(1_000_003 * referenceRows + stream));
-    const training = new Float64Array(referenceRows * features);
-    fill(training);
-    const monitor = createDriftMonitor({
-      reference: await fitReference(tensorsOf(training)),
-      meanTimeBetweenFalseAlarms: asked,
-      cooldownRows: 0,
-      maxCpuShare: 1,
-      logger: silent,
-    });
-    const batch = new Float64Array(batchRows * features);
-    for (let sent = 0; sent < timesAsked * asked; sent += batchRows) {
-      fill(batch);
-      monitor.observe(tensorsOf(batch));
-    }
-    alarms += monitor.snapshot().alarms;
-    await monitor.close();
-  }
-  return alarms;
+interface Point {
+  readonly threshold: number;
+  /** Logarithm of the measured mean time by the one that is sought. */
+  readonly excess: number;
+}
+
+/** A step towards the other side: the farther off, the longer. */
+function beyond({ threshold, excess }: Point): number {
+  const factor = Math.min(1.6, 1.03 + Math.abs(excess) / 4);
+  return excess < 0 ? threshold * factor : threshold / factor;
+}
+
+/** The threshold between two at which a straight line meets the goal; now and then the middle, so that neither end stays. */
+function between(low: Point, high: Point, step: number): number {
+  if (step % 4 === 3 || !Number.isFinite(high.excess)) return (low.threshold + high.threshold) / 2;
+  const part = -low.excess / (high.excess - low.excess);
+  return low.threshold + Math.min(0.95, Math.max(0.05, part)) * (high.threshold - low.threshold);
 }

@@ -85,6 +85,11 @@ export class EvidenceProcess {
     return this.#sums;
   }
 
+  /** Rows until the payoffs have to be worked out again. */
+  get untilRefresh(): number {
+    return this.#untilRefresh;
+  }
+
   /** Most rows of the next block: then the payoffs have to be worked out again. */
   get blockRows(): number {
     return Math.min(this.#mostRows, this.#untilRefresh);
