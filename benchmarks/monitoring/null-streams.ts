@@ -2,8 +2,7 @@ import { createDriftMonitor, fitReference } from '@fairlead/core/monitoring';
 import { createNormal, createRandom, type Random } from '../lib/random';
 import type { Result, SuiteContext } from '../lib/suite';
 
-/** Rows between false alarms that are asked for. */
-const asked = 5000;
+const referenceSizes = [200, 1000, 10_000];
 /** Rows of a stream, in units of that. */
 const timesAsked = 10;
 const streams = 200;
@@ -14,6 +13,8 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 interface Source {
   readonly name: string;
   readonly features: number;
+  /** Rows between false alarms that are asked for. */
+  readonly asked: number;
   /** Begins a stream. */
   readonly create: (random: Random) => (data: Float64Array) => void;
 }
@@ -21,11 +22,13 @@ interface Source {
 const correlation = 0.8;
 
 const sources: readonly Source[] = [
-  { name: '1 feature', features: 1, create: independent },
-  { name: '20 features', features: 20, create: independent },
+  { name: '1 feature', features: 1, asked: 2000, create: independent },
+  { name: '1 feature', features: 1, asked: 20_000, create: independent },
+  { name: '20 features', features: 20, asked: 2000, create: independent },
   {
     name: `20 features correlated by ${correlation}`,
     features: 20,
+    asked: 2000,
     create(random) {
       const normal = createNormal(random);
       return (data) => {
@@ -39,6 +42,7 @@ const sources: readonly Source[] = [
   {
     name: '20 features of kinds: events, counts, heavy tails, mostly constant, with gaps',
     features: 20,
+    asked: 2000,
     create(random) {
       const normal = createNormal(random);
       const kinds = [
@@ -69,7 +73,8 @@ function independent(random: Random): (data: Float64Array) => void {
 export async function measureNullStreams({ note }: SuiteContext): Promise<Result[]> {
   const results: Result[] = [];
   for (const source of sources) {
-    for (const referenceRows of [200, 1000, 10_000]) {
+    const { asked } = source;
+    for (const referenceRows of referenceSizes) {
       const label = `${source.name}, reference of ${referenceRows} rows`;
       note(`false alarms: ${label}`);
       const alarms = await alarmsOf(source, referenceRows);
@@ -90,7 +95,7 @@ export async function measureNullStreams({ note }: SuiteContext): Promise<Result
 }
 
 async function alarmsOf(source: Source, referenceRows: number): Promise<number> {
-  const { features } = source;
+  const { features, asked } = source;
   const tensorsOf = (data: Float64Array) => ({
     x: { dtype: 'float64' as const, shape: [data.length / features, features], data },
   });
