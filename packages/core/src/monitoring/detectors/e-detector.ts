@@ -3,7 +3,8 @@ import { describeValue, parseOptions } from '../../config';
 import { FairleadError } from '../../errors';
 import { countBySortedEdges, quantileEdges } from '../binning';
 import { invalidInput } from '../rows';
-import { layOut } from '../sketches/feature-layout';
+import { type FeatureLayout, layOut } from '../sketches/feature-layout';
+import { slotsOfColumn } from '../sketches/slots-of-column';
 import type { DetectorState, StreamDetector } from './detector';
 import { EvidenceProcess } from './evidence-process';
 import { rowsNeeded } from './reference-size';
@@ -66,8 +67,10 @@ export function createEDetector(options: EDetectorOptions): EDetector {
 class SequentialEvidence implements EDetector {
   readonly #alarmLevel: number;
   readonly #begin: () => EvidenceProcess;
-  readonly #edges: Float64Array;
-  readonly #binSlots: number;
+  readonly #layout: FeatureLayout;
+  /** The value as a block of one row. */
+  readonly #view = { data: new Float64Array(1), rows: 1, width: 1, outer: 1, inner: 1 };
+  readonly #picked = new Int32Array(1);
   readonly #slot = new Uint16Array(1);
   readonly #fresh: Float64Array;
   #process: EvidenceProcess;
@@ -100,8 +103,7 @@ class SequentialEvidence implements EDetector {
       features: [feature],
     });
     this.#alarmLevel = alarmLevel;
-    this.#edges = layout.edges;
-    this.#binSlots = layout.binSlots;
+    this.#layout = layout;
     this.#fresh = new Float64Array(layout.slots);
     this.#begin = () => new EvidenceProcess(layout, minimumEffect, 1);
     this.#process = this.#begin();
@@ -118,8 +120,9 @@ class SequentialEvidence implements EDetector {
 
   update(value: number): DetectorState {
     if (typeof value !== 'number') throw invalidInput(owner, 'a number, NaN where it is missing', describeValue(value));
-    const slot = this.#slotOf(value);
-    this.#slot[0] = slot;
+    this.#view.data[0] = value;
+    slotsOfColumn(this.#layout, 0, this.#view, 0, this.#picked, 1, this.#slot);
+    const slot = this.#slot[0] as number;
     this.#fresh[slot] = (this.#fresh[slot] as number) + 1;
     this.#process.addColumn(0, this.#slot, 1, 1);
     this.#evidence = this.#process.endBlock(1);
@@ -138,15 +141,6 @@ class SequentialEvidence implements EDetector {
     this.#untilNote = this.#process.untilRefresh;
     this.#evidence = 0;
     this.#state = 'ok';
-  }
-
-  #slotOf(value: number): number {
-    const binSlots = this.#binSlots;
-    if (value - value !== 0) return binSlots + (Number.isNaN(value) ? 0 : value < 0 ? 1 : 2);
-    let low = 0;
-    for (let step = binSlots >> 1; step > 0; step >>= 1)
-      low += (this.#edges[low + step - 1] as number) < value ? step : 0;
-    return low;
   }
 
   #takeNote(): void {

@@ -1,9 +1,9 @@
 import type { RowView } from '../rows';
-import type { FeatureLayout } from './feature-layout';
+import { type FeatureLayout, gridCells } from './feature-layout';
 
 /**
  * Finds the slot of each value of one feature in a block of rows: its bin, or the tally of NaN, −∞ or +∞. A value's bin is the
- * number of edges below it, found in the same few steps for every value: no step depends on a guess of the processor.
+ * number of edges below it.
  *
  * @param view the rows of the feature's input
  * @param place index of the value within a row of the input
@@ -13,7 +13,7 @@ import type { FeatureLayout } from './feature-layout';
  * @returns the sum of the finite values
  */
 export function slotsOfColumn(
-  { edges, binSlots }: FeatureLayout,
+  { edges, binSlots, grid }: FeatureLayout,
   feature: number,
   view: RowView,
   place: number,
@@ -22,17 +22,23 @@ export function slotsOfColumn(
   slots: Uint16Array,
 ): number {
   const { data, inner } = view;
+  const { bins } = grid;
   const outer = Math.floor(place / inner);
   const base = outer * view.rows * inner + (place - outer * inner);
-  const first = feature * binSlots;
-  const half = binSlots >> 1;
+  const firstEdge = feature * binSlots;
+  const firstCell = feature * gridCells;
+  const origin = grid.origins[feature] as number;
+  const scale = grid.scales[feature] as number;
   let sum = 0;
   for (let i = 0; i < rows; i++) {
     const value = data[base + (picked[i] as number) * inner] as number;
     if (value - value === 0) {
-      let low = first;
-      for (let step = half; step > 0; step >>= 1) low += (edges[low + step - 1] as number) < value ? step : 0;
-      slots[i] = low - first;
+      const along = (value - origin) * scale;
+      // Beyond the last cell, the search goes on from its beginning; `along` may be too large for an integer.
+      const cell = along >= 0 ? (along < gridCells ? along | 0 : gridCells - 1) : 0;
+      let bin = bins[firstCell + cell] as number;
+      while ((edges[firstEdge + bin] as number) < value) bin++;
+      slots[i] = bin;
       sum += value;
     } else {
       slots[i] = binSlots + (Number.isNaN(value) ? 0 : value < 0 ? 1 : 2);
