@@ -90,13 +90,14 @@ export class ReferenceWatch {
     const fresh = this.#fresh;
     const { inputs } = this.#layout;
     const slots = this.#slots;
+    this.#process.beginBlock(mass);
     let feature = 0;
     for (let i = 0; i < inputs.length; i++) {
       const view = views[i] as RowView;
       for (let place = 0; place < view.width; place++) {
-        const sum = slotsOfColumn(this.#layout, feature, view, place, picked, rows, slots);
-        fresh.addColumn(feature, slots, rows, sum);
-        this.#process.addColumn(feature, slots, rows, mass);
+        slotsOfColumn(this.#layout, feature, view, place, picked, rows, slots, fresh.sums);
+        fresh.addColumn(feature, slots, rows);
+        this.#process.addColumn(feature, slots, rows);
         feature++;
       }
     }

@@ -71,6 +71,7 @@ class SequentialEvidence implements EDetector {
   /** The value as a block of one row. */
   readonly #view = { data: new Float64Array(1), rows: 1, width: 1, outer: 1, inner: 1 };
   readonly #picked = new Int32Array(1);
+  readonly #sum = new Float64Array(1);
   readonly #slot = new Uint16Array(1);
   readonly #fresh: Float64Array;
   #process: EvidenceProcess;
@@ -121,10 +122,11 @@ class SequentialEvidence implements EDetector {
   update(value: number): DetectorState {
     if (typeof value !== 'number') throw invalidInput(owner, 'a number, NaN where it is missing', describeValue(value));
     this.#view.data[0] = value;
-    slotsOfColumn(this.#layout, 0, this.#view, 0, this.#picked, 1, this.#slot);
+    slotsOfColumn(this.#layout, 0, this.#view, 0, this.#picked, 1, this.#slot, this.#sum);
     const slot = this.#slot[0] as number;
     this.#fresh[slot] = (this.#fresh[slot] as number) + 1;
-    this.#process.addColumn(0, this.#slot, 1, 1);
+    this.#process.beginBlock(1);
+    this.#process.addColumn(0, this.#slot, 1);
     this.#evidence = this.#process.endBlock(1);
     this.#freshValues++;
     if (--this.#untilNote <= 0) this.#takeNote();

@@ -56,6 +56,8 @@ export class EvidenceProcess {
   readonly #scratch: BetScratch;
   /** By row of the block, over the features that were added. */
   readonly #rowSums: Float64Array;
+  /** In an array, since a number that is passed for each feature costs an allocation each. */
+  readonly #mass = new Float64Array(1);
   #peak = 0;
   #untilRefresh = 0;
   readonly #mostRows: number;
@@ -96,13 +98,21 @@ export class EvidenceProcess {
   }
 
   /**
-   * Takes the values of one feature in a block of rows.
+   * Begins a block of rows.
+   * @param mass time for each row: since the row before
+   */
+  beginBlock(mass: number): void {
+    this.#mass[0] = mass;
+  }
+
+  /**
+   * Takes the values of one feature in the block of rows.
    *
    * @param slots the slot of each value
    * @param rows how many
-   * @param mass time for each row: since the row before
    */
-  addColumn(feature: number, slots: Uint16Array, rows: number, mass: number): void {
+  addColumn(feature: number, slots: Uint16Array, rows: number): void {
+    const mass = this.#mass[0] as number;
     const payoffs = this.#payoffs;
     const sums = this.#sums;
     const rowSums = this.#rowSums;

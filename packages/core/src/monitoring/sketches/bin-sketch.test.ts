@@ -22,8 +22,8 @@ function addRows(sketch: BinSketch, rows: readonly (readonly number[])[]): void 
   const picked = Int32Array.from(rows.keys());
   const slots = new Uint16Array(rows.length);
   for (let feature = 0; feature < 3; feature++) {
-    const sum = slotsOfColumn(sketch.layout, feature, view, feature, picked, rows.length, slots);
-    sketch.addColumn(feature, slots, rows.length, sum);
+    slotsOfColumn(sketch.layout, feature, view, feature, picked, rows.length, slots, sketch.sums);
+    sketch.addColumn(feature, slots, rows.length);
   }
   sketch.rows += rows.length;
 }

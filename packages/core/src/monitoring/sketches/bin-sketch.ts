@@ -22,20 +22,18 @@ export class BinSketch {
   }
 
   /**
-   * Counts values of one feature; does not change `rows`. Nothing is allocated.
+   * Counts values of one feature; does not change `rows` nor `sums`. Nothing is allocated.
    *
    * @param slots the slot of each value, as {@link slotsOfColumn} finds them
    * @param values how many
-   * @param sum of those that are finite
    */
-  addColumn(feature: number, slots: Uint16Array, values: number, sum: number): void {
+  addColumn(feature: number, slots: Uint16Array, values: number): void {
     const { counts } = this;
     const start = feature * this.layout.slots;
     for (let i = 0; i < values; i++) {
       const slot = start + (slots[i] as number);
       counts[slot] = (counts[slot] as number) + 1;
     }
-    this.sums[feature] = (this.sums[feature] as number) + sum;
   }
 
   /**

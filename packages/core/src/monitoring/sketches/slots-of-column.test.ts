@@ -35,7 +35,16 @@ describe('slotsOfColumn', () => {
             ],
           });
           const slots = new Uint16Array(values.length);
-          slotsOfColumn(layout, 0, tensor(values), 0, Int32Array.from(values.keys()), values.length, slots);
+          slotsOfColumn(
+            layout,
+            0,
+            tensor(values),
+            0,
+            Int32Array.from(values.keys()),
+            values.length,
+            slots,
+            new Float64Array(1),
+          );
           const expected = values.map((value) => {
             if (Number.isFinite(value)) return edges.filter((edge) => edge < value).length;
             return layout.binSlots + (Number.isNaN(value) ? 0 : value < 0 ? 1 : 2);

@@ -10,7 +10,7 @@ import { type FeatureLayout, gridCells } from './feature-layout';
  * @param picked indices of the rows
  * @param rows how many of them
  * @param slots where to write them
- * @returns the sum of the finite values
+ * @param sums where the sum of the finite values is added, at the feature's place: a number that is returned costs an allocation
  */
 export function slotsOfColumn(
   { edges, binSlots, grid }: FeatureLayout,
@@ -20,7 +20,8 @@ export function slotsOfColumn(
   picked: Int32Array,
   rows: number,
   slots: Uint16Array,
-): number {
+  sums: Float64Array,
+): void {
   const { data, inner } = view;
   const { bins } = grid;
   const outer = Math.floor(place / inner);
@@ -44,5 +45,5 @@ export function slotsOfColumn(
       slots[i] = binSlots + (Number.isNaN(value) ? 0 : value < 0 ? 1 : 2);
     }
   }
-  return sum;
+  sums[feature] = (sums[feature] as number) + sum;
 }
