@@ -112,9 +112,9 @@ class FieldBuilder implements FieldChecks {
   readonly values: ValueCheck[] = [];
   readonly own: OwnCheck[] = [];
   readonly freshness: Freshness[] = [];
-  missing: Check | undefined;
-  type: ValueCheck | undefined;
-  constant: ConstantCheck | undefined;
+  readonly missing: Check[] = [];
+  readonly types: ValueCheck[] = [];
+  readonly constants: ConstantCheck[] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -123,10 +123,10 @@ class FieldBuilder implements FieldChecks {
   add(rule: FieldRule, check: Check): void {
     switch (rule.rule) {
       case 'missing':
-        this.missing = check;
+        this.missing.push(check);
         break;
       case 'type':
-        this.type = { check, test: typeTest(rule.type, rule.integer ?? false) };
+        this.types.push({ check, test: typeTest(rule.type, rule.integer ?? false) });
         break;
       case 'range':
         this.values.push({ check, test: rangeTest(rule) });
@@ -147,7 +147,7 @@ class FieldBuilder implements FieldChecks {
         this.values.push({ check, ...uniqueTest() });
         break;
       case 'constant':
-        this.constant = { check, commonestShare: rule.commonestShare ?? 0.5 };
+        this.constants.push({ check, commonestShare: rule.commonestShare ?? 0.5 });
         break;
       case 'value':
         this.own.push({ check, test: rule.test, testMissing: rule.testMissing ?? false });

@@ -37,11 +37,11 @@ export interface ConstantCheck {
 /** What is checked of one field. */
 export interface FieldChecks {
   readonly name: string;
-  readonly missing: Check | undefined;
-  readonly type: ValueCheck | undefined;
+  readonly missing: readonly Check[];
+  readonly types: readonly ValueCheck[];
   readonly values: readonly ValueCheck[];
   readonly own: readonly OwnCheck[];
-  readonly constant: ConstantCheck | undefined;
+  readonly constants: readonly ConstantCheck[];
   readonly freshness: readonly Freshness[];
 }
 
@@ -62,54 +62,61 @@ export class FieldWatch {
 
   /** @param single whether the value was rounded to single precision */
   add(value: unknown, single: boolean): void {
-    const { missing, type, values, own, constant, freshness } = this.#checks;
+    const { missing, types, values, own, constants, freshness } = this.#checks;
     const absent = isMissing(value);
-    missing?.addTested(1);
+    for (let i = 0; i < missing.length; i++) (missing[i] as Check).addTested(1);
     if (own.length > 0) for (const one of own) if (!absent || one.testMissing) this.#addOwn(one, value);
     if (absent) {
-      if (missing !== undefined) this.#sink.violation(missing, value);
+      for (const check of missing) this.#sink.violation(check, value);
       return;
     }
-    if (type !== undefined) {
-      type.check.addTested(1);
-      if (type.test(value, single)) {
-        // A value of another type is one violation, not one of each rule that could not read it.
-        this.#sink.violation(type.check, value);
-        return;
-      }
-    }
+    // A value of another type is one violation, not one of each rule that could not read it.
+    if (types.length > 0 && this.#isOfOtherType(types, value, single)) return;
     for (let i = 0; i < values.length; i++) {
       const { check, test } = values[i] as ValueCheck;
       check.addTested(1);
       if (test(value, single)) this.#sink.violation(check, value);
     }
-    if (constant !== undefined) this.#addToConstant(constant.check, value);
+    if (constants.length > 0) this.#addToConstants(constants, value);
     if (freshness.length > 0) for (const one of freshness) this.#addTime(one, value);
   }
 
   /** Ends a window. */
   endWindow(): void {
-    const { missing, type, values, own, constant } = this.#checks;
-    missing?.endWindow();
-    type?.check.endWindow();
+    const { missing, types, values, own, constants } = this.#checks;
+    for (const check of missing) check.endWindow();
+    for (const { check } of types) check.endWindow();
     for (const { check, forget } of values) {
       check.endWindow();
       forget?.();
     }
     for (const { check } of own) check.endWindow();
-    if (constant !== undefined) this.#endConstant(constant);
+    for (const constant of constants) this.#endConstant(constant);
+    this.#forgetValues();
   }
 
   /** Starts anew. */
   reset(): void {
-    const { missing, type, values, own, constant } = this.#checks;
-    for (const check of [missing, type?.check, constant?.check]) check?.reset();
+    const { missing, types, values, own, constants } = this.#checks;
+    for (const check of missing) check.reset();
+    for (const { check } of [...types, ...own, ...constants]) check.reset();
     for (const { check, forget } of values) {
       check.reset();
       forget?.();
     }
-    for (const { check } of own) check.reset();
-    this.#forgetConstant();
+    this.#forgetValues();
+  }
+
+  #isOfOtherType(types: readonly ValueCheck[], value: unknown, single: boolean): boolean {
+    let other = false;
+    for (let i = 0; i < types.length; i++) {
+      const { check, test } = types[i] as ValueCheck;
+      check.addTested(1);
+      if (!test(value, single)) continue;
+      other = true;
+      this.#sink.violation(check, value);
+    }
+    return other;
   }
 
   #addOwn({ check, test }: OwnCheck, value: unknown): void {
@@ -123,8 +130,8 @@ export class FieldWatch {
     }
   }
 
-  #addToConstant(check: Check, value: unknown): void {
-    check.addTested(1);
+  #addToConstants(constants: readonly ConstantCheck[], value: unknown): void {
+    for (const { check } of constants) check.addTested(1);
     const comparable = value instanceof Date ? value.getTime() : value;
     if (this.#present === 0) this.#first = comparable;
     else if (comparable !== this.#first) this.#allEqual = false;
@@ -136,10 +143,9 @@ export class FieldWatch {
     const lnP = this.#allEqual && this.#present > 1 ? (this.#present - 1) * Math.log(commonestShare) : 0;
     if (check.isTooRare(lnP)) this.#sink.violation(check, this.#first);
     check.endWindow(lnP);
-    this.#forgetConstant();
   }
 
-  #forgetConstant(): void {
+  #forgetValues(): void {
     this.#first = undefined;
     this.#present = 0;
     this.#allEqual = true;

@@ -13,7 +13,10 @@ export function rulesOfSchema(schema: DataSchema, keyRows: number): FieldRule[] 
 function rulesOfField(field: FieldSchema, keyRows: number): FieldRule[] {
   const { name, type, integer, categories, minimumLength, maximumLength, commonestShare, collisionRate } = field;
   const { tolerances = {} } = field;
-  const rules: FieldRule[] = [{ rule: 'missing', field: name, tolerance: tolerances.missing ?? 0 }];
+  const rules: FieldRule[] = [];
+  // A field that may always be missing has no such rule.
+  const mayMiss = tolerances.missing ?? 0;
+  if (mayMiss < 1) rules.push({ rule: 'missing', field: name, tolerance: mayMiss });
   if (type !== 'any') {
     rules.push({ rule: 'type', field: name, type, integer: integer ?? false, tolerance: tolerances.type ?? 0 });
   }
