@@ -3,7 +3,7 @@ import { FairleadError, messageOf } from '../../errors';
 import { createEvents, type EventSource, type Events } from '../../events';
 import { type Closeable, closeable } from '../../lifecycle';
 import { guardLogger, type Logger } from '../../logger';
-import type { BatchEndEvent, ModelInfo, ModelRunner } from '../../runner/runner';
+import type { ModelInfo, ModelRunner } from '../../runner/runner';
 import type { Tensors } from '../../tensor/tensor';
 import { CpuBudget } from '../cpu-budget';
 import { createRandom } from '../random';
@@ -15,6 +15,7 @@ import { parseQualityOptions, type QualityMonitorOptions, type QualitySettings }
 import type { CheckSnapshot, QualityReport, QualitySnapshot, QualityState, UncheckedRows } from './quality-report';
 import { type Batch, checkRecord, TensorSource } from './row-source';
 import { RuleSet, reportOf, worstFirst } from './rule-set';
+import { watchBatches } from './watch-batches';
 
 const samplingSeed = 2;
 /** Timers of a runtime overflow after 24 days; one that comes too soon only looks again. */
@@ -135,41 +136,21 @@ class WindowedQualityMonitor<Row> implements QualityMonitor<Row> {
         { details: { field: 'runner', expected: 'one runner at a time', given: 'a second one' } },
       );
     }
-    const batchAxis = runner.signature.batchAxis ?? 0;
     this.#model = runner.model;
-    let rejectionLogged = false;
-    const onBatch = ({ model, rows, inputs }: BatchEndEvent): void => {
-      if (keyOf(model) !== keyOf(this.#model ?? model)) {
-        this.#leaveOut('otherModel', rows);
-        return;
-      }
-      const startedAt = this.#settings.clock.now();
-      const allowed = this.#budget.allowance(rows, startedAt);
-      if (allowed === 0) {
-        this.#leaveOut('budget', rows);
-        return;
-      }
-      try {
-        this.#addBatch(this.#source.view(inputs, batchAxis), startedAt, allowed);
-      } catch (error) {
-        this.#leaveOut('rejected', rows);
-        // Once for each model: a caller that sends such batches sends many.
-        if (rejectionLogged) return;
-        rejectionLogged = true;
-        this.#logger.error({ model, error }, `The quality monitor cannot check a batch: ${messageOf(error)}`);
-      }
-    };
-    const removers = [
-      runner.events.on('batch-end', onBatch),
-      runner.events.on('model-swap', ({ to }) => {
-        if (keyOf(to) === keyOf(this.#model ?? runner.model)) return;
-        rejectionLogged = false;
-        this.#follow(to);
-      }),
-    ];
-    const attached = closeable(() => {
+    const connection = watchBatches(runner, this.#logger, {
+      follow: (model) => this.#follow(model),
+      skip: (reason, rows) => this.#leaveOut(reason, rows),
+      check: (inputs, rows, batchAxis) => {
+        const startedAt = this.#settings.clock.now();
+        const allowed = this.#budget.allowance(rows, startedAt);
+        // The cheapest way out, so that many small batches cannot use the time up by being looked at.
+        if (allowed === 0) this.#leaveOut('budget', rows);
+        else this.#addBatch(this.#source.view(inputs, batchAxis), startedAt, allowed);
+      },
+    });
+    const attached = closeable(async () => {
       this.#attached = undefined;
-      for (const remove of removers) remove();
+      await connection.close();
     });
     this.#attached = attached;
     return attached;
@@ -346,8 +327,4 @@ class WindowedQualityMonitor<Row> implements QualityMonitor<Row> {
       throw new FairleadError('CLOSED', 'The quality monitor was closed. Make a new one with createQualityMonitor.');
     }
   }
-}
-
-function keyOf({ digest, version }: ModelInfo): string {
-  return `${digest} ${version}`;
 }
