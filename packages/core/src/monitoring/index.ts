@@ -34,7 +34,72 @@ export {
   type SeasonsToFit,
 } from './fit-reference';
 export { instrumentMonitor } from './instrument';
-export type { Reference, ReferenceFeature, ReferenceInput, SeasonalReferences } from './reference';
+export {
+  type DataRecord,
+  type InferSchemaOptions,
+  inferSchema,
+  type SchemaRows,
+} from './quality/infer-schema';
+export { instrumentQuality } from './quality/instrument-quality';
+export type {
+  CheckChangeEvent,
+  QualityEventMap,
+  QualityModelChangeEvent,
+  QualityStateChangeEvent,
+} from './quality/quality-events';
+export { createQualityMonitor, type QualityMonitor } from './quality/quality-monitor';
+export type { QualityMonitorOptions } from './quality/quality-options';
+export type {
+  CheckReport,
+  CheckSnapshot,
+  FreshnessSnapshot,
+  QualityExample,
+  QualityReport,
+  QualitySnapshot,
+  QualityState,
+  UncheckedRows,
+} from './quality/quality-report';
+export type {
+  CategoryRule,
+  ConstantRule,
+  FieldRule,
+  FreshnessRule,
+  LengthRule,
+  MissingRule,
+  MonotoneRule,
+  PatternRule,
+  QualityRule,
+  RangeRule,
+  RecordRule,
+  RuleOptions,
+  TypeRule,
+  UniqueRule,
+  ValueRule,
+} from './quality/rules';
+export type {
+  Category,
+  DataSchema,
+  FieldSchema,
+  FieldTolerances,
+  FieldType,
+  SchemaInput,
+} from './quality/schema';
+export { parseSchema, serializeSchema } from './quality/schema-format';
+export {
+  type SchemaFromZodOptions,
+  schemaFromZod,
+  type ZodObjectSchema,
+  type ZodQuality,
+} from './quality/schema-from-zod';
+export type {
+  Reference,
+  Reference,
+  ReferenceFeature,
+  ReferenceFeature,
+  ReferenceInput,
+  ReferenceInput,
+  SeasonalReferences,
+} from './reference';
 export { parseReference, serializeReference } from './reference-format';
 export type { DriftReport, DriftSnapshot, FeatureSnapshot, SkippedRows } from './report';
 export type { SeasonKind } from './seasons';
