@@ -1,0 +1,308 @@
+import { errorRatio, modelLegend, ofModel, type PanelRecipe, quantilesOf } from './panel-recipe';
+import { modelLabels } from './promql';
+
+const model = modelLabels;
+const success = 'ml_prediction_request_success';
+const failure = 'ml_prediction_request_failure';
+const duration = 'ml_prediction_duration_seconds';
+const waiting = 'ml_prediction_queue_duration_seconds';
+const computing = 'ml_prediction_compute_duration_seconds';
+
+/** Panels about runners: what `instrumentRunner` tells. */
+export const servingPanels: readonly PanelRecipe[] = [
+  {
+    section: 'Overview',
+    title: 'Models',
+    kind: 'table',
+    unit: 'none',
+    width: 8,
+    height: 6,
+    families: ['ml_model'],
+    queries: (queries) => [{ expr: queries.value('max', 'ml_model', [...model, 'device', 'digest']), legend: '' }],
+  },
+  {
+    section: 'Overview',
+    title: 'Requests',
+    kind: 'number',
+    unit: 'reqps',
+    width: 4,
+    height: 6,
+    families: [success, failure],
+    queries: (queries) => [
+      { expr: `${queries.rate(success, [])} + (${queries.rate(failure, [])} or on () vector(0))`, legend: 'requests' },
+    ],
+  },
+  {
+    section: 'Overview',
+    title: 'Errors',
+    kind: 'number',
+    unit: 'percentunit',
+    width: 4,
+    height: 6,
+    min: 0,
+    badFrom: 0.05,
+    families: [success, failure],
+    queries: (queries) => [{ expr: errorRatio(queries), legend: modelLegend }],
+  },
+  {
+    section: 'Overview',
+    title: 'Slowest answers',
+    kind: 'number',
+    unit: 's',
+    width: 4,
+    height: 6,
+    families: [duration],
+    note: 'The highest of the quantiles that are shown below.',
+    queries: (queries, { quantiles }) => [
+      { expr: queries.quantile(quantiles.at(-1) as number, duration, model), legend: modelLegend },
+    ],
+  },
+  {
+    section: 'Serving',
+    title: 'Requests a second',
+    kind: 'lines',
+    unit: 'reqps',
+    width: 8,
+    min: 0,
+    families: [success, failure],
+    queries: (queries) => [
+      { expr: queries.rate(success, model), legend: ofModel('answered') },
+      { expr: queries.orZero(queries.rate(failure, model)), legend: ofModel('failed') },
+    ],
+  },
+  {
+    section: 'Serving',
+    title: 'Failed requests by code',
+    kind: 'stack',
+    unit: 'reqps',
+    width: 8,
+    min: 0,
+    families: [failure],
+    queries: (queries) => [
+      { expr: queries.orZero(queries.rate(failure, [...model, 'code'])), legend: ofModel('{{code}}') },
+    ],
+  },
+  {
+    section: 'Serving',
+    title: 'Error ratio',
+    kind: 'lines',
+    unit: 'percentunit',
+    width: 8,
+    min: 0,
+    families: [success, failure],
+    queries: (queries) => [{ expr: errorRatio(queries), legend: modelLegend }],
+  },
+  {
+    section: 'Serving',
+    title: 'Time to an answer',
+    kind: 'lines',
+    unit: 's',
+    width: 12,
+    min: 0,
+    families: [duration],
+    queries: quantilesOf(duration),
+  },
+  {
+    section: 'Serving',
+    title: 'Distribution of the time to an answer',
+    kind: 'distribution',
+    unit: 's',
+    width: 12,
+    families: [duration],
+    queries: (queries) => [{ expr: queries.increase(duration, ['le']), legend: '{{le}}' }],
+  },
+  {
+    section: 'Serving',
+    title: 'Where the time goes',
+    kind: 'lines',
+    unit: 's',
+    width: 12,
+    min: 0,
+    families: [waiting, computing],
+    note: 'Means. Where waiting outgrows computing, more lanes or a smaller load would help; where computing grows, look at the batches.',
+    queries: (queries) => [
+      { expr: queries.mean(waiting, model), legend: ofModel('waiting') },
+      { expr: queries.mean(computing, model), legend: ofModel('computing a batch') },
+    ],
+  },
+  {
+    section: 'Serving',
+    title: 'Time to compute a batch',
+    kind: 'lines',
+    unit: 's',
+    width: 12,
+    min: 0,
+    families: [computing],
+    queries: quantilesOf(computing),
+  },
+  {
+    section: 'Batches and queue',
+    title: 'Rows a second',
+    kind: 'lines',
+    unit: 'rowsps',
+    width: 8,
+    min: 0,
+    families: ['ml_prediction_rows'],
+    queries: (queries) => [{ expr: queries.rate('ml_prediction_rows', model), legend: modelLegend }],
+  },
+  {
+    section: 'Batches and queue',
+    title: 'Rows of a batch',
+    kind: 'lines',
+    unit: 'short',
+    width: 8,
+    min: 0,
+    families: ['ml_prediction_batch_rows'],
+    queries: (queries) => [
+      { expr: queries.mean('ml_prediction_batch_rows', model), legend: ofModel('mean') },
+      { expr: queries.quantile(0.5, 'ml_prediction_batch_rows', model), legend: ofModel('p50') },
+      { expr: queries.quantile(0.95, 'ml_prediction_batch_rows', model), legend: ofModel('p95') },
+    ],
+  },
+  {
+    section: 'Batches and queue',
+    title: 'Batches by why they left',
+    kind: 'stack',
+    unit: 'ops',
+    width: 8,
+    min: 0,
+    families: ['ml_prediction_batches'],
+    queries: (queries) => [
+      { expr: queries.rate('ml_prediction_batches', [...model, 'reason']), legend: ofModel('{{reason}}') },
+    ],
+  },
+  {
+    section: 'Batches and queue',
+    title: 'Waiting in the queue',
+    kind: 'lines',
+    unit: 'short',
+    width: 8,
+    min: 0,
+    families: ['ml_prediction_pending_requests', 'ml_prediction_pending_rows'],
+    queries: (queries) => [
+      { expr: queries.value('sum', 'ml_prediction_pending_requests', model), legend: ofModel('requests') },
+      { expr: queries.value('sum', 'ml_prediction_pending_rows', model), legend: ofModel('rows') },
+    ],
+  },
+  {
+    section: 'Batches and queue',
+    title: 'Time in the queue',
+    kind: 'lines',
+    unit: 's',
+    width: 8,
+    min: 0,
+    families: [waiting],
+    queries: quantilesOf(waiting),
+  },
+  {
+    section: 'Batches and queue',
+    title: 'Batches that are being computed',
+    kind: 'lines',
+    unit: 'short',
+    width: 4,
+    min: 0,
+    families: ['ml_prediction_batches_in_flight'],
+    queries: (queries) => [
+      { expr: queries.value('sum', 'ml_prediction_batches_in_flight', model), legend: modelLegend },
+    ],
+  },
+  {
+    section: 'Batches and queue',
+    title: 'Failed batches',
+    kind: 'bars',
+    unit: 'short',
+    width: 4,
+    min: 0,
+    families: ['ml_prediction_batch_failures'],
+    queries: (queries) => [
+      { expr: queries.orZero(queries.increase('ml_prediction_batch_failures', model)), legend: modelLegend },
+    ],
+  },
+];
+
+/** Panels about lanes and versions: the rest of what `instrumentRunner` tells. */
+export const deploymentPanels: readonly PanelRecipe[] = [
+  {
+    section: 'Lanes',
+    title: 'Busy share of each lane',
+    kind: 'lines',
+    unit: 'percentunit',
+    width: 8,
+    min: 0,
+    families: ['ml_lane_busy_seconds'],
+    queries: (queries) => [
+      {
+        expr: queries.orZero(queries.rate('ml_lane_busy_seconds', ['instance', ...model, 'lane'])),
+        legend: ofModel('{{lane}} · {{instance}}'),
+      },
+    ],
+  },
+  {
+    section: 'Lanes',
+    title: 'Memory of each lane',
+    kind: 'lines',
+    unit: 'bytes',
+    width: 8,
+    min: 0,
+    families: ['ml_lane_memory_bytes'],
+    queries: (queries) => [
+      {
+        expr: queries.orZero(queries.value('sum', 'ml_lane_memory_bytes', ['instance', ...model, 'lane'])),
+        legend: ofModel('{{lane}} · {{instance}}'),
+      },
+    ],
+  },
+  {
+    section: 'Lanes',
+    title: 'Workers lost and started again',
+    kind: 'bars',
+    unit: 'short',
+    width: 8,
+    min: 0,
+    families: ['ml_lane_losses', 'ml_lane_restarts'],
+    queries: (queries) => [
+      { expr: queries.orZero(queries.increase('ml_lane_losses', model)), legend: ofModel('lost') },
+      { expr: queries.orZero(queries.increase('ml_lane_restarts', model)), legend: ofModel('started again') },
+    ],
+  },
+  {
+    section: 'Model versions',
+    title: 'Swaps',
+    kind: 'bars',
+    unit: 'short',
+    width: 8,
+    min: 0,
+    families: ['ml_model_swaps', 'ml_model_swap_failures'],
+    queries: (queries) => [
+      { expr: queries.orZero(queries.increase('ml_model_swaps', model)), legend: ofModel('to') },
+      {
+        expr: queries.orZero(queries.increase('ml_model_swap_failures', model)),
+        legend: ofModel('failed, stayed with'),
+      },
+    ],
+  },
+  {
+    section: 'Model versions',
+    title: 'Time to load a model',
+    kind: 'lines',
+    unit: 's',
+    width: 8,
+    min: 0,
+    families: ['ml_model_load_duration_seconds'],
+    queries: (queries) => [
+      { expr: queries.orZero(queries.value('max', 'ml_model_load_duration_seconds', model)), legend: modelLegend },
+    ],
+  },
+  {
+    section: 'Model versions',
+    title: 'Devices that could not be had',
+    kind: 'table',
+    unit: 'short',
+    width: 8,
+    valueHeading: 'Loads',
+    families: ['ml_model_device_fallbacks'],
+    queries: (queries) => [
+      { expr: queries.orZero(queries.value('sum', 'ml_model_device_fallbacks', [...model, 'from', 'to'])), legend: '' },
+    ],
+  },
+];
