@@ -1,0 +1,34 @@
+import { createRunner } from '@fairlead/core';
+import { instrumentCache, withCache } from '@fairlead/core/cache';
+import { createRegistry, instrumentRunner, type Registry, type RegistryOptions } from '@fairlead/core/metrics';
+import { createDriftMonitor, instrumentMonitor } from '@fairlead/core/monitoring';
+import {
+  fallback,
+  instrumentResilience,
+  withBulkhead,
+  withCircuitBreaker,
+  withRetry,
+  withTimeout,
+} from '@fairlead/core/resilience';
+import { createMockBackend } from '@fairlead/core/testing';
+
+/** A registry in which every instrument of Fairlead has registered its families. */
+export async function instrumentedRegistry(options?: RegistryOptions): Promise<Registry> {
+  const registry = createRegistry(options);
+  const runner = await createRunner({ model: '1', backend: createMockBackend() });
+  instrumentRunner(registry, runner);
+  instrumentCache(registry, withCache(runner));
+  const stages = [
+    withRetry(runner),
+    withCircuitBreaker(runner),
+    withBulkhead(runner, { maxConcurrent: 4 }),
+    withTimeout(runner, { timeoutMs: 1000 }),
+    fallback(runner, runner),
+  ];
+  for (const stage of stages) instrumentResilience(registry, stage);
+  const monitor = createDriftMonitor();
+  instrumentMonitor(registry, monitor);
+  await monitor.close();
+  await runner.close();
+  return registry;
+}
