@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
  * The families that dashboards and alert rules are made for: a registry, or what its `describe()` answered, which also
  * travels as JSON from the process that serves to the one that deploys.
  */
-export type FamilySource = Pick<Registry, 'describe'> | readonly FamilyDescription[];
+export type DescribedFamilies = Pick<Registry, 'describe'> | readonly FamilyDescription[];
 
 const types = ['counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset', 'unknown'] as const;
 
@@ -46,7 +46,12 @@ const schema = z.object({
         buckets: z._default(z.array(z.number()), []),
       }),
     )
-    .check(z.minLength(1, 'at least one family; register the metrics first, for example by instrumentRunner')),
+    .check(
+      z.refine(
+        (all) => all.length > 0,
+        'at least one family; register the metrics first, for example by instrumentRunner',
+      ),
+    ),
 });
 
 /** Families that every set-up has one of, whose names show which prefix the registry puts before names. */
@@ -55,13 +60,26 @@ const telltales = ['ml_prediction_request_success', 'ml_drift_state', 'ml_cache_
 /**
  * Checks what it is given and makes it searchable.
  * @param owner the factory's name, for messages
- * @throws FairleadError `INVALID_OPTION` for a description that is none; `ALREADY_EXISTS` for two families of one name
+ * @throws FairleadError `INVALID_OPTION` for a description that is none or a state set without states; `ALREADY_EXISTS` for two families of one name
  */
-export function readFamilies(source: FamilySource, owner: string): Families {
+export function readFamilies(source: DescribedFamilies, owner: string): Families {
   const described = isRegistry(source) ? source.describe() : source;
-  const { families: all } = parseOptions(schema, { families: described }, owner);
+  const { families: parsed } = parseOptions(schema, { families: described }, owner);
+  const all = parsed.map((family) => ({ ...family, help: family.help === '' ? family.name : family.help }));
   const byName = new Map<string, Family>();
   for (const family of all) {
+    if (family.type === 'stateset' && family.states.length === 0) {
+      const details = {
+        field: 'families',
+        expected: 'the states of each state set',
+        given: `${family.name} without states`,
+      };
+      throw new FairleadError(
+        'INVALID_OPTION',
+        `${owner}: the state set "${family.name}" has no states. Give them by "states".`,
+        { details },
+      );
+    }
     if (byName.has(family.name)) {
       throw new FairleadError(
         'ALREADY_EXISTS',
@@ -84,7 +102,7 @@ export function readFamilies(source: FamilySource, owner: string): Families {
   };
 }
 
-function isRegistry(source: FamilySource): source is Pick<Registry, 'describe'> {
+function isRegistry(source: DescribedFamilies): source is Pick<Registry, 'describe'> {
   return typeof source === 'object' && source !== null && 'describe' in source;
 }
 

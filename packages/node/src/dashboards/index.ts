@@ -1,3 +1,4 @@
+export { type AlertRuleTestsOptions, alertRules, alertRuleTests } from './alerts/alert-rules';
 export type {
   AlertName,
   AlertRule,
@@ -6,11 +7,10 @@ export type {
   AlertRuleTest,
   AlertRuleTests,
   AlertSeverity,
-} from './alert-model';
-export type { AlertChange, AlertRulesOptions, AlertThresholds } from './alert-options';
-export { type AlertRuleTestsOptions, alertRules, alertRuleTests } from './alert-rules';
-export type { FamilySource } from './families';
-export { type GrafanaDashboardOptions, grafanaDashboard } from './grafana-dashboard';
+} from './alerts/model';
+export type { AlertChange, AlertRulesOptions, AlertThresholds } from './alerts/options';
+export type { DescribedFamilies } from './families';
+export { type GrafanaDashboardOptions, grafanaDashboard } from './grafana/grafana-dashboard';
 export type {
   GrafanaAnnotation,
   GrafanaDashboard,
@@ -25,5 +25,5 @@ export type {
   GrafanaTransformation,
   GrafanaValueMapping,
   GrafanaVariable,
-} from './grafana-model';
+} from './grafana/model';
 export { toYaml } from './to-yaml';

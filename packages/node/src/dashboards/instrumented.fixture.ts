@@ -1,6 +1,12 @@
 import { createRunner } from '@fairlead/core';
 import { instrumentCache, withCache } from '@fairlead/core/cache';
-import { createRegistry, instrumentRunner, type Registry, type RegistryOptions } from '@fairlead/core/metrics';
+import {
+  createRegistry,
+  type FamilyDescription,
+  instrumentRunner,
+  type Registry,
+  type RegistryOptions,
+} from '@fairlead/core/metrics';
 import { createDriftMonitor, instrumentMonitor } from '@fairlead/core/monitoring';
 import {
   fallback,
@@ -12,7 +18,7 @@ import {
 } from '@fairlead/core/resilience';
 import { createMockBackend } from '@fairlead/core/testing';
 
-/** A registry in which every instrument of Fairlead has registered its families. */
+/** A registry in which the instruments of core have registered their families. */
 export async function instrumentedRegistry(options?: RegistryOptions): Promise<Registry> {
   const registry = createRegistry(options);
   const runner = await createRunner({ model: '1', backend: createMockBackend() });
@@ -32,3 +38,21 @@ export async function instrumentedRegistry(options?: RegistryOptions): Promise<R
   await runner.close();
   return registry;
 }
+
+const model = ['model_name', 'model_version'];
+const check = [...model, 'rule', 'feature'];
+const states = ['ok', 'warning', 'failed'];
+
+/** The families of a monitor of data quality, as they are described. */
+export const qualityFamilies: readonly FamilyDescription[] = [
+  { name: 'ml_data_quality_state', type: 'stateset', help: 'All rules.', unit: '', labels: model, states },
+  { name: 'ml_data_quality_check_state', type: 'stateset', help: 'Each rule.', unit: '', labels: check, states },
+  { name: 'ml_data_quality_violations', type: 'counter', help: 'Broken.', unit: '', labels: check },
+  { name: 'ml_data_quality_tested', type: 'counter', help: 'Tested.', unit: '', labels: check },
+  { name: 'ml_data_quality_rows_seen', type: 'counter', help: 'Seen.', unit: '', labels: model },
+  { name: 'ml_data_quality_rows_checked', type: 'counter', help: 'Checked.', unit: '', labels: model },
+  { name: 'ml_data_quality_rows_unchecked', type: 'counter', help: 'Not.', unit: '', labels: [...model, 'reason'] },
+  { name: 'ml_data_quality_test_errors', type: 'counter', help: 'Threw.', unit: '', labels: model },
+  { name: 'ml_data_quality_cpu_share_ratio', type: 'gauge', help: 'Time.', unit: 'ratio', labels: model },
+  { name: 'ml_data_freshness_seconds', type: 'gauge', help: 'Age.', unit: 'seconds', labels: check },
+];

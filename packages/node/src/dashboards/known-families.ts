@@ -21,7 +21,7 @@ export const sections = [
 export type Section = (typeof sections)[number];
 
 /** The types of the families that have panels or alerts of their own; one of another type is somebody else's. */
-const knownTypes: Readonly<Record<string, Family['type']>> = {
+const knownTypes = {
   ml_prediction_request_success: 'counter',
   ml_prediction_request_failure: 'counter',
   ml_prediction_rows: 'counter',
@@ -74,21 +74,36 @@ const knownTypes: Readonly<Record<string, Family['type']>> = {
   ml_drift_rows_skipped: 'counter',
   ml_drift_cpu_share_ratio: 'gauge',
   ml_feature_missing: 'counter',
+  ml_data_quality_state: 'stateset',
+  ml_data_quality_check_state: 'stateset',
+  ml_data_quality_violations: 'counter',
+  ml_data_quality_tested: 'counter',
+  ml_data_quality_rows_seen: 'counter',
+  ml_data_quality_rows_checked: 'counter',
+  ml_data_quality_rows_unchecked: 'counter',
+  ml_data_quality_test_errors: 'counter',
+  ml_data_quality_cpu_share_ratio: 'gauge',
+  ml_data_freshness_seconds: 'gauge',
   fairlead_metrics_dropped: 'counter',
   fairlead_metrics_folded: 'counter',
   fairlead_metrics_collect_failures: 'counter',
-};
+} satisfies Readonly<Record<string, Family['type']>>;
+
+/** A name of the table. */
+export type KnownName = keyof typeof knownTypes;
+
+/** All names of the table. */
+export const knownNames = Object.keys(knownTypes) as readonly KnownName[];
 
 /** Whether the source has a family of that name which is the one that Fairlead's instruments register. */
-export function hasKnown(families: Families, name: string): boolean {
-  const type = knownTypes[name];
-  return type !== undefined && families.find(name)?.type === type;
+export function hasKnown(families: Families, name: KnownName): boolean {
+  return families.find(name)?.type === knownTypes[name];
 }
 
 /** Beginnings of names, without the registry's prefix, and the row in which such families are at home. */
 const homes: readonly (readonly [start: RegExp, section: Section])[] = [
   [/^fairlead_metrics_/, 'Metrics about the metrics'],
-  [/(^|_)ml_(data_)?(quality|constraint|schema)_/, 'Data quality'],
+  [/(^|_)ml_data_/, 'Data quality'],
   [/(^|_)ml_feature_(missing|invalid|unseen|range|type|fresh)/, 'Data quality'],
   [/(^|_)ml_(drift|feature|embedding)_/, 'Drift'],
   [/(^|_)ml_(estimated_)?performance_/, 'Performance'],
@@ -112,7 +127,7 @@ export function isAboutModels({ labels }: Pick<Family, 'labels'>): boolean {
 
 /** A family that is there as long as its process is scraped, and says best which models there are. */
 export function anchorOf(families: Families): Family {
-  const candidates = ['ml_model', 'ml_drift_state'].filter((name) => hasKnown(families, name));
+  const candidates = (['ml_model', 'ml_drift_state'] as const).filter((name) => hasKnown(families, name));
   const [first] = candidates;
   if (first !== undefined) return families.get(first);
   const aboutModels = families.all.find(isAboutModels);

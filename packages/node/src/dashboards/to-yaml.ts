@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/core';
-import type { AlertRules, AlertRuleTests } from './alert-model';
+import type { AlertRules, AlertRuleTests } from './alerts/model';
 
 /**
  * Writes rules or their tests as YAML, which people like better to read than the JSON that Prometheus takes as well.

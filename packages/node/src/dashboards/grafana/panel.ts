@@ -1,10 +1,4 @@
-import type {
-  GrafanaDataSource,
-  GrafanaFieldConfig,
-  GrafanaPanel,
-  GrafanaPanelType,
-  GrafanaTarget,
-} from './grafana-model';
+import type { GrafanaDataSource, GrafanaFieldConfig, GrafanaPanel, GrafanaPanelType, GrafanaTarget } from './model';
 import type { PanelKind, PanelPlan } from './panel-plan';
 
 /** The data source that is chosen at the top of the dashboard. */
@@ -184,28 +178,28 @@ function withoutTime({ valueHeading }: PanelPlan) {
 }
 
 /** Colours of states whose names say how bad they are. */
-const stateColours: Readonly<Record<string, string>> = {
-  ok: 'green',
-  closed: 'green',
-  healthy: 'green',
-  passed: 'green',
-  ready: 'green',
-  warning: 'yellow',
-  half_open: 'yellow',
-  degraded: 'yellow',
-  drift: 'red',
-  open: 'red',
-  failed: 'red',
-  violated: 'red',
-  critical: 'red',
-};
+const stateColours: ReadonlyMap<string, string> = new Map([
+  ['ok', 'green'],
+  ['closed', 'green'],
+  ['healthy', 'green'],
+  ['passed', 'green'],
+  ['ready', 'green'],
+  ['warning', 'yellow'],
+  ['half_open', 'yellow'],
+  ['degraded', 'yellow'],
+  ['drift', 'red'],
+  ['open', 'red'],
+  ['failed', 'red'],
+  ['violated', 'red'],
+  ['critical', 'red'],
+]);
 
 /** Colours of other states, in turn. */
 const otherColours = ['blue', 'purple', 'orange', 'super-light-blue', 'super-light-purple', 'super-light-orange'];
 
 function stateMapping(states: readonly string[]) {
   const results = states.map((state, index) => {
-    const color = stateColours[state] ?? (otherColours[index % otherColours.length] as string);
+    const color = stateColours.get(state) ?? (otherColours[index % otherColours.length] as string);
     return [String(index), { text: state, color, index }] as const;
   });
   return { type: 'value', options: Object.fromEntries(results) } as const;

@@ -1,4 +1,4 @@
-import type { Section } from './known-families';
+import type { Section } from '../known-families';
 
 /** How a panel shows its queries. */
 export type PanelKind =

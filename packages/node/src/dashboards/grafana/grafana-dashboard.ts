@@ -1,18 +1,20 @@
 import { parseOptions } from '@fairlead/core';
 import * as z from 'zod/mini';
+import { type DescribedFamilies, type Families, type Family, readFamilies } from '../families';
+import { hasKnown, isAboutModels } from '../known-families';
+import { createQueries, matching, modelLabels, type Queries, type Scope } from '../promql';
+import { deploymentPanels } from './deployment-panels';
 import { driftPanels } from './drift-panels';
-import { type Families, type Family, type FamilySource, readFamilies } from './families';
 import { genericPanel } from './generic-panels';
-import type { GrafanaAnnotation, GrafanaDashboard } from './grafana-model';
-import { chosenDataSource } from './grafana-panel';
-import { grafanaVariables } from './grafana-variables';
-import { hasKnown, isAboutModels } from './known-families';
 import { hash, layOut } from './layout';
+import type { GrafanaAnnotation, GrafanaDashboard } from './model';
+import { chosenDataSource } from './panel';
 import type { PanelPlan } from './panel-plan';
 import type { PanelChoices, PanelRecipe } from './panel-recipe';
-import { createQueries, matching, modelLabels, type Queries, type Scope } from './promql';
-import { deploymentPanels, servingPanels } from './serving-panels';
+import { qualityPanels } from './quality-panels';
+import { servingPanels } from './serving-panels';
 import { stagePanels } from './stage-panels';
+import { grafanaVariables } from './variables';
 
 /** Options of {@link grafanaDashboard}. */
 export interface GrafanaDashboardOptions {
@@ -59,7 +61,7 @@ const schemaVersion = 39;
  * @returns plain data: `JSON.stringify` it, and import the file or let Grafana provision it. Grafana 10.4 or later
  * @throws FairleadError `INVALID_OPTION`; `ALREADY_EXISTS` for two families of one name
  */
-export function grafanaDashboard(source: FamilySource, options?: GrafanaDashboardOptions): GrafanaDashboard {
+export function grafanaDashboard(source: DescribedFamilies, options?: GrafanaDashboardOptions): GrafanaDashboard {
   const owner = 'grafanaDashboard';
   const families = readFamilies(source, owner);
   const { title, uid, tags, from, refresh, quantiles } = parseOptions(schema, options, owner);
@@ -96,7 +98,7 @@ const dashboardScope: Scope = {
 function planPanels(families: Families, queries: Queries, choices: PanelChoices): PanelPlan[] {
   const shown = new Set<Family>();
   const plans: PanelPlan[] = [];
-  for (const recipe of [...servingPanels, ...deploymentPanels, ...stagePanels, ...driftPanels]) {
+  for (const recipe of [...servingPanels, ...deploymentPanels, ...stagePanels, ...qualityPanels, ...driftPanels]) {
     if (!recipe.families.every((name) => hasKnown(families, name))) continue;
     const members = [...recipe.families, ...(recipe.also ?? []).filter((name) => hasKnown(families, name))].map(
       families.get,

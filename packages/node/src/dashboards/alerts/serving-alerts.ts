@@ -1,3 +1,4 @@
+import { matching } from '../promql';
 import {
   type AlertContext,
   type AlertDefinition,
@@ -9,8 +10,7 @@ import {
   lookBack,
   percentage,
   type TestSeries,
-} from './alert-definition';
-import { matching } from './promql';
+} from './definition';
 
 const success = 'ml_prediction_request_success';
 const failure = 'ml_prediction_request_failure';

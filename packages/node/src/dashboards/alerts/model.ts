@@ -70,6 +70,8 @@ export const alertNames = [
   'DriftMonitorLacksReference',
   'DriftMonitorRejectsRows',
   'FeatureMissingOften',
+  'DataQualityRuleBroken',
+  'DataQualityMonitorSeesTooLittle',
   'ModelTargetDown',
   'ModelMetricsAbsent',
   'MetricsCollectFailing',

@@ -1,19 +1,23 @@
+import type { KnownName } from '../known-families';
+import { modelLabels } from '../promql';
 import { modelLegend, ofModel, type PanelRecipe } from './panel-recipe';
-import { modelLabels } from './promql';
 
 const model = modelLabels;
 
 /** A panel of the growth a second of counters, each under a name of its own. */
-function rates(title: string, series: Readonly<Record<string, string>>, width = 8): Omit<PanelRecipe, 'section'> {
+function rates(
+  title: string,
+  ...series: readonly (readonly [family: KnownName, name: string])[]
+): Omit<PanelRecipe, 'section'> {
   return {
     title,
     kind: 'lines',
     unit: 'reqps',
-    width,
+    width: 8,
     min: 0,
-    families: Object.keys(series),
+    families: series.map(([family]) => family),
     queries: (queries) =>
-      Object.entries(series).map(([family, name]) => ({ expr: queries.rate(family, model), legend: ofModel(name) })),
+      series.map(([family, name]) => ({ expr: queries.rate(family, model), legend: ofModel(name) })),
   };
 }
 
@@ -37,11 +41,12 @@ export const stagePanels: readonly PanelRecipe[] = [
   },
   {
     section: 'Cache',
-    ...rates('Requests to the cache', {
-      ml_cache_hits: 'remembered',
-      ml_cache_misses: 'computed',
-      ml_cache_joined: 'joined',
-    }),
+    ...rates(
+      'Requests to the cache',
+      ['ml_cache_hits', 'remembered'],
+      ['ml_cache_misses', 'computed'],
+      ['ml_cache_joined', 'joined'],
+    ),
     kind: 'stack',
   },
   {
@@ -77,15 +82,16 @@ export const stagePanels: readonly PanelRecipe[] = [
   },
   {
     section: 'Resilience',
-    ...rates('Circuit breaker: failures and refusals', {
-      ml_circuit_failures: 'failures',
-      ml_circuit_openings: 'openings',
-      ml_circuit_refusals: 'refused',
-    }),
+    ...rates(
+      'Circuit breaker: failures and refusals',
+      ['ml_circuit_failures', 'failures'],
+      ['ml_circuit_openings', 'openings'],
+      ['ml_circuit_refusals', 'refused'],
+    ),
   },
   {
     section: 'Resilience',
-    ...rates('Retries', { ml_retries: 'further attempts', ml_retry_recoveries: 'answered by one' }),
+    ...rates('Retries', ['ml_retries', 'further attempts'], ['ml_retry_recoveries', 'answered by one']),
   },
   {
     section: 'Resilience',
@@ -114,16 +120,17 @@ export const stagePanels: readonly PanelRecipe[] = [
   },
   {
     section: 'Resilience',
-    ...rates('Turned away by the bulkhead', { ml_bulkhead_refusals: 'refused', ml_bulkhead_expiries: 'expired' }),
+    ...rates('Turned away by the bulkhead', ['ml_bulkhead_refusals', 'refused'], ['ml_bulkhead_expiries', 'expired']),
   },
-  { section: 'Resilience', ...rates('Timeouts', { ml_timeouts: 'ended' }) },
+  { section: 'Resilience', ...rates('Timeouts', ['ml_timeouts', 'ended']) },
   {
     section: 'Resilience',
-    ...rates('Second runner', {
-      ml_fallbacks: 'asked',
-      ml_fallback_answers: 'answered',
-      ml_fallback_too_late: 'too late to ask',
-    }),
+    ...rates(
+      'Second runner',
+      ['ml_fallbacks', 'asked'],
+      ['ml_fallback_answers', 'answered'],
+      ['ml_fallback_too_late', 'too late to ask'],
+    ),
   },
   {
     section: 'Metrics about the metrics',

@@ -1,8 +1,8 @@
-import type { Family } from './families';
-import { sectionOf } from './known-families';
+import type { Family } from '../families';
+import { sectionOf } from '../known-families';
+import { aggregate, type Queries } from '../promql';
 import type { PanelPlan, PanelQuery } from './panel-plan';
 import { type PanelChoices, quantileName } from './panel-recipe';
-import { aggregate, type Queries } from './promql';
 import { rateUnitOf, unitOf } from './units';
 
 /** A panel for a family that no other panel shows, by its type. */

@@ -1,3 +1,4 @@
+import { matching } from '../promql';
 import {
   type AlertContext,
   type AlertDefinition,
@@ -7,9 +8,9 @@ import {
   growing,
   lookBack,
   percentage,
+  seesTooLittle,
   type TestSeries,
-} from './alert-definition';
-import { matching } from './promql';
+} from './definition';
 
 const seen = 'ml_drift_rows_seen';
 const observed = 'ml_drift_rows_observed';
@@ -102,22 +103,12 @@ export const driftAlerts: readonly AlertDefinition[] = [
     severity: 'warning',
     for: '30m',
     families: [seen, observed],
-    define({ queries, series, thresholds: { observedRatio: limit } }) {
-      const [counted, all] = [observed, seen].map((family) => queries.rate(family, alertLabels, { window: '15m' }));
-      const share = limit / 2;
-      return {
-        expr: `${counted} / ${all} < ${limit}`,
-        summary: `The drift monitor of ${model} counts {{ $value | humanizePercentage }} of the rows.`,
-        description:
-          'So it notices drift later than it could. The label reason of ml_drift_rows_skipped_total says why rows are left out: for budget give it more time (maxCpuShare), for no_reference a reference, for rejected see why rows do not fit it.',
-        example: {
-          labels: alertLabels,
-          value: percentage(share),
-          raised: [series(seen, growing(6000)), series(observed, growing(6000 * share))],
-          quiet: [series(seen, growing(6000)), series(observed, growing(6000))],
-        },
-      };
-    },
+    define: (context) => ({
+      ...seesTooLittle(context, seen, observed),
+      summary: `The drift monitor of ${model} counts {{ $value | humanizePercentage }} of the rows.`,
+      description:
+        'So it notices drift later than it could. The label reason of ml_drift_rows_skipped_total says why rows are left out: for budget give it more time (maxCpuShare), for no_reference a reference, for rejected see why rows do not fit it.',
+    }),
   },
   {
     alert: 'DriftMonitorLacksReference',

@@ -1,6 +1,6 @@
-import type { Section } from './known-families';
+import type { KnownName, Section } from '../known-families';
+import { modelLabels, type Queries } from '../promql';
 import type { PanelKind, PanelQuery } from './panel-plan';
-import { modelLabels, type Queries } from './promql';
 
 /** A panel for families of Fairlead's instruments. */
 export interface PanelRecipe {
@@ -16,9 +16,9 @@ export interface PanelRecipe {
   readonly badFrom?: number;
   readonly valueHeading?: string;
   /** Names without a prefix; all have to be registered. Of a state panel the first is the state set. */
-  readonly families: readonly string[];
+  readonly families: readonly KnownName[];
   /** Families that the panel shows too where they are registered. */
-  readonly also?: readonly string[];
+  readonly also?: readonly KnownName[];
   /** What a reader should know beside the HELP of the families. */
   readonly note?: string;
   readonly queries: (queries: Queries, choices: PanelChoices) => readonly PanelQuery[];

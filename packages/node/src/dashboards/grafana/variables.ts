@@ -1,8 +1,8 @@
-import type { Families, Family } from './families';
-import type { GrafanaVariable } from './grafana-model';
-import { chosenDataSource } from './grafana-panel';
-import { anchorOf, hasKnown, isAboutModels } from './known-families';
-import { matching, sampleName, vector } from './promql';
+import type { Families, Family } from '../families';
+import { anchorOf, hasKnown, isAboutModels } from '../known-families';
+import { matching, sampleName, vector } from '../promql';
+import type { GrafanaVariable } from './model';
+import { chosenDataSource } from './panel';
 
 /** The drop-downs of a dashboard: data source, scrape job, model, version and, where there are scores, their method. */
 export function grafanaVariables(families: Families): GrafanaVariable[] {

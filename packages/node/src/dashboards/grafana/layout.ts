@@ -1,6 +1,6 @@
-import type { GrafanaPanel, GrafanaRow } from './grafana-model';
-import { toGrafanaPanel } from './grafana-panel';
-import { sections } from './known-families';
+import { sections } from '../known-families';
+import type { GrafanaPanel, GrafanaRow } from './model';
+import { toGrafanaPanel } from './panel';
 import type { PanelPlan } from './panel-plan';
 
 /** Columns of Grafana's grid. */

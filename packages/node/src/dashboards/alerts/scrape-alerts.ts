@@ -1,15 +1,6 @@
-import {
-  type AlertDefinition,
-  beginning,
-  changing,
-  constant,
-  ending,
-  growing,
-  grown,
-  lookBack,
-} from './alert-definition';
-import { anchorOf } from './known-families';
-import { vector } from './promql';
+import { anchorOf } from '../known-families';
+import { vector } from '../promql';
+import { type AlertDefinition, beginning, changing, constant, ending, growing, grown, lookBack } from './definition';
 
 const dropped = 'fairlead_metrics_dropped';
 const folded = 'fairlead_metrics_folded';

@@ -1,8 +1,8 @@
 import { FairleadError, parseOptions } from '@fairlead/core';
 import * as z from 'zod/mini';
-import { type AlertName, type AlertSeverity, alertNames } from './alert-model';
-import type { Families } from './families';
-import { hasKnown } from './known-families';
+import type { Families } from '../families';
+import { hasKnown, type KnownName } from '../known-families';
+import { type AlertName, type AlertSeverity, alertNames } from './model';
 
 /** From where on something is too much. */
 export interface AlertThresholds {
@@ -18,7 +18,7 @@ export interface AlertThresholds {
   readonly laneBusyRatio?: number;
   /** Restarts of workers within 15 minutes. @default 2 */
   readonly laneRestarts?: number;
-  /** Part of the rows that the drift monitor counts, below which it sees too little. @default 0.1 */
+  /** Part of the rows that a monitor of drift or data quality looks at, below which it sees too little. @default 0.1 */
   readonly observedRatio?: number;
   /** Part of the rows in which a feature is missing. @default 0.1 */
   readonly missingRatio?: number;
@@ -119,7 +119,7 @@ export function parseAlertOptions(
 }
 
 /** A histogram knows nothing beyond its last bound, so a threshold there would never be passed. */
-function checkWithinBuckets(families: Families, name: string, field: string, value: number, owner: string): void {
+function checkWithinBuckets(families: Families, name: KnownName, field: string, value: number, owner: string): void {
   if (!hasKnown(families, name)) return;
   const { buckets } = families.get(name);
   const [first, last] = [buckets[0], buckets.at(-1)];

@@ -1,7 +1,8 @@
-import type { AlertName, AlertSeverity } from './alert-model';
-import type { AlertThresholds } from './alert-options';
-import type { Families } from './families';
-import type { Queries } from './promql';
+import type { Families } from '../families';
+import type { KnownName } from '../known-families';
+import type { Queries } from '../promql';
+import type { AlertName, AlertSeverity } from './model';
+import type { AlertThresholds } from './options';
 
 /** The labels that tell alerts about models apart. */
 export const alertLabels = ['job', 'model_name', 'model_version'] as const;
@@ -33,11 +34,11 @@ export type SeriesValues = (minutes: number) => string;
 /** An alert: when it is raised, what it says, and a course of events in which it must be raised. */
 export interface AlertDefinition {
   readonly alert: AlertName;
-  readonly group: 'serving' | 'drift' | 'scrape';
+  readonly group: 'serving' | 'drift' | 'quality' | 'scrape';
   readonly severity: AlertSeverity;
   readonly for: string;
   /** Families without which there is no such alert, by their names without a prefix. */
-  readonly families: readonly string[];
+  readonly families: readonly KnownName[];
   readonly define: (context: AlertContext) => AlertBody;
 }
 
@@ -106,4 +107,20 @@ export function grown(queries: Queries, family: string, by: readonly string[], m
 /** A window in minutes that is long enough for what happened once to be seen as long as `for` asks. */
 export function lookBack(usualMinutes: number, forMinutes: number): number {
   return Math.max(usualMinutes, 2 * forMinutes + 10);
+}
+
+/** The condition that a monitor looks at too small a part of the rows that go by. */
+export function seesTooLittle({ queries, series, thresholds }: AlertContext, seen: string, observed: string) {
+  const limit = thresholds.observedRatio;
+  const [counted, all] = [observed, seen].map((family) => queries.rate(family, alertLabels, { window: '15m' }));
+  const share = limit / 2;
+  return {
+    expr: `${counted} / ${all} < ${limit}`,
+    example: {
+      labels: alertLabels,
+      value: percentage(share),
+      raised: [series(seen, growing(6000)), series(observed, growing(6000 * share))],
+      quiet: [series(seen, growing(6000)), series(observed, growing(6000))],
+    },
+  };
 }

@@ -1,10 +1,11 @@
-import { type AlertBody, type AlertContext, type AlertDefinition, eventMinute } from './alert-definition';
-import type { AlertRule, AlertRules, AlertRuleTest, AlertRuleTests, AlertSeverity } from './alert-model';
-import { type AlertRulesOptions, type AlertSettings, parseAlertOptions } from './alert-options';
+import { type DescribedFamilies, type Families, readFamilies } from '../families';
+import { hasKnown } from '../known-families';
+import { createQueries, matching, sampleName } from '../promql';
+import { type AlertBody, type AlertContext, type AlertDefinition, eventMinute } from './definition';
 import { driftAlerts } from './drift-alerts';
-import { type Families, type FamilySource, readFamilies } from './families';
-import { hasKnown } from './known-families';
-import { createQueries, matching, sampleName } from './promql';
+import type { AlertRule, AlertRules, AlertRuleTest, AlertRuleTests, AlertSeverity } from './model';
+import { type AlertRulesOptions, type AlertSettings, parseAlertOptions } from './options';
+import { qualityAlerts } from './quality-alerts';
 import { scrapeAlerts } from './scrape-alerts';
 import { servingAlerts } from './serving-alerts';
 
@@ -24,7 +25,7 @@ interface ChosenAlert {
 }
 
 /**
- * Makes Prometheus alert rules for the families of a registry: about drift and its monitors, errors, refusals, latency, the
+ * Makes Prometheus alert rules for the families of a registry: about drift, data quality and their monitors, errors, refusals, latency, the
  * queue, lanes, swaps, fallbacks to other devices, circuit breakers, targets that are down and metrics that are missing.
  * An alert is left out where the families that it asks for are not registered. Each has a severity, a summary, and a
  * description that says what to do.
@@ -33,12 +34,12 @@ interface ChosenAlert {
  * @throws FairleadError `INVALID_OPTION`, also for a threshold that a histogram cannot tell; `ALREADY_EXISTS` for two
  * families of one name
  */
-export function alertRules(source: FamilySource, options?: AlertRulesOptions): AlertRules {
+export function alertRules(source: DescribedFamilies, options?: AlertRulesOptions): AlertRules {
   const owner = 'alertRules';
   const families = readFamilies(source, owner);
   const settings = parseAlertOptions(options, families, owner);
   const alerts = choose(families, settings);
-  const groups = (['serving', 'drift', 'scrape'] as const).map((group) => ({
+  const groups = (['serving', 'drift', 'quality', 'scrape'] as const).map((group) => ({
     name: `${settings.groupPrefix}-${group}`,
     rules: alerts.filter(({ definition }) => definition.group === group).map((alert) => toRule(alert, settings)),
   }));
@@ -53,7 +54,7 @@ export function alertRules(source: FamilySource, options?: AlertRulesOptions): A
  * @returns plain data, which `toYaml` writes as a file of tests
  * @throws FairleadError as `alertRules`
  */
-export function alertRuleTests(source: FamilySource, options: AlertRuleTestsOptions = {}): AlertRuleTests {
+export function alertRuleTests(source: DescribedFamilies, options: AlertRuleTestsOptions = {}): AlertRuleTests {
   const owner = 'alertRuleTests';
   const families = readFamilies(source, owner);
   const { ruleFile = 'alerts.yml', ...ruleOptions } = options;
@@ -70,7 +71,7 @@ export function alertRuleTests(source: FamilySource, options: AlertRuleTestsOpti
 
 function choose(families: Families, settings: AlertSettings): ChosenAlert[] {
   const chosen: ChosenAlert[] = [];
-  for (const definition of [...servingAlerts, ...driftAlerts, ...scrapeAlerts]) {
+  for (const definition of [...servingAlerts, ...driftAlerts, ...qualityAlerts, ...scrapeAlerts]) {
     const change = settings.alerts[definition.alert];
     if (change === false || !definition.families.every((name) => hasKnown(families, name))) continue;
     const duration = change?.for ?? definition.for;

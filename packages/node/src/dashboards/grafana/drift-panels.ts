@@ -1,5 +1,5 @@
+import { matching, modelLabels } from '../promql';
 import { modelLegend, ofModel, type PanelRecipe } from './panel-recipe';
-import { matching, modelLabels } from './promql';
 
 const model = modelLabels;
 const byFeature = [...model, 'feature'];
