@@ -43,8 +43,8 @@ const model = ['model_name', 'model_version'];
 const check = [...model, 'rule', 'feature'];
 const states = ['ok', 'warning', 'failed'];
 
-/** The families of a monitor of data quality, as they are described. */
-export const qualityFamilies: readonly FamilyDescription[] = [
+/** The families of monitors of data quality and of the alerts that monitors send, as they are described. */
+export const otherFamilies: readonly FamilyDescription[] = [
   { name: 'ml_data_quality_state', type: 'stateset', help: 'All rules.', unit: '', labels: model, states },
   { name: 'ml_data_quality_check_state', type: 'stateset', help: 'Each rule.', unit: '', labels: check, states },
   { name: 'ml_data_quality_violations', type: 'counter', help: 'Broken.', unit: '', labels: check },
@@ -55,4 +55,8 @@ export const qualityFamilies: readonly FamilyDescription[] = [
   { name: 'ml_data_quality_test_errors', type: 'counter', help: 'Threw.', unit: '', labels: model },
   { name: 'ml_data_quality_cpu_share_ratio', type: 'gauge', help: 'Time.', unit: 'ratio', labels: model },
   { name: 'ml_data_freshness_seconds', type: 'gauge', help: 'Age.', unit: 'seconds', labels: check },
+  { name: 'ml_alerts', type: 'counter', help: 'Sent.', unit: '', labels: ['sink', 'outcome'] },
+  { name: 'ml_alerts_muted', type: 'counter', help: 'Held back.', unit: '', labels: [] },
+  { name: 'ml_alert_queue_length', type: 'gauge', help: 'Waiting.', unit: '', labels: ['sink'] },
+  { name: 'ml_alert_episodes_active', type: 'gauge', help: 'Lasting.', unit: '', labels: [] },
 ];

@@ -1,14 +1,14 @@
 import { createRegistry } from '@fairlead/core/metrics';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { instrumentedRegistry, qualityFamilies } from '../instrumented.fixture';
+import { instrumentedRegistry, otherFamilies } from '../instrumented.fixture';
 import { toYaml } from '../to-yaml';
 import { alertRules, alertRuleTests } from './alert-rules';
 import type { AlertRules } from './model';
 import { alertNames } from './model';
 
 const registry = await instrumentedRegistry();
-const everything = [...registry.describe(), ...qualityFamilies];
+const everything = [...registry.describe(), ...otherFamilies];
 
 function ruleOf({ groups }: AlertRules, name: string) {
   const found = groups.flatMap(({ rules }) => rules).filter(({ alert }) => alert === name);

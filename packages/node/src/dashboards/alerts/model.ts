@@ -72,6 +72,7 @@ export const alertNames = [
   'FeatureMissingOften',
   'DataQualityRuleBroken',
   'DataQualityMonitorSeesTooLittle',
+  'AlertsNotDelivered',
   'ModelTargetDown',
   'ModelMetricsAbsent',
   'MetricsCollectFailing',

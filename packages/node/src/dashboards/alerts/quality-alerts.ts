@@ -1,11 +1,11 @@
 import { matching } from '../promql';
-import { type AlertDefinition, alertLabels, constant, seesTooLittle } from './definition';
+import { type AlertDefinition, alertLabels, changing, constant, lookBack, seesTooLittle } from './definition';
 
 const seen = 'ml_data_quality_rows_seen';
 const checked = 'ml_data_quality_rows_checked';
 const checkState = 'ml_data_quality_check_state';
 
-/** Alerts about monitors of data quality. */
+/** Alerts about monitors of data quality, and about alerts of monitors that reach nobody. */
 export const qualityAlerts: readonly AlertDefinition[] = [
   {
     alert: 'DataQualityRuleBroken',
@@ -42,5 +42,31 @@ export const qualityAlerts: readonly AlertDefinition[] = [
       description:
         'The label reason of ml_data_quality_rows_unchecked_total says why rows are left out: for budget give it more time (maxCpuShare), for rejected see why batches do not fit the schema.',
     }),
+  },
+  {
+    alert: 'AlertsNotDelivered',
+    group: 'quality',
+    severity: 'warning',
+    for: '1m',
+    families: ['ml_alerts'],
+    define({ queries, forMinutes, series }) {
+      const minutes = lookBack(30, forMinutes);
+      const lost = { where: [matching('outcome', '=~', 'failed|dropped')], window: `${minutes}m` };
+      return {
+        expr: `round(${queries.increase('ml_alerts', ['job', 'sink'], lost)}) > 0`,
+        summary: 'Alerts of monitors of job {{ $labels.job }} did not reach {{ $labels.sink }}.',
+        description: `{{ $value }} within ${minutes} minutes. The log says why; see that the address of the sink answers, and that it takes alerts as fast as they come.`,
+        example: {
+          labels: ['job'],
+          moreLabels: { sink: 'webhook' },
+          value: '2',
+          raised: [series('ml_alerts', changing(0, 2), { sink: 'webhook', outcome: 'failed' })],
+          quiet: [
+            series('ml_alerts', constant(2), { sink: 'webhook', outcome: 'failed' }),
+            series('ml_alerts', changing(0, 2), { sink: 'webhook', outcome: 'delivered' }),
+          ],
+        },
+      };
+    },
   },
 ];

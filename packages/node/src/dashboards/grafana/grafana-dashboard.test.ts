@@ -1,7 +1,7 @@
 import { createRegistry, type FamilyDescription, type Registry } from '@fairlead/core/metrics';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { instrumentedRegistry, qualityFamilies } from '../instrumented.fixture';
+import { instrumentedRegistry, otherFamilies } from '../instrumented.fixture';
 import { grafanaDashboard } from './grafana-dashboard';
 import { grafanaSchema } from './grafana-schema.fixture';
 import type { GrafanaDashboard, GrafanaPanel, GrafanaPlace } from './model';
@@ -65,7 +65,7 @@ function overlap(a: GrafanaPlace, b: GrafanaPlace): boolean {
 describe('grafanaDashboard', () => {
   it('has a row for each subject, and nothing but panels of its own for what the instruments tell', async () => {
     const registry = await instrumentedRegistry();
-    const dashboard = grafanaDashboard([...registry.describe(), ...qualityFamilies]);
+    const dashboard = grafanaDashboard([...registry.describe(), ...otherFamilies]);
     expectSound(dashboard);
     expect(dashboard.panels.filter(({ type }) => type === 'row').map(({ title }) => title)).toEqual([
       'Overview',
@@ -77,6 +77,7 @@ describe('grafanaDashboard', () => {
       'Resilience',
       'Drift',
       'Data quality',
+      'Alerts',
       'Metrics about the metrics',
     ]);
     expect(panelsOf(dashboard).map(({ title }) => title)).toMatchInlineSnapshot(`
@@ -136,6 +137,9 @@ describe('grafanaDashboard', () => {
         "Time that checking takes",
         "Missing values a second",
         "Rows in which a feature is missing",
+        "Alerts by sink and outcome",
+        "Episodes that last",
+        "Alerts that wait for a sink",
         "Values that were not recorded",
         "Label sets past the cap of their family",
         "Collect callbacks that failed",

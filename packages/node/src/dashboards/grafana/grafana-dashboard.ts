@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { type DescribedFamilies, type Families, type Family, readFamilies } from '../families';
 import { hasKnown, isAboutModels } from '../known-families';
 import { createQueries, matching, modelLabels, type Queries, type Scope } from '../promql';
+import { alertPanels } from './alert-panels';
 import { deploymentPanels } from './deployment-panels';
 import { driftPanels } from './drift-panels';
 import { genericPanel } from './generic-panels';
@@ -98,7 +99,14 @@ const dashboardScope: Scope = {
 function planPanels(families: Families, queries: Queries, choices: PanelChoices): PanelPlan[] {
   const shown = new Set<Family>();
   const plans: PanelPlan[] = [];
-  for (const recipe of [...servingPanels, ...deploymentPanels, ...stagePanels, ...qualityPanels, ...driftPanels]) {
+  for (const recipe of [
+    ...servingPanels,
+    ...deploymentPanels,
+    ...stagePanels,
+    ...qualityPanels,
+    ...driftPanels,
+    ...alertPanels,
+  ]) {
     if (!recipe.families.every((name) => hasKnown(families, name))) continue;
     const members = [...recipe.families, ...(recipe.also ?? []).filter((name) => hasKnown(families, name))].map(
       families.get,

@@ -237,7 +237,6 @@ const variable = z.discriminatedUnion('type', [
     refresh: z.literal(1),
     multi: z.literal(false),
     includeAll: z.literal(false),
-    current: z.strictObject({}),
   }),
   z.strictObject({
     ...variableFields,
@@ -249,7 +248,7 @@ const variable = z.discriminatedUnion('type', [
     multi: z.boolean(),
     includeAll: z.boolean(),
     allValue: z.optional(z.literal('.*')),
-    current: z.union([z.strictObject({}), z.strictObject({ text: z.array(text), value: z.array(text) })]),
+    current: z.optional(z.strictObject({ text: z.array(text), value: z.array(text) })),
   }),
 ]);
 

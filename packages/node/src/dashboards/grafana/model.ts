@@ -53,7 +53,8 @@ export interface GrafanaVariable {
   readonly multi: boolean;
   readonly includeAll: boolean;
   readonly allValue?: string;
-  readonly current: { readonly text?: readonly string[]; readonly value?: readonly string[] };
+  /** @default what Grafana finds first */
+  readonly current?: { readonly text: readonly string[]; readonly value: readonly string[] };
   readonly options: readonly never[];
   readonly regex: string;
   readonly sort: number;
