@@ -1,6 +1,6 @@
 import type { Families } from '../families';
 import type { KnownName } from '../known-families';
-import type { Queries } from '../promql';
+import { aggregate, type Queries } from '../promql';
 import type { AlertName, AlertSeverity } from './model';
 import type { AlertThresholds } from './options';
 
@@ -97,11 +97,13 @@ export function percentage(ratio: number): string {
   return `${Number((ratio * 100).toPrecision(4))}%`;
 }
 
-/** How far a counter has grown, also where its first sample already was an event, which `increase` cannot see. */
+/**
+ * How far a counter has grown, also where its first sample already was an event, which `increase` cannot see. Series by
+ * series, so that a process which began anew takes nothing from the others.
+ */
 export function grown(queries: Queries, family: string, by: readonly string[], minutes: number): string {
-  const now = queries.value('sum', family, by);
-  const before = `sum by (${by.join(', ')}) (${queries.select(family)} offset ${minutes}m)`;
-  return `${now} - (${before} or ${now} * 0)`;
+  const now = queries.select(family);
+  return aggregate('sum', by, `clamp_min(${now} - (${now} offset ${minutes}m or ${now} * 0), 0)`);
 }
 
 /** A window in minutes that is long enough for what happened once to be seen as long as `for` asks. */

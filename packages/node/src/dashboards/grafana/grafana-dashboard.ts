@@ -11,7 +11,7 @@ import { hash, layOut } from './layout';
 import type { GrafanaAnnotation, GrafanaDashboard } from './model';
 import { chosenDataSource } from './panel';
 import type { PanelPlan } from './panel-plan';
-import type { PanelChoices, PanelRecipe } from './panel-recipe';
+import { type PanelChoices, type PanelRecipe, rateWindow } from './panel-recipe';
 import { qualityPanels } from './quality-panels';
 import { servingPanels } from './serving-panels';
 import { stagePanels } from './stage-panels';
@@ -91,7 +91,7 @@ export function grafanaDashboard(source: DescribedFamilies, options?: GrafanaDas
 
 /** What the reader chose at the top. A regular expression of everything fits an absent label too. */
 const dashboardScope: Scope = {
-  window: '$__rate_interval',
+  window: rateWindow,
   matchersFor: ({ labels }) =>
     ['job', ...(isAboutModels({ labels }) ? modelLabels : [])].map((label) => matching(label, '=~', `$${label}`)),
 };

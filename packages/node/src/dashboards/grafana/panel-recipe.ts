@@ -30,6 +30,9 @@ export interface PanelChoices {
   readonly quantiles: readonly number[];
 }
 
+/** Grafana's window for rates: as long as a step of the screen, and at least four scrapes. */
+export const rateWindow = '$__rate_interval';
+
 /** How a model is called in a legend. */
 export const modelLegend = '{{model_name}} {{model_version}}';
 
@@ -58,6 +61,5 @@ export function errorRatio(queries: Queries): string {
   const [success, failure] = ['ml_prediction_request_success', 'ml_prediction_request_failure'].map((name) =>
     queries.select(name),
   );
-  const window = '$__rate_interval';
-  return `(${failed}) / sum by (${modelLabels.join(', ')}) (rate(${success}[${window}]) or rate(${failure}[${window}]))`;
+  return `(${failed}) / sum by (${modelLabels.join(', ')}) (rate(${success}[${rateWindow}]) or rate(${failure}[${rateWindow}]))`;
 }
