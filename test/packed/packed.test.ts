@@ -103,6 +103,17 @@ it('says how to install the libraries of the readers where they are missing', as
   );
 });
 
+it('says how to install yaml where it is missing', async () => {
+  const script = `const { toYaml } = await import('@fairlead/node/dashboards'); await toYaml({ groups: [] }).catch(({ code, message }) => console.log(JSON.stringify({ code, message })));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: folder,
+  });
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining('Run `npm install yaml`'),
+  });
+});
+
 describe('npx @fairlead/node', () => {
   /** What npx does, but that it fetches nothing. */
   async function npx(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
