@@ -201,7 +201,6 @@ class WindowedDriftMonitor implements DriftMonitor {
       ...this.#numbers(),
       episode: this.#alerts.episode ?? null,
       season: this.#watches?.season ?? null,
-      warningLevelLog10: Math.log10(this.#warningLevel),
       features,
       topMovers: features.filter(({ share }) => share > 0).slice(0, topMoverCount),
     };
@@ -245,6 +244,7 @@ class WindowedDriftMonitor implements DriftMonitor {
       suppressedAlarms: this.#alerts.suppressed,
       evidenceLog10: log10Of(this.#evidence),
       alarmLevelLog10: Math.log10(this.#alarmLevel),
+      warningLevelLog10: Math.log10(this.#warningLevel),
       alarmUnit: this.#settings.alarm.unit,
       cpuShare: this.#budget.spentShare,
     };

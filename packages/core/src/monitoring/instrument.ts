@@ -19,6 +19,7 @@ const unknownModel = 'unknown';
  * | `ml_drift_state` | state set of `ok`, `warning`, `drift` | |
  * | `ml_drift_evidence_log10` | gauge | |
  * | `ml_drift_alarm_level_log10` | gauge | |
+ * | `ml_drift_warning_level_log10` | gauge | |
  * | `ml_feature_drift_evidence_log10` | gauge | `feature` |
  * | `ml_drift_alarms_total` | counter | |
  * | `ml_drift_rows_seen_total` | counter | |
@@ -48,6 +49,7 @@ export function instrumentMonitor(registry: Registry, monitor: DriftMonitor): ()
     families.state.bind(model).set(now.state);
     families.evidence.bind(model).set(now.evidenceLog10);
     families.alarmLevel.bind(model).set(now.alarmLevelLog10);
+    families.warningLevel.bind(model).set(now.warningLevelLog10);
     families.cpuShare.bind(model).set(now.cpuShare);
     const missingBefore = new Map(written.features.map(({ name, missing }) => [name, missing]));
     for (const { name: feature, psi, ks, evidenceLog10, missing } of now.features) {
@@ -64,6 +66,7 @@ export function instrumentMonitor(registry: Registry, monitor: DriftMonitor): ()
     families.state.remove(model);
     families.evidence.remove(model);
     families.alarmLevel.remove(model);
+    families.warningLevel.remove(model);
     families.cpuShare.remove(model);
     for (const { name: feature } of before.features) {
       families.featureEvidence.remove({ ...model, feature });
@@ -104,6 +107,11 @@ function registerFamilies(registry: Registry) {
     alarmLevel: registry.gauge({
       name: 'ml_drift_alarm_level_log10',
       help: 'Decimal logarithm of the evidence that raises an alarm.',
+      labels: modelLabels,
+    }),
+    warningLevel: registry.gauge({
+      name: 'ml_drift_warning_level_log10',
+      help: 'Decimal logarithm of the evidence that raises a warning.',
       labels: modelLabels,
     }),
     featureEvidence: registry.gauge({

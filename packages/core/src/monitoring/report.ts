@@ -45,6 +45,8 @@ export interface DriftSnapshot {
   readonly evidenceLog10: number;
   /** `evidenceLog10` that raises an alarm: log₁₀ of the stated mean time between false alarms. */
   readonly alarmLevelLog10: number;
+  /** `evidenceLog10` that raises a warning. */
+  readonly warningLevelLog10: number;
   /** What that time is counted in. */
   readonly alarmUnit: 'rows' | 'ms';
   /** Part of the time since the monitor was made that counting and comparing took, 0 to 1. */
@@ -71,8 +73,6 @@ export interface DriftReport extends Omit<DriftSnapshot, 'features'> {
   readonly episode: DriftEpisode | null;
   /** The hour or day whose reference and window the features are of; `null` where there are no seasons. */
   readonly season: number | null;
-  /** `evidenceLog10` that raises a warning. */
-  readonly warningLevelLog10: number;
   /** All features, the strongest evidence first. */
   readonly features: readonly FeatureReport[];
   /** The features that have a part in the evidence, at most ten, the greatest part first. */

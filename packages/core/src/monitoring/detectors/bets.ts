@@ -26,6 +26,9 @@ const rareGain = 0.02;
 /** How much of the recent shares stands in the last bet; the rest is as ever, so that it never pays nothing. */
 const recentWeight = 0.9;
 
+/** Part of the stake that goes to each shift, to each change of spread, and to each of the other two: they add up to 1. */
+export const stakes = { shift: 0.135, spread: 0.05, other: 0.045 } as const;
+
 /** How many bets there are on each feature. */
 export const betCount = oddsRatios.length + spreads.length + 2;
 

@@ -17,7 +17,7 @@ export interface EDetectorOptions {
   readonly meanTimeBetweenFalseAlarms: number;
   /** The Kolmogorov–Smirnov distance that is no change yet, 0 to 0.5. @default 0 */
   readonly minimumEffect?: number;
-  /** How many quantile bins to aim at, 2 to 256. @default 10 */
+  /** How many quantile bins to aim at, 2 to 256. @default 20 */
   readonly bins?: number;
 }
 
@@ -34,7 +34,7 @@ const optionsSchema = z.strictObject({
   ),
   meanTimeBetweenFalseAlarms: z.number().check(z.minimum(100), z.maximum(1e15)),
   minimumEffect: z._default(z.number().check(z.minimum(0), z.maximum(0.5)), 0),
-  bins: z._default(z.int().check(z.minimum(2), z.maximum(256)), 10),
+  bins: z._default(z.int().check(z.minimum(2), z.maximum(256)), 20),
 });
 
 const owner = 'createEDetector';

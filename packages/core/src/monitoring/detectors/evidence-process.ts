@@ -1,5 +1,5 @@
 import type { FeatureLayout } from '../sketches/feature-layout';
-import { BetScratch, betCount, fillPayoffs } from './bets';
+import { BetScratch, betCount, fillPayoffs, stakes } from './bets';
 
 /*
  * How one number, the mean time between false alarms T, becomes the alarm: an e-detector (Shin, Ramdas and Rinaldo 2022) of the
@@ -14,8 +14,8 @@ import { BetScratch, betCount, fillPayoffs } from './bets';
  *    alarm. An alarm is raised when M ≥ T: hence the mean time to a false one is at least T. By how much M jumps over T
  *    decides how much longer it is: by some 10 to 40 %.
  *
- * 3. Many bets, many features. The mean of such sums is one of them again, however they depend on each other. So M is the mean
- *    over all bets of a feature and over all features, and the number of features costs ln F of evidence, no correction.
+ * 3. Many bets, many features. The mean of such sums is one of them again, however they depend on each other. So M is a
+ *    weighted mean over all bets of a feature and the mean over all features, and the number of features costs ln F of evidence, no correction.
  *
  * 4. The reference is a sample. What the bets are measured against is not a distribution that somebody knows but the rows of
  *    the reference and all rows since, the newest included: if nothing changed, each of these is as likely as any other to be
@@ -142,7 +142,9 @@ export class EvidenceProcess {
       h = (h + mass) * (payoffs[pays + 7] as number);
       i = (i + mass) * (payoffs[pays + 8] as number);
       j = (j + mass) * (payoffs[pays + 9] as number);
-      rowSums[row] = (rowSums[row] as number) + (a + b + (c + d) + (e + f + (g + h)) + (i + j));
+      rowSums[row] =
+        (rowSums[row] as number) +
+        (stakes.shift * (a + b + (c + d) + (e + f)) + (stakes.spread * (g + h) + stakes.other * (i + j)));
     }
     sums[at] = a;
     sums[at + 1] = b;
@@ -169,8 +171,9 @@ export class EvidenceProcess {
       if (sum > peak) peak = sum;
       this.#rowSums[row] = 0;
     }
-    this.#peak = peak / this.#sums.length;
-    const evidence = last / this.#sums.length;
+    const features = this.#layout.features.length;
+    this.#peak = peak / features;
+    const evidence = last / features;
     if (evidence < mostEvidence) return evidence;
     for (let at = 0; at < this.#sums.length; at++) this.#sums[at] = Math.min(mostEvidence, this.#sums[at] as number);
     return mostEvidence;
@@ -201,8 +204,11 @@ export class EvidenceProcess {
   /** What one feature adds to the evidence: the features' mean is the evidence of all. */
   evidenceOf(feature: number): number {
     let sum = 0;
-    for (let bet = 0; bet < betCount; bet++) sum += this.#sums[feature * betCount + bet] as number;
-    return sum / betCount;
+    for (let bet = 0; bet < betCount; bet++) {
+      const stake = bet < 6 ? stakes.shift : bet < 8 ? stakes.spread : stakes.other;
+      sum += stake * (this.#sums[feature * betCount + bet] as number);
+    }
+    return sum;
   }
 
   /** Forgets the evidence, as after an alarm; what was counted stays. */
