@@ -2,9 +2,9 @@ import type { Tensors } from '../tensor/tensor';
 import { attribute, type FeatureReport } from './attribution';
 import { EvidenceProcess } from './detectors/evidence-process';
 import type { Reference } from './reference';
-import { invalidInput, type RowView, viewRows } from './rows';
+import { emptyView, invalidInput, type ReusableView, type RowView, viewRowsInto } from './rows';
 import { BinSketch } from './sketches/bin-sketch';
-import { type FeatureLayout, layOut } from './sketches/feature-layout';
+import { type FeatureLayout, type InputLayout, layOut } from './sketches/feature-layout';
 import { slotsOfColumn } from './sketches/slots-of-column';
 import { SlidingWindow, type WindowLength } from './window';
 import { WindowComparison } from './window-comparison';
@@ -31,6 +31,8 @@ export class ReferenceWatch {
   readonly #missing: Float64Array;
   #absorbs = true;
   readonly #slots = new Uint16Array(blockRows);
+  /** Used again for every batch. */
+  readonly #views: readonly ReusableView[];
   #alarmEvidence: Float64Array | undefined;
 
   /**
@@ -40,6 +42,7 @@ export class ReferenceWatch {
   constructor(reference: Reference, window: WindowLength, minimumEffect: number, evidence?: Float64Array) {
     this.reference = reference;
     this.#layout = layOut(reference);
+    this.#views = this.#layout.inputs.map(emptyView);
     this.#process = new EvidenceProcess(this.#layout, minimumEffect, blockRows, evidence);
     this.#window = new SlidingWindow(this.#layout, window);
     this.#comparison = new WindowComparison(this.#layout);
@@ -49,12 +52,14 @@ export class ReferenceWatch {
   }
 
   /**
-   * Sees the inputs as rows, one view for each input of the reference.
+   * Sees the inputs as rows, one view for each input of the reference, until the next call.
    * @throws FairleadError `INVALID_INPUT` when an input is missing, or has another dtype, width or number of rows
    */
-  viewRows(inputs: Tensors, batchAxis: number): RowView[] {
-    const views: RowView[] = [];
-    for (const { name, dtype, width } of this.#layout.inputs) {
+  viewRows(inputs: Tensors, batchAxis: number): readonly RowView[] {
+    const views = this.#views;
+    for (let i = 0; i < views.length; i++) {
+      const { name, dtype, width } = this.#layout.inputs[i] as InputLayout;
+      const view = views[i] as ReusableView;
       const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
       if (tensor === undefined) {
         throw invalidInput(
@@ -63,13 +68,12 @@ export class ReferenceWatch {
           Object.keys(inputs).join(', '),
         );
       }
-      const view = viewRows(tensor, name, batchAxis);
+      viewRowsInto(view, tensor, name, batchAxis);
       if (tensor.dtype !== dtype) throw invalidInput(`${name}.dtype`, `${dtype}, as the reference has`, tensor.dtype);
       if (view.width !== width)
         throw invalidInput(name, `${width} values a row, as the reference has`, `${view.width}`);
       const rows = views[0]?.rows ?? view.rows;
       if (view.rows !== rows) throw invalidInput(name, `${rows} rows, as the other inputs have`, `${view.rows}`);
-      views.push(view);
     }
     return views;
   }

@@ -15,9 +15,9 @@ import { tallySlots } from '../sketches/feature-layout';
 
 /** ln ρ of the shifts: about ¼, ½ and 1 standard deviations, either way. */
 const lnOdds = [-1.6, -0.8, -0.4, 0.4, 0.8, 1.6] as const;
-const oddsRatios = lnOdds.map(Math.exp);
+const oddsRatios = Float64Array.from(lnOdds, Math.exp);
 /** κ of the changes of spread. */
-const spreads = [0.4, -0.4] as const;
+const spreads = Float64Array.of(0.4, -0.4);
 /** A cell with a smaller share is rare. */
 const rareShare = 0.01;
 /** What rare cells gain: their odds by a factor, and a share on top for those that were empty. */
@@ -32,14 +32,6 @@ export const stakes = { shift: 0.135, spread: 0.05, other: 0.045 } as const;
 /** How many bets there are on each feature. */
 export const betCount = oddsRatios.length + spreads.length + 2;
 
-/** What the cells of one feature are. */
-export interface BetCells {
-  /** Bins that are in use. */
-  readonly bins: number;
-  /** Slots for bins; NaN, −∞ and +∞ follow. */
-  readonly binSlots: number;
-}
-
 /** Room for the cells of one feature, used again and again. */
 export class BetScratch {
   /** Slot of each cell, in the order of their values: −∞, the bins, +∞, then NaN. */
@@ -47,6 +39,8 @@ export class BetScratch {
   /** Share of each cell, smoothed so that none is 0. */
   readonly shares: Float64Array;
   readonly factors: Float64Array;
+  /** The rows that were counted, and the minimum effect: in an array, since numbers that are passed on cost an allocation each. */
+  readonly numbers = new Float64Array(2);
 
   constructor(binSlots: number) {
     const cells = binSlots + tallySlots;
@@ -66,6 +60,8 @@ const smoothing = 0.5;
  * the value that has just come is one of C + 1 of which, if nothing changed, each could as well have been the last. Averaged
  * over these it pays exactly 1.
  *
+ * @param bins bins that are in use
+ * @param binSlots slots for bins; NaN, −∞ and +∞ follow
  * @param counts rows by slot, the feature's beginning at `start`
  * @param recent recent rows by slot, at the same place
  * @param payoffs where to write them: `betCount` a slot, the feature's beginning at `start * betCount`
@@ -74,7 +70,8 @@ const smoothing = 0.5;
  * a change of how many are missing is always one.
  */
 export function fillPayoffs(
-  { bins, binSlots }: BetCells,
+  bins: number,
+  binSlots: number,
   counts: Float64Array,
   recent: Float64Array,
   start: number,
@@ -99,15 +96,14 @@ export function fillPayoffs(
     shares[cell] = ((counts[start + (slots[cell] as number)] as number) + smoothing) / smoothedRows;
   }
 
-  let bet = 0;
-  const place = (): void => {
-    writePayoffs(cells, counts, start, rows, payoffs, bet++, minimumEffect, scratch);
-  };
+  scratch.numbers[0] = rows;
+  scratch.numbers[1] = minimumEffect;
   const missingShare = shares[cells - 1] as number;
   const present = 1 - missingShare;
   // Missing values have no rank: a shift or a spread leaves their share as it is.
   factors[cells - 1] = 1;
-  for (const ratio of oddsRatios) {
+  for (let shift = 0; shift < oddsRatios.length; shift++) {
+    const ratio = oddsRatios[shift] as number;
     let below = 0;
     let movedBelow = 0;
     for (let cell = 0; cell < cells - 1; cell++) {
@@ -116,9 +112,10 @@ export function fillPayoffs(
       factors[cell] = ((moved - movedBelow) * present) / (shares[cell] as number);
       movedBelow = moved;
     }
-    place();
+    writePayoffs(cells, counts, start, payoffs, shift, scratch);
   }
-  for (const spread of spreads) {
+  for (let change = 0; change < spreads.length; change++) {
+    const spread = spreads[change] as number;
     let below = 0;
     let movedBelow = 0;
     for (let cell = 0; cell < cells - 1; cell++) {
@@ -129,7 +126,7 @@ export function fillPayoffs(
       factors[cell] = ((moved - movedBelow) * present) / (shares[cell] as number);
       movedBelow = moved;
     }
-    place();
+    writePayoffs(cells, counts, start, payoffs, oddsRatios.length + change, scratch);
   }
   let rare = 0;
   for (let cell = 0; cell < cells; cell++) if (isRare(shares, cell, cells)) rare += shares[cell] as number;
@@ -137,13 +134,13 @@ export function fillPayoffs(
   for (let cell = 0; cell < cells; cell++) {
     factors[cell] = isRare(shares, cell, cells) ? moreRare / rare : (1 - moreRare) / (1 - rare);
   }
-  place();
+  writePayoffs(cells, counts, start, payoffs, betCount - 2, scratch);
   for (let cell = 0; cell < cells; cell++) {
     const share = shares[cell] as number;
     const recently = recentRows > 0 ? (recent[start + (slots[cell] as number)] as number) / recentRows : share;
     factors[cell] = 1 - recentWeight + (recentWeight * recently) / share;
   }
-  place();
+  writePayoffs(cells, counts, start, payoffs, betCount - 1, scratch);
 }
 
 /** The last cell holds what is missing. */
@@ -155,12 +152,12 @@ function writePayoffs(
   cells: number,
   counts: Float64Array,
   start: number,
-  rows: number,
   payoffs: Float64Array,
   bet: number,
-  minimumEffect: number,
-  { slots, factors }: BetScratch,
+  { slots, factors, numbers }: BetScratch,
 ): void {
+  const rows = numbers[0] as number;
+  const minimumEffect = numbers[1] as number;
   let sum = 0;
   let variation = 0;
   for (let cell = 0; cell < cells; cell++) {

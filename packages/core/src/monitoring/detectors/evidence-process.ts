@@ -219,9 +219,10 @@ export class EvidenceProcess {
   #refresh(): void {
     const { features, slots, binSlots } = this.#layout;
     for (let feature = 0; feature < features.length; feature++) {
-      const cells = { bins: features[feature]?.counts.length ?? 0, binSlots };
+      const bins = features[feature]?.counts.length ?? 0;
       fillPayoffs(
-        cells,
+        bins,
+        binSlots,
         this.#counts,
         this.#recent,
         feature * slots,
