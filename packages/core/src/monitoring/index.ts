@@ -100,7 +100,7 @@ export type {
 export { parseReference, serializeReference } from './reference-format';
 export type { DriftReport, DriftSnapshot, FeatureSnapshot, SkippedRows } from './report';
 export type { SeasonKind } from './seasons';
-export type { Category, CategoryJson } from './sketches/category';
+export type { Category as SketchCategory, CategoryJson as SketchCategoryJson } from './sketches/category';
 export { createLogBuckets, type LogBucketsOptions, logBucketsFromJson } from './sketches/create-log-buckets';
 export {
   createFeatureSketch,
