@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../clock';
 import { createTensor, type Tensors } from '../tensor/tensor';
 import { createVirtualClock } from '../testing/virtual-clock';
-import { createDriftMonitor } from './drift-monitor';
+import { createDriftMonitor, type ObservedFeature } from './drift-monitor';
 import type { DriftMonitorOptions } from './drift-options';
 import { fitReference } from './fit-reference';
 import { createRandom } from './random';
 import type { Reference } from './reference';
+import { parseFeatureSketch, serializeFeatureSketch } from './sketches/feature-sketch-format';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -161,6 +162,26 @@ describe('createDriftMonitor', () => {
     expect(statesOf(0, 0.05)).toBe(true);
     expect(statesOf(0.08, 0.05)).toBe(false);
     expect(statesOf(0.08, 0.2)).toBe(true);
+  });
+
+  it('keeps sketches that add up with those of another process', () => {
+    const [a, b, both] = [createMonitor(), createMonitor(), createMonitor()];
+    const rows = createRows(16);
+    const [first, second] = [rows(100), rows(150)];
+    a.monitor.observe(first);
+    b.monitor.observe(second);
+    both.monitor.observe(first);
+    both.monitor.observe(second);
+    const merged = a.monitor.sketches().map(({ sketch }, index) => {
+      sketch.merge(parseFeatureSketch(serializeFeatureSketch((b.monitor.sketches()[index] as ObservedFeature).sketch)));
+      return sketch;
+    });
+    expect(both.monitor.sketches().map(({ name }) => name)).toEqual(['a', 'b']);
+    both.monitor.sketches().forEach(({ sketch }, index) => {
+      expect(merged[index]?.parts.buckets?.toJSON()).toEqual(sketch.parts.buckets?.toJSON());
+      expect(merged[index]?.summary().count).toBe(250);
+    });
+    expect(a.monitor.sketches()[0]?.sketch.summary().count).toBe(100);
   });
 
   it('compares a window of time', async () => {

@@ -20,6 +20,7 @@ import type { Reference } from './reference';
 import type { DriftReport, DriftSnapshot, SkippedRows } from './report';
 import { type RowView, viewRows } from './rows';
 import { watchRunner } from './runner-watch';
+import type { FeatureSketch } from './sketches/feature-sketch';
 import { blockRows, type ReferenceWatch } from './watch';
 import { Watches } from './watches';
 
@@ -33,6 +34,12 @@ const leastWarningRows = 2500;
 const lnDifference = Math.log(0.001);
 const topMoverCount = 10;
 const samplingSeed = 1;
+
+/** A feature, and what was observed of it. */
+export interface ObservedFeature {
+  readonly name: string;
+  readonly sketch: FeatureSketch;
+}
 
 /** Compares the rows that a model is asked about with those that it was trained on. */
 export interface DriftMonitor extends Closeable {
@@ -69,6 +76,11 @@ export interface DriftMonitor extends Closeable {
   useReference(reference: Reference | undefined, model?: ModelInfo): void;
   /** What differs and how much, by feature, as of the last look. */
   report(): DriftReport;
+  /**
+   * What was observed of each feature under the present reference, as copies that can be merged with those of other workers,
+   * processes or browsers, and serialised. Empty without a reference.
+   */
+  sketches(): readonly ObservedFeature[];
   /** The state in numbers, for metrics. */
   snapshot(): DriftSnapshot;
 }
@@ -204,6 +216,14 @@ class WindowedDriftMonitor implements DriftMonitor {
       features,
       topMovers: features.filter(({ share }) => share > 0).slice(0, topMoverCount),
     };
+  }
+
+  sketches(): readonly ObservedFeature[] {
+    const features = this.#watches?.reference.features ?? [];
+    return (this.#watches?.sketches() ?? []).map((sketch, index) => ({
+      name: features[index]?.name as string,
+      sketch,
+    }));
   }
 
   snapshot(): DriftSnapshot {

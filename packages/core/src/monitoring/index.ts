@@ -24,7 +24,7 @@ export type {
   ReferenceFailEvent,
   StateChangeEvent,
 } from './drift-events';
-export { createDriftMonitor, type DriftMonitor } from './drift-monitor';
+export { createDriftMonitor, type DriftMonitor, type ObservedFeature } from './drift-monitor';
 export type { DriftMonitorOptions, MeanTimeBetweenFalseAlarms } from './drift-options';
 export {
   type BareRow,

@@ -5,6 +5,7 @@ import type { Reference } from './reference';
 import { emptyView, invalidInput, type ReusableView, type RowView, viewRowsInto } from './rows';
 import { BinSketch } from './sketches/bin-sketch';
 import { type FeatureLayout, type InputLayout, layOut } from './sketches/feature-layout';
+import { createFeatureSketch, type FeatureSketch } from './sketches/feature-sketch';
 import { slotsOfColumn } from './sketches/slots-of-column';
 import { SlidingWindow, type WindowLength } from './window';
 import { WindowComparison } from './window-comparison';
@@ -31,6 +32,8 @@ export class ReferenceWatch {
   readonly #missing: Float64Array;
   #absorbs = true;
   readonly #slots = new Uint16Array(blockRows);
+  /** What was observed of each feature, all in all. */
+  readonly sketches: readonly FeatureSketch[];
   /** Used again for every batch. */
   readonly #views: readonly ReusableView[];
   #alarmEvidence: Float64Array | undefined;
@@ -49,6 +52,7 @@ export class ReferenceWatch {
     this.#fresh = new BinSketch(this.#layout);
     this.#missing = new Float64Array(reference.features.length);
     this.#compared = new BinSketch(this.#layout);
+    this.sketches = reference.features.map(() => createFeatureSketch());
   }
 
   /**
@@ -102,6 +106,7 @@ export class ReferenceWatch {
         slotsOfColumn(this.#layout, feature, view, place, picked, rows, slots, fresh.sums);
         fresh.addColumn(feature, slots, rows);
         this.#process.addColumn(feature, slots, rows);
+        this.#sketch(feature, view, place, picked, rows);
         feature++;
       }
     }
@@ -193,6 +198,24 @@ export class ReferenceWatch {
     const { comparison } = this;
     const evidenceOf = (feature: number): number => this.evidenceOf(feature);
     return attribute(this.#layout, comparison, this.#compared, evidenceOf, warningLevel);
+  }
+
+  #sketch(
+    feature: number,
+    { data, rows: count, inner }: RowView,
+    place: number,
+    picked: Int32Array,
+    rows: number,
+  ): void {
+    const sketch = this.sketches[feature] as FeatureSketch;
+    const outer = Math.floor(place / inner);
+    const base = outer * count * inner + (place - outer * inner);
+    const first = picked[0] as number;
+    if ((picked[rows - 1] as number) - first === rows - 1) {
+      sketch.addColumn(data, base + first * inner, inner, rows);
+      return;
+    }
+    for (let i = 0; i < rows; i++) sketch.add(data[base + (picked[i] as number) * inner] as number);
   }
 
   /** Hands the fresh rows to the window and to the process. */

@@ -1,5 +1,6 @@
 import type { Reference } from './reference';
 import { seasonOf } from './seasons';
+import { createFeatureSketch, type FeatureSketch } from './sketches/feature-sketch';
 import { ReferenceWatch } from './watch';
 import type { WindowLength } from './window';
 
@@ -51,6 +52,16 @@ export class Watches {
     let sum = this.#whole.missing(feature);
     for (const watch of this.#bySeason.values()) sum += watch.missing(feature);
     return sum;
+  }
+
+  /** What was observed of each feature, all seasons together. */
+  sketches(): FeatureSketch[] {
+    return this.reference.features.map((_, feature) => {
+      const sum = createFeatureSketch();
+      for (const watch of [this.#whole, ...this.#bySeason.values()])
+        sum.merge(watch.sketches[feature] as FeatureSketch);
+      return sum;
+    });
   }
 
   #of(season: number, reference: Reference | null): ReferenceWatch {
