@@ -1,4 +1,39 @@
 export type { DriftEpisode, DriftState } from './alerts';
+export type {
+  Alert,
+  AlertEvidence,
+  AlertFeature,
+  AlertNotification,
+  AlertReason,
+  AlertSeverity,
+} from './alerts/alert';
+export { type CallbackContext, type CallbackSinkOptions, callbackSink } from './alerts/callback-sink';
+export type { DeliveryCounts } from './alerts/delivery-queue';
+export { instrumentAlerts } from './alerts/instrument-alerts';
+export type { MuteMatch, MuteWindow } from './alerts/mutes';
+export {
+  type RetrainEventMap,
+  type RetrainEvidence,
+  type RetrainSink,
+  type RetrainSinkOptions,
+  type RetrainSkip,
+  type RetrainStats,
+  retrainSink,
+} from './alerts/retrain-sink';
+export { type AlertRouter, type AlertRouterHealth, type AlertSinkHealth, routeAlerts } from './alerts/route-alerts';
+export type {
+  AlertDeliverEvent,
+  AlertDropEvent,
+  AlertFailEvent,
+  AlertRouterEventMap,
+  AlertRouterOptions,
+} from './alerts/router-options';
+export type { AlertSink, DeliveryContext, DeliveryOutcome } from './alerts/sink';
+export type { AlertFacts, AlertSource, AlertSourceOptions, SourceStateChange } from './alerts/source';
+export type { WebhookFormat } from './alerts/webhook-body';
+export type { WebhookSinkOptions } from './alerts/webhook-options';
+export { type VerifyWebhookOptions, verifyWebhook } from './alerts/webhook-signature';
+export { webhookSink } from './alerts/webhook-sink';
 export type { BinReport, FeatureReport } from './attribution';
 export { type AdwinDetector, type AdwinOptions, createAdwin } from './detectors/adwin';
 export { type CusumDetector, type CusumOptions, createCusum } from './detectors/cusum';
