@@ -61,14 +61,16 @@ export function createFeatureSketch(options: FeatureSketchOptions = {}): Feature
   });
 }
 
-const [absentAt, numbersAt, nanAt, textsAt] = [0, 1, 2, 3] as const;
 const summaryShares = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 
 /** The store of one feature; {@link createFeatureSketch} makes one and explains it. */
 export class FeatureSketch {
   /** What it keeps; for reading, and nothing is to be added to the parts themselves. */
   readonly parts: FeatureSketchParts;
-  readonly #tallies = new Float64Array(4);
+  #absent = 0;
+  #numbers = 0;
+  #notANumber = 0;
+  #texts = 0;
 
   /**
    * Use {@link createFeatureSketch}.
@@ -79,7 +81,11 @@ export class FeatureSketch {
     state?: Pick<FeatureSketchJson, 'absent' | 'numbers' | 'notANumber' | 'texts'>,
   ) {
     this.parts = parts;
-    if (state !== undefined) this.#tallies.set([state.absent, state.numbers, state.notANumber, state.texts]);
+    if (state === undefined) return;
+    this.#absent = state.absent;
+    this.#numbers = state.numbers;
+    this.#notANumber = state.notANumber;
+    this.#texts = state.texts;
   }
 
   /**
@@ -102,18 +108,18 @@ export class FeatureSketch {
         return;
       case 'string':
         this.#addCategory(value);
-        this.#count(textsAt);
+        this.#texts++;
         return;
       default:
         if (value !== undefined && value !== null) {
           throw refuseArgument('value', 'a number, bigint, string, boolean, null or undefined', describeValue(value));
         }
-        this.#count(absentAt);
+        this.#absent++;
     }
   }
 
   #addNumber(value: number): void {
-    if (Number.isNaN(value)) this.#count(nanAt);
+    if (Number.isNaN(value)) this.#notANumber++;
     else this.#addCategory(value);
     this.#addMeasure(value);
   }
@@ -125,14 +131,10 @@ export class FeatureSketch {
 
   #addMeasure(value: number): void {
     const { buckets, moments, sample } = this.parts;
-    this.#count(numbersAt);
+    this.#numbers++;
     buckets?.add(value);
     moments?.add(value);
     sample?.add(value);
-  }
-
-  #count(tally: number): void {
-    this.#tallies[tally] = (this.#tallies[tally] as number) + 1;
   }
 
   /**
@@ -150,16 +152,16 @@ export class FeatureSketch {
     buckets?.addColumn(data, start, stride, count);
     moments?.addColumn(data, start, stride, count);
     sample?.addColumn(data, start, stride, count);
-    this.#tallies[numbersAt] = (this.#tallies[numbersAt] as number) + count;
+    this.#numbers += count;
     if (buckets !== undefined) {
-      this.#tallies[nanAt] = (this.#tallies[nanAt] as number) + buckets.notANumber - nanBefore;
+      this.#notANumber += buckets.notANumber - nanBefore;
       if (distinct === undefined && top === undefined) return;
     }
     const end = start + count * stride;
     for (let at = start; at < end; at += stride) {
       const value = data[at] as number;
       if (!Number.isNaN(value)) this.#addCategory(value);
-      else if (buckets === undefined) this.#count(nanAt);
+      else if (buckets === undefined) this.#notANumber++;
     }
   }
 
@@ -175,9 +177,10 @@ export class FeatureSketch {
     mergeInto(this.parts.distinct, other.parts.distinct);
     mergeInto(this.parts.top, other.parts.top);
     mergeInto(this.parts.sample, other.parts.sample);
-    for (let i = 0; i < this.#tallies.length; i++) {
-      this.#tallies[i] = (this.#tallies[i] as number) + (other.#tallies[i] as number);
-    }
+    this.#absent += other.#absent;
+    this.#numbers += other.#numbers;
+    this.#notANumber += other.#notANumber;
+    this.#texts += other.#texts;
   }
 
   /** Forgets everything. */
@@ -188,28 +191,26 @@ export class FeatureSketch {
     distinct?.reset();
     top?.reset();
     sample?.reset();
-    this.#tallies.fill(0);
+    this.#absent = 0;
+    this.#numbers = 0;
+    this.#notANumber = 0;
+    this.#texts = 0;
   }
 
   /** Values that were seen, missing ones too. */
   get count(): number {
-    return (
-      (this.#tallies[absentAt] as number) + (this.#tallies[numbersAt] as number) + (this.#tallies[textsAt] as number)
-    );
+    return this.#absent + this.#numbers + this.#texts;
   }
 
   /** Values that were `null`, `undefined` or NaN. */
   get missing(): number {
-    return (this.#tallies[absentAt] as number) + (this.#tallies[nanAt] as number);
+    return this.#absent + this.#notANumber;
   }
 
   /** Bytes of its arrays. */
   get byteLength(): number {
     const { buckets, moments, distinct, top, sample } = this.parts;
-    return [buckets, moments, distinct, top, sample].reduce(
-      (sum, part) => sum + (part?.byteLength ?? 0),
-      this.#tallies.byteLength,
-    );
+    return [buckets, moments, distinct, top, sample].reduce((sum, part) => sum + (part?.byteLength ?? 0), 0);
   }
 
   /** The feature in figures, for people. */
@@ -218,8 +219,8 @@ export class FeatureSketch {
     return {
       count: this.count,
       missing: this.missing,
-      numbers: this.#tallies[numbersAt] as number,
-      texts: this.#tallies[textsAt] as number,
+      numbers: this.#numbers,
+      texts: this.#texts,
       ...(buckets === undefined || moments === undefined ? {} : { numeric: summarize(buckets, moments) }),
       ...(distinct && { distinct: { count: Math.round(distinct.estimate()), relativeError: distinct.relativeError } }),
       ...(top && { top: top.top(10) }),
@@ -232,10 +233,10 @@ export class FeatureSketch {
     return {
       format: 'fairlead-feature-sketch',
       version: 1,
-      absent: this.#tallies[absentAt] as number,
-      numbers: this.#tallies[numbersAt] as number,
-      notANumber: this.#tallies[nanAt] as number,
-      texts: this.#tallies[textsAt] as number,
+      absent: this.#absent,
+      numbers: this.#numbers,
+      notANumber: this.#notANumber,
+      texts: this.#texts,
       numeric: buckets && moments ? { buckets: buckets.toJSON(), moments: moments.toJSON() } : null,
       distinct: distinct?.toJSON() ?? null,
       top: top?.toJSON() ?? null,

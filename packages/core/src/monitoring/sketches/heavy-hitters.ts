@@ -8,6 +8,7 @@ import {
   type HeavyHittersState,
   heavyHitterLimits,
 } from './heavy-hitters-state';
+import { hashOf, SlotTable } from './slot-table';
 
 /** Options of {@link createHeavyHitters}. */
 export interface HeavyHittersOptions {
@@ -39,7 +40,7 @@ export class HeavyHitters {
   readonly counters: number;
   readonly maxLength: number;
   /** Where each category's counter is. */
-  readonly #slots = new Map<Category, number>();
+  readonly #slots: SlotTable;
   readonly #values: Category[] = [];
   readonly #counts: Float64Array;
   readonly #errors: Float64Array;
@@ -56,6 +57,7 @@ export class HeavyHitters {
   constructor(counters: number, maxLength: number, state?: HeavyHittersState) {
     this.counters = counters;
     this.maxLength = maxLength;
+    this.#slots = new SlotTable(counters, this.#values);
     this.#counts = new Float64Array(counters);
     this.#errors = new Float64Array(counters);
     this.#heap = new Int32Array(counters);
@@ -64,7 +66,8 @@ export class HeavyHitters {
   }
 
   /**
-   * Counts a category. A step of a heap: a few moves for k counters, never a scan.
+   * Counts a category: a look into a hash table and a few moves in a heap, never a scan. A text that is known or fits
+   * allocates nothing.
    *
    * @param count how often it occurred. @default 1
    * @throws FairleadError `INVALID_ARGUMENT` for a bigint beyond 64 bits, what is no category, or a count that is not whole
@@ -74,14 +77,15 @@ export class HeavyHitters {
     if (!(Number.isInteger(count) && count >= 1)) throw refuseArgument('count', 'a whole number, 1 or more', count);
     const category = this.#bounded(canonicalCategory(value));
     this.#total += count;
-    const slot = this.#slots.get(category);
-    if (slot !== undefined) {
+    const hash = hashOf(category);
+    const slot = this.#slots.find(category, hash);
+    if (slot >= 0) {
       this.#counts[slot] = (this.#counts[slot] as number) + count;
       this.#sink(this.#places[slot] as number);
     } else if (this.#values.length < this.counters) {
-      this.#append(category, count, 0);
+      this.#append(category, hash, count, 0);
     } else {
-      this.#replaceLeast(category, count);
+      this.#replaceLeast(category, hash, count);
     }
   }
 
@@ -91,10 +95,10 @@ export class HeavyHitters {
     return cut(category, this.maxLength);
   }
 
-  #append(category: Category, count: number, error: number): void {
+  #append(category: Category, hash: number, count: number, error: number): void {
     const slot = this.#values.length;
     this.#values.push(category);
-    this.#slots.set(category, slot);
+    this.#slots.insert(slot, hash);
     this.#counts[slot] = count;
     this.#errors[slot] = error;
     this.#heap[slot] = slot;
@@ -103,12 +107,12 @@ export class HeavyHitters {
   }
 
   /** The rarest makes room: its count is how often the new one may have occurred before, unseen. */
-  #replaceLeast(category: Category, count: number): void {
+  #replaceLeast(category: Category, hash: number, count: number): void {
     const slot = this.#heap[0] as number;
     const least = this.#counts[slot] as number;
-    this.#slots.delete(this.#values[slot] as Category);
-    this.#slots.set(category, slot);
+    this.#slots.remove(slot);
     this.#values[slot] = category;
+    this.#slots.insert(slot, hash);
     this.#errors[slot] = least;
     this.#counts[slot] = least + count;
     this.#sink(0);
@@ -164,9 +168,9 @@ export class HeavyHitters {
     const [unseenHere, unseenThere] = [this.errorBound, other.errorBound];
     const merged: HeavyHitter[] = [];
     for (const [slot, value] of this.#values.entries()) {
-      const theirs = other.#slots.get(value);
-      const count = theirs === undefined ? unseenThere : (other.#counts[theirs] as number);
-      const error = theirs === undefined ? unseenThere : (other.#errors[theirs] as number);
+      const theirs = other.#slots.find(value, hashOf(value));
+      const count = theirs < 0 ? unseenThere : (other.#counts[theirs] as number);
+      const error = theirs < 0 ? unseenThere : (other.#errors[theirs] as number);
       merged.push({
         value,
         count: (this.#counts[slot] as number) + count,
@@ -174,7 +178,7 @@ export class HeavyHitters {
       });
     }
     for (const [slot, value] of other.#values.entries()) {
-      if (this.#slots.has(value)) continue;
+      if (this.#slots.find(value, hashOf(value)) >= 0) continue;
       const count = (other.#counts[slot] as number) + unseenHere;
       merged.push({ value, count, error: (other.#errors[slot] as number) + unseenHere });
     }
@@ -186,7 +190,7 @@ export class HeavyHitters {
   /** Holds these items and no other. */
   #begin(items: readonly HeavyHitter[], total: number, truncated: number): void {
     this.reset();
-    for (const { value, count, error } of items) this.#append(value, count, error);
+    for (const { value, count, error } of items) this.#append(value, hashOf(value), count, error);
     this.#total = total;
     this.#truncated = truncated;
   }
@@ -232,8 +236,8 @@ export class HeavyHitters {
   estimate(value: Category): HeavyHitter {
     const given = canonicalCategory(value);
     const category = typeof given === 'string' ? cut(given, this.maxLength) : given;
-    const slot = this.#slots.get(category);
-    if (slot === undefined) return { value: category, count: this.errorBound, error: this.errorBound };
+    const slot = this.#slots.find(category, hashOf(category));
+    if (slot < 0) return { value: category, count: this.errorBound, error: this.errorBound };
     return { value: category, count: this.#counts[slot] as number, error: this.#errors[slot] as number };
   }
 
@@ -243,7 +247,7 @@ export class HeavyHitters {
       (sum: number, value) => sum + (typeof value === 'string' ? 2 * value.length : 8),
       0,
     );
-    return this.#counts.byteLength * 2 + this.#heap.byteLength * 2 + texts;
+    return this.#counts.byteLength * 2 + this.#heap.byteLength * 2 + this.#slots.byteLength + texts;
   }
 
   /** The plain form, which {@link heavyHittersFromJson} reads. */

@@ -12,16 +12,16 @@ const nothingLowest = 0x7fffffff;
 const nothingHighest = -1;
 /** The grid before the first value: above that of any number. */
 const noGrid = 1024;
-/** Places among the tallies. */
+/** Places among the tallies, which follow the buckets. */
 const [nanTally, negativeTally, positiveTally, zeroTally] = [0, 1, 2, 3] as const;
+const tallies = 4;
 
 /** A histogram with logarithmic buckets; `createLogBuckets` makes one and explains it. */
 export class LogBuckets {
   readonly buckets: number;
   readonly zeroWithin: number;
-  /** Positive values, then negative ones; a key's place is the key modulo the buckets, so that nothing moves as the range grows. */
+  /** Positive values, then negative ones, then the tallies. A key's place is the key modulo the buckets, so that nothing moves as the range grows. */
   readonly #counts: Float64Array;
-  readonly #tallies = new Float64Array(4);
   /** Lowest and highest key of the positive values, then of the negative ones. */
   readonly #keys = Int32Array.of(nothingLowest, nothingHighest, nothingLowest, nothingHighest);
   readonly #mask: number;
@@ -41,7 +41,7 @@ export class LogBuckets {
     this.zeroWithin = zeroWithin;
     this.#mask = buckets - 1;
     this.#bits = Math.log2(buckets);
-    this.#counts = new Float64Array(2 * buckets);
+    this.#counts = new Float64Array(2 * buckets + tallies);
     if (state !== undefined) this.#restore(state);
   }
 
@@ -116,7 +116,8 @@ export class LogBuckets {
         : value === Number.NEGATIVE_INFINITY
           ? negativeTally
           : zeroTally;
-    this.#tallies[place] = (this.#tallies[place] as number) + 1;
+    const at = 2 * this.buckets + place;
+    this.#counts[at] = (this.#counts[at] as number) + 1;
   }
 
   #refineGrid(value: number): void {
@@ -191,14 +192,15 @@ export class LogBuckets {
         this.#counts[place] = (this.#counts[place] as number) + (other.#counts[store + (key & this.#mask)] as number);
       }
     }
-    for (let i = 0; i < 4; i++) this.#tallies[i] = (this.#tallies[i] as number) + (other.#tallies[i] as number);
+    for (let i = 2 * this.buckets; i < this.#counts.length; i++) {
+      this.#counts[i] = (this.#counts[i] as number) + (other.#counts[i] as number);
+    }
     if (other.#grid < this.#grid) this.#setGrid(other.#grid);
   }
 
   /** Forgets everything; the buckets are as fine as at the beginning. */
   reset(): void {
     this.#counts.fill(0);
-    this.#tallies.fill(0);
     for (let sign = 0; sign < 4; sign += 2) {
       this.#keys[sign] = nothingLowest;
       this.#keys[sign + 1] = nothingHighest;
@@ -211,28 +213,27 @@ export class LogBuckets {
   get count(): number {
     let count = 0;
     for (let i = 0; i < this.#counts.length; i++) count += this.#counts[i] as number;
-    for (let i = 0; i < this.#tallies.length; i++) count += this.#tallies[i] as number;
     return count;
   }
 
   /** Values that are NaN. */
   get notANumber(): number {
-    return this.#tallies[nanTally] as number;
+    return this.#counts[2 * this.buckets + nanTally] as number;
   }
 
   /** Values that are −∞. */
   get negativeInfinity(): number {
-    return this.#tallies[negativeTally] as number;
+    return this.#counts[2 * this.buckets + negativeTally] as number;
   }
 
   /** Values that are +∞. */
   get positiveInfinity(): number {
-    return this.#tallies[positiveTally] as number;
+    return this.#counts[2 * this.buckets + positiveTally] as number;
   }
 
   /** Values that are 0 or −0, or no larger than `zeroWithin`. */
   get zeros(): number {
-    return this.#tallies[zeroTally] as number;
+    return this.#counts[2 * this.buckets + zeroTally] as number;
   }
 
   /** How coarse the buckets are: bits of the high word of a double that they leave out. */
@@ -250,7 +251,7 @@ export class LogBuckets {
 
   /** Bytes of its arrays. */
   get byteLength(): number {
-    return this.#counts.byteLength + this.#tallies.byteLength + this.#keys.byteLength;
+    return this.#counts.byteLength + this.#keys.byteLength;
   }
 
   /**
@@ -330,7 +331,8 @@ export class LogBuckets {
   #restore(state: LogBucketsJson): void {
     this.#shift = state.shift;
     if (state.grid !== null) this.#setGrid(state.grid);
-    this.#tallies.set([state.notANumber, state.negativeInfinity, state.positiveInfinity, state.zeros]);
+    const { notANumber, negativeInfinity, positiveInfinity, zeros } = state;
+    this.#counts.set([notANumber, negativeInfinity, positiveInfinity, zeros], 2 * this.buckets);
     for (const [negative, { from, counts }] of [state.positive, state.negative].entries()) {
       if (counts.length === 0) continue;
       this.#keys[2 * negative] = from;

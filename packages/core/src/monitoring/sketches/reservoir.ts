@@ -53,6 +53,13 @@ export function createReservoir(options: ReservoirOptions = {}): Reservoir {
   return new Reservoir(size, width, dtype, seed);
 }
 
+/** Rows that were offered. */
+const seenAt = 0;
+/** Rows still to be passed over before one is kept. */
+const skipAt = 1;
+/** The greatest of the `size` least of as many uniform numbers as rows were seen. */
+const thresholdAt = 2;
+
 /** A uniform sample of rows; {@link createReservoir} makes one and explains it. */
 export class Reservoir {
   readonly size: number;
@@ -60,11 +67,8 @@ export class Reservoir {
   readonly dtype: 'float32' | 'float64';
   readonly #values: Float32Array | Float64Array;
   readonly #random: () => number;
-  #seen = 0;
-  /** Rows still to be passed over before one is kept. */
-  #skip = 0;
-  /** The greatest of the `size` least of as many uniform numbers as rows were seen. */
-  #threshold = 1;
+  /** In a typed array, so that no step makes a number on the heap. */
+  readonly #state = new Float64Array(3);
 
   /** Use {@link createReservoir}. */
   constructor(size: number, width: number, dtype: 'float32' | 'float64', seed: number) {
@@ -107,10 +111,10 @@ export class Reservoir {
     this.#onlyValues();
     checkColumn(data, start, stride, count);
     for (let index = 0; index < count; index++) {
-      if (this.#seen >= this.size) {
-        const passed = Math.min(this.#skip, count - index);
-        this.#seen += passed;
-        this.#skip -= passed;
+      if (this.seen >= this.size) {
+        const passed = Math.min(this.#state[skipAt] as number, count - index);
+        this.#state[seenAt] = this.seen + passed;
+        this.#state[skipAt] = (this.#state[skipAt] as number) - passed;
         index += passed;
         if (index >= count) return;
       }
@@ -122,16 +126,19 @@ export class Reservoir {
   /** Counts a row and says where it goes; −1 when it is not kept. */
   #take(): number {
     const { size } = this;
-    const index = this.#seen++;
+    const state = this.#state;
+    const index = state[seenAt] as number;
+    state[seenAt] = index + 1;
     if (index < size) {
       if (index === size - 1) this.#draw();
       return index;
     }
-    if (this.#skip > 0) {
-      this.#skip--;
+    const skip = state[skipAt] as number;
+    if (skip > 0) {
+      state[skipAt] = skip - 1;
       return -1;
     }
-    this.#threshold *= Math.exp(Math.log(this.#uniform()) / size);
+    state[thresholdAt] = (state[thresholdAt] as number) * Math.exp(Math.log(this.#uniform()) / size);
     this.#drawSkip();
     return this.#below(size);
   }
@@ -143,15 +150,15 @@ export class Reservoir {
    */
   #draw(): void {
     let log = 0;
-    for (let i = 0; i < this.size; i++) log += Math.log(this.#uniform()) / (this.#seen - i);
-    this.#threshold = -Math.expm1(log);
+    for (let i = 0; i < this.size; i++) log += Math.log(this.#uniform()) / (this.seen - i);
+    this.#state[thresholdAt] = -Math.expm1(log);
     this.#drawSkip();
   }
 
   #drawSkip(): void {
-    const skip = Math.floor(Math.log(this.#uniform()) / Math.log1p(-this.#threshold));
+    const skip = Math.floor(Math.log(this.#uniform()) / Math.log1p(-(this.#state[thresholdAt] as number)));
     // A threshold that rounds to 0 would pass over more rows than can be counted.
-    this.#skip = skip < Number.MAX_SAFE_INTEGER ? skip : Number.MAX_SAFE_INTEGER;
+    this.#state[skipAt] = skip < Number.MAX_SAFE_INTEGER ? skip : Number.MAX_SAFE_INTEGER;
   }
 
   /** Above 0 and below 1. */
@@ -186,7 +193,7 @@ export class Reservoir {
     const { size, width } = this;
     const theirs = other === this ? this.#values.slice() : other.#values;
     const [ownRows, theirRows] = [this.rows, other.rows];
-    const [ownSeen, theirSeen] = [this.#seen, other.#seen];
+    const [ownSeen, theirSeen] = [this.seen, other.seen];
     const rows = Math.min(size, ownSeen + theirSeen);
     let kept = 0;
     for (let drawn = 0; drawn < rows; drawn++) {
@@ -200,8 +207,8 @@ export class Reservoir {
       this.#copy(theirs, row * width, rows - wanted);
       wanted--;
     }
-    this.#seen = ownSeen + theirSeen;
-    if (this.#seen >= size) this.#draw();
+    this.#state[seenAt] = ownSeen + theirSeen;
+    if (this.seen >= size) this.#draw();
   }
 
   #swap(left: number, right: number): void {
@@ -217,19 +224,17 @@ export class Reservoir {
 
   /** Forgets everything but goes on with its random numbers. */
   reset(): void {
-    this.#seen = 0;
-    this.#skip = 0;
-    this.#threshold = 1;
+    this.#state.fill(0);
   }
 
   /** Rows that were offered. */
   get seen(): number {
-    return this.#seen;
+    return this.#state[seenAt] as number;
   }
 
   /** Rows that it holds: all that were offered, `size` at most. */
   get rows(): number {
-    return Math.min(this.#seen, this.size);
+    return Math.min(this.seen, this.size);
   }
 
   /** The kept rows one after the other, in no order, a copy. */
@@ -239,7 +244,7 @@ export class Reservoir {
 
   /** Bytes of its array. */
   get byteLength(): number {
-    return this.#values.byteLength;
+    return this.#values.byteLength + this.#state.byteLength;
   }
 
   /** The plain form, which {@link reservoirFromJson} reads. */
@@ -252,7 +257,7 @@ export class Reservoir {
   static of(state: ReservoirJson, seed: number): Reservoir {
     const reservoir = new Reservoir(state.size, state.width, state.dtype, seed);
     reservoir.#values.set(state.values.map(Number));
-    reservoir.#seen = state.seen;
+    reservoir.#state[seenAt] = state.seen;
     if (state.seen >= state.size) reservoir.#draw();
     return reservoir;
   }

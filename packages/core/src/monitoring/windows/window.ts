@@ -116,7 +116,7 @@ export function createWindow<Sketch extends Mergeable<Sketch>>(options: WindowOp
 
 class Ring<Sketch extends Mergeable<Sketch>> implements RollingWindow<Sketch> {
   readonly #ring: readonly Sketch[];
-  readonly #ringRows: Float64Array;
+  readonly #ringRows: number[];
   readonly #total: Sketch;
   readonly #byTime: boolean;
   readonly #tumbling: boolean;
@@ -134,7 +134,7 @@ class Ring<Sketch extends Mergeable<Sketch>> implements RollingWindow<Sketch> {
   constructor(options: WindowOptions<Sketch>, buckets: number) {
     const { create, by, size, kind, onWindowEnd, clock = systemClock } = options;
     this.#ring = Array.from({ length: buckets }, create);
-    this.#ringRows = new Float64Array(buckets);
+    this.#ringRows = new Array(buckets).fill(0);
     this.#total = create();
     this.#byTime = by === 'time';
     this.#tumbling = kind === 'tumbling';
