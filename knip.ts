@@ -23,6 +23,9 @@ export default {
     },
     ...Object.fromEntries(packages),
     'examples/*': { project: ['**/*.ts'] },
-    benchmarks: { entry: ['suites/*.ts', 'lib/fixtures/**/*.ts', 'runner/*.process.ts'], project: ['**/*.ts'] },
+    benchmarks: {
+      entry: ['suites/*.ts', 'lib/fixtures/**/*.ts', 'runner/*.process.ts', 'monitoring/*.process.ts'],
+      project: ['**/*.ts'],
+    },
   },
 } satisfies KnipConfig;

@@ -8,8 +8,12 @@ const file = new URL('./sketches.process.ts', import.meta.url);
 const roomyYoungGeneration = ['--min-semi-space-size=128', '--max-semi-space-size=128'];
 
 /** What is held against a goal; the rest is for information. */
-const goals: { readonly [Name in SketchName]?: { readonly ns?: string; readonly bytes?: string } } = {
+const goals: {
+  readonly [Name in SketchName]?: { readonly ns?: string; readonly bytes?: string; readonly garbage?: string };
+} = {
   'feature sketches, 64 features by 64 rows': { ns: '<= 50', bytes: '<= 3072' },
+  // A bucket that is closed makes a few numbers on the heap, for its time; its values do not.
+  'feature sketch in a window of ten buckets, columns of 64': { ns: '<= 50', garbage: '<= 0.1' },
 };
 
 /** Time, size and garbage of each sketch: each in a process of its own. */
@@ -23,7 +27,7 @@ export async function measureSketches({ rounds, note }: SuiteContext): Promise<R
     results.push(
       { name: `${label}: time of a value`, value: ns, unit: 'ns', ...(goal?.ns && { goal: goal.ns }) },
       { name: `${label}: one`, value: bytes, unit: 'bytes', ...(goal?.bytes && { goal: goal.bytes }) },
-      { name: `${label}: allocated for a value`, value: allocated, unit: 'bytes', goal: '<= 0.01' },
+      { name: `${label}: allocated for a value`, value: allocated, unit: 'bytes', goal: goal?.garbage ?? '<= 0.01' },
     );
   }
   return results;

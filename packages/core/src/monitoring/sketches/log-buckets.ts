@@ -134,7 +134,8 @@ export class LogBuckets {
   /** Makes room for magnitudes of one sign from `lowest` to `highest` (high words), coarsening as far as that takes. */
   #widen(negative: number, lowest: number, highest: number): void {
     const keys = this.#keys;
-    const [low, high] = [2 * negative, 2 * negative + 1];
+    const low = 2 * negative;
+    const high = low + 1;
     let shift = this.#shift;
     for (; ; shift++) {
       const finer = shift - this.#shift;
@@ -154,13 +155,15 @@ export class LogBuckets {
       const from = this.#keys[2 * negative] as number;
       const to = this.#keys[2 * negative + 1] as number;
       if (to < from) continue;
-      const store = this.#counts.subarray(negative * this.buckets, (negative + 1) * this.buckets);
+      // No views of the arrays: a window that empties its buckets again and again comes by here every time.
+      const counts = this.#counts;
+      const store = negative * this.buckets;
       scratch.fill(0, 0, this.buckets);
       for (let key = from; key <= to; key++) {
         const place = (key >> by) & this.#mask;
-        scratch[place] = (scratch[place] as number) + (store[key & this.#mask] as number);
+        scratch[place] = (scratch[place] as number) + (counts[store + (key & this.#mask)] as number);
       }
-      store.set(scratch.subarray(0, this.buckets));
+      for (let place = 0; place < this.buckets; place++) counts[store + place] = scratch[place] as number;
       this.#keys[2 * negative] = from >> by;
       this.#keys[2 * negative + 1] = to >> by;
     }
