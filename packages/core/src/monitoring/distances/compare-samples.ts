@@ -1,0 +1,278 @@
+import { checkOptions, optionError, test, wholeNumber } from '../../option-checks';
+import { createRowPermutation, defaultPermutations, permutationPValue } from '../null-law/permutation';
+import { argumentError, type FiniteSample, finiteSample, type NonFiniteRule } from './check-arguments';
+import { compareCounts } from './compare-counts';
+import {
+  type Comparison,
+  type CountMethod,
+  oneOf,
+  type PermutationOptions,
+  type PValueMode,
+  permutationChecks,
+  type SampleMethod,
+} from './comparison';
+import { type KolmogorovSmirnovMode, kolmogorovSmirnovPValue, ksOfSorted } from './kolmogorov-smirnov';
+import { checkDiscrepancySize, createDiscrepancy } from './maximum-mean-discrepancy';
+import { countByReferenceQuantiles, mostBins } from './quantile-bins';
+import { deviationOf, leastDeviation, wassersteinOfSorted } from './wasserstein';
+
+/** How two samples of values are compared. */
+export interface CompareSamplesOptions<Method extends SampleMethod = SampleMethod> extends PermutationOptions {
+  /**
+   * Which distance. `kolmogorov-smirnov`, `wasserstein` (in standard deviations of the reference) and
+   * `maximum-mean-discrepancy` compare the values; the others count them by quantile bins of the reference first.
+   */
+  readonly method: Method;
+  /**
+   * How the p-value is computed.
+   *
+   * - `auto`: `kolmogorov-smirnov`: `exact` up to ten million as the product of both samples' rows, else `asymptotic`;
+   *   `wasserstein` and `maximum-mean-discrepancy`: `permutation`; what is counted by bins: as in `compareCounts`.
+   * - `exact`, `asymptotic`, `kolmogorov`: for `kolmogorov-smirnov`, see `kolmogorovSmirnovPValue`; with ties too large.
+   * - `chi-squared`: for `psi`, `jensen-shannon`, `hellinger`, `chi-squared` and `cramers-v`.
+   * - `permutation`: for every distance; the right one for `kolmogorov-smirnov` with many ties.
+   *
+   * @default 'auto'
+   */
+  readonly pValue?: 'auto' | PValueMode;
+  /** Quantile bins, 2 to 10,000; only for the distances that count. @default 10 */
+  readonly bins?: number;
+  /** Numbers of one row, one row behind the other; only for `maximum-mean-discrepancy`. @default 1 */
+  readonly width?: number;
+  /** σ of the kernel; only for `maximum-mean-discrepancy`. @default the median distance between rows */
+  readonly bandwidth?: number;
+  /**
+   * What becomes of NaN and ±∞: `refuse` throws, `leave-out` compares the other rows and counts what was left out. Only for
+   * `kolmogorov-smirnov`, `wasserstein` and `maximum-mean-discrepancy`: the others tally them as cells of their own.
+   *
+   * @default 'refuse'
+   */
+  readonly nonFinite?: NonFiniteRule;
+}
+
+const onValues = ['kolmogorov-smirnov', 'wasserstein', 'maximum-mean-discrepancy'] as const;
+const onBins = [
+  'psi',
+  'jensen-shannon',
+  'hellinger',
+  'total-variation',
+  'l-infinity',
+  'chi-squared',
+  'cramers-v',
+] as const;
+
+/** Products of rows up to which `auto` counts the exact law: some hundredths of a second. */
+const mostStepsWithoutAsking = 1e7;
+
+/** Rows times permutations: some seconds. */
+const mostPermutedRows = 1e9;
+
+/** Steps that the permutations of a kernel may take: some seconds. */
+const mostPermutedPairs = 4e9;
+
+/**
+ * Compares two samples of values, in any order and of any sizes, and says how surprising their distance is for samples of
+ * these sizes.
+ *
+ * @param reference values of the reference's rows
+ * @param window values of the window's rows
+ * @throws FairleadError `INVALID_ARGUMENT` when a sample is empty (of fewer than two rows for `maximum-mean-discrepancy`)
+ *   or holds what is no number or, unless it is left out, not finite; `INVALID_OPTION` for an option that is wrong or that
+ *   the distance has no use for; `LIMIT_EXCEEDED` when the samples would need more memory or time than there can be
+ */
+export function compareSamples<Method extends SampleMethod>(
+  reference: ArrayLike<number>,
+  window: ArrayLike<number>,
+  options: CompareSamplesOptions<Method>,
+): Comparison<Method> {
+  checkCompareSamplesOptions(options);
+  const { method, pValue = 'auto', bins, permutations = defaultPermutations, seed = 1 } = options;
+  if (isOnBins(method)) {
+    const counted = countByReferenceQuantiles(reference, window, bins);
+    const mode = pValue as 'auto' | 'chi-squared' | 'permutation' | 'exact';
+    return compareCounts<CountMethod>(counted.reference, counted.window, {
+      method,
+      pValue: mode,
+      permutations,
+      seed,
+    }) as Comparison<Method>;
+  }
+  const width = options.width ?? 1;
+  const rule = options.nonFinite ?? 'refuse';
+  if (method === 'maximum-mean-discrepancy') checkDiscrepancySize(reference, window, width);
+  const fewestRows = method === 'maximum-mean-discrepancy' ? 2 : 1;
+  const first = finiteSample('reference', reference, rule, width, fewestRows);
+  const second = finiteSample('window', window, rule, width, fewestRows);
+  const rows = { referenceRows: first.values.length / width, windowRows: second.values.length / width };
+  const run: Run = { first, second, width, permutations, seed, ...rows };
+  const found =
+    method === 'maximum-mean-discrepancy'
+      ? compareDiscrepancy(run, options.bandwidth)
+      : method === 'wasserstein'
+        ? compareWasserstein(run)
+        : compareKolmogorovSmirnov(run, pValue as 'auto' | KolmogorovSmirnovMode | 'permutation');
+  return {
+    method,
+    ...found,
+    ...rows,
+    permutations: found.pValueMode === 'permutation' ? permutations : 0,
+    referenceLeftOut: first.leftOut,
+    windowLeftOut: second.leftOut,
+    pooledCells: 0,
+    statisticError: 0,
+  };
+}
+
+interface Run {
+  readonly first: FiniteSample;
+  readonly second: FiniteSample;
+  readonly referenceRows: number;
+  readonly windowRows: number;
+  readonly width: number;
+  readonly permutations: number;
+  readonly seed: number;
+}
+
+type Found = Pick<Comparison, 'statistic' | 'pValue' | 'pValueMode'>;
+
+function isOnBins(method: SampleMethod): method is (typeof onBins)[number] {
+  return (onBins as readonly string[]).includes(method);
+}
+
+/** Refuses options that are wrong, and those that the distance has no use for. */
+function checkCompareSamplesOptions(options: CompareSamplesOptions): void {
+  checkOptions(
+    'compareSamples',
+    options,
+    {
+      method: oneOf(...onValues, ...onBins),
+      pValue: oneOf('auto', 'exact', 'asymptotic', 'kolmogorov', 'chi-squared', 'permutation'),
+      bins: wholeNumber(2, mostBins),
+      width: wholeNumber(1),
+      bandwidth: test(
+        (value) => typeof value === 'number' && value > 0 && Number.isFinite(value),
+        'a finite number above 0',
+      ),
+      nonFinite: oneOf('refuse', 'leave-out'),
+      ...permutationChecks,
+    },
+    ['method'],
+  );
+  const { method, pValue } = options;
+  const binned = isOnBins(method);
+  const rows = method === 'maximum-mean-discrepancy';
+  for (const [field, isUsed] of [
+    ['bins', binned],
+    ['width', rows],
+    ['bandwidth', rows],
+    ['nonFinite', !binned],
+  ] as const) {
+    if (options[field] !== undefined && !isUsed) {
+      throw optionError('compareSamples', field, `nothing with method '${method}'`, options[field]);
+    }
+  }
+  const isLaw = pValue !== undefined && pValue !== 'auto' && pValue !== 'permutation';
+  const isOfKolmogorovSmirnov = pValue === 'exact' || pValue === 'asymptotic' || pValue === 'kolmogorov';
+  const lawless =
+    method === 'kolmogorov-smirnov'
+      ? isLaw && !isOfKolmogorovSmirnov
+      : binned
+        ? pValue === 'asymptotic' || pValue === 'kolmogorov'
+        : isLaw;
+  if (lawless) throw optionError('compareSamples', 'pValue', `another way with method '${method}'`, pValue);
+}
+
+function compareDiscrepancy(run: Run, bandwidth: number | undefined): Found {
+  const { first, second, width, permutations, seed } = run;
+  const smaller = Math.min(run.referenceRows, run.windowRows);
+  if ((smaller * smaller * permutations) / 2 > mostPermutedPairs) {
+    const expected = `fewer permutations or rows: at most ${mostPermutedPairs} pairs of the smaller sample in all`;
+    throw argumentError('options.permutations', expected, `${permutations} with ${smaller} rows`, 'LIMIT_EXCEEDED');
+  }
+  const discrepancy = createDiscrepancy(first.values, second.values, width, bandwidth);
+  return {
+    statistic: discrepancy.observed,
+    pValue: discrepancy.pValue(permutations, seed),
+    pValueMode: 'permutation',
+  };
+}
+
+function compareWasserstein(run: Run): Found {
+  const reference = run.first.values.sort();
+  const window = run.second.values.sort();
+  // The unit is the reference's as it is, for permuted samples too: it only scales.
+  const unit = Math.max(deviationOf(reference), leastDeviation);
+  const distance = wassersteinOfSorted(reference, window);
+  if (!Number.isFinite(distance)) {
+    throw argumentError('window', 'values whose distance is finite', `values ${distance} apart`);
+  }
+  const pooled = pool(reference, window);
+  const pValue = permuteSorted(run, distance, pooled, (isChosen, chosenRows) => {
+    const otherRows = pooled.length - chosenRows;
+    let chosen = 0;
+    let sum = 0;
+    for (let row = 0; row + 1 < pooled.length; row++) {
+      chosen += isChosen[row] as number;
+      const gap = Math.abs(chosen / chosenRows - (row + 1 - chosen) / otherRows);
+      sum += gap * ((pooled[row + 1] as number) - (pooled[row] as number));
+    }
+    return sum;
+  });
+  return { statistic: distance / unit, pValue, pValueMode: 'permutation' };
+}
+
+function compareKolmogorovSmirnov(run: Run, asked: 'auto' | KolmogorovSmirnovMode | 'permutation'): Found {
+  const reference = run.first.values.sort();
+  const window = run.second.values.sort();
+  const statistic = ksOfSorted(reference, window);
+  if (asked !== 'permutation') {
+    const steps = reference.length * window.length;
+    const mode = asked !== 'auto' ? asked : steps <= mostStepsWithoutAsking ? 'exact' : 'asymptotic';
+    const pValue = kolmogorovSmirnovPValue(statistic, window.length, reference.length, mode);
+    return { statistic, pValue, pValueMode: mode };
+  }
+  const pooled = pool(reference, window);
+  const pValue = permuteSorted(run, statistic, pooled, (isChosen, chosenRows) => {
+    const otherRows = pooled.length - chosenRows;
+    let chosen = 0;
+    let widest = 0;
+    for (let row = 0; row < pooled.length; row++) {
+      chosen += isChosen[row] as number;
+      if (pooled[row] === pooled[row + 1]) continue;
+      widest = Math.max(widest, Math.abs(chosen * otherRows - (row + 1 - chosen) * chosenRows));
+    }
+    return widest / (chosenRows * otherRows);
+  });
+  return { statistic, pValue, pValueMode: 'permutation' };
+}
+
+function pool(reference: Float64Array, window: Float64Array): Float64Array {
+  const pooled = new Float64Array(reference.length + window.length);
+  pooled.set(reference);
+  pooled.set(window, reference.length);
+  return pooled.sort();
+}
+
+/** The permutation p-value of a statistic of two samples that are marked in their ascending pooled values. */
+function permuteSorted(
+  run: Run,
+  observed: number,
+  pooled: Float64Array,
+  statisticOf: (isChosen: Uint8Array, chosenRows: number) => number,
+): number {
+  const { permutations, seed } = run;
+  if (permutations * pooled.length > mostPermutedRows) {
+    const expected = `at most ${mostPermutedRows} as permutations times the rows of both samples`;
+    throw argumentError('options.permutations', expected, `${permutations} of ${pooled.length} rows`, 'LIMIT_EXCEEDED');
+  }
+  const chosenRows = Math.min(run.referenceRows, run.windowRows);
+  const permute = createRowPermutation(pooled.length, chosenRows, seed);
+  const isChosen = new Uint8Array(pooled.length);
+  return permutationPValue(observed, permutations, () => {
+    const chosen = permute();
+    for (const row of chosen) isChosen[row] = 1;
+    const statistic = statisticOf(isChosen, chosenRows);
+    for (const row of chosen) isChosen[row] = 0;
+    return statistic;
+  });
+}
