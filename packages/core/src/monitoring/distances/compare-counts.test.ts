@@ -129,7 +129,7 @@ describe('compareCounts', () => {
   it.each(fixtures.chiSquaredTests)(
     'agrees with chi2_contingency on $reference',
     ({ reference, window, ...expected }) => {
-      const found = compareCounts(reference, window, { method: 'chi-squared' });
+      const found = compareCounts(reference, window, { method: 'chi-squared', pValue: 'chi-squared' });
       expect(found.pValueMode).toBe('chi-squared');
       expect(Math.abs(found.statistic - expected.statistic)).toBeLessThanOrEqual(1e-9 * (1 + expected.statistic));
       expect(Math.abs(found.pValue - expected.p)).toBeLessThanOrEqual(1e-9 * expected.p);
@@ -191,13 +191,22 @@ describe('compareCounts', () => {
     expect(modeOf('chi-squared', [10, 0], [3, 1])).toBe('exact');
   });
 
-  it('joins rare cells, or permutes where even together they are too few', () => {
-    const joined = compareCounts([4000, 3000, 30, 25, 31], [600, 300, 3, 2, 9], { method: 'chi-squared' });
-    expect(joined).toMatchObject({ pooledCells: 3, pValueMode: 'chi-squared' });
-    // A category that the reference has never had: pooled away it would go unseen.
+  it('joins rare cells when asked, and where together they are enough', () => {
+    const law = { method: 'chi-squared', pValue: 'chi-squared' } as const;
+    const rare = [
+      [4000, 3000, 30, 25, 31],
+      [600, 300, 3, 2, 9],
+    ] as const;
+    expect(compareCounts(...rare, law)).toMatchObject({ pooledCells: 3, pValueMode: 'chi-squared' });
+    expect(compareCounts(...rare, { method: 'chi-squared' })).toMatchObject({
+      pooledCells: 0,
+      pValueMode: 'permutation',
+    });
+    // A category that the reference has never had is not joined away.
     const unseen = compareCounts([6000, 4000, 0], [28, 19, 3], { method: 'chi-squared' });
     expect(unseen).toMatchObject({ pooledCells: 0, pValueMode: 'permutation', statistic: expect.closeTo(600, -2) });
     expect(unseen.pValue).toBeLessThanOrEqual(0.002);
+    expect(compareCounts([6000, 4000, 0], [28, 19, 3], law).pooledCells).toBe(0);
   });
 
   it('finds nothing in one cell, and nothing in equal shares', () => {

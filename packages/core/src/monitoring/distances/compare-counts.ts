@@ -42,10 +42,13 @@ export interface CompareCountsOptions<Method extends CountMethod = CountMethod> 
    * How the p-value is computed.
    *
    * - `auto`: `exact` where two cells hold rows; else `chi-squared` where the law is good (`chi-squared` and `cramers-v`:
-   *   five rows expected in each cell, rarer ones pooled for `chi-squared`; `psi`, `jensen-shannon` and `hellinger`: 30
-   *   rows expected in each cell); else `permutation`. `chi-squared` itself asks for the law first.
+   *   five rows expected in each cell; `psi`, `jensen-shannon` and `hellinger`: 30); else `permutation`. The distance
+   *   `chi-squared` asks for the law first.
    * - `exact`: for two cells only.
    * - `chi-squared`: for `psi`, `jensen-shannon`, `hellinger`, `chi-squared` and `cramers-v`, whatever the cells expect.
+   *   For `chi-squared`, cells that expect fewer than five rows are joined into one first, where together they expect as
+   *   many. Leave that to counts that are random in both samples: where the reference's are fixed, as by bins of its own
+   *   quantiles, joining picks out those that the window happens to miss.
    * - `kolmogorov`: for `kolmogorov-smirnov`; on bins too large, so on the safe side.
    * - `permutation`: for every distance, and exact at every size but for the number of permutations.
    *
@@ -92,8 +95,8 @@ function statisticOf(method: CountMethod, values: ArrayLike<number> | undefined,
  * Compares two samples that were counted in the same cells, bins of values or categories, and says how surprising their
  * distance is for samples of these sizes.
  *
- * The statistic is that of the plain function (`psi`, `jensenShannonDistance`, …); for `chi-squared` it is that of the
- * pooled table, with Yates' correction where two cells are left. `kolmogorov-smirnov` takes the cells in ascending order.
+ * The statistic is that of the plain function (`psi`, `jensenShannonDistance`, …); for `chi-squared` by its law it is that
+ * of the joined table, with Yates' correction where that has two cells. `kolmogorov-smirnov` takes the cells in ascending order.
  *
  * @param reference whole numbers of rows of the reference by cell
  * @param window whole numbers of rows of the window by the same cells
@@ -167,17 +170,16 @@ interface FoundPValue {
   readonly mode: PValueMode;
 }
 
-/** χ² has a law of its own kind: rare cells are pooled, two cells corrected. */
+/** χ² has a law of its own kind: rare cells are joined if asked for, two cells corrected. */
 function testChiSquared(
   test: CountTest,
   reference: ArrayLike<number>,
   window: ArrayLike<number>,
   pValue: NonNullable<CompareCountsOptions['pValue']>,
 ): (FoundPValue & { readonly statistic: number; readonly pooledCells: number }) | undefined {
-  if (pValue !== 'auto' && pValue !== 'chi-squared') return undefined;
-  const pooled = poolRareCells(reference, window);
-  if (pooled === undefined && pValue === 'auto') return undefined;
-  const table = pooled ?? { ...occupiedCells(reference, window), pooledCells: 0 };
+  const good = fewestExpectedRows(reference, window) >= fewestExpectedForChiSquared;
+  if (pValue !== 'chi-squared' && !(pValue === 'auto' && good)) return undefined;
+  const table = poolRareCells(reference, window) ?? { ...occupiedCells(reference, window), pooledCells: 0 };
   const cells = table.reference.length;
   const statistic = cells === 2 ? yatesChiSquaredOfCounts : test.statistic;
   const observed = statistic(table.reference, table.window);
@@ -205,11 +207,9 @@ function testDistance(
   if (pValue === 'exact' || (pValue === 'auto' && cells <= 2 && sumOf(window) <= mostRowsToEnumerate)) {
     return { ln: Math.log(exactPValue(test, reference, window)), mode: 'exact' };
   }
-  if (withChiSquaredLaw.includes(method)) {
-    const fewest =
-      method === 'cramers-v' || method === 'chi-squared' ? fewestExpectedForChiSquared : fewestExpectedForDivergence;
-    const good = method !== 'chi-squared' && fewestExpectedRows(reference, window) >= fewest;
-    if (pValue === 'chi-squared' || (pValue === 'auto' && good)) {
+  if (method !== 'chi-squared' && withChiSquaredLaw.includes(method)) {
+    const fewest = method === 'cramers-v' ? fewestExpectedForChiSquared : fewestExpectedForDivergence;
+    if (pValue === 'chi-squared' || (pValue === 'auto' && fewestExpectedRows(reference, window) >= fewest)) {
       const ln =
         method === 'cramers-v'
           ? lnChiSquaredPValue(chiSquaredOfCounts(occupied.reference, occupied.window), cells)
