@@ -13,7 +13,7 @@ import { alert, count, faint, good, heading, line, percent, progressBar, strong 
 /** Rows that are compared with the training rows: few, so that a shift shows soon. */
 const windowRows = 200;
 /** The one number that sets the alarm: rows between two false ones. */
-const meanRowsBetweenFalseAlarms = 1_000_000;
+const meanTimeBetweenFalseAlarms = 1_000_000;
 const callers = 16;
 const side = Math.sqrt(pixelCount);
 
@@ -23,7 +23,7 @@ export async function watchForDrift(runner: ModelRunner, metrics: Registry, test
   let alarm: DriftStartEvent | undefined;
   const monitor = createDriftMonitor({
     windowRows,
-    meanRowsBetweenFalseAlarms,
+    meanTimeBetweenFalseAlarms,
     // A demonstration of a second has no time to sample: by default the monitor keeps to 5 % of the time.
     maxCpuShare: 1,
     on: {
@@ -59,7 +59,7 @@ export async function watchForDrift(runner: ModelRunner, metrics: Registry, test
   const rows = report.rowsSeen - seenBefore;
   line(
     'alarm',
-    `${alert(`after ${count(rows)} rows`)}  ${faint(`false ones come once in ${count(meanRowsBetweenFalseAlarms)} rows at most`)}`,
+    `${alert(`after ${count(rows)} rows`)}  ${faint(`false ones come once in ${count(meanTimeBetweenFalseAlarms)} rows on average`)}`,
   );
   const moved = monitor.report().topMovers.slice(0, 3);
   line('moved most', moved.map(({ name, psi }) => `${where(name)} ${faint(`PSI ${psi.toFixed(1)}`)}`).join('   '));

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, type StdioOptions } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -14,7 +14,7 @@ export type Peer = { readonly command: string; readonly missing?: never } | { re
 const cache = fileURLToPath(new URL('../../.cache/interop/', import.meta.url));
 
 /** With FAIRLEAD_REQUIRE_INTEROP=1 a missing peer is an error; else it is said aloud, and its tests are skipped. */
-function absent(peer: string, reason: string): Peer {
+function absent(peer: string, reason: string): { readonly missing: string } {
   const missing = `${peer} cannot be had here: ${reason}`;
   if (process.env.FAIRLEAD_REQUIRE_INTEROP === '1')
     throw new Error(`${missing} (FAIRLEAD_REQUIRE_INTEROP=1 asks for it)`);
@@ -22,8 +22,9 @@ function absent(peer: string, reason: string): Peer {
   return { missing };
 }
 
-function run(command: string, args: readonly string[], timeoutMs: number): string {
-  return execFileSync(command, args, { encoding: 'utf8', timeout: timeoutMs, stdio: ['ignore', 'pipe', 'pipe'] });
+function run(command: string, args: readonly string[], timeoutMs: number, folder?: string): string {
+  const stdio = ['ignore', 'pipe', 'pipe'] satisfies StdioOptions;
+  return execFileSync(command, args, { encoding: 'utf8', timeout: timeoutMs, stdio, cwd: folder });
 }
 
 /** What a program that failed had to say, in its last line. */
@@ -77,6 +78,76 @@ export function preparePrometheusClient(): Peer {
   return { command };
 }
 
+/** Prometheus and the tool that comes with it. */
+export interface PrometheusPrograms {
+  readonly prometheus: string;
+  readonly promtool: string;
+}
+
+/** The programs in a folder, or on the path, where both run here: a package that is unpacked brings no dependencies. */
+function findPrometheus(folder?: string): PrometheusPrograms | undefined {
+  const [prometheus, promtool] = ['prometheus', 'promtool'].map((name) =>
+    folder === undefined ? name : join(folder, name),
+  );
+  if (prometheus === undefined || promtool === undefined) return undefined;
+  try {
+    for (const program of [prometheus, promtool]) run(program, ['--version'], 30_000);
+    return { prometheus, promtool };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Downloads Debian's package into a folder, with package lists of our own where the machine has none. */
+function downloadPrometheus(folder: string): void {
+  const [lists, archives] = [join(folder, 'lists'), join(folder, 'archives')];
+  const ownLists = [
+    ...['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${archives}`],
+    // What apt does as root it would do as a user who may not write here.
+    ...['-o', 'APT::Sandbox::User=', '-o', 'Debug::NoLocking=1'],
+  ];
+  try {
+    run('apt-get', ['-qq', '-o', 'APT::Sandbox::User=', 'download', 'prometheus'], 120_000, folder);
+  } catch {
+    for (const made of [lists, archives]) mkdirSync(join(made, 'partial'), { recursive: true });
+    run('apt-get', ['-qq', ...ownLists, 'update'], 180_000, folder);
+    run('apt-get', ['-qq', ...ownLists, 'download', 'prometheus'], 120_000, folder);
+  }
+}
+
+/**
+ * Finds Prometheus on the path, else takes it out of Debian's package, without installing it: nothing of the machine is
+ * changed, no service is started, nobody has to be root.
+ */
+export function preparePrometheus(): PrometheusPrograms | { readonly missing: string } {
+  const folder = join(cache, 'prometheus');
+  const programs = join(folder, 'usr/bin');
+  const found = findPrometheus() ?? findPrometheus(programs);
+  if (found !== undefined) return found;
+  const making = `${folder}-${process.pid}`;
+  try {
+    console.log(`interop: unpacking Debian's prometheus into ${folder}`);
+    rmSync(making, { recursive: true, force: true });
+    mkdirSync(making, { recursive: true });
+    downloadPrometheus(making);
+    const archive = readdirSync(making).find((name) => name.endsWith('.deb'));
+    if (archive === undefined) throw new Error('apt-get downloaded no package');
+    run('dpkg-deb', ['--extract', join(making, archive), join(making, 'unpacked')], 60_000);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(join(making, 'unpacked'), folder);
+  } catch (error) {
+    return absent(
+      'Prometheus',
+      `${lastWords(error)}; put prometheus and promtool on the path, or use Debian's apt-get`,
+    );
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+  // What its own dependencies lack shows when it is started.
+  return findPrometheus(programs) ?? absent('Prometheus', `the programs in ${programs} do not run`);
+}
+
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   preparePrometheusClient();
+  preparePrometheus();
 }

@@ -90,6 +90,30 @@ it('says how to install TensorFlow.js where it is missing', async () => {
   });
 });
 
+it('says how to install the libraries of the readers where they are missing', async () => {
+  const script = `
+    const { readArrow, readCsv, readParquet } = await import('@fairlead/node/readers');
+    for (const rows of [readCsv(new Uint8Array(1)), readArrow(new Uint8Array(1)), readParquet(new Uint8Array(1))]) {
+      await rows[Symbol.asyncIterator]().next().catch(({ message }) => console.log(message));
+    }`;
+  const options = ['--input-type=module', '--eval', script];
+  const { stdout } = await promisify(execFile)(process.execPath, options, { cwd: folder });
+  expect(stdout.match(/`npm install [^`]+`/g)).toEqual(
+    ['csv-parse', 'apache-arrow', 'hyparquet'].map((name) => `\`npm install ${name}\``),
+  );
+});
+
+it('says how to install yaml where it is missing', async () => {
+  const script = `const { toYaml } = await import('@fairlead/node/dashboards'); await toYaml({ groups: [] }).catch(({ code, message }) => console.log(JSON.stringify({ code, message })));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: folder,
+  });
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining('Run `npm install yaml`'),
+  });
+});
+
 describe('npx @fairlead/node', () => {
   /** What npx does, but that it fetches nothing. */
   async function npx(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {

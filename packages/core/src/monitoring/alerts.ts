@@ -11,10 +11,8 @@ export interface DriftEpisode {
   readonly startedAtMs: number;
 }
 
-/** One look at the evidence. */
-export interface Look {
-  /** ln of the p-value over all features. */
-  readonly lnP: number;
+/** Where the stream of rows is. */
+export interface Position {
   /** Rows seen so far. */
   readonly rowsSeen: number;
   /** Rows observed so far; the cool-down counts these. */
@@ -22,7 +20,7 @@ export interface Look {
   readonly epochMs: number;
 }
 
-/** What a look changed. */
+/** What the evidence changed. */
 export interface Transition {
   readonly from: DriftState;
   readonly to: DriftState;
@@ -32,26 +30,28 @@ export interface Transition {
 
 /** Levels and patience of the state machine. */
 export interface AlertRules {
-  /** ln of the p-value that raises an alarm. */
-  readonly lnAlarm: number;
-  /** ln of the p-value that raises a warning; above `lnAlarm`. */
-  readonly lnWarning: number;
-  /** Looks in a row without a warning that end an episode or a warning. */
+  /** Evidence that raises an alarm. */
+  readonly alarmLevel: number;
+  /** Evidence that raises a warning; below `alarmLevel`. */
+  readonly warningLevel: number;
+  /** Looks in a row without an alarm that end an episode. */
   readonly quietLooks: number;
   /** Observed rows after an episode in which an alarm only warns. */
   readonly cooldownRows: number;
 }
 
 /**
- * The states ok → warning → drift. Rising is immediate. Falling has hysteresis: only `quietLooks` looks in a row above
- * the warning level lead back to ok, so that evidence around the alarm level makes one episode instead of many. For
- * `cooldownRows` after an episode an alarm stays a warning and is counted as suppressed.
+ * The states ok → warning → drift. Rising is immediate. A warning lasts until a look before which the evidence stayed below its
+ * level. An episode has hysteresis: only `quietLooks` looks in a row between which the evidence raised no second alarm, and at
+ * which the window resembles the reference, end it, so that one drift makes one episode instead of many. For `cooldownRows`
+ * after an episode an alarm stays a warning and is counted as suppressed.
  */
 export class AlertMachine {
   readonly #rules: AlertRules;
   #state: DriftState = 'ok';
   #episode: DriftEpisode | undefined;
   #quiet = 0;
+  #loud = false;
   #cooldownUntil = 0;
   #alarms = 0;
   #suppressed = 0;
@@ -74,41 +74,54 @@ export class AlertMachine {
     return this.#alarms;
   }
 
-  /** Looks that would have raised an alarm during a cool-down. */
+  /** Alarms that were held back during a cool-down. */
   get suppressed(): number {
     return this.#suppressed;
   }
 
-  /** Takes a look into account. */
-  next(look: Look): Transition | undefined {
-    const { lnAlarm, lnWarning, quietLooks, cooldownRows } = this.#rules;
-    this.#quiet = look.lnP <= lnWarning ? 0 : this.#quiet + 1;
+  /** Takes the evidence of a block of rows into account; may raise the state. */
+  weigh(evidence: number, position: Position): Transition | undefined {
+    const { alarmLevel, warningLevel } = this.#rules;
+    if (evidence < warningLevel) return undefined;
     if (this.#state === 'drift') {
-      if (this.#quiet < quietLooks) return undefined;
-      this.#cooldownUntil = look.rowsObserved + cooldownRows;
-      return this.#end();
+      this.#loud ||= evidence >= alarmLevel;
+      return undefined;
     }
-    if (look.lnP <= lnAlarm) {
-      if (look.rowsObserved >= this.#cooldownUntil) return this.#begin(look);
+    this.#loud = true;
+    if (evidence >= alarmLevel) {
+      if (position.rowsObserved >= this.#cooldownUntil) return this.#begin(position);
       this.#suppressed++;
     }
-    if (this.#quiet === 0) return this.#moveTo('warning');
-    return this.#quiet >= quietLooks ? this.#moveTo('ok') : undefined;
+    return this.#moveTo('warning');
+  }
+
+  /**
+   * Looks back at the time since the last look; may lower the state.
+   * @param differs whether the window differs from the reference
+   */
+  settle(differs: boolean, position: Position): Transition | undefined {
+    this.#quiet = this.#loud || differs ? 0 : this.#quiet + 1;
+    this.#loud = false;
+    if (this.#state !== 'drift') return this.#quiet > 0 ? this.#moveTo('ok') : undefined;
+    if (this.#quiet < this.#rules.quietLooks) return undefined;
+    this.#cooldownUntil = position.rowsObserved + this.#rules.cooldownRows;
+    return this.#end();
   }
 
   /** Starts anew, as with another reference: an episode ends, and there is no cool-down. */
   reset(): Transition | undefined {
     this.#quiet = 0;
+    this.#loud = false;
     this.#cooldownUntil = 0;
     return this.#state === 'drift' ? this.#end() : this.#moveTo('ok');
   }
 
-  #begin(look: Look): Transition {
+  #begin(position: Position): Transition {
     this.#alarms++;
     this.#episode = {
-      id: `drift-${look.epochMs.toString(36)}-${this.#alarms}`,
-      startedAtRow: look.rowsSeen,
-      startedAtMs: look.epochMs,
+      id: `drift-${position.epochMs.toString(36)}-${this.#alarms}`,
+      startedAtRow: position.rowsSeen,
+      startedAtMs: position.epochMs,
     };
     const from = this.#state;
     this.#state = 'drift';

@@ -1,7 +1,7 @@
 import { psiFloor } from './distances/psi';
-import type { Evidence } from './evidence';
 import type { BinSketch } from './sketches/bin-sketch';
 import { type FeatureLayout, tallySlots } from './sketches/feature-layout';
+import type { WindowComparison } from './window-comparison';
 
 /** What one bin adds to a feature's drift. */
 export interface BinReport {
@@ -28,9 +28,14 @@ export interface FeatureReport {
   readonly ks: number;
   /** How much the true distance can exceed `ks`. */
   readonly ksError: number;
-  /** −log₁₀ of the feature's p-value: 3 means that chance alone does this once in a thousand looks. */
+  /** The p-value of its window: 0.001 means that chance alone makes one window in a thousand differ as much. */
+  readonly pValue: number;
+  /** log₁₀ of its own evidence: what it adds to that of all features is a mean. During an episode, as of the last alarm. */
   readonly evidenceLog10: number;
-  /** Its part of the evidence of all features, 0 to 1; the parts add up to 1, or to 0 where there is no evidence. */
+  /**
+   * Its part of the evidence of all features, 0 to 1. The parts add up to 1, or to 0 as long as no feature has evidence for a
+   * warning.
+   */
   readonly share: number;
   /** Mean of the window's finite values; `null` where there are none. */
   readonly windowMean: number | null;
@@ -47,25 +52,35 @@ export interface FeatureReport {
 const topBinCount = 3;
 
 /**
- * Says of each feature how far it drifted and what part it has in the whole, the strongest first. A feature's part is
- * its evidence beyond what the best of so many features shows by chance, so that the noise of quiet ones adds nothing.
+ * Says of each feature how far it drifted and what part it has in the whole, the strongest first. A feature has a part when its
+ * own evidence is enough for a warning, so that the noise of quiet ones adds nothing.
+ *
+ * @param evidenceOf the evidence of a feature
+ * @param warningLevel evidence that raises a warning
  */
-export function attribute(layout: FeatureLayout, evidence: Evidence, window: BinSketch): FeatureReport[] {
+export function attribute(
+  layout: FeatureLayout,
+  comparison: WindowComparison,
+  window: BinSketch,
+  evidenceOf: (feature: number) => number,
+  warningLevel: number,
+): FeatureReport[] {
   const { features } = layout;
-  const byChance = Math.log(features.length);
-  const excess = features.map((_, index) => Math.max(0, -(evidence.lnP[index] as number) - byChance));
-  const sum = excess.reduce((total, part) => total + part, 0);
+  const evidence = features.map((_, index) => evidenceOf(index));
+  const parts = evidence.map((own) => (own >= warningLevel ? own : 0));
+  const sum = parts.reduce((total, part) => total + part, 0);
   const reports = features.map((feature, index): FeatureReport => {
     const windowMean = meanOf(layout, window, index);
     const { mean, deviation } = feature;
     const shift = windowMean !== null && mean !== null && deviation !== null && deviation > 0;
     return {
       name: feature.name,
-      psi: evidence.psi[index] as number,
-      ks: evidence.ks[index] as number,
-      ksError: evidence.ksError[index] as number,
-      evidenceLog10: Math.abs((evidence.lnP[index] as number) / Math.LN10),
-      share: sum > 0 ? (excess[index] as number) / sum : 0,
+      psi: comparison.psi[index] as number,
+      ks: comparison.ks[index] as number,
+      ksError: comparison.ksError[index] as number,
+      pValue: Math.exp(comparison.lnP[index] as number),
+      evidenceLog10: Math.log10(Math.max(1, evidence[index] as number)),
+      share: sum > 0 ? (parts[index] as number) / sum : 0,
       windowMean,
       referenceMean: mean,
       meanShift: shift ? (windowMean - mean) / deviation : null,
@@ -73,7 +88,7 @@ export function attribute(layout: FeatureLayout, evidence: Evidence, window: Bin
       topBins: topBinsOf(layout, window, index),
     };
   });
-  return reports.sort((left, right) => right.evidenceLog10 - left.evidenceLog10 || right.psi - left.psi);
+  return reports.sort((left, right) => right.share - left.share || left.pValue - right.pValue || right.psi - left.psi);
 }
 
 function tally(layout: FeatureLayout, window: BinSketch, feature: number, which: number): number {

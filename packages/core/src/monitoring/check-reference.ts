@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 import type { FairleadError } from '../errors';
 import { dtypes } from '../tensor/dtype';
-import { type Reference, type ReferenceFeature, referenceLimits } from './reference';
+import { type Reference, type ReferenceFeature, referenceLimits, type SeasonalReferences } from './reference';
+import { seasonCount, seasonKinds } from './seasons';
 
 const count = z.int().check(z.minimum(0));
 const moment = z.nullable(z.number());
@@ -19,7 +20,7 @@ const featureSchema = z.strictObject({
   maximum: moment,
 });
 
-const referenceSchema = z.strictObject({
+const plainSchema = {
   rows: z.int().check(z.minimum(1)),
   rowsRead: z.int().check(z.minimum(1)),
   inputs: z
@@ -32,6 +33,17 @@ const referenceSchema = z.strictObject({
     )
     .check(z.minLength(1), z.maxLength(referenceLimits.features)),
   features: z.array(featureSchema).check(z.minLength(1), z.maxLength(referenceLimits.features)),
+};
+
+const referenceSchema = z.strictObject({
+  ...plainSchema,
+  seasons: z.optional(
+    z.strictObject({
+      kind: z.enum(seasonKinds),
+      utcOffsetMinutes: z.int().check(z.minimum(-1440), z.maximum(1440)),
+      references: z.array(z.nullable(z.strictObject(plainSchema))).check(z.maxLength(168)),
+    }),
+  ),
 });
 
 /** Makes the error for a field of a reference that is wrong. */
@@ -49,18 +61,43 @@ export function checkReference(value: unknown, fault: ReferenceFault): Reference
     const field = ['reference', ...(issue?.path ?? []).map(String)].join('.');
     throw fault(field, 'what fitReference makes', issue?.message ?? 'something else', result.error);
   }
-  const { rows, rowsRead, inputs, features } = result.data;
+  const { seasons, ...whole } = result.data;
+  checkPlain(whole, 'reference', fault);
+  if (seasons === undefined) return whole;
+  checkSeasons(seasons, whole, fault);
+  return { ...whole, seasons };
+}
+
+function checkSeasons(seasons: SeasonalReferences, whole: Reference, fault: ReferenceFault): void {
+  const { kind, references } = seasons;
+  if (references.length !== seasonCount(kind)) {
+    throw fault('reference.seasons.references', `${seasonCount(kind)} of ${kind}`, String(references.length));
+  }
+  for (const [season, reference] of references.entries()) {
+    if (reference === null) continue;
+    const field = `reference.seasons.references.${season}`;
+    checkPlain(reference, field, fault);
+    if (JSON.stringify(reference.inputs) !== JSON.stringify(whole.inputs)) {
+      throw fault(`${field}.inputs`, 'the inputs of the whole', 'others');
+    }
+    if (!reference.features.every(({ name }, index) => name === whole.features[index]?.name)) {
+      throw fault(`${field}.features`, 'the names of the whole', 'others');
+    }
+  }
+}
+
+function checkPlain(reference: Reference, field: string, fault: ReferenceFault): void {
+  const { rows, rowsRead, inputs, features } = reference;
   const width = inputs.reduce((sum, input) => sum + input.width, 0);
   if (width !== features.length) {
-    throw fault('reference.features', `${width} features, as the inputs have values`, String(features.length));
+    throw fault(`${field}.features`, `${width} features, as the inputs have values`, String(features.length));
   }
-  refuseDuplicates('reference.inputs', inputs, fault);
-  refuseDuplicates('reference.features', features, fault);
-  if (rowsRead < rows) throw fault('reference.rowsRead', `at least ${rows} rows`, String(rowsRead));
+  refuseDuplicates(`${field}.inputs`, inputs, fault);
+  refuseDuplicates(`${field}.features`, features, fault);
+  if (rowsRead < rows) throw fault(`${field}.rowsRead`, `at least ${rows} rows`, String(rowsRead));
   for (const [index, feature] of features.entries()) {
-    checkFeature(feature, `reference.features.${index}`, rows, fault);
+    checkFeature(feature, `${field}.features.${index}`, rows, fault);
   }
-  return result.data;
 }
 
 function checkFeature(feature: ReferenceFeature, field: string, rows: number, fault: ReferenceFault): void {

@@ -25,7 +25,7 @@ export interface StateChangeEvent {
   readonly from: DriftState;
   readonly to: DriftState;
   readonly rowsSeen: number;
-  /** −log₁₀ of the p-value of the look that changed it. */
+  /** log₁₀ of the evidence that changed it. */
   readonly evidenceLog10: number;
 }
 
@@ -38,9 +38,10 @@ export interface ReferenceChangeEvent {
   readonly previous: DriftSnapshot;
 }
 
-/** The reference of a model could not be read, or does not fit its inputs. */
+/** The reference of a model could not be read, does not fit its inputs, is too small, or could not be learned. */
 export interface ReferenceFailEvent {
-  readonly model: ModelInfo;
+  /** `undefined` when it could not be learned from rows of no known model. */
+  readonly model: ModelInfo | undefined;
   readonly error: unknown;
 }
 

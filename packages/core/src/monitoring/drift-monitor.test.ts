@@ -63,8 +63,7 @@ describe('createDriftMonitor', () => {
     monitor.observe(rows(1000));
     expect(monitor.state).toBe('ok');
     expect(of<{ from: string; to: string }>('state-change').map(({ from, to }) => [from, to])).toEqual([
-      ['ok', 'warning'],
-      ['warning', 'drift'],
+      ['ok', 'drift'],
       ['drift', 'ok'],
     ]);
     const [end, ...more] = of<{ rows: number }>('drift-end');
@@ -96,7 +95,8 @@ describe('createDriftMonitor', () => {
     expect(still?.psi).toBeLessThan(0.2);
     expect(report.topMovers.map(({ name }) => name)).toContain('b');
     expect(report.windowRows).toBe(200);
-    expect(report.alarmLevelLog10).toBeCloseTo(Math.log10(1_000_000 / 20), 12);
+    expect(report.alarmLevelLog10).toBeCloseTo(6, 12);
+    expect(report.alarmUnit).toBe('rows');
     expect(report.warningLevelLog10).toBeCloseTo(report.alarmLevelLog10 - 1, 12);
   });
 
@@ -118,16 +118,64 @@ describe('createDriftMonitor', () => {
     expect(monitor.snapshot().features.map(({ missing }) => missing)).toEqual([20, 0]);
   });
 
-  it('works with a reference of one row', async () => {
-    const one = await fitReference([[5]], { inputs: ['x'] });
-    const { monitor } = createMonitor({ reference: one });
-    monitor.observe({ x: createTensor('float32', [5000, 1], new Float32Array(5000).fill(5)) });
-    expect(monitor.state).toBe('ok');
-    monitor.observe({ x: createTensor('float32', [5000, 1], new Float32Array(5000).fill(6)) });
-    // One row of training says too little for an alarm, and the score still shows the distance.
-    expect(monitor.state).toBe('ok');
-    expect(monitor.report().features[0]).toMatchObject({ ks: 1, meanShift: null });
-    expect(monitor.report().features[0]?.psi).toBeGreaterThan(10);
+  it('refuses a reference that is too small for the stated time, and says how many rows it needs', async () => {
+    const small = await fitReference(createRows(12)(100));
+    const tooSmall = (code: string) =>
+      expect.objectContaining({
+        code,
+        details: { field: 'reference.rows', expected: expect.stringContaining('at least 151 rows'), given: '100' },
+      });
+    expect(() => createMonitor({ reference: small })).toThrow(tooSmall('INVALID_OPTION'));
+    const { monitor } = createMonitor();
+    expect(() => monitor.useReference(small)).toThrow(tooSmall('INVALID_ARGUMENT'));
+    expect(monitor.reference).toEqual(reference);
+    // A false alarm oftener needs less evidence.
+    expect(() => createMonitor({ reference: small, meanTimeBetweenFalseAlarms: 1000 })).not.toThrow();
+  });
+
+  it('counts time where the stated time is a duration', async () => {
+    const { monitor, clock } = createMonitor({ meanTimeBetweenFalseAlarms: { durationMs: 60_000 } });
+    const { monitor: byRows } = createMonitor({ meanTimeBetweenFalseAlarms: { rows: 60_000 } });
+    const rows = createRows(13);
+    for (let i = 0; i < 20; i++) {
+      await clock.advance(100);
+      const batch = rows(10);
+      monitor.observe(batch);
+      byRows.observe(batch);
+    }
+    // Ten rows in 100 ms: a millisecond of the one is a tenth of a row of the other, but for the first batch, before which no time passed.
+    expect(monitor.snapshot()).toMatchObject({ alarmUnit: 'ms' });
+    expect(monitor.report().alarmLevelLog10).toBeCloseTo(Math.log10(60_000), 12);
+    expect(10 ** monitor.snapshot().evidenceLog10).toBeGreaterThan(3 * 10 ** byRows.snapshot().evidenceLog10);
+    monitor.observe(rows(200, 0.5));
+    expect(monitor.state).toBe('drift');
+  });
+
+  it('takes a small effect for no drift when asked to', () => {
+    const statesOf = (minimumEffect: number, shift: number) => {
+      const { monitor } = createMonitor({ minimumEffect, meanTimeBetweenFalseAlarms: 10_000 });
+      monitor.observe(createRows(14)(20_000, shift));
+      return monitor.snapshot().alarms > 0;
+    };
+    // Uniform rows moved by .05 are .05 apart from the reference; the reference itself may be wrong by some .02.
+    expect(statesOf(0, 0.05)).toBe(true);
+    expect(statesOf(0.08, 0.05)).toBe(false);
+    expect(statesOf(0.08, 0.2)).toBe(true);
+  });
+
+  it('compares a window of time', async () => {
+    const { monitor, clock } = createMonitor({ windowRows: undefined as never, windowMs: 1000 });
+    const rows = createRows(15);
+    for (let i = 0; i < 30; i++) {
+      await clock.advance(100);
+      monitor.observe(rows(3));
+    }
+    const { windowRows, looks } = monitor.snapshot();
+    expect(windowRows).toBe(33);
+    expect(looks).toBe(29);
+    await clock.advance(5000);
+    monitor.observe(rows(1));
+    expect(monitor.snapshot().windowRows).toBe(1);
   });
 
   it('works with a reference of one value', async () => {
@@ -277,7 +325,10 @@ describe('createDriftMonitor', () => {
   it.each<[string, DriftMonitorOptions, string]>([
     ['an unknown option', { threshold: 0.2 } as DriftMonitorOptions, 'threshold'],
     ['a window too small', { windowRows: 10 }, 'windowRows'],
-    ['false alarms oftener than every ten windows', { meanRowsBetweenFalseAlarms: 9999 }, 'meanRowsBetweenFalseAlarms'],
+    ['false alarms oftener than every hundred rows', { meanTimeBetweenFalseAlarms: 99 }, 'meanTimeBetweenFalseAlarms'],
+    ['a time in no unit', { meanTimeBetweenFalseAlarms: { days: 3 } as never }, 'meanTimeBetweenFalseAlarms'],
+    ['a window in two units', { windowRows: 100, windowMs: 1000 }, 'windowMs'],
+    ['a minimum effect that nothing exceeds', { minimumEffect: 0.6 }, 'minimumEffect'],
     ['a share of nothing', { maxCpuShare: 0 }, 'maxCpuShare'],
     ['a share above 1', { maxCpuShare: 1.1 }, 'maxCpuShare'],
     ['a negative cool-down', { cooldownRows: -1 }, 'cooldownRows'],

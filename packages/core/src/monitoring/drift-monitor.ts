@@ -1,24 +1,36 @@
-import { FairleadError } from '../errors';
+import { FairleadError, messageOf } from '../errors';
 import { createEvents, type EventSource, type Events } from '../events';
 import { type Closeable, closeable } from '../lifecycle';
 import type { ModelInfo, ModelRunner } from '../runner/runner';
 import type { Tensors } from '../tensor/tensor';
-import { AlertMachine, type DriftState, type Transition } from './alerts';
+import { AlertMachine, type DriftState, type Position, type Transition } from './alerts';
 import { checkReference } from './check-reference';
 import { CpuBudget } from './cpu-budget';
 import type { DriftEventMap } from './drift-events';
-import { type DriftMonitorOptions, type DriftSettings, parseDriftOptions } from './drift-options';
-import { lnAlarmLevel, warningFactor } from './null-law/false-alarms';
+import {
+  type AlarmTime,
+  checkReferenceSize,
+  type DriftMonitorOptions,
+  type DriftSettings,
+  parseDriftOptions,
+} from './drift-options';
+import { ReferenceLearner } from './learn-reference';
 import { createRandom } from './random';
 import type { Reference } from './reference';
 import type { DriftReport, DriftSnapshot, SkippedRows } from './report';
 import { type RowView, viewRows } from './rows';
 import { watchRunner } from './runner-watch';
-import { ReferenceWatch } from './watch';
-import { bucketsPerWindow } from './window';
+import { blockRows, type ReferenceWatch } from './watch';
+import { Watches } from './watches';
 
-/** Looks in a row without a warning that end an episode: half a window. */
+/** Looks in a row without an alarm that end an episode: half a window. */
 const quietLooks = 5;
+/** A warning may come this many times as often as an alarm … */
+const warningFactor = 10;
+/** … but below so many rows, evidence comes and goes all the time; half of an alarm's is enough for a warning in any case. */
+const leastWarningRows = 2500;
+/** The window differs from the reference while its p-value is below this. */
+const lnDifference = Math.log(0.001);
 const topMoverCount = 10;
 const samplingSeed = 1;
 
@@ -51,7 +63,8 @@ export interface DriftMonitor extends Closeable {
    * Compares with another reference from now on; the evidence starts anew and an episode of drift ends.
    *
    * @param model whose reference it is
-   * @throws FairleadError `INVALID_ARGUMENT` when it contradicts itself; `CLOSED`
+   * @throws FairleadError `INVALID_ARGUMENT` when it contradicts itself, or is too small for the stated time between false
+   * alarms; `CLOSED`
    */
   useReference(reference: Reference | undefined, model?: ModelInfo): void;
   /** What differs and how much, by feature, as of the last look. */
@@ -80,29 +93,40 @@ class WindowedDriftMonitor implements DriftMonitor {
   readonly #budget: CpuBudget;
   readonly #alerts: AlertMachine;
   readonly #random = createRandom(samplingSeed);
-  readonly #lnAlarm: number;
-  readonly #lnWarning: number;
-  readonly #skipped = { budget: 0, rejected: 0, noReference: 0, loading: 0, otherModel: 0 };
+  readonly #alarmLevel: number;
+  readonly #warningLevel: number;
+  readonly #picked = new Int32Array(blockRows);
+  readonly #skipped = { budget: 0, rejected: 0, noReference: 0, learning: 0, loading: 0, otherModel: 0 };
   /** NaN counts of features under earlier references. */
   readonly #missingBefore = new Map<string, number>();
-  #watch: ReferenceWatch | undefined;
+  #watches: Watches | undefined;
+  #learner: ReferenceLearner | undefined;
   #model: ModelInfo | undefined;
   #attached: Closeable | undefined;
   #closing: Promise<void> | undefined;
   #rowsSeen = 0;
   #rowsObserved = 0;
   #looks = 0;
+  /** Of all features, after the last block. */
+  #evidence = 0;
+  /** Rows and milliseconds of the clock up to which the evidence has been given its time. */
+  #weighedRows = 0;
+  #weighedAt: number | undefined;
 
   constructor(settings: DriftSettings) {
-    const { windowRows, meanRowsBetweenFalseAlarms, cooldownRows, maxCpuShare, clock, logger, on, reference } =
-      settings;
+    const { alarm, cooldownRows, maxCpuShare, clock, logger, on, reference } = settings;
     this.#settings = settings;
     this.#events = createEvents(logger, on);
     this.#budget = new CpuBudget(clock, maxCpuShare);
-    this.#lnAlarm = lnAlarmLevel(windowRows / bucketsPerWindow, meanRowsBetweenFalseAlarms);
-    this.#lnWarning = this.#lnAlarm + Math.log(warningFactor);
-    this.#alerts = new AlertMachine({ lnAlarm: this.#lnAlarm, lnWarning: this.#lnWarning, quietLooks, cooldownRows });
-    if (reference !== undefined) this.#watch = new ReferenceWatch(reference, windowRows);
+    this.#alarmLevel = alarm.mean;
+    this.#warningLevel = warningLevelOf(alarm);
+    this.#alerts = new AlertMachine({
+      alarmLevel: this.#alarmLevel,
+      warningLevel: this.#warningLevel,
+      quietLooks,
+      cooldownRows,
+    });
+    if (reference !== undefined) this.#watches = this.#watch(reference);
   }
 
   get state(): DriftState {
@@ -110,7 +134,7 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   get reference(): Reference | undefined {
-    return this.#watch?.reference;
+    return this.#watches?.reference;
   }
 
   get events(): Events<DriftEventMap> {
@@ -126,9 +150,10 @@ class WindowedDriftMonitor implements DriftMonitor {
         { details: { field: 'runner', expected: 'one runner at a time', given: 'a second one' } },
       );
     }
-    const { reference, logger } = this.#settings;
+    const { reference, learnRows, logger } = this.#settings;
     const connection = watchRunner(runner, logger, {
       adopt: (model, found) => this.#change(found ?? reference, model),
+      check: (found) => checkReferenceSize(found, this.#settings.alarm, wrongArgument),
       fail: (model, error) => this.#events.emit('reference-fail', { model, error }),
       failListened: () => this.#events.listenerCount('reference-fail') > 0,
       skip: (reason, rows) => {
@@ -137,6 +162,10 @@ class WindowedDriftMonitor implements DriftMonitor {
       },
       observe: (inputs, rows, batchAxis) => {
         const { clock } = this.#settings;
+        if (this.#watches === undefined) {
+          this.#withoutReference(inputs, batchAxis);
+          return;
+        }
         const startedAt = clock.now();
         const taken = this.#budget.allowance(rows, startedAt);
         // The cheapest way out, so that many small batches cannot use the time up by being looked at.
@@ -144,6 +173,7 @@ class WindowedDriftMonitor implements DriftMonitor {
         else this.#observe(inputs, batchAxis, startedAt, taken);
       },
       fallback: reference,
+      learns: learnRows !== undefined,
     });
     const attached = closeable(async () => {
       this.#attached = undefined;
@@ -161,32 +191,36 @@ class WindowedDriftMonitor implements DriftMonitor {
   useReference(reference: Reference | undefined, model?: ModelInfo): void {
     this.#assertOpen();
     const checked = reference === undefined ? undefined : checkReference(reference, wrongArgument);
+    if (checked !== undefined) checkReferenceSize(checked, this.#settings.alarm, wrongArgument);
     this.#change(checked, model);
   }
 
   report(): DriftReport {
-    const features = this.#watch?.features() ?? [];
+    const features = this.#watches?.current.features(this.#warningLevel) ?? [];
     return {
       ...this.#numbers(),
       episode: this.#alerts.episode ?? null,
-      warningLevelLog10: -this.#lnWarning / Math.LN10,
+      season: this.#watches?.season ?? null,
       features,
       topMovers: features.filter(({ share }) => share > 0).slice(0, topMoverCount),
     };
   }
 
   snapshot(): DriftSnapshot {
-    const watch = this.#watch;
-    const features = watch?.reference.features.map(({ name }, index) => ({
+    const watches = this.#watches;
+    const watch = watches?.current;
+    const features = watches?.reference.features.map(({ name }, index) => ({
       name,
-      psi: watch.evidence.psi[index] as number,
-      ks: watch.evidence.ks[index] as number,
-      missing: watch.missing(index) + (this.#missingBefore.get(name) ?? 0),
+      psi: watch?.comparison.psi[index] as number,
+      ks: watch?.comparison.ks[index] as number,
+      evidenceLog10: log10Of(watch?.evidenceOf(index) ?? 0),
+      missing: (watches?.missing(index) ?? 0) + (this.#missingBefore.get(name) ?? 0),
     }));
     return { ...this.#numbers(), features: features ?? [] };
   }
 
   close(): Promise<void> {
+    this.#learner?.stop();
     this.#closing ??= Promise.resolve(this.#attached?.close()).then(() => this.#events.clear());
     return this.#closing;
   }
@@ -196,40 +230,71 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   #numbers(): Omit<DriftSnapshot, 'features'> {
-    const watch = this.#watch;
+    const watch = this.#watches?.current;
     return {
       state: this.#alerts.state,
       model: this.#model ?? null,
-      referenceRows: watch?.reference.rows ?? null,
+      referenceRows: this.#watches?.reference.rows ?? null,
       rowsSeen: this.#rowsSeen,
       rowsObserved: this.#rowsObserved,
       rowsSkipped: { ...this.#skipped } satisfies SkippedRows,
-      windowRows: watch?.evidence.rows ?? 0,
+      windowRows: watch?.comparison.rows ?? 0,
       looks: this.#looks,
       alarms: this.#alerts.alarms,
       suppressedAlarms: this.#alerts.suppressed,
-      evidenceLog10: log10Of(watch?.evidence.lnFamilyP ?? 0),
-      alarmLevelLog10: -this.#lnAlarm / Math.LN10,
+      evidenceLog10: log10Of(this.#evidence),
+      alarmLevelLog10: Math.log10(this.#alarmLevel),
+      warningLevelLog10: Math.log10(this.#warningLevel),
+      alarmUnit: this.#settings.alarm.unit,
       cpuShare: this.#budget.spentShare,
     };
   }
 
   /** @param allowed rows that may be taken, where the budget was asked already */
   #observe(inputs: Tensors, batchAxis: number, startedAt: number, allowed: number | undefined): void {
-    const watch = this.#watch;
-    if (watch === undefined) {
-      const [name] = Object.keys(inputs);
-      const rows = name === undefined ? 0 : countRows(inputs, name, batchAxis);
-      this.#rowsSeen += rows;
-      this.#skipped.noReference += rows;
+    const watches = this.#watches;
+    if (watches === undefined) {
+      this.#withoutReference(inputs, batchAxis);
       return;
     }
+    const watch = watches.turnTo(this.#settings.clock.epochMs());
     const views = watch.viewRows(inputs, batchAxis);
     const rows = views[0]?.rows ?? 0;
     const taken = Math.min(rows, allowed ?? this.#budget.allowance(rows, startedAt));
     this.#skipped.budget += rows - taken;
-    this.#count(watch, views, rows, taken);
+    this.#count(watch, views, rows, taken, startedAt);
     if (taken > 0) this.#budget.spend(this.#settings.clock.now() - startedAt, taken);
+  }
+
+  #withoutReference(inputs: Tensors, batchAxis: number): void {
+    const { learnRows, clock } = this.#settings;
+    if (learnRows === undefined) {
+      const [name] = Object.keys(inputs);
+      const rows = name === undefined ? 0 : viewRows(inputs[name], name, batchAxis).rows;
+      this.#rowsSeen += rows;
+      this.#skipped.noReference += rows;
+      return;
+    }
+    this.#learner ??= new ReferenceLearner(learnRows, clock, {
+      done: (reference) => {
+        try {
+          checkReferenceSize(reference, this.#settings.alarm, wrongArgument);
+          this.#change(reference, this.#model);
+        } catch (error) {
+          this.#failToLearn(error);
+        }
+      },
+      fail: (error) => this.#failToLearn(error),
+    });
+    const rows = this.#learner.add(inputs, batchAxis);
+    this.#rowsSeen += rows;
+    this.#skipped.learning += rows;
+  }
+
+  #failToLearn(error: unknown): void {
+    const what = `No reference could be learned from the live rows: ${messageOf(error)}`;
+    if (this.#events.listenerCount('reference-fail') === 0) this.#settings.logger.error({ error }, what);
+    this.#events.emit('reference-fail', { model: this.#model, error });
   }
 
   #leaveOut(rows: number): void {
@@ -238,36 +303,78 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   /** Counts `taken` of the rows, evenly spread from a random start. */
-  #count(watch: ReferenceWatch, views: readonly RowView[], rows: number, taken: number): void {
+  #count(watch: ReferenceWatch, views: readonly RowView[], rows: number, taken: number, now: number): void {
     const seenBefore = this.#rowsSeen;
+    if (taken === 0) {
+      this.#rowsSeen += rows;
+      return;
+    }
+    const mass = this.#massOf(seenBefore + rows, now) / taken;
     const stride = rows / taken;
     const offset = taken < rows ? this.#random() : 0;
-    for (let i = 0; i < taken; i++) {
-      const row = taken < rows ? Math.min(rows - 1, Math.floor((i + offset) * stride)) : i;
-      this.#rowsObserved++;
-      if (!watch.addRow(views, row)) continue;
-      this.#rowsSeen = seenBefore + row + 1;
-      this.#look(watch);
+    if (watch.advanceTo(now) > 0) this.#look(watch);
+    for (let done = 0; done < taken; ) {
       // A listener may have given another reference: the rest of this batch belongs to neither.
-      if (this.#watch !== watch) {
-        this.#skipped.loading += taken - i - 1;
+      if (this.#watches?.current !== watch) {
+        this.#skipped.loading += taken - done;
         break;
       }
+      const block = Math.min(taken - done, watch.room);
+      for (let i = 0; i < block; i++) {
+        this.#picked[i] = taken < rows ? Math.min(rows - 1, Math.floor((done + i + offset) * stride)) : done + i;
+      }
+      done += block;
+      this.#rowsObserved += block;
+      this.#rowsSeen = seenBefore + (this.#picked[block - 1] as number) + 1;
+      this.#evidence = watch.addBlock(views, this.#picked, block, mass);
+      this.#weigh(watch);
+      if (this.#watches?.current === watch && watch.advanceTo(now) > 0) this.#look(watch);
     }
     this.#rowsSeen = seenBefore + rows;
   }
 
+  /** The time since the evidence was last given some, in the unit of the alarm. */
+  #massOf(rowsSeen: number, now: number): number {
+    const { unit } = this.#settings.alarm;
+    const mass = unit === 'rows' ? rowsSeen - this.#weighedRows : now - (this.#weighedAt ?? now);
+    this.#weighedRows = rowsSeen;
+    this.#weighedAt = now;
+    return mass;
+  }
+
+  /** Takes the evidence of a block into account. */
+  #weigh(watch: ReferenceWatch): void {
+    const { peak } = watch;
+    if (peak < this.#warningLevel) return;
+    const transition = this.#alerts.weigh(peak, this.#position());
+    // Starts anew however it came out: what is held back, or belongs to the episode, is counted once as well.
+    if (peak >= this.#alarmLevel) {
+      this.#evidence = peak;
+      watch.restart();
+    }
+    watch.absorbs = this.#alerts.state !== 'drift';
+    if (transition !== undefined) this.#announce(transition, log10Of(peak), 'recovered');
+  }
+
   #look(watch: ReferenceWatch): void {
-    watch.look();
     this.#looks++;
-    const { lnFamilyP } = watch.evidence;
-    const transition = this.#alerts.next({
-      lnP: lnFamilyP,
+    const { state } = this.#alerts;
+    if (state === 'ok') return;
+    // Comparing takes time, so it is done only where something hangs on it.
+    const differs = state === 'drift' && watch.comparison.lnFamilyP <= lnDifference;
+    const transition = this.#alerts.settle(differs, this.#position());
+    if (transition === undefined) return;
+    watch.forgetAlarm();
+    watch.absorbs = this.#alerts.state !== 'drift';
+    this.#announce(transition, log10Of(this.#evidence), 'recovered');
+  }
+
+  #position(): Position {
+    return {
       rowsSeen: this.#rowsSeen,
       rowsObserved: this.#rowsObserved,
       epochMs: this.#settings.clock.epochMs(),
-    });
-    if (transition !== undefined) this.#announce(transition, log10Of(lnFamilyP), 'recovered');
+    };
   }
 
   #announce(transition: Transition, evidenceLog10: number, reason: 'recovered' | 'reference-change'): void {
@@ -294,17 +401,27 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 
   #change(reference: Reference | undefined, model: ModelInfo | undefined): void {
-    const before = this.#watch;
+    const before = this.#watches;
     const previous = this.snapshot();
     before?.reference.features.forEach(({ name }, index) => {
       this.#missingBefore.set(name, (this.#missingBefore.get(name) ?? 0) + before.missing(index));
     });
-    const evidenceLog10 = log10Of(before?.evidence.lnFamilyP ?? 0);
-    this.#watch = reference === undefined ? undefined : new ReferenceWatch(reference, this.#settings.windowRows);
+    const evidenceLog10 = log10Of(this.#evidence);
+    this.#learner?.stop();
+    this.#learner = undefined;
+    this.#evidence = 0;
+    this.#weighedRows = this.#rowsSeen;
+    this.#weighedAt = undefined;
+    this.#watches = reference === undefined ? undefined : this.#watch(reference);
     this.#model = model;
     const transition = this.#alerts.reset();
     if (transition !== undefined) this.#announce(transition, evidenceLog10, 'reference-change');
     this.#events.emit('reference-change', { model, reference, previous });
+  }
+
+  #watch(reference: Reference): Watches {
+    const { window, minimumEffect } = this.#settings;
+    return new Watches(reference, window, minimumEffect);
   }
 
   #assertOpen(): void {
@@ -314,12 +431,13 @@ class WindowedDriftMonitor implements DriftMonitor {
   }
 }
 
-function countRows(inputs: Tensors, name: string, batchAxis: number): number {
-  return viewRows(inputs[name], name, batchAxis).rows;
+function warningLevelOf({ unit, mean }: AlarmTime): number {
+  return Math.max(mean / warningFactor, unit === 'rows' ? Math.min(mean / 2, leastWarningRows) : 0);
 }
 
-function log10Of(lnP: number): number {
-  return Math.abs(lnP / Math.LN10);
+/** 0 for evidence that is less than a single row's. */
+function log10Of(evidence: number): number {
+  return Math.log10(Math.max(1, evidence));
 }
 
 function wrongArgument(field: string, expected: string, given: string): FairleadError {

@@ -1,13 +1,13 @@
 import * as z from 'zod/mini';
 import { parseOptions } from '../config';
-import { FairleadError, throwIfAborted } from '../errors';
+import { throwIfAborted } from '../errors';
 import type { CallOptions } from '../lifecycle';
 import { dtypes, type NumericDType } from '../tensor/dtype';
 import type { Tensors } from '../tensor/tensor';
-import { countBySortedEdges, quantileEdges } from './binning';
-import { type Reference, type ReferenceFeature, type ReferenceInput, referenceLimits } from './reference';
-import { RowStore } from './row-store';
-import { describeRow, invalidInput, viewRows } from './rows';
+import type { Reference } from './reference';
+import { type FitterOptions, isIterable, isTensors, ReferenceFitter } from './reference-fitter';
+import { describeRow, invalidInput } from './rows';
+import { type SeasonKind, seasonKinds, seasonOf } from './seasons';
 
 /** One row as bare numbers, in the order of the features. Big integers are read as numbers. */
 export type BareRow = ArrayLike<number> | ArrayLike<bigint>;
@@ -41,6 +41,22 @@ export interface FitReferenceOptions extends CallOptions {
   readonly maxRows?: number;
   /** The axis of the tensors that counts rows. @default 0 */
   readonly batchAxis?: number;
+  /**
+   * Fits a reference for each season beside the whole, for models whose inputs change with the time of the day or the week.
+   * A season with fewer than 100 rows is compared with the whole.
+   * @default none
+   */
+  readonly seasons?: SeasonsToFit;
+}
+
+/** How training rows belong to seasons. */
+export interface SeasonsToFit {
+  /** How long a season lasts, and when it comes again. */
+  readonly kind: SeasonKind;
+  /** When each row was, in milliseconds since 1970-01-01 UTC: a list as long as the rows, or a function of a row's index. */
+  readonly times: ArrayLike<number> | ((row: number) => number);
+  /** Minutes by which the hours and days are ahead of UTC, −1440 to 1440. @default 0 */
+  readonly utcOffsetMinutes?: number;
 }
 
 const names = (what: string) =>
@@ -56,10 +72,18 @@ const optionsSchema = z.strictObject({
   bins: z._default(z.int().check(z.minimum(2), z.maximum(256)), 10),
   maxRows: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 50_000),
   batchAxis: z._default(z.int().check(z.minimum(0), z.maximum(31)), 0),
+  seasons: z.optional(
+    z.strictObject({
+      kind: z.enum(seasonKinds),
+      times: z.custom<SeasonsToFit['times']>(
+        (value) => typeof value === 'function' || (typeof value === 'object' && value !== null && 'length' in value),
+        "a list of times, or a function of a row's index",
+      ),
+      utcOffsetMinutes: z._default(z.int().check(z.minimum(-1440), z.maximum(1440)), 0),
+    }),
+  ),
   signal: z.optional(z.instanceof(AbortSignal)),
 });
-
-type ParsedOptions = z.output<typeof optionsSchema>;
 
 /**
  * Fits a reference from training rows: for each feature quantile bins, tallies of NaN, −∞ and +∞, mean, standard
@@ -72,7 +96,7 @@ type ParsedOptions = z.output<typeof optionsSchema>;
  */
 export async function fitReference(rows: ReferenceRows, options: FitReferenceOptions = {}): Promise<Reference> {
   const parsed = parseOptions(optionsSchema, options, 'fitReference');
-  const fitter = new ReferenceFitter(parsed);
+  const fitter = new ReferenceFitter(fitterOptionsOf(parsed));
   if (isTensors(rows)) fitter.addTensors(rows);
   else {
     if (!isIterable(rows)) {
@@ -89,158 +113,21 @@ export async function fitReference(rows: ReferenceRows, options: FitReferenceOpt
   return fitter.finish();
 }
 
-class ReferenceFitter {
-  readonly #options: ParsedOptions;
-  #inputs: readonly ReferenceInput[] | undefined;
-  #store: RowStore | undefined;
-  #row = new Float64Array(0);
-
-  constructor(options: ParsedOptions) {
-    this.#options = options;
-  }
-
-  add(row: unknown): void {
-    if (isTensors(row)) this.addTensors(row);
-    else this.#addBareRow(row);
-  }
-
-  addTensors(tensors: Tensors): void {
-    const { batchAxis } = this.#options;
-    const wanted = this.#inputs?.map(({ name }) => name) ?? this.#options.inputs ?? Object.keys(tensors);
-    const views = wanted.map((name) => {
-      if (!Object.hasOwn(tensors, name)) {
-        throw invalidInput(
-          name,
-          'a tensor of this input in every batch of rows',
-          `only ${Object.keys(tensors).join(', ')}`,
-        );
-      }
-      return viewRows(tensors[name], name, batchAxis);
-    });
-    if (this.#inputs === undefined) {
-      if (this.#options.dtype !== undefined) {
-        throw invalidInput('dtype', 'no dtype beside tensors, which bring their own', this.#options.dtype);
-      }
-      this.#begin(
-        wanted.map((name, index) => ({
-          name,
-          dtype: (tensors[name] as { dtype: NumericDType }).dtype,
-          width: views[index]?.width ?? 0,
-        })),
-      );
-    }
-    const rows = views[0]?.rows ?? 0;
-    this.#inputs?.forEach(({ name, dtype, width }, index) => {
-      const view = views[index];
-      const given = tensors[name]?.dtype;
-      if (given !== dtype) throw invalidInput(name, `dtype ${dtype}, as in the rows before`, String(given));
-      if (view?.width !== width) throw invalidInput(name, `${width} values a row`, `${view?.width}`);
-      if (view.rows !== rows) throw invalidInput(name, `${rows} rows, as ${wanted[0]} has`, `${view.rows}`);
-    });
-    for (let row = 0; row < rows; row++) {
-      let place = 0;
-      for (const { data, outer, inner, rows: count } of views) {
-        for (let o = 0; o < outer; o++) {
-          const start = (o * count + row) * inner;
-          for (let i = 0; i < inner; i++) this.#row[place++] = data[start + i] as number;
-        }
-      }
-      this.#store?.add(this.#row);
-    }
-  }
-
-  #addBareRow(row: unknown): void {
-    if (!(Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView)))) {
-      throw invalidInput('rows', 'each row to be an array of numbers, or tensors by name', describeRow(row));
-    }
-    const values = row as unknown as ArrayLike<unknown>;
-    if (this.#inputs === undefined) {
-      const { inputs, dtype = 'float32' } = this.#options;
-      if (inputs?.length !== 1) {
-        throw invalidInput('inputs', 'the name of the one input that bare rows belong to', describeRow(inputs));
-      }
-      this.#begin([{ name: inputs[0] as string, dtype, width: values.length }]);
-    }
-    const [input] = this.#inputs ?? [];
-    if (values.length !== this.#row.length || this.#inputs?.length !== 1) {
-      throw invalidInput(`rows[${this.#store?.rowsRead}]`, `${this.#row.length} values`, `${values.length}`);
-    }
-    const round = input?.dtype === 'float32' ? Math.fround : Number;
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i];
-      if (typeof value !== 'number' && typeof value !== 'bigint') {
-        throw invalidInput(
-          `rows[${this.#store?.rowsRead}][${i}]`,
-          'a number (NaN where it is missing)',
-          describeRow(value),
-        );
-      }
-      this.#row[i] = round(Number(value));
-    }
-    this.#store?.add(this.#row);
-  }
-
-  #begin(inputs: readonly ReferenceInput[]): void {
-    const width = inputs.reduce((sum, input) => sum + input.width, 0);
-    const { featureNames, maxRows } = this.#options;
-    if (width === 0) throw invalidInput('rows', 'at least one value a row', 'none');
-    if (width > referenceLimits.features) {
-      throw new FairleadError(
-        'LIMIT_EXCEEDED',
-        `rows: at most ${referenceLimits.features} values a row can be watched, given ${width}. Choose inputs with the option "inputs".`,
-        { details: { field: 'rows', expected: `at most ${referenceLimits.features} values`, given: String(width) } },
-      );
-    }
-    if (featureNames !== undefined && featureNames.length !== width) {
-      throw invalidInput('featureNames', `${width} names, one for each value of a row`, `${featureNames.length}`);
-    }
-    this.#inputs = inputs;
-    this.#store = new RowStore(width, maxRows);
-    this.#row = new Float64Array(width);
-  }
-
-  finish(): Reference {
-    const store = this.#store;
-    const inputs = this.#inputs;
-    if (store === undefined || inputs === undefined || store.rows === 0) {
-      throw invalidInput('rows', 'at least one training row', 'none');
-    }
-    const featureNames = this.#options.featureNames ?? inputs.flatMap(defaultNames);
-    return {
-      rows: store.rows,
-      rowsRead: store.rowsRead,
-      inputs,
-      features: featureNames.map((name, index) => fitFeature(name, store, index, this.#options.bins)),
-    };
-  }
+function fitterOptionsOf({ seasons, signal: _, ...options }: z.output<typeof optionsSchema>): FitterOptions {
+  const { inputs, featureNames, dtype } = options;
+  return { ...options, inputs, featureNames, dtype, seasons: seasons === undefined ? undefined : seasonsOf(seasons) };
 }
 
-function fitFeature(name: string, store: RowStore, index: number, bins: number): ReferenceFeature {
-  const column = store.column(index);
-  let missing = 0;
-  let negativeInfinity = 0;
-  let positiveInfinity = 0;
-  for (const value of column) {
-    if (Number.isNaN(value)) missing++;
-    else if (value === Number.POSITIVE_INFINITY) positiveInfinity++;
-    else if (value === Number.NEGATIVE_INFINITY) negativeInfinity++;
-  }
-  const sorted = column.filter(Number.isFinite).sort();
-  const edges = quantileEdges(sorted, bins);
-  const counts = countBySortedEdges(sorted, edges);
-  return { name, edges, counts, missing, negativeInfinity, positiveInfinity, ...store.moments(index) };
-}
-
-function defaultNames({ name, width }: ReferenceInput): string[] {
-  if (width === 1) return [name];
-  return Array.from({ length: width }, (_, index) => `${name}[${index}]`);
-}
-
-function isIterable(value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  return Symbol.iterator in value || Symbol.asyncIterator in value;
-}
-
-function isTensors(value: unknown): value is Tensors {
-  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !isIterable(value);
+function seasonsOf(seasons: SeasonsToFit): NonNullable<FitterOptions['seasons']> {
+  const { kind, times, utcOffsetMinutes = 0 } = seasons;
+  const timeOf = typeof times === 'function' ? times : (row: number): number | undefined => times[row];
+  return {
+    kind,
+    utcOffsetMinutes,
+    of(row) {
+      const time = timeOf(row);
+      if (typeof time === 'number' && Number.isFinite(time)) return seasonOf(time, kind, utcOffsetMinutes);
+      throw invalidInput(`seasons.times[${row}]`, 'a time in milliseconds for every row', String(time));
+    },
+  };
 }

@@ -18,6 +18,9 @@ const unknownModel = 'unknown';
  * | `ml_feature_drift_score` | gauge | `method` (`psi`, `ks`), `feature` |
  * | `ml_drift_state` | state set of `ok`, `warning`, `drift` | |
  * | `ml_drift_evidence_log10` | gauge | |
+ * | `ml_drift_alarm_level_log10` | gauge | |
+ * | `ml_drift_warning_level_log10` | gauge | |
+ * | `ml_feature_drift_evidence_log10` | gauge | `feature` |
  * | `ml_drift_alarms_total` | counter | |
  * | `ml_drift_rows_seen_total` | counter | |
  * | `ml_drift_rows_observed_total` | counter | |
@@ -45,9 +48,12 @@ export function instrumentMonitor(registry: Registry, monitor: DriftMonitor): ()
     }
     families.state.bind(model).set(now.state);
     families.evidence.bind(model).set(now.evidenceLog10);
+    families.alarmLevel.bind(model).set(now.alarmLevelLog10);
+    families.warningLevel.bind(model).set(now.warningLevelLog10);
     families.cpuShare.bind(model).set(now.cpuShare);
     const missingBefore = new Map(written.features.map(({ name, missing }) => [name, missing]));
-    for (const { name: feature, psi, ks, missing } of now.features) {
+    for (const { name: feature, psi, ks, evidenceLog10, missing } of now.features) {
+      families.featureEvidence.bind({ ...model, feature }).set(evidenceLog10);
       families.score.bind({ ...model, method: 'psi', feature }).set(psi);
       families.score.bind({ ...model, method: 'ks', feature }).set(ks);
       families.missing.bind({ ...model, feature }).inc(missing - (missingBefore.get(feature) ?? 0));
@@ -59,8 +65,11 @@ export function instrumentMonitor(registry: Registry, monitor: DriftMonitor): ()
     const model = labelsOf(before.model);
     families.state.remove(model);
     families.evidence.remove(model);
+    families.alarmLevel.remove(model);
+    families.warningLevel.remove(model);
     families.cpuShare.remove(model);
     for (const { name: feature } of before.features) {
+      families.featureEvidence.remove({ ...model, feature });
       families.score.remove({ ...model, method: 'psi', feature });
       families.score.remove({ ...model, method: 'ks', feature });
     }
@@ -92,8 +101,23 @@ function registerFamilies(registry: Registry) {
     }),
     evidence: registry.gauge({
       name: 'ml_drift_evidence_log10',
-      help: 'Minus the decimal logarithm of the p-value that nothing drifted, over all features.',
+      help: 'Decimal logarithm of the evidence that something drifted, over all features.',
       labels: modelLabels,
+    }),
+    alarmLevel: registry.gauge({
+      name: 'ml_drift_alarm_level_log10',
+      help: 'Decimal logarithm of the evidence that raises an alarm.',
+      labels: modelLabels,
+    }),
+    warningLevel: registry.gauge({
+      name: 'ml_drift_warning_level_log10',
+      help: 'Decimal logarithm of the evidence that raises a warning.',
+      labels: modelLabels,
+    }),
+    featureEvidence: registry.gauge({
+      name: 'ml_feature_drift_evidence_log10',
+      help: 'Decimal logarithm of the evidence of one feature, whose mean over all features is the evidence.',
+      labels: [...modelLabels, 'feature'],
     }),
     alarms: registry.counter({
       name: 'ml_drift_alarms',
@@ -138,6 +162,6 @@ function snakeCase(name: string): string {
 }
 
 function emptySnapshot(): Pick<DriftSnapshot, 'alarms' | 'rowsSeen' | 'rowsObserved' | 'rowsSkipped' | 'features'> {
-  const rowsSkipped = { budget: 0, rejected: 0, noReference: 0, loading: 0, otherModel: 0 };
+  const rowsSkipped = { budget: 0, rejected: 0, noReference: 0, learning: 0, loading: 0, otherModel: 0 };
   return { alarms: 0, rowsSeen: 0, rowsObserved: 0, rowsSkipped, features: [] };
 }

@@ -11,8 +11,8 @@ const version = 1;
  * A reference of 64 features takes about 20 KB.
  */
 export function serializeReference(reference: Reference): Uint8Array {
-  const { rows, rowsRead, inputs, features } = reference;
-  return new TextEncoder().encode(JSON.stringify({ format, version, rows, rowsRead, inputs, features }));
+  const { rows, rowsRead, inputs, features, seasons } = reference;
+  return new TextEncoder().encode(JSON.stringify({ format, version, rows, rowsRead, inputs, features, seasons }));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { NumericDType } from '../tensor/dtype';
+import type { SeasonKind } from './seasons';
 
 /** One input of a model, as a reference describes it. */
 export interface ReferenceInput {
@@ -46,6 +47,17 @@ export interface Reference {
   readonly inputs: readonly ReferenceInput[];
   /** The features of the first input, then of the second, and so on. */
   readonly features: readonly ReferenceFeature[];
+  /** References of the hours or days, where they were fitted; the rest describes them all together. */
+  readonly seasons?: SeasonalReferences;
+}
+
+/** A reference for each hour or day. */
+export interface SeasonalReferences {
+  readonly kind: SeasonKind;
+  /** Minutes by which hours and days are ahead of UTC. */
+  readonly utcOffsetMinutes: number;
+  /** By season; `null` where there were too few rows, so that the whole counts. They have the inputs and names of the whole. */
+  readonly references: readonly (Reference | null)[];
 }
 
 /** What limits a reference, so that a broken or hostile file cannot make a monitor allocate without end. */

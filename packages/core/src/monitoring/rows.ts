@@ -29,6 +29,21 @@ export interface RowView {
  * @throws FairleadError `INVALID_INPUT` for strings, for a tensor that is not well formed, or one without that axis
  */
 export function viewRows(value: unknown, field: string, batchAxis: number): RowView {
+  const view = emptyView();
+  viewRowsInto(view, value, field, batchAxis);
+  return view;
+}
+
+/** A view that can be turned to other rows. */
+export type ReusableView = { -readonly [Field in keyof RowView]: RowView[Field] };
+
+/** A view of no rows, to be turned to some. */
+export function emptyView(): ReusableView {
+  return { data: noNumbers, rows: 0, width: 0, outer: 1, inner: 1 };
+}
+
+/** {@link viewRows} into a view that is there already, for those who look at many tensors one after another. */
+export function viewRowsInto(view: ReusableView, value: unknown, field: string, batchAxis: number): void {
   checkTensor(value, field);
   const { shape } = value;
   const rows = shape[batchAxis];
@@ -40,8 +55,14 @@ export function viewRows(value: unknown, field: string, batchAxis: number): RowV
   let inner = 1;
   for (let axis = 0; axis < batchAxis; axis++) outer *= shape[axis] as number;
   for (let axis = batchAxis + 1; axis < shape.length; axis++) inner *= shape[axis] as number;
-  return { data: readableData(value, field), rows, width: outer * inner, outer, inner };
+  view.data = readableData(value, field);
+  view.rows = rows;
+  view.width = outer * inner;
+  view.outer = outer;
+  view.inner = inner;
 }
+
+const noNumbers = new Float64Array(0);
 
 /** The elements as numbers; copies only what arithmetic cannot read: half floats and big integers. */
 function readableData(tensor: Tensor, field: string): NumberArray {

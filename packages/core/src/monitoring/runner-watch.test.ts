@@ -140,7 +140,7 @@ describe('attach', () => {
   });
 
   it('counts batches that do not fit the reference, logs the first and never throws into the runner', async () => {
-    const reference = await fitReference({ x: { dtype: 'float32', shape: [9, 3], data: new Float32Array(27) } });
+    const reference = await fitReference({ x: { dtype: 'float32', shape: [900, 3], data: new Float32Array(2700) } });
     const { monitor, runner, clock, send, errors } = await setUp(modelOf('1'), { reference });
     monitor.attach(runner);
     await clock.settle();

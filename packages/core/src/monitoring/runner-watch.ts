@@ -13,8 +13,12 @@ import type { SkippedRows } from './report';
 export interface RunnerWatcher {
   /** The reference for models that bring none. */
   readonly fallback: Reference | undefined;
+  /** Whether it is learned from live rows where there is none. */
+  readonly learns: boolean;
   /** Another model is watched from now on, with what it brought. */
   adopt(model: ModelInfo, reference: Reference | undefined): void;
+  /** Throws when a model's reference is not fit for the monitor. */
+  check(reference: Reference): void;
   /** A model's reference cannot be used. */
   fail(model: ModelInfo, error: unknown): void;
   /** Whether anybody listens to that. */
@@ -43,10 +47,14 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
     const controller = new AbortController();
     loading = controller;
     void readReference(loaded, runner.signature, controller.signal)
+      .then((reference) => {
+        if (reference !== undefined) watcher.check(reference);
+        return reference;
+      })
       .then(
         (reference) => {
           if (controller.signal.aborted) return;
-          if (reference === undefined && watcher.fallback === undefined) warnOfNone(model);
+          if (reference === undefined && watcher.fallback === undefined && !watcher.learns) warnOfNone(model);
           adopt(model, reference);
         },
         (error: unknown) => {
@@ -75,7 +83,7 @@ export function watchRunner(runner: ModelRunner, logger: Logger, watcher: Runner
   const warnOfNone = (model: ModelInfo): void => {
     logger.warn(
       { model },
-      `${model.name}@${model.version} brings no reference, so its inputs are not watched. Fit one with fitReference and keep it as the model's sidecar, or give it to createDriftMonitor.`,
+      `${model.name}@${model.version} brings no reference, so its inputs are not watched. Fit one with fitReference and keep it as the model's sidecar, or give it to createDriftMonitor, which can learn one too: its option learnRows.`,
     );
   };
 

@@ -6,6 +6,7 @@ import { viewRows } from '../rows';
 import { SlidingWindow } from '../window';
 import { BinSketch } from './bin-sketch';
 import { type FeatureLayout, layOut } from './feature-layout';
+import { slotsOfColumn } from './slots-of-column';
 
 const training = Array.from({ length: 60 }, (_, i) => [i * 0.5, i % 7, 3]);
 const layoutOf = async () => layOut(await fitReference(training, { inputs: ['x'], dtype: 'float64' }));
@@ -18,12 +19,13 @@ function sketchOf(layout: FeatureLayout, rows: readonly (readonly number[])[]): 
 
 function addRows(sketch: BinSketch, rows: readonly (readonly number[])[]): void {
   const view = viewRows(createTensor('float64', [rows.length, 3], Float64Array.from(rows.flat())), 'x', 0);
-  const [input] = sketch.layout.inputs;
-  if (input === undefined) throw new Error('the layout has no input');
-  for (let row = 0; row < rows.length; row++) {
-    sketch.addRow(view, input, row);
-    sketch.rows++;
+  const picked = Int32Array.from(rows.keys());
+  const slots = new Uint16Array(rows.length);
+  for (let feature = 0; feature < 3; feature++) {
+    slotsOfColumn(sketch.layout, feature, view, feature, picked, rows.length, slots, sketch.sums);
+    sketch.addColumn(feature, slots, rows.length);
   }
+  sketch.rows += rows.length;
 }
 
 const value = fc.oneof(
@@ -104,17 +106,36 @@ describe('BinSketch', () => {
 describe('SlidingWindow', () => {
   it('holds the last ten buckets and no more', async () => {
     const layout = await layoutOf();
-    const window = new SlidingWindow(layout, 20);
+    const window = new SlidingWindow(layout, { rows: 20 });
     const rows = Array.from({ length: 50 }, (_, i) => [i, i % 7, 3]);
     expect(window.bucketRows).toBe(2);
     for (let i = 0; i < 50; i += 2) {
       addRows(window.bucket, rows.slice(i, i + 2));
-      window.advance();
+      expect(window.advanceTo(0)).toBe(1);
       const last = rows.slice(Math.max(0, i + 2 - 20), i + 2);
       const expected = sketchOf(layout, last);
       expect(window.total().counts).toEqual(expected.counts);
       expect([...window.total().sums]).toEqual([...expected.sums]);
       expect(window.total().rows).toBe(last.length);
     }
+  });
+
+  it('holds a stretch of time, empty buckets and long pauses included', async () => {
+    const layout = await layoutOf();
+    const window = new SlidingWindow(layout, { durationMs: 1000 });
+    const at = (now: number, rows: number): number => {
+      const ended = window.advanceTo(now);
+      addRows(window.bucket, Array(rows).fill([1, 2, 3]));
+      return ended;
+    };
+    expect([at(50, 4), at(149, 1), at(150, 2), at(420, 3)]).toEqual([0, 0, 1, 2]);
+    expect(window.total().rows).toBe(10);
+    // The bucket of the first five rows is the tenth before this one, then it is out.
+    expect(at(1149, 0)).toBe(7);
+    expect(window.total().rows).toBe(10);
+    expect(at(1150, 1)).toBe(1);
+    expect(window.total().rows).toBe(6);
+    expect(at(1e9, 1)).toBeGreaterThan(1000);
+    expect(window.total().rows).toBe(1);
   });
 });

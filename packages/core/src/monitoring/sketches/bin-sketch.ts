@@ -1,6 +1,5 @@
 import { FairleadError } from '../../errors';
-import type { RowView } from '../rows';
-import type { FeatureLayout, InputLayout } from './feature-layout';
+import type { FeatureLayout } from './feature-layout';
 
 /**
  * What was counted of a number of rows: for each feature a count for each bin of the reference, tallies of NaN, −∞ and
@@ -23,43 +22,17 @@ export class BinSketch {
   }
 
   /**
-   * Counts a row's values of one input; does not change `rows`. Nothing is allocated.
+   * Counts values of one feature; does not change `rows` nor `sums`. Nothing is allocated.
    *
-   * @param view the input's rows
-   * @param row index of the row
+   * @param slots the slot of each value, as {@link slotsOfColumn} finds them
+   * @param values how many
    */
-  addRow(view: RowView, input: InputLayout, row: number): void {
-    const { data, outer, inner, rows } = view;
-    for (let o = 0; o < outer; o++) {
-      this.#count(data, (o * rows + row) * inner, inner, input.firstFeature + o * inner);
-    }
-  }
-
-  /**
-   * The hot loop. A value's bin is the number of edges below it, found in the same few steps for every value: no step
-   * depends on a guess of the processor.
-   */
-  #count(data: ArrayLike<number>, start: number, length: number, firstFeature: number): void {
-    const { counts, sums } = this;
-    const { edges, binSlots, slots } = this.layout;
-    const half = binSlots >> 1;
-    let edge = firstFeature * binSlots;
-    let slot = firstFeature * slots;
-    for (let i = 0; i < length; i++) {
-      const value = data[start + i] as number;
-      if (value - value === 0) {
-        let low = edge;
-        for (let step = half; step > 0; step >>= 1) low += (edges[low + step - 1] as number) < value ? step : 0;
-        const place = slot + low - edge;
-        counts[place] = (counts[place] as number) + 1;
-        sums[firstFeature + i] = (sums[firstFeature + i] as number) + value;
-      } else {
-        const tally = Number.isNaN(value) ? 0 : value < 0 ? 1 : 2;
-        const place = slot + binSlots + tally;
-        counts[place] = (counts[place] as number) + 1;
-      }
-      edge += binSlots;
-      slot += slots;
+  addColumn(feature: number, slots: Uint16Array, values: number): void {
+    const { counts } = this;
+    const start = feature * this.layout.slots;
+    for (let i = 0; i < values; i++) {
+      const slot = start + (slots[i] as number);
+      counts[slot] = (counts[slot] as number) + 1;
     }
   }
 

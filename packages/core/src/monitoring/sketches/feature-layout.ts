@@ -11,8 +11,7 @@ export interface InputLayout {
 }
 
 /**
- * A reference laid out flat for counting. Every feature has the same number of slots: `binSlots` for bins (a power of
- * two, so that a search takes the same few steps for all), then NaN, −∞ and +∞.
+ * A reference laid out flat for counting. Every feature has the same number of slots: `binSlots` for bins, then NaN, −∞ and +∞.
  */
 export interface FeatureLayout {
   readonly inputs: readonly InputLayout[];
@@ -21,14 +20,52 @@ export interface FeatureLayout {
   readonly binSlots: number;
   /** Slots of a feature. */
   readonly slots: number;
-  /** log2 of `binSlots`: the steps of a search. */
-  readonly searchSteps: number;
   /** `binSlots` edges a feature, ascending, filled up with +∞. */
   readonly edges: Float64Array;
+  /** A grid over each feature's edges, so that a search begins close to its end: see {@link gridCells}. */
+  readonly grid: EdgeGrid;
   /** Rows of the reference by slot, `slots` a feature. */
   readonly counts: Float64Array;
   /** Rows of the reference. */
   readonly rows: number;
+}
+
+/** Cells of a feature's grid. */
+export const gridCells = 64;
+
+/**
+ * Cuts the stretch from the first to the last edge of a feature into {@link gridCells} equal cells and knows for each the bin at
+ * its beginning. A value's bin is found from there by looking at the next edges: rarely more than one.
+ */
+export interface EdgeGrid {
+  /** The first edge of each feature. */
+  readonly origins: Float64Array;
+  /** Cells in a unit of the feature's values; 0 where there is no stretch. */
+  readonly scales: Float64Array;
+  /** `gridCells` a feature: edges below the cell's beginning. */
+  readonly bins: Uint16Array;
+}
+
+function gridOf(edges: Float64Array, binSlots: number, features: readonly ReferenceFeature[]): EdgeGrid {
+  const origins = new Float64Array(features.length);
+  const scales = new Float64Array(features.length);
+  const bins = new Uint16Array(features.length * gridCells);
+  features.forEach((feature, index) => {
+    const count = feature.edges.length;
+    const first = feature.edges[0] ?? 0;
+    const scale = gridCells / ((feature.edges[count - 1] ?? 0) - first);
+    origins[index] = first;
+    // A stretch that is too short or too long for a double has no cells; then the search begins at the first edge.
+    if (!(scale > 0 && scale < Number.MAX_VALUE)) return;
+    scales[index] = scale;
+    let bin = 0;
+    for (let cell = 0; cell < gridCells; cell++) {
+      // By the very arithmetic that finds a value's cell, so that rounding cannot put an edge behind its search.
+      while (bin < count && ((edges[index * binSlots + bin] as number) - first) * scale < cell) bin++;
+      bins[index * gridCells + cell] = bin;
+    }
+  });
+  return { origins, scales, bins };
 }
 
 /** Slots after the bins: NaN, −∞, +∞, in this order. */
@@ -38,8 +75,8 @@ export const tallySlots = 3;
 export function layOut(reference: Reference): FeatureLayout {
   const { features, rows } = reference;
   const mostBins = Math.max(...features.map(({ counts }) => counts.length));
-  const searchSteps = Math.max(1, Math.ceil(Math.log2(mostBins)));
-  const binSlots = 2 ** searchSteps;
+  // One more than bins, so that the last edge of every feature is +∞ and ends a search.
+  const binSlots = mostBins;
   const slots = binSlots + tallySlots;
   const edges = new Float64Array(features.length * binSlots).fill(Number.POSITIVE_INFINITY);
   const counts = new Float64Array(features.length * slots);
@@ -54,5 +91,5 @@ export function layOut(reference: Reference): FeatureLayout {
     firstFeature += width;
     return input;
   });
-  return { inputs, features, binSlots, slots, searchSteps, edges, counts, rows };
+  return { inputs, features, binSlots, slots, edges, grid: gridOf(edges, binSlots, features), counts, rows };
 }
