@@ -119,10 +119,7 @@ export {
 } from './quality/schema-from-zod';
 export type {
   Reference,
-  Reference,
   ReferenceFeature,
-  ReferenceFeature,
-  ReferenceInput,
   ReferenceInput,
   SeasonalReferences,
 } from './reference';
