@@ -42,10 +42,20 @@ export function adjustPValues(pValues: ArrayLike<number>, options: AdjustPValues
     for (let i = 1; i <= count; i++) harmonic += 1 / i;
     factor *= harmonic;
   }
+  return stepUp(pValues, factor);
+}
+
+/** {@link adjustPValues} by Benjamini and Hochberg, unchecked. */
+export function benjaminiHochberg(pValues: ArrayLike<number>): number[] {
+  return stepUp(pValues, pValues.length);
+}
+
+/** Multiplies the p-value of each rank by `factor` / rank, from the largest down: none may end above a larger one's. */
+function stepUp(pValues: ArrayLike<number>, factor: number): number[] {
+  const count = pValues.length;
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   order.sort((a, b) => (pValues[a] as number) - (pValues[b] as number));
   const adjusted = new Array<number>(count);
-  // From the largest down: no p-value may end above that of a larger one.
   let least = 1;
   for (let rank = count; rank >= 1; rank--) {
     const i = order[rank - 1] as number;
