@@ -1,4 +1,5 @@
 import { psiFloor } from './distances/psi';
+import { benjaminiHochberg } from './multiple-testing/adjust-p-values';
 import type { BinSketch } from './sketches/bin-sketch';
 import { type FeatureLayout, tallySlots } from './sketches/feature-layout';
 import type { WindowComparison } from './window-comparison';
@@ -30,6 +31,12 @@ export interface FeatureReport {
   readonly ksError: number;
   /** The p-value of its window: 0.001 means that chance alone makes one window in a thousand differ as much. */
   readonly pValue: number;
+  /**
+   * `pValue` adjusted for how many features there are, after Benjamini and Hochberg: of the features of one report at or below
+   * 0.05, at most one in twenty is expected to be there by chance. It is about one window; over a series of reports, what keeps
+   * its rate of false alarms is the monitor's own state.
+   */
+  readonly adjustedPValue: number;
   /** log₁₀ of its own evidence: what it adds to that of all features is a mean. During an episode, as of the last alarm. */
   readonly evidenceLog10: number;
   /**
@@ -69,6 +76,8 @@ export function attribute(
   const evidence = features.map((_, index) => evidenceOf(index));
   const parts = evidence.map((own) => (own >= warningLevel ? own : 0));
   const sum = parts.reduce((total, part) => total + part, 0);
+  const pValues = comparison.lnP.map((lnP) => Math.exp(lnP));
+  const adjusted = benjaminiHochberg(pValues);
   const reports = features.map((feature, index): FeatureReport => {
     const windowMean = meanOf(layout, window, index);
     const { mean, deviation } = feature;
@@ -78,7 +87,8 @@ export function attribute(
       psi: comparison.psi[index] as number,
       ks: comparison.ks[index] as number,
       ksError: comparison.ksError[index] as number,
-      pValue: Math.exp(comparison.lnP[index] as number),
+      pValue: pValues[index] as number,
+      adjustedPValue: adjusted[index] as number,
       evidenceLog10: Math.log10(Math.max(1, evidence[index] as number)),
       share: sum > 0 ? (parts[index] as number) / sum : 0,
       windowMean,

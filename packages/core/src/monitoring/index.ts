@@ -45,12 +45,37 @@ export { createHddmA, type HddmAOptions } from './detectors/hddm-a';
 export { createHddmW, type HddmWOptions } from './detectors/hddm-w';
 export { createKswin, type KswinDetector, type KswinOptions } from './detectors/kswin';
 export { createPageHinkley, type PageHinkleyOptions } from './detectors/page-hinkley';
+export { chiSquaredStatistic } from './distances/chi-squared';
+export { type CompareCountsOptions, compareCounts } from './distances/compare-counts';
+export { type CompareSamplesOptions, compareSamples } from './distances/compare-samples';
+export type {
+  Comparison,
+  CountMethod,
+  PermutationOptions,
+  PValueMode,
+  SampleMethod,
+} from './distances/comparison';
+export { countCategories } from './distances/count-categories';
+export { cramersV } from './distances/cramers-v';
+export { hellingerDistance } from './distances/hellinger';
+export { jensenShannonDistance } from './distances/jensen-shannon';
 export {
   type BinnedKolmogorovSmirnov,
+  type KolmogorovSmirnovMode,
+  kolmogorovSmirnovDistance,
   kolmogorovSmirnovOnBins,
   kolmogorovSmirnovPValue,
 } from './distances/kolmogorov-smirnov';
+export { lInfinityDistance } from './distances/l-infinity';
+export { type MaximumMeanDiscrepancyOptions, maximumMeanDiscrepancy } from './distances/maximum-mean-discrepancy';
 export { psi, psiPValue } from './distances/psi';
+export { type CountedSamples, countByReferenceQuantiles } from './distances/quantile-bins';
+export { totalVariationDistance } from './distances/total-variation';
+export {
+  normalizedWassersteinDistance,
+  wassersteinDistance,
+  wassersteinOnCounts,
+} from './distances/wasserstein';
 export type {
   DriftEndEvent,
   DriftEventMap,
@@ -69,6 +94,7 @@ export {
   type SeasonsToFit,
 } from './fit-reference';
 export { instrumentMonitor } from './instrument';
+export { type AdjustPValuesOptions, adjustPValues } from './multiple-testing/adjust-p-values';
 export {
   type DataRecord,
   type InferSchemaOptions,

@@ -1,5 +1,5 @@
-import { lnKolmogorovSurvival } from '../null-law/special-functions';
-import { checkCounts } from './psi';
+import { exactTwoSampleSurvival, limitSurvival, oneSampleSurvival } from '../null-law/kolmogorov-smirnov-law';
+import { argumentError, checkCounts, finiteSample } from './check-arguments';
 
 /** A Kolmogorov–Smirnov distance that was measured on bins. */
 export interface BinnedKolmogorovSmirnov {
@@ -79,16 +79,94 @@ export function ksErrorOfCounts(
 }
 
 /**
- * The probability of a distance at least this large when nothing drifted, by Kolmogorov's limit law at
- * √(n·m / (n + m)) · D (the mode that scipy calls `kstwobign`). On bins, and on values with ties, the true probability
- * is smaller.
+ * How a p-value of the Kolmogorov–Smirnov distance is computed; always two-sided.
+ *
+ * - `exact`: the law of two samples of these sizes, by counting (scipy's `method='exact'`).
+ * - `asymptotic`: the law of one sample of n·m/(n + m) rows, rounded: `kstwo.sf(D, round(n·m/(n + m)))` (scipy's
+ *   `method='asymp'`).
+ * - `kolmogorov`: the limit law at √(n·m/(n + m))·D, too large for small samples.
+ */
+export type KolmogorovSmirnovMode = 'exact' | 'asymptotic' | 'kolmogorov';
+
+/** Most steps that the exact law may take: rows of the window times rows of the reference. */
+const mostExactSteps = 1e9;
+
+/**
+ * The probability of a distance at least this large when nothing drifted. On bins, and on values with ties, the true
+ * probability is smaller in every mode.
  *
  * @param statistic a distance in [0, 1]
  * @param windowRows rows of the window (n)
  * @param referenceRows rows of the reference (m)
+ * @param mode which law @default 'kolmogorov'
+ * @throws FairleadError `INVALID_ARGUMENT` for a statistic outside [0, 1], rows that are no positive whole number, or a
+ *   mode that does not exist; `LIMIT_EXCEEDED` when the mode is `exact` and n·m is above 1e9
  */
-export function kolmogorovSmirnovPValue(statistic: number, windowRows: number, referenceRows: number): number {
-  return Math.exp(lnKolmogorovSurvival(scaleOf(windowRows, referenceRows) * statistic));
+export function kolmogorovSmirnovPValue(
+  statistic: number,
+  windowRows: number,
+  referenceRows: number,
+  mode: KolmogorovSmirnovMode = 'kolmogorov',
+): number {
+  if (!(statistic >= 0 && statistic <= 1)) throw argumentError('statistic', 'a number from 0 to 1', String(statistic));
+  for (const [field, rows] of [['windowRows', windowRows] as const, ['referenceRows', referenceRows] as const]) {
+    if (!(Number.isSafeInteger(rows) && rows > 0)) {
+      throw argumentError(field, 'a whole number of rows, 1 or more', String(rows));
+    }
+  }
+  switch (mode) {
+    case 'exact': {
+      if (windowRows * referenceRows > mostExactSteps) {
+        const expected = "at most 1e9 rows of the window times rows of the reference (say 'asymptotic' for more)";
+        throw argumentError('mode', expected, String(windowRows * referenceRows), 'LIMIT_EXCEEDED');
+      }
+      const steps = Math.round(statistic * windowRows * referenceRows);
+      return exactTwoSampleSurvival(steps, windowRows, referenceRows);
+    }
+    case 'asymptotic':
+      return oneSampleSurvival(statistic, roundHalfToEven((windowRows * referenceRows) / (windowRows + referenceRows)));
+    case 'kolmogorov':
+      return limitSurvival(statistic, windowRows, referenceRows);
+    default:
+      throw argumentError('mode', "'exact', 'asymptotic' or 'kolmogorov'", String(mode));
+  }
+}
+
+/** As scipy rounds: 2.5 becomes 2. At least one row. */
+function roundHalfToEven(value: number): number {
+  const rounded = Math.round(value);
+  return Math.max(1, rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded);
+}
+
+/**
+ * The Kolmogorov–Smirnov distance sup |F − G| of two samples of values, which need not be sorted and may have ties.
+ *
+ * @param reference finite values of the reference
+ * @param window finite values of the window
+ * @returns 0 where the two distribution functions are equal, at most 1
+ * @throws FairleadError `INVALID_ARGUMENT` when a sample is empty or holds what is no finite number
+ */
+export function kolmogorovSmirnovDistance(reference: ArrayLike<number>, window: ArrayLike<number>): number {
+  const sortedReference = finiteSample('reference', reference, 'refuse').values.sort();
+  const sortedWindow = finiteSample('window', window, 'refuse').values.sort();
+  return ksOfSorted(sortedReference, sortedWindow);
+}
+
+/** The distance of two ascending samples. */
+export function ksOfSorted(reference: Float64Array, window: Float64Array): number {
+  const m = reference.length;
+  const n = window.length;
+  // In steps of 1/(n·m), which are whole numbers: ties of the distance itself stay ties.
+  let widest = 0;
+  let i = 0;
+  let j = 0;
+  while (i < n && j < m) {
+    const value = Math.min(window[i] as number, reference[j] as number);
+    while (i < n && (window[i] as number) === value) i++;
+    while (j < m && (reference[j] as number) === value) j++;
+    widest = Math.max(widest, Math.abs(i * m - j * n));
+  }
+  return widest / (n * m);
 }
 
 /** √(n·m / (n + m)), by which a distance is scaled to Kolmogorov's law. */

@@ -1,5 +1,5 @@
-import { FairleadError } from '../../errors';
 import { lnChiSquaredSurvival } from '../null-law/special-functions';
+import { checkCounts } from './check-arguments';
 
 /** The least share that a bin is taken to hold, so that an empty one does not make the index infinite. */
 export const psiFloor = 1e-4;
@@ -52,7 +52,7 @@ export function psiOfCounts(
  * The probability of a PSI at least this large when nothing drifted, by its limit law: PSI is then about
  * (1/n + 1/m) · χ² with bins − 1 degrees of freedom. Good where every bin expects 50 rows or more in both samples;
  * below that the true probability is larger (at 20 expected rows twice at 1e-4), which is why the monitor's alarm
- * asks a second statistic too.
+ * asks a second statistic too, and why `compareCounts` corrects the law or permutes.
  *
  * @param index a population stability index
  * @param windowRows rows of the window (n)
@@ -61,36 +61,4 @@ export function psiOfCounts(
  */
 export function psiPValue(index: number, windowRows: number, referenceRows: number, bins: number): number {
   return Math.exp(lnChiSquaredSurvival(index / (1 / windowRows + 1 / referenceRows), bins - 1));
-}
-
-/** Refuses counts that cannot be compared. */
-export function checkCounts(reference: ArrayLike<number>, window: ArrayLike<number>): void {
-  if (reference.length !== window.length) {
-    throw new FairleadError(
-      'INVALID_ARGUMENT',
-      `window: expected ${reference.length} bins, as many as the reference has, given ${window.length}.`,
-      { details: { field: 'window', expected: `${reference.length} bins`, given: `${window.length} bins` } },
-    );
-  }
-  for (const [field, counts] of [['reference', reference] as const, ['window', window] as const]) {
-    let rows = 0;
-    for (let bin = 0; bin < counts.length; bin++) {
-      const count = counts[bin] as number;
-      if (!(count >= 0 && count < Number.POSITIVE_INFINITY)) {
-        throw new FairleadError(
-          'INVALID_ARGUMENT',
-          `${field}[${bin}]: expected a count of 0 or more, given ${count}.`,
-          {
-            details: { field: `${field}[${bin}]`, expected: 'a count of 0 or more', given: String(count) },
-          },
-        );
-      }
-      rows += count;
-    }
-    if (rows === 0) {
-      throw new FairleadError('INVALID_ARGUMENT', `${field}: expected counts of at least one row, given none.`, {
-        details: { field, expected: 'at least one row', given: 'none' },
-      });
-    }
-  }
 }
