@@ -126,7 +126,8 @@ export class LogBucketsView {
     const { negative, low, high, count } = bucket;
     if (low === high) return this.#zerosUpTo(count, value);
     const magnitude = negative ? -value : value;
-    if (magnitude < low) return certain(negative ? count : 0);
+    // A bucket of negatives lies at or below its end nearest to zero, that end itself included.
+    if (negative ? magnitude <= low : magnitude < low) return certain(negative ? count : 0);
     if (magnitude >= high) return certain(negative ? 0 : count);
     const { first, points } = this.#grid(bucket);
     if (points === 0) {
