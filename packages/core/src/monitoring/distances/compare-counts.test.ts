@@ -223,7 +223,7 @@ describe('compareCounts', () => {
     for (const method of [...names, 'wasserstein'] as const) {
       const values = method === 'wasserstein' ? { values: [3, 2, 1] } : {};
       expect(compareCounts([5000, 3000, 2000], [150, 250, 100], { method, ...values }).pValue).toBeLessThanOrEqual(
-        0.0011,
+        0.001,
       );
     }
   });

@@ -1,38 +1,12 @@
 import { checkOptions, optionError, test } from '../../option-checks';
-import {
-  createCountPermutation,
-  exactTwoCellPValue,
-  mostRowsToPermute,
-  permutationSteps,
-} from '../null-law/hypergeometric';
-import { defaultPermutations, permutationPValue } from '../null-law/permutation';
-import { createRandom } from '../random';
-import { argumentError, checkRowCounts } from './check-arguments';
-import {
-  chiSquaredOfCounts,
-  fewestExpectedForChiSquared,
-  lnChiSquaredPValue,
-  poolRareCells,
-  yatesChiSquaredOfCounts,
-} from './chi-squared';
-import {
-  type Comparison,
-  type CountMethod,
-  oneOf,
-  type PermutationOptions,
-  type PValueMode,
-  permutationChecks,
-} from './comparison';
-import { type CountStatistic, fewestExpectedRows, occupiedCells, sumOf } from './counts';
-import { cramersVOfCounts } from './cramers-v';
-import { type Divergence, lnDivergencePValue } from './divergence-law';
-import { hellingerOfCounts } from './hellinger';
-import { jensenShannonOfCounts } from './jensen-shannon';
-import { kolmogorovSmirnovPValue, ksErrorOfCounts, ksOfCounts } from './kolmogorov-smirnov';
-import { lInfinityOfCounts } from './l-infinity';
-import { psiOfCounts } from './psi';
-import { totalVariationOfCounts } from './total-variation';
-import { checkValues, createWassersteinOfCounts } from './wasserstein';
+import { defaultPermutations } from '../null-law/permutation';
+import { checkRowCounts } from './check-arguments';
+import { type Comparison, type CountMethod, oneOf, type PermutationOptions, permutationChecks } from './comparison';
+import { countStatistic, withChiSquaredLaw } from './count-statistic';
+import { createCountPermuter, testCounts } from './count-test';
+import { sumOf } from './counts';
+import { ksErrorOfCounts } from './kolmogorov-smirnov';
+import { checkValues } from './wasserstein';
 
 /** How two samples are compared that were counted in the same cells. */
 export interface CompareCountsOptions<Method extends CountMethod = CountMethod> extends PermutationOptions {
@@ -59,38 +33,6 @@ export interface CompareCountsOptions<Method extends CountMethod = CountMethod> 
   readonly values?: ArrayLike<number>;
 }
 
-/** Rows that every cell must expect for the χ² law of a divergence; simulated, see the guide. */
-const fewestExpectedForDivergence = 30;
-
-/** Steps that all permutations together may take: some seconds. */
-const mostPermutationSteps = 5e9;
-
-const withChiSquaredLaw: readonly CountMethod[] = ['psi', 'jensen-shannon', 'hellinger', 'chi-squared', 'cramers-v'];
-
-/** The statistic of each distance on counts. */
-function statisticOf(method: CountMethod, values: ArrayLike<number> | undefined, cells: number): CountStatistic {
-  switch (method) {
-    case 'psi':
-      return (reference, window) => psiOfCounts(reference, 0, window, 0, cells);
-    case 'kolmogorov-smirnov':
-      return (reference, window) => ksOfCounts(reference, 0, window, 0, cells);
-    case 'jensen-shannon':
-      return jensenShannonOfCounts;
-    case 'hellinger':
-      return hellingerOfCounts;
-    case 'total-variation':
-      return totalVariationOfCounts;
-    case 'l-infinity':
-      return lInfinityOfCounts;
-    case 'chi-squared':
-      return chiSquaredOfCounts;
-    case 'cramers-v':
-      return cramersVOfCounts;
-    case 'wasserstein':
-      return createWassersteinOfCounts(values as ArrayLike<number>);
-  }
-}
-
 /**
  * Compares two samples that were counted in the same cells, bins of values or categories, and says how surprising their
  * distance is for samples of these sizes.
@@ -113,24 +55,19 @@ export function compareCounts<Method extends CountMethod>(
   checkRowCounts(reference, window);
   const { method, pValue = 'auto', permutations = defaultPermutations, seed = 1 } = options;
   const values = options.values === undefined ? undefined : checkValues(options.values, reference.length);
-  const statistic = statisticOf(method, values, reference.length);
-  const test: CountTest = { method, statistic, permutations, seed };
-  const found = method === 'chi-squared' ? testChiSquared(test, reference, window, pValue) : undefined;
-  const observed = found?.statistic ?? statistic(reference, window);
-  const { ln, mode } = found ?? testDistance(test, reference, window, pValue);
+  const statistic = countStatistic(method, values);
+  const permute = createCountPermuter(reference, window, permutations, seed);
+  const found = testCounts(reference, window, { method, statistic, pValue, permute });
   return {
     method,
-    statistic: observed,
-    pValue: Math.min(1, Math.exp(ln)),
-    pValueMode: mode,
+    ...found,
     referenceRows: sumOf(reference),
     windowRows: sumOf(window),
-    permutations: mode === 'permutation' ? permutations : 0,
+    permutations: found.pValueMode === 'permutation' ? permutations : 0,
     referenceLeftOut: 0,
     windowLeftOut: 0,
-    pooledCells: found?.pooledCells ?? 0,
     statisticError:
-      method === 'kolmogorov-smirnov' ? ksErrorOfCounts(reference, 0, window, 0, reference.length, observed) : 0,
+      method === 'kolmogorov-smirnov' ? ksErrorOfCounts(reference, 0, window, 0, reference.length, found.statistic) : 0,
   };
 }
 
@@ -156,124 +93,4 @@ function checkCompareCountsOptions(options: CompareCountsOptions): void {
     (pValue === 'chi-squared' && !withChiSquaredLaw.includes(method)) ||
     (pValue === 'kolmogorov' && method !== 'kolmogorov-smirnov');
   if (lawless) throw optionError('compareCounts', 'pValue', `'auto' or 'permutation' with method '${method}'`, pValue);
-}
-
-interface CountTest {
-  readonly method: CountMethod;
-  readonly statistic: CountStatistic;
-  readonly permutations: number;
-  readonly seed: number;
-}
-
-interface FoundPValue {
-  readonly ln: number;
-  readonly mode: PValueMode;
-}
-
-/** χ² has a law of its own kind: rare cells are joined if asked for, two cells corrected. */
-function testChiSquared(
-  test: CountTest,
-  reference: ArrayLike<number>,
-  window: ArrayLike<number>,
-  pValue: NonNullable<CompareCountsOptions['pValue']>,
-): (FoundPValue & { readonly statistic: number; readonly pooledCells: number }) | undefined {
-  const good = fewestExpectedRows(reference, window) >= fewestExpectedForChiSquared;
-  if (pValue !== 'chi-squared' && !(pValue === 'auto' && good)) return undefined;
-  const table = poolRareCells(reference, window) ?? { ...occupiedCells(reference, window), pooledCells: 0 };
-  const cells = table.reference.length;
-  const statistic = cells === 2 ? yatesChiSquaredOfCounts : test.statistic;
-  const observed = statistic(table.reference, table.window);
-  const ln = lnChiSquaredPValue(observed, cells);
-  return { statistic: observed, ln, mode: 'chi-squared', pooledCells: table.pooledCells };
-}
-
-function testDistance(
-  test: CountTest,
-  reference: ArrayLike<number>,
-  window: ArrayLike<number>,
-  pValue: NonNullable<CompareCountsOptions['pValue']>,
-): FoundPValue {
-  const { method } = test;
-  const occupied = occupiedCells(reference, window);
-  const cells = occupied.reference.length;
-  if (pValue === 'kolmogorov') {
-    const distance = ksOfCounts(reference, 0, window, 0, reference.length);
-    return { ln: Math.log(kolmogorovSmirnovPValue(distance, sumOf(window), sumOf(reference))), mode: 'kolmogorov' };
-  }
-  if (pValue === 'exact' && cells > 2) {
-    const expected = "rows in at most two cells for an exact p-value (say 'permutation' for more)";
-    throw argumentError('reference', expected, `rows in ${cells} cells`);
-  }
-  if (pValue === 'exact' || (pValue === 'auto' && cells <= 2 && sumOf(window) <= mostRowsToEnumerate)) {
-    return { ln: Math.log(exactPValue(test, reference, window)), mode: 'exact' };
-  }
-  if (method !== 'chi-squared' && withChiSquaredLaw.includes(method)) {
-    const fewest = method === 'cramers-v' ? fewestExpectedForChiSquared : fewestExpectedForDivergence;
-    if (pValue === 'chi-squared' || (pValue === 'auto' && fewestExpectedRows(reference, window) >= fewest)) {
-      const ln =
-        method === 'cramers-v'
-          ? lnChiSquaredPValue(chiSquaredOfCounts(occupied.reference, occupied.window), cells)
-          : lnDivergencePValue(method as Divergence, occupied.reference, occupied.window);
-      return { ln, mode: 'chi-squared' };
-    }
-  }
-  return { ln: Math.log(permute(test, reference, window)), mode: 'permutation' };
-}
-
-/** Rows of a window whose outcomes are still added up one by one. */
-const mostRowsToEnumerate = 1_000_000;
-
-function exactPValue(test: CountTest, reference: ArrayLike<number>, window: ArrayLike<number>): number {
-  const windowRows = sumOf(window);
-  if (windowRows > mostRowsToEnumerate) {
-    throw argumentError(
-      'window',
-      `at most ${mostRowsToEnumerate} rows for an exact p-value`,
-      `${windowRows} rows`,
-      'LIMIT_EXCEEDED',
-    );
-  }
-  const [first = -1, second = -1] = Array.from(reference, (_, cell) => cell).filter(
-    (cell) => (reference[cell] as number) + (window[cell] as number) > 0,
-  );
-  if (second < 0) return 1;
-  const totals = [
-    (reference[first] as number) + (window[first] as number),
-    (reference[second] as number) + (window[second] as number),
-  ] as const;
-  const trialReference = Float64Array.from(reference);
-  const trialWindow = Float64Array.from(window);
-  return exactTwoCellPValue(
-    totals,
-    windowRows,
-    (k) => {
-      trialWindow[first] = k;
-      trialWindow[second] = windowRows - k;
-      trialReference[first] = totals[0] - k;
-      trialReference[second] = totals[1] - (windowRows - k);
-      return test.statistic(trialReference, trialWindow);
-    },
-    window[first] as number,
-  );
-}
-
-function permute(test: CountTest, reference: ArrayLike<number>, window: ArrayLike<number>): number {
-  const totals = Float64Array.from(reference, (count, cell) => count + (window[cell] as number));
-  const rows = sumOf(totals);
-  if (rows > mostRowsToPermute) {
-    const expected = `at most ${mostRowsToPermute} rows of both samples together for permutations (divide the counts of a sample of rows)`;
-    throw argumentError('reference', expected, `${rows} rows`, 'LIMIT_EXCEEDED');
-  }
-  const steps = test.permutations * permutationSteps(totals, sumOf(window));
-  if (steps > mostPermutationSteps) {
-    const expected = `fewer permutations or cells, up to ${mostPermutationSteps} steps in all`;
-    throw argumentError('options.permutations', expected, `${test.permutations}, ${steps} steps`, 'LIMIT_EXCEEDED');
-  }
-  const deal = createCountPermutation(totals, sumOf(window), createRandom(test.seed));
-  const trialReference = new Float64Array(totals.length);
-  const trialWindow = new Float64Array(totals.length);
-  return permutationPValue(test.statistic(reference, window), test.permutations, () => {
-    deal(trialReference, trialWindow);
-    return test.statistic(trialReference, trialWindow);
-  });
 }

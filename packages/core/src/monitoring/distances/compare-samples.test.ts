@@ -4,6 +4,7 @@ import fixtures from '../fixtures/distances.json';
 import { createRandom } from '../random';
 import { type CompareSamplesOptions, compareSamples } from './compare-samples';
 import { kolmogorovSmirnovDistance, kolmogorovSmirnovPValue } from './kolmogorov-smirnov';
+import { lInfinityDistance } from './l-infinity';
 import { maximumMeanDiscrepancy } from './maximum-mean-discrepancy';
 import { psi } from './psi';
 import { countByReferenceQuantiles } from './quantile-bins';
@@ -185,6 +186,37 @@ describe('what is counted by quantile bins', () => {
   });
 });
 
+describe('permuted quantile bins', () => {
+  it('have the p-value of every way to deal the rows, NaN among them', () => {
+    const reference = [0.3, 1.2, 2.5, 2.5, Number.NaN, 4.1];
+    const window = [2.5, 5.5, Number.NaN, 6, Number.NaN];
+    const rows = [...reference, ...window];
+    for (const method of ['psi', 'l-infinity'] as const) {
+      const statisticOf = (first: number[], second: number[]) => {
+        const counted = countByReferenceQuantiles(first, second, 3);
+        return (method === 'psi' ? psi : lInfinityDistance)(counted.reference, counted.window);
+      };
+      const observed = statisticOf(reference, window);
+      let reached = 0;
+      let all = 0;
+      for (let chosen = 0; chosen < 2 ** rows.length; chosen++) {
+        const isChosen = (row: number) => ((chosen >> row) & 1) === 1;
+        const first = rows.filter((_, row) => isChosen(row));
+        if (first.length !== reference.length) continue;
+        const second = rows.filter((_, row) => !isChosen(row));
+        all++;
+        if (statisticOf(first, second) >= observed - 1e-12) reached++;
+      }
+      const exact = reached / all;
+      const permutations = 4000;
+      const { pValue } = compareSamples(reference, window, { method, bins: 3, pValue: 'permutation', permutations });
+      const deviation = Math.sqrt((exact * (1 - exact)) / permutations);
+      expect(all).toBe(462);
+      expect(Math.abs(pValue - exact), method).toBeLessThanOrEqual(4 * deviation + 1 / permutations);
+    }
+  });
+});
+
 describe('compareSamples refuses', () => {
   const nothing = Number.NaN;
   it.each<[string, unknown, unknown, Partial<CompareSamplesOptions>, string, string]>([
@@ -246,6 +278,14 @@ describe('compareSamples refuses', () => {
       { pValue: 'exact' },
       'LIMIT_EXCEEDED',
       'mode',
+    ],
+    [
+      'too many permutations of quantile bins',
+      new Float64Array(5000).map((_, i) => i),
+      [1],
+      { method: 'psi', permutations: 1_000_000 },
+      'LIMIT_EXCEEDED',
+      'options.permutations',
     ],
     ['hostile permutations', [1], [1], { permutations: 1e9 }, 'INVALID_OPTION', 'permutations'],
     ['no permutations', [1], [1], { permutations: 0 }, 'INVALID_OPTION', 'permutations'],

@@ -1,19 +1,21 @@
 import { checkOptions, optionError, test, wholeNumber } from '../../option-checks';
-import { createRowPermutation, defaultPermutations, permutationPValue } from '../null-law/permutation';
+import { defaultPermutations } from '../null-law/permutation';
 import { argumentError, type FiniteSample, finiteSample, type NonFiniteRule } from './check-arguments';
-import { compareCounts } from './compare-counts';
 import {
   type Comparison,
-  type CountMethod,
   oneOf,
   type PermutationOptions,
   type PValueMode,
   permutationChecks,
   type SampleMethod,
 } from './comparison';
+import { countStatistic, withChiSquaredLaw } from './count-statistic';
+import { type CountTest, testCounts } from './count-test';
 import { type KolmogorovSmirnovMode, kolmogorovSmirnovPValue, ksOfSorted } from './kolmogorov-smirnov';
 import { checkDiscrepancySize, createDiscrepancy } from './maximum-mean-discrepancy';
-import { countByReferenceQuantiles, mostBins } from './quantile-bins';
+import { createQuantilePermuter } from './permute-quantile-bins';
+import { type Permuted, permuteSorted, poolSorted } from './permute-sorted';
+import { countByReferenceQuantiles, mostBins, tally } from './quantile-bins';
 import { deviationOf, leastDeviation, wassersteinOfSorted } from './wasserstein';
 
 /** How two samples of values are compared. */
@@ -27,7 +29,8 @@ export interface CompareSamplesOptions<Method extends SampleMethod = SampleMetho
    * How the p-value is computed.
    *
    * - `auto`: `kolmogorov-smirnov`: `exact` up to ten million as the product of both samples' rows, else `asymptotic`;
-   *   `wasserstein` and `maximum-mean-discrepancy`: `permutation`; what is counted by bins: as in `compareCounts`.
+   *   `wasserstein` and `maximum-mean-discrepancy`: `permutation`; what is counted by bins: as in
+   *   `compareCounts`, but that each permutation finds the bins of its reference again.
    * - `exact`, `asymptotic`, `kolmogorov`: for `kolmogorov-smirnov`, see `kolmogorovSmirnovPValue`; with ties too large.
    * - `chi-squared`: for `psi`, `jensen-shannon`, `hellinger`, `chi-squared` and `cramers-v`.
    * - `permutation`: for every distance; the right one for `kolmogorov-smirnov` with many ties.
@@ -64,9 +67,6 @@ const onBins = [
 /** Products of rows up to which `auto` counts the exact law: some hundredths of a second. */
 const mostStepsWithoutAsking = 1e7;
 
-/** Rows times permutations: some seconds. */
-const mostPermutedRows = 1e9;
-
 /** Steps that the permutations of a kernel may take: some seconds. */
 const mostPermutedPairs = 4e9;
 
@@ -86,17 +86,8 @@ export function compareSamples<Method extends SampleMethod>(
   options: CompareSamplesOptions<Method>,
 ): Comparison<Method> {
   checkCompareSamplesOptions(options);
-  const { method, pValue = 'auto', bins, permutations = defaultPermutations, seed = 1 } = options;
-  if (isOnBins(method)) {
-    const counted = countByReferenceQuantiles(reference, window, bins);
-    const mode = pValue as 'auto' | 'chi-squared' | 'permutation' | 'exact';
-    return compareCounts<CountMethod>(counted.reference, counted.window, {
-      method,
-      pValue: mode,
-      permutations,
-      seed,
-    }) as Comparison<Method>;
-  }
+  const { method, pValue = 'auto', permutations = defaultPermutations, seed = 1 } = options;
+  if (isOnBins(method)) return compareOnBins(method, reference, window, options) as Comparison<Method>;
   const width = options.width ?? 1;
   const rule = options.nonFinite ?? 'refuse';
   if (method === 'maximum-mean-discrepancy') checkDiscrepancySize(reference, window, width);
@@ -123,14 +114,10 @@ export function compareSamples<Method extends SampleMethod>(
   };
 }
 
-interface Run {
+interface Run extends Permuted {
   readonly first: FiniteSample;
   readonly second: FiniteSample;
-  readonly referenceRows: number;
-  readonly windowRows: number;
   readonly width: number;
-  readonly permutations: number;
-  readonly seed: number;
 }
 
 type Found = Pick<Comparison, 'statistic' | 'pValue' | 'pValueMode'>;
@@ -177,9 +164,41 @@ function checkCompareSamplesOptions(options: CompareSamplesOptions): void {
     method === 'kolmogorov-smirnov'
       ? isLaw && !isOfKolmogorovSmirnov
       : binned
-        ? pValue === 'asymptotic' || pValue === 'kolmogorov'
+        ? pValue === 'asymptotic' ||
+          pValue === 'kolmogorov' ||
+          (pValue === 'chi-squared' && !withChiSquaredLaw.includes(method))
         : isLaw;
   if (lawless) throw optionError('compareSamples', 'pValue', `another way with method '${method}'`, pValue);
+}
+
+function compareOnBins(
+  method: (typeof onBins)[number],
+  reference: ArrayLike<number>,
+  window: ArrayLike<number>,
+  options: CompareSamplesOptions,
+): Comparison {
+  const { pValue = 'auto', bins = 10, permutations = defaultPermutations, seed = 1 } = options;
+  const counted = countByReferenceQuantiles(reference, window, bins);
+  const found = testCounts(counted.reference, counted.window, {
+    method,
+    statistic: countStatistic(method),
+    pValue: pValue as CountTest['pValue'],
+    permute: (statistic, observed) => {
+      const first = tally('reference', reference);
+      const second = tally('window', window);
+      return createQuantilePermuter(first, second, bins, permutations, seed)(statistic, observed);
+    },
+  });
+  return {
+    method,
+    ...found,
+    referenceRows: reference.length,
+    windowRows: window.length,
+    permutations: found.pValueMode === 'permutation' ? permutations : 0,
+    referenceLeftOut: 0,
+    windowLeftOut: 0,
+    statisticError: 0,
+  };
 }
 
 function compareDiscrepancy(run: Run, bandwidth: number | undefined): Found {
@@ -206,7 +225,7 @@ function compareWasserstein(run: Run): Found {
   if (!Number.isFinite(distance)) {
     throw argumentError('window', 'values whose distance is finite', `values ${distance} apart`);
   }
-  const pooled = pool(reference, window);
+  const pooled = poolSorted(reference, window);
   const pValue = permuteSorted(run, distance, pooled, (isChosen, chosenRows) => {
     const otherRows = pooled.length - chosenRows;
     let chosen = 0;
@@ -231,7 +250,7 @@ function compareKolmogorovSmirnov(run: Run, asked: 'auto' | KolmogorovSmirnovMod
     const pValue = kolmogorovSmirnovPValue(statistic, window.length, reference.length, mode);
     return { statistic, pValue, pValueMode: mode };
   }
-  const pooled = pool(reference, window);
+  const pooled = poolSorted(reference, window);
   const pValue = permuteSorted(run, statistic, pooled, (isChosen, chosenRows) => {
     const otherRows = pooled.length - chosenRows;
     let chosen = 0;
@@ -244,35 +263,4 @@ function compareKolmogorovSmirnov(run: Run, asked: 'auto' | KolmogorovSmirnovMod
     return widest / (chosenRows * otherRows);
   });
   return { statistic, pValue, pValueMode: 'permutation' };
-}
-
-function pool(reference: Float64Array, window: Float64Array): Float64Array {
-  const pooled = new Float64Array(reference.length + window.length);
-  pooled.set(reference);
-  pooled.set(window, reference.length);
-  return pooled.sort();
-}
-
-/** The permutation p-value of a statistic of two samples that are marked in their ascending pooled values. */
-function permuteSorted(
-  run: Run,
-  observed: number,
-  pooled: Float64Array,
-  statisticOf: (isChosen: Uint8Array, chosenRows: number) => number,
-): number {
-  const { permutations, seed } = run;
-  if (permutations * pooled.length > mostPermutedRows) {
-    const expected = `at most ${mostPermutedRows} as permutations times the rows of both samples`;
-    throw argumentError('options.permutations', expected, `${permutations} of ${pooled.length} rows`, 'LIMIT_EXCEEDED');
-  }
-  const chosenRows = Math.min(run.referenceRows, run.windowRows);
-  const permute = createRowPermutation(pooled.length, chosenRows, seed);
-  const isChosen = new Uint8Array(pooled.length);
-  return permutationPValue(observed, permutations, () => {
-    const chosen = permute();
-    for (const row of chosen) isChosen[row] = 1;
-    const statistic = statisticOf(isChosen, chosenRows);
-    for (const row of chosen) isChosen[row] = 0;
-    return statistic;
-  });
 }

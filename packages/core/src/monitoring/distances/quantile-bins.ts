@@ -37,39 +37,61 @@ export function countByReferenceQuantiles(
   const second = tally('window', window);
   if (first.sorted.length === 0) throw argumentError('reference', 'at least one finite value', 'none');
   const edges = quantileEdges(first.sorted, bins);
-  const counts = [countBySortedEdges(first.sorted, edges), countBySortedEdges(second.sorted, edges)] as const;
+  const counts = countTallied(first, second, edges);
   const cells = [...edges, Number.POSITIVE_INFINITY].map((edge, bin) => {
     const above = bin === 0 ? Number.NEGATIVE_INFINITY : edges[bin - 1];
     return `(${above}, ${edge}${bin < edges.length ? ']' : ')'}`;
   });
-  for (const [cell, key] of [
-    ['NaN', 'missing'],
-    ['-Infinity', 'below'],
-    ['Infinity', 'above'],
-  ] as const) {
-    if (first[key] + second[key] === 0) continue;
-    counts[0].push(first[key]);
-    counts[1].push(second[key]);
-    cells.push(cell);
-  }
-  return { reference: counts[0], window: counts[1], cells };
+  nonFiniteValues.forEach((value, kind) => {
+    if ((first.nonFinite[kind] as number) + (second.nonFinite[kind] as number) > 0) cells.push(String(value));
+  });
+  return { ...counts, cells };
 }
 
-function tally(field: string, sample: ArrayLike<number>) {
+/** The values that have a cell each, in this order. */
+const nonFiniteValues = [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] as const;
+
+/** A sample taken apart. */
+export interface TalliedSample {
+  /** Its finite values, ascending. */
+  readonly sorted: Float64Array;
+  /** How many rows are NaN, −∞ and +∞. */
+  readonly nonFinite: readonly number[];
+}
+
+/** Takes a sample of numbers apart; nothing else is checked. */
+export function tally(field: string, sample: ArrayLike<number>): TalliedSample {
   checkArray(field, sample);
   if (sample.length === 0) throw argumentError(field, 'at least one value', 'none');
   const finite = new Float64Array(sample.length);
+  const nonFinite = [0, 0, 0];
   let kept = 0;
-  let missing = 0;
-  let below = 0;
-  let above = 0;
   for (let row = 0; row < sample.length; row++) {
     const value: unknown = sample[row];
     if (typeof value !== 'number') throw argumentError(`${field}[${row}]`, 'a number', typeof value);
-    if (Number.isFinite(value)) finite[kept++] = value;
-    else if (value === Number.POSITIVE_INFINITY) above++;
-    else if (value === Number.NEGATIVE_INFINITY) below++;
-    else missing++;
+    const kind = nonFiniteValues.findIndex((nonFiniteValue) => Object.is(nonFiniteValue, value));
+    if (kind < 0) finite[kept++] = value;
+    else nonFinite[kind] = (nonFinite[kind] as number) + 1;
   }
-  return { sorted: finite.subarray(0, kept).sort(), missing, below, above };
+  return { sorted: finite.subarray(0, kept).sort(), nonFinite };
+}
+
+/** Counts two samples by the same edges; a kind of non-finite value that neither has gets no cell. */
+export function countTallied(
+  reference: TalliedSample,
+  window: TalliedSample,
+  edges: readonly number[],
+): { readonly reference: number[]; readonly window: number[] } {
+  const counts = {
+    reference: countBySortedEdges(reference.sorted, edges),
+    window: countBySortedEdges(window.sorted, edges),
+  };
+  for (let kind = 0; kind < nonFiniteValues.length; kind++) {
+    const inReference = reference.nonFinite[kind] as number;
+    const inWindow = window.nonFinite[kind] as number;
+    if (inReference + inWindow === 0) continue;
+    counts.reference.push(inReference);
+    counts.window.push(inWindow);
+  }
+  return counts;
 }
