@@ -33,11 +33,12 @@ export function createQuantilePermuter(
     const isWindowChosen = windowRows * 2 <= rows;
     const permute = createRowPermutation(rows, isWindowChosen ? windowRows : rows - windowRows, seed);
     const isChosen = new Uint8Array(rows);
+    const buffers = [new Float64Array(pooled.length), new Float64Array(pooled.length)] as const;
     return permutationPValue(observed, permutations, () => {
-      isChosen.fill(0);
-      for (const row of permute()) isChosen[row] = 1;
-      const chosen = take(pooled, nonFinite, isChosen, 1);
-      const rest = take(pooled, nonFinite, isChosen, 0);
+      const chosenRows = permute();
+      for (const row of chosenRows) isChosen[row] = 1;
+      const [rest, chosen] = split(pooled, nonFinite, isChosen, buffers);
+      for (const row of chosenRows) isChosen[row] = 0;
       const [trialReference, trialWindow] = isWindowChosen ? [rest, chosen] : [chosen, rest];
       const counts = countTallied(trialReference, trialWindow, quantileEdges(trialReference.sorted, bins));
       return statistic(counts.reference, counts.window);
@@ -49,18 +50,28 @@ function rowsOf({ sorted, nonFinite }: TalliedSample): number {
   return nonFinite.reduce((sum, count) => sum + count, sorted.length);
 }
 
-/** The rows whose mark is `mark`. */
-function take(pooled: Float64Array, nonFinite: readonly number[], isChosen: Uint8Array, mark: number): TalliedSample {
-  const sorted = new Float64Array(pooled.length);
+/** The rows that are not chosen, and those that are; the buffers hold their values until the next call. */
+function split(
+  pooled: Float64Array,
+  nonFinite: readonly number[],
+  isChosen: Uint8Array,
+  buffers: readonly [Float64Array, Float64Array],
+): [TalliedSample, TalliedSample] {
+  const [rest, chosen] = buffers;
   let kept = 0;
   for (let row = 0; row < pooled.length; row++) {
-    if (isChosen[row] === mark) sorted[kept++] = pooled[row] as number;
+    if (isChosen[row] === 1) chosen[kept++] = pooled[row] as number;
+    else rest[row - kept] = pooled[row] as number;
   }
   let row = pooled.length;
-  const counts = nonFinite.map((count) => {
+  const chosenCounts = nonFinite.map((count) => {
     let marked = 0;
-    for (const end = row + count; row < end; row++) if (isChosen[row] === mark) marked++;
+    for (const end = row + count; row < end; row++) marked += isChosen[row] as number;
     return marked;
   });
-  return { sorted: sorted.subarray(0, kept), nonFinite: counts };
+  const restCounts = nonFinite.map((count, kind) => count - (chosenCounts[kind] as number));
+  return [
+    { sorted: rest.subarray(0, pooled.length - kept), nonFinite: restCounts },
+    { sorted: chosen.subarray(0, kept), nonFinite: chosenCounts },
+  ];
 }
