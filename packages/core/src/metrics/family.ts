@@ -21,6 +21,10 @@ export interface MetricFamily {
   readonly labelNames: readonly string[];
   /** How many series the family may have before further ones are folded or dropped. */
   readonly maxSeries: number;
+  /** Of a state set: its states. */
+  readonly states?: readonly string[];
+  /** Of a histogram or gauge histogram: its upper bounds, ascending, without +Inf. */
+  readonly buckets?: readonly number[];
   /** The series, in the order in which they were bound. */
   series(): Iterable<Series>;
 }

@@ -1,5 +1,6 @@
 export { durationBuckets, exponentialBuckets } from './buckets';
 export type { Counter, CounterHandle } from './counter';
+export type { FamilyDescription } from './describe';
 export type { BindArguments, Bindable, DropReason, MetricFamily, Series } from './family';
 export type { Gauge, GaugeHandle } from './gauge';
 export type { GaugeHistogram, GaugeHistogramHandle } from './gauge-histogram';

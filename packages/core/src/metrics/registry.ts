@@ -4,6 +4,7 @@ import { FairleadError, messageOf } from '../errors';
 import { consoleLogger } from '../logger';
 import { durationBuckets } from './buckets';
 import { type Counter, CounterFamily } from './counter';
+import { describeFamily, type FamilyDescription } from './describe';
 import type { FamilyContext, FamilyDefinition, MetricFamily } from './family';
 import { type Gauge, GaugeFamily } from './gauge';
 import { type GaugeHistogram, GaugeHistogramFamily } from './gauge-histogram';
@@ -53,6 +54,8 @@ export interface Registry {
   collect(): readonly MetricFamily[];
   /** All families in the order of their registration; runs no callback. */
   families(): readonly MetricFamily[];
+  /** What every family is, without its values, in the order of their registration; runs no callback. */
+  describe(): readonly FamilyDescription[];
 }
 
 /** A family, and its definition in one text that tells whether two are the same. */
@@ -212,6 +215,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       return families();
     },
     families,
+    describe: () => families().map(describeFamily),
   };
 }
 
