@@ -11,8 +11,14 @@ import {
 import { createMockBackend } from '@fairlead/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { droppedIn, hostileRegistry, ownSamples } from '../../packages/core/src/metrics/hostile-registry.fixture';
 import {
+  droppedIn,
+  exemplarsOf,
+  hostileRegistry,
+  ownSamples,
+} from '../../packages/core/src/metrics/hostile-registry.fixture';
+import {
+  type ReadExemplar,
   type ReadFamily,
   type ReadSample,
   readOpenMetrics,
@@ -32,7 +38,7 @@ interface Verdict {
   readonly families: readonly ReadFamily[];
 }
 
-type RawSample = readonly [name: string, labels: Record<string, string>, value: string];
+type RawSample = readonly [name: string, labels: Record<string, string>, value: string, exemplar: ReadExemplar | null];
 
 function readPythonFloat(text: string): number {
   if (text === 'nan') return Number.NaN;
@@ -56,7 +62,12 @@ function parseWithPython(expositions: readonly Exposition[]): Verdict[] {
     ...(error === undefined ? {} : { error }),
     families: families.map((family) => ({
       ...(family as unknown as ReadFamily),
-      samples: family.samples.map(([name, labels, value]) => ({ name, labels, value: readPythonFloat(value) })),
+      samples: family.samples.map(([name, labels, value, exemplar]) => ({
+        name,
+        labels,
+        value: readPythonFloat(value),
+        ...(exemplar && { exemplar }),
+      })),
     })),
   }));
 }
@@ -86,20 +97,30 @@ describe.skipIf(peer.missing !== undefined)(`expositions, read by prometheus_cli
     const texts = cases.map(({ registry }) => toOpenMetrics(registry));
     const verdicts = parseWithPython(texts.map((text) => ({ format: 'openmetrics', text })));
     let samplesSeen = 0;
+    let exemplarsSeen = 0;
     for (const [index, { error, families }] of verdicts.entries()) {
       const text = texts[index] as string;
       expect(error, text).toBeUndefined();
-      const { expected, dropped } = cases[index] as (typeof cases)[number];
+      const { expected, exemplars, dropped } = cases[index] as (typeof cases)[number];
       const samples = samplesOf(families);
       const shown = ownSamples(samples, expected);
       expect([...shown.keys()].sort(), text).toEqual([...expected.keys()].sort());
       for (const [identity, value] of expected) expect(shown.get(identity), text).toBe(value === 0 ? 0 : value);
       expect(droppedIn(samples), text).toBe(dropped);
+      expect([...exemplarsOf(samples).keys()].sort(), text).toEqual([...exemplars.keys()].sort());
+      for (const [identity, { labels, value, timestamp }] of exemplarsOf(samples)) {
+        const given = exemplars.get(identity);
+        expect({ labels, value }, text).toEqual({ labels: given?.labels, value: given?.value });
+        // The parser rounds times to nanoseconds in its own way.
+        expect(timestamp, text).toBeCloseTo(given?.timestamp as number, 5);
+      }
+      exemplarsSeen += exemplars.size;
       // The parser eats spaces at the start of a help text.
       const about = ({ name, type, unit, help }: ReadFamily) => ({ name, type, unit, help: help.replace(/^ +/, '') });
       expect(families.map(about), text).toEqual(readOpenMetrics(text).map(about));
       samplesSeen += shown.size;
     }
+    expect(exemplarsSeen).toBeGreaterThan(100);
     expect(samplesSeen).toBeGreaterThan(2000); // or the generator makes nothing that a registry accepts
   });
 

@@ -5,9 +5,10 @@ import {
   Family,
   type FamilyContext,
   type FamilyDefinition,
-  type Series,
+  type LoadableSeries,
 } from './family';
 import { bucketStarts } from './histogram';
+import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
 import { formatValue, sampleStart } from './text';
 
 /** One series of a gauge histogram. */
@@ -29,7 +30,7 @@ export interface GaugeHistogram<L extends string = never> extends Bindable<Gauge
   readonly buckets: readonly number[];
 }
 
-export class GaugeHistogramSeries implements GaugeHistogramHandle, Series {
+export class GaugeHistogramSeries implements GaugeHistogramHandle, LoadableSeries {
   readonly #name: string;
   readonly #starts: readonly string[];
   readonly #countStart: string;
@@ -89,6 +90,15 @@ export class GaugeHistogramSeries implements GaugeHistogramHandle, Series {
     return `${text}${this.#countStart}${total}\n${this.#sumStart}${formatValue(this.#sum)}\n`;
   }
 
+  values(): SeriesValues {
+    return { counts: [...this.#counts], sum: toJsonNumber(this.#sum) };
+  }
+
+  load({ counts, sum }: SeriesValues): void {
+    this.#counts.set(counts ?? []);
+    this.#sum = fromJsonNumber(sum);
+  }
+
   #wrong(field: string, expected: string, given: string): FairleadError {
     return new FairleadError(
       'INVALID_ARGUMENT',
@@ -106,7 +116,7 @@ export class GaugeHistogramFamily<L extends string>
   implements GaugeHistogram<L>
 {
   declare readonly type: 'gaugehistogram';
-  readonly buckets: readonly number[];
+  override readonly buckets: readonly number[];
 
   constructor(definition: FamilyDefinition, { drop }: FamilyContext, buckets: readonly number[]) {
     const bounds = Float64Array.from(buckets);

@@ -1,4 +1,5 @@
-import { type Bindable, Family, type FamilyContext, type FamilyDefinition, type Series } from './family';
+import { type Bindable, Family, type FamilyContext, type FamilyDefinition, type LoadableSeries } from './family';
+import type { SeriesValues } from './snapshot';
 import { sampleStart } from './text';
 
 /** One series of an info family: it says what it says by being there. */
@@ -12,7 +13,7 @@ export interface Info<L extends string = never> extends Bindable<InfoHandle, L> 
   readonly type: 'info';
 }
 
-export class InfoSeries implements InfoHandle, Series {
+export class InfoSeries implements InfoHandle, LoadableSeries {
   readonly value = 1;
   readonly #line: string;
 
@@ -22,6 +23,14 @@ export class InfoSeries implements InfoHandle, Series {
 
   text(): string {
     return this.#line;
+  }
+
+  values(): SeriesValues {
+    return {};
+  }
+
+  load(): void {
+    // A fact has no value beside its labels.
   }
 }
 

@@ -1,6 +1,6 @@
+import type { MetricsSource } from './family';
 import { openMetricsContentType, toOpenMetrics } from './openmetrics';
 import { prometheusTextContentType, toPrometheusText } from './prometheus-text';
-import type { Registry } from './registry';
 
 /** The two text forms of an exposition. */
 export type MetricsFormat = 'openmetrics' | 'prometheus-text';
@@ -60,8 +60,8 @@ export interface RenderedMetrics {
  * Answers a scrape in the format that the client wants.
  * @param acceptHeader the value of the request's `Accept` header
  */
-export function renderMetrics(registry: Registry, acceptHeader?: string | null): RenderedMetrics {
+export function renderMetrics(source: MetricsSource, acceptHeader?: string | null): RenderedMetrics {
   return negotiate(acceptHeader) === 'openmetrics'
-    ? { contentType: openMetricsContentType, body: toOpenMetrics(registry) }
-    : { contentType: prometheusTextContentType, body: toPrometheusText(registry) };
+    ? { contentType: openMetricsContentType, body: toOpenMetrics(source) }
+    : { contentType: prometheusTextContentType, body: toPrometheusText(source) };
 }

@@ -1,5 +1,4 @@
-import type { MetricFamily } from './family';
-import type { Registry } from './registry';
+import type { MetricFamily, MetricsSource } from './family';
 import { escapeText } from './text';
 
 /** Content type of what `toOpenMetrics` writes. */
@@ -11,12 +10,12 @@ function header({ name, type, unit, help }: MetricFamily): string {
 }
 
 /**
- * Runs the registry's collect callbacks and writes all families in the text format of OpenMetrics 1.0: TYPE, UNIT, HELP,
+ * Runs the collect callbacks of a registry and writes all families in the text format of OpenMetrics 1.0: TYPE, UNIT, HELP,
  * then the samples of each series in turn, `# EOF` at the end. A family without series is left out.
  */
-export function toOpenMetrics(registry: Registry): string {
+export function toOpenMetrics(source: MetricsSource): string {
   let text = '';
-  for (const family of registry.collect()) {
+  for (const family of source.collect()) {
     let samples = '';
     for (const series of family.series()) samples += series.text(true);
     if (samples !== '') text += header(family) + samples;

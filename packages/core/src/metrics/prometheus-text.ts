@@ -1,5 +1,4 @@
-import type { MetricFamily } from './family';
-import type { Registry } from './registry';
+import type { MetricFamily, MetricsSource } from './family';
 import { escapeHelp004 } from './text';
 
 /** Content type of what `toPrometheusText` writes. */
@@ -18,13 +17,14 @@ function linesOf(samples: string, name: string): string {
   return lines;
 }
 
-/** A family as this older format knows it: its types are counter, gauge and histogram, and a name is the sample's. */
+/** A family as this older format knows it: its types are counter, gauge, histogram and summary, and a name is the sample's. */
 function familyText({ name, type, help }: MetricFamily, samples: string): string {
   switch (type) {
     case 'counter':
       return block(`${name}_total`, 'counter', help, samples);
     case 'gauge':
     case 'histogram':
+    case 'summary':
       return block(name, type, help, samples);
     case 'stateset':
       return block(name, 'gauge', help, samples);
@@ -39,13 +39,13 @@ function familyText({ name, type, help }: MetricFamily, samples: string): string
 }
 
 /**
- * Runs the registry's collect callbacks and writes all families in Prometheus' text format 0.0.4, with the same sample
+ * Runs the collect callbacks of a registry and writes all families in Prometheus' text format 0.0.4, with the same sample
  * names, labels and bounds as `toOpenMetrics`, so that a series stays the same whichever of the two is scraped. What the
- * format lacks: UNIT, `_created`, and the types info, stateset and gaugehistogram, which become gauges.
+ * format lacks: UNIT, `_created`, exemplars, and the types info, stateset and gaugehistogram, which become gauges.
  */
-export function toPrometheusText(registry: Registry): string {
+export function toPrometheusText(source: MetricsSource): string {
   let text = '';
-  for (const family of registry.collect()) {
+  for (const family of source.collect()) {
     let samples = '';
     for (const series of family.series()) samples += series.text(false);
     if (samples !== '') text += familyText(family, samples);

@@ -5,8 +5,9 @@ import {
   Family,
   type FamilyContext,
   type FamilyDefinition,
-  type Series,
+  type LoadableSeries,
 } from './family';
+import type { SeriesValues } from './snapshot';
 import { escapeText, sampleStart, withLabel } from './text';
 
 /** One series of a state set. */
@@ -26,7 +27,7 @@ export interface StateSet<State extends string, L extends string = never> extend
   readonly states: readonly State[];
 }
 
-export class StateSetSeries<State extends string> implements StateSetHandle<State>, Series {
+export class StateSetSeries<State extends string> implements StateSetHandle<State>, LoadableSeries {
   readonly #name: string;
   readonly #states: readonly State[];
   readonly #starts: readonly string[];
@@ -74,6 +75,14 @@ export class StateSetSeries<State extends string> implements StateSetHandle<Stat
     }
     return text;
   }
+
+  values(): SeriesValues {
+    return { state: this.state };
+  }
+
+  load({ state }: SeriesValues): void {
+    this.#present = Math.max(0, (this.#states as readonly (string | undefined)[]).indexOf(state));
+  }
 }
 
 /** A state set as its registry makes it. */
@@ -82,7 +91,7 @@ export class StateSetFamily<State extends string, L extends string>
   implements StateSet<State, L>
 {
   declare readonly type: 'stateset';
-  readonly states: readonly State[];
+  override readonly states: readonly State[];
 
   constructor(definition: FamilyDefinition, { drop }: FamilyContext, states: readonly State[]) {
     const { name } = definition;
