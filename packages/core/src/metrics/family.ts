@@ -52,6 +52,8 @@ export interface MetricFamily {
 export interface MetricsSource {
   /** All families, brought up to date. */
   collect(): readonly MetricFamily[];
+  /** Waits for what can be brought up to date only by and by. */
+  refresh?(): Promise<void>;
 }
 
 /** What `bind` takes: nothing for a family without labels, else a value for each label. */

@@ -24,6 +24,7 @@ export type {
 } from './options';
 export { prometheusTextContentType, toPrometheusText } from './prometheus-text';
 export { createRegistry, type Registry } from './registry';
+export { answerScrape, pullMetrics, type ScrapeAnswer, type ScrapeRequest } from './scrape';
 export type {
   ExemplarSnapshot,
   FamilySnapshot,
