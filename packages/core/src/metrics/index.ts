@@ -1,3 +1,11 @@
+export { createEmfWriter, type EmfOptions, type EmfWriter } from './bridges/cloudwatch';
+export {
+  bridgeOpenTelemetry,
+  type InstrumentOptions,
+  type ObservableCallback,
+  type OpenTelemetryMeter,
+} from './bridges/opentelemetry';
+export { bridgePromClient, type PromClientRegistry } from './bridges/prom-client';
 export { durationBuckets, exponentialBuckets } from './buckets';
 export type { Counter, CounterHandle } from './counter';
 export type { FamilyDescription, GaugeAggregation } from './describe';
