@@ -5,12 +5,16 @@ import {
   createRegistry,
   instrumentRunner,
   type MetricsFormat,
+  mergeSnapshots,
+  pullMetrics,
+  restoreSnapshot,
   toOpenMetrics,
   toPrometheusText,
 } from '@fairlead/core/metrics';
 import { createMockBackend } from '@fairlead/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bridgedRegistry } from '../../packages/core/src/metrics/bridges/bridged-registry.fixture';
 import {
   droppedIn,
   exemplarsOf,
@@ -136,6 +140,50 @@ describe.skipIf(peer.missing !== undefined)(`expositions, read by prometheus_cli
       expect([...shown.keys()].sort(), text).toEqual([...expected.keys()].sort());
       for (const [identity, value] of expected) expect(shown.get(identity), text).toBe(value === 0 ? 0 : value);
     }
+  });
+
+  it('accepts merged snapshots of the same registries, as often as they are merged', () => {
+    const cases = fc.sample(hostileRegistry, { numRuns: 300, seed: 7 });
+    const sources = cases.map(({ registry }) => {
+      const snapshot = JSON.parse(JSON.stringify(registry.snapshot({ process: 'a"\\\n' })));
+      return restoreSnapshot(
+        mergeSnapshots([snapshot, mergeSnapshots([snapshot, registry.snapshot({ process: '' })])]),
+      );
+    });
+    const texts = sources.flatMap((source): Exposition[] => [
+      { format: 'openmetrics', text: toOpenMetrics(source) },
+      { format: 'prometheus-text', text: toPrometheusText(source) },
+    ]);
+    for (const [index, { error, families }] of parseWithPython(texts).entries()) {
+      const { format, text } = texts[index] as Exposition;
+      expect(error, text).toBeUndefined();
+      if (format === 'openmetrics') {
+        expect(families.map(({ name }) => name)).toEqual(readOpenMetrics(text).map(({ name }) => name));
+      }
+    }
+  });
+
+  it('accepts what a bridged registry of prom-client shows, and finds its values there', async () => {
+    const registry = await bridgedRegistry();
+    const { body: strictText } = await pullMetrics(registry, 'application/openmetrics-text');
+    const { body: plainText } = await pullMetrics(registry);
+    const [strict, plain] = parseWithPython([
+      { format: 'openmetrics', text: strictText },
+      { format: 'prometheus-text', text: plainText },
+    ]);
+    for (const verdict of [strict, plain]) {
+      expect(verdict?.error).toBeUndefined();
+      const samples = samplesOf(verdict?.families ?? []);
+      const calls = samples.filter(({ name }) => name === 'http_calls_total');
+      expect(calls.map(({ labels }) => labels.code ?? '')).toEqual(['\\', '\n', '"', ' # {', '😀', '', '}']);
+      expect(new Set(calls.map(({ labels }) => labels.app))).toEqual(new Set(['a\\b"c\nd']));
+      const numberOf = (name: string) => samples.find((sample) => sample.name === name)?.value;
+      expect(numberOf('bare_total')).toBe(1);
+      expect(numberOf('wait_count')).toBe(6);
+      expect(numberOf('own_length_count')).toBe(1);
+      expect(numberOf('process_resident_memory_bytes')).toBeGreaterThan(0);
+    }
+    expect(exemplarsOf(samplesOf(strict?.families ?? [])).size).toBeGreaterThanOrEqual(8);
   });
 
   it('accepts what a runner under traffic shows', async () => {
