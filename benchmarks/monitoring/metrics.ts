@@ -1,4 +1,4 @@
-import { createRegistry, toOpenMetrics } from '@fairlead/core/metrics';
+import { answerScrape, createRegistry } from '@fairlead/core/metrics';
 import * as prom from 'prom-client';
 import { type Contestant, compare } from '../lib/compare';
 import type { Result, SuiteContext } from '../lib/suite';
@@ -15,7 +15,7 @@ type FamilyType = 'counter' | 'gauge' | 'histogram';
 /** A registry of 1000 series of one type: how to change them all, and how to make what a server sends. */
 interface Subject {
   change(value: (series: number) => number): void;
-  scrape(): Promise<string> | string;
+  scrape(): Promise<Uint8Array>;
 }
 
 function labelsOf(series: number): Record<(typeof labelNames)[number], string> {
@@ -27,7 +27,7 @@ const indexes = Array.from({ length: seriesCount }, (_, index) => index);
 function ours(type: FamilyType): Subject {
   const registry = createRegistry();
   const options = { name: 'ml_subject', help, labels: labelNames };
-  const scrape = () => toOpenMetrics(registry);
+  const scrape = async () => (await answerScrape(registry, { accept: 'application/openmetrics-text' })).body;
   if (type === 'counter') {
     const family = registry.counter(options);
     const handles = indexes.map((index) => family.bind(labelsOf(index)));
@@ -48,7 +48,7 @@ function theirs(type: FamilyType): Subject {
   const registry = new prom.Registry<prom.OpenMetricsContentType>();
   registry.setContentType(prom.Registry.OPENMETRICS_CONTENT_TYPE);
   const options = { name: 'ml_subject', help, labelNames, registers: [registry] };
-  const scrape = () => registry.metrics();
+  const scrape = async () => Buffer.from(await registry.metrics());
   if (type === 'counter') {
     const family = new prom.Counter(options);
     const handles = indexes.map((index) => family.labels(labelsOf(index)));
@@ -74,7 +74,7 @@ function scrapeTime(subject: Subject): Contestant {
       // Values with as many digits as measured ones have.
       subject.change((series) => ((series + changes) * 0.618_033_988_749_895) % 3);
       const started = performance.now();
-      Buffer.from(await subject.scrape());
+      await subject.scrape();
       elapsed += performance.now() - started;
     }
     return elapsed / scrapesPerRound;

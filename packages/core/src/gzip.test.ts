@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { encodeText, wantsGzip } from './gzip';
+import { encodeBody, wantsGzip } from './gzip';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -29,20 +29,20 @@ describe('wantsGzip', () => {
   });
 });
 
-describe('encodeText', () => {
+describe('encodeBody', () => {
   const long = 'é'.repeat(2000);
 
   it('compresses what is worth it', async () => {
-    const { headers, body } = await encodeText(long, 'gzip');
+    const { headers, body } = await encodeBody(long, 'gzip');
     expect(headers).toEqual({ 'content-encoding': 'gzip' });
     const stream = new Blob([body]).stream().pipeThrough(new DecompressionStream('gzip'));
     expect(await new Response(stream).text()).toBe(long);
   });
 
   it('leaves a short text, one that nobody wants compressed, and a runtime that cannot', async () => {
-    expect(await encodeText('short', 'gzip')).toEqual({ headers: {}, body: 'short' });
-    expect(await encodeText(long, 'br')).toEqual({ headers: {}, body: long });
+    expect(await encodeBody('short', 'gzip')).toEqual({ headers: {}, body: 'short' });
+    expect(await encodeBody(long, 'br')).toEqual({ headers: {}, body: long });
     vi.stubGlobal('CompressionStream', undefined);
-    expect(await encodeText(long, 'gzip')).toEqual({ headers: {}, body: long });
+    expect(await encodeBody(long, 'gzip')).toEqual({ headers: {}, body: long });
   });
 });

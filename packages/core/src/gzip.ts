@@ -1,7 +1,7 @@
 import { parseWeightedList } from './weighted-list';
 
-/** A shorter text would hardly shrink. */
-const worthChars = 1024;
+/** A shorter body would hardly shrink. */
+const worthLength = 1024;
 
 /** Whether a client takes gzip, and wants nothing else more. Without the header it gets the text as it is. */
 export function wantsGzip(acceptEncoding: string | null | undefined): boolean {
@@ -13,21 +13,24 @@ export function wantsGzip(acceptEncoding: string | null | undefined): boolean {
 }
 
 /** A body with the headers that say how it is encoded. */
-export interface EncodedText {
+export interface EncodedBody<B> {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly body: B | Uint8Array<ArrayBuffer>;
 }
 
 /**
- * Compresses a text for a client that wants gzip, where it is worth it and the runtime can (`CompressionStream`); else
+ * Compresses a text, or its bytes, for a client that wants gzip, where it is worth it and the runtime can (`CompressionStream`); else
  * answers it as it is.
  * @param acceptEncoding the request's Accept-Encoding header
  */
-export async function encodeText(text: string, acceptEncoding: string | null | undefined): Promise<EncodedText> {
-  if (text.length < worthChars || typeof CompressionStream !== 'function' || !wantsGzip(acceptEncoding)) {
-    return { headers: {}, body: text };
+export async function encodeBody<B extends string | Uint8Array<ArrayBuffer>>(
+  body: B,
+  acceptEncoding: string | null | undefined,
+): Promise<EncodedBody<B>> {
+  if (body.length < worthLength || typeof CompressionStream !== 'function' || !wantsGzip(acceptEncoding)) {
+    return { headers: {}, body };
   }
-  const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
-  const body = new Uint8Array(await new Response(compressed).arrayBuffer());
-  return { headers: { 'content-encoding': 'gzip' }, body };
+  const compressed = new Blob([body]).stream().pipeThrough(new CompressionStream('gzip'));
+  const bytes = new Uint8Array(await new Response(compressed).arrayBuffer());
+  return { headers: { 'content-encoding': 'gzip' }, body: bytes };
 }

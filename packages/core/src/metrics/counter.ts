@@ -1,3 +1,4 @@
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
 import { type Exemplar, exemplarValues, type KeptExemplar, keepExemplar, takeExemplar } from './exemplar';
 import {
   type Bindable,
@@ -8,7 +9,7 @@ import {
   reasonAgainst,
 } from './family';
 import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
-import { createdLine, formatValue, sampleStart } from './text';
+import { createdLine, sampleStart } from './text';
 
 /** One series of a counter. */
 export interface CounterHandle {
@@ -31,18 +32,19 @@ export interface Counter<L extends string = never> extends Bindable<CounterHandl
 
 export class CounterSeries implements CounterHandle, LoadableSeries {
   readonly #context: FamilyContext;
-  readonly #start: string;
+  readonly #start: Uint8Array;
   readonly #createdStart: string;
   #created: number | undefined;
-  #createdLine: string | undefined;
+  #ending: Uint8Array;
   #value = 0;
   #exemplar: KeptExemplar | undefined;
 
   constructor(name: string, block: string, context: FamilyContext) {
     this.#context = context;
     this.#created = context.epochMs() / 1000;
-    this.#start = sampleStart(`${name}_total`, block);
+    this.#start = pieceOf(sampleStart(`${name}_total`, block));
     this.#createdStart = sampleStart(`${name}_created`, block);
+    this.#ending = pieceOf(createdLine(this.#createdStart, this.#created));
   }
 
   inc(amount = 1, exemplar?: Exemplar): void {
@@ -56,10 +58,11 @@ export class CounterSeries implements CounterHandle, LoadableSeries {
     return this.#value;
   }
 
-  text(openMetrics: boolean): string {
-    if (!openMetrics) return `${this.#start}${formatValue(this.#value)}\n`;
-    this.#createdLine ??= createdLine(this.#createdStart, this.#created);
-    return `${this.#start}${formatValue(this.#value)}${this.#exemplar?.text ?? ''}${this.#createdLine}`;
+  write(out: ByteWriter, openMetrics: boolean): void {
+    out.piece(this.#start);
+    out.number(this.#value);
+    if (openMetrics && this.#exemplar !== undefined) out.text(this.#exemplar.text);
+    out.piece(openMetrics ? this.#ending : lineFeed);
   }
 
   values(): SeriesValues {
@@ -73,6 +76,7 @@ export class CounterSeries implements CounterHandle, LoadableSeries {
   load({ value, created, exemplar }: SeriesValues): void {
     this.#value = fromJsonNumber(value);
     this.#created = created;
+    this.#ending = pieceOf(createdLine(this.#createdStart, created));
     this.#exemplar = exemplar && keepExemplar(exemplar);
   }
 

@@ -1,3 +1,4 @@
+import type { ByteWriter } from './byte-writer';
 import { describeFamily, type GaugeAggregation } from './describe';
 import type { MetricType } from './names';
 import type { FamilySnapshot, SeriesValues } from './snapshot';
@@ -9,10 +10,10 @@ export type DropReason = 'series_limit' | 'negative' | 'not_finite' | 'not_a_num
 /** One labelled series of a family, as the writers of text see it. */
 export interface Series {
   /**
-   * The sample lines, each with its line feed.
+   * Writes the sample lines, each with its line feed.
    * @param openMetrics whether `_created` lines and exemplars are among them
    */
-  text(openMetrics: boolean): string;
+  write(out: ByteWriter, openMetrics: boolean): void;
   /** The values as plain data. */
   values(): SeriesValues;
 }

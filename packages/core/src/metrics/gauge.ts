@@ -1,7 +1,8 @@
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
 import type { GaugeAggregation } from './describe';
 import { type Bindable, Family, type FamilyContext, type FamilyDefinition, type LoadableSeries } from './family';
 import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
-import { formatValue, sampleStart } from './text';
+import { sampleStart } from './text';
 
 /** One series of a gauge. No method throws: what is no number is left out and counted in `fairlead_metrics_dropped_total`. */
 export interface GaugeHandle {
@@ -25,7 +26,7 @@ export class GaugeSeries implements GaugeHandle, LoadableSeries {
   readonly #context: FamilyContext;
   readonly #detached: boolean;
   readonly #isTimed: boolean;
-  readonly #start: string;
+  readonly #start: Uint8Array;
   #value = 0;
   #setAt = 0;
 
@@ -37,7 +38,7 @@ export class GaugeSeries implements GaugeHandle, LoadableSeries {
     this.#context = context;
     this.#isTimed = isTimed;
     this.#detached = detached;
-    this.#start = sampleStart(name, block);
+    this.#start = pieceOf(sampleStart(name, block));
   }
 
   set(value: number): void {
@@ -61,8 +62,10 @@ export class GaugeSeries implements GaugeHandle, LoadableSeries {
     return this.#value;
   }
 
-  text(): string {
-    return `${this.#start}${formatValue(this.#value)}\n`;
+  write(out: ByteWriter): void {
+    out.piece(this.#start);
+    out.number(this.#value);
+    out.piece(lineFeed);
   }
 
   values(): SeriesValues {

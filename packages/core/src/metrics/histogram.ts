@@ -1,3 +1,4 @@
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
 import { type Exemplar, exemplarValues, type KeptExemplar, keepExemplar, takeExemplar } from './exemplar';
 import {
   type Bindable,
@@ -8,7 +9,7 @@ import {
   reasonAgainst,
 } from './family';
 import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
-import { canonicalNumber, createdLine, formatValue, sampleStart, withLabel } from './text';
+import { canonicalNumber, createdLine, sampleStart, withLabel } from './text';
 
 /** One series of a histogram. */
 export interface HistogramHandle {
@@ -96,21 +97,27 @@ export class HistogramSeries implements HistogramHandle, LoadableSeries {
     return this.#sum;
   }
 
-  text(openMetrics: boolean): string {
+  write(out: ByteWriter, openMetrics: boolean): void {
     this.#lines ??= this.#makeLines();
-    const { buckets, count, sum, created } = this.#lines;
+    const { buckets, count, sum, ending } = this.#lines;
     const exemplars = openMetrics ? this.#exemplars : undefined;
     const counts = this.#counts;
-    let text = '';
     let total = 0;
     for (let index = 0; index < buckets.length; index++) {
       total += counts[index] as number;
-      text += `${buckets[index]}${total}`;
-      if (exemplars !== undefined) text += exemplars[index]?.text ?? '';
+      out.piece(buckets[index] as Uint8Array);
+      out.number(total);
+      const exemplar = exemplars?.[index];
+      if (exemplar !== undefined) out.text(exemplar.text);
     }
     // A sum of signed values can shrink, so it is no counter and may not be written; `_count` goes only with `_sum`.
-    if (this.#floor === 0) text += `${count}${total}${sum}${formatValue(this.#sum)}`;
-    return text + (openMetrics ? created : '\n');
+    if (this.#floor === 0) {
+      out.piece(count);
+      out.number(total);
+      out.piece(sum);
+      out.number(this.#sum);
+    }
+    out.piece(openMetrics ? ending : lineFeed);
   }
 
   values(): SeriesValues {
@@ -166,20 +173,20 @@ export class HistogramSeries implements HistogramHandle, LoadableSeries {
   #makeLines(): HistogramLines {
     const starts = bucketStarts(this.#name, this.#block, this.#bounds);
     return {
-      buckets: starts.map((start, index) => (index === 0 ? start : `\n${start}`)),
-      count: `\n${sampleStart(`${this.#name}_count`, this.#block)}`,
-      sum: `\n${sampleStart(`${this.#name}_sum`, this.#block)}`,
-      created: createdLine(sampleStart(`${this.#name}_created`, this.#block), this.#created),
+      buckets: starts.map((start, index) => pieceOf(index === 0 ? start : `\n${start}`)),
+      count: pieceOf(`\n${sampleStart(`${this.#name}_count`, this.#block)}`),
+      sum: pieceOf(`\n${sampleStart(`${this.#name}_sum`, this.#block)}`),
+      ending: pieceOf(createdLine(sampleStart(`${this.#name}_created`, this.#block), this.#created)),
     };
   }
 }
 
 /** The parts of a series' lines that never change; all but the first begin with the line feed of the line before. */
 interface HistogramLines {
-  readonly buckets: readonly string[];
-  readonly count: string;
-  readonly sum: string;
-  readonly created: string;
+  readonly buckets: readonly Uint8Array[];
+  readonly count: Uint8Array;
+  readonly sum: Uint8Array;
+  readonly ending: Uint8Array;
 }
 
 /** A histogram as its registry makes it. */

@@ -7,6 +7,7 @@ export {
 } from './bridges/opentelemetry';
 export { bridgePromClient, type PromClientRegistry } from './bridges/prom-client';
 export { durationBuckets, exponentialBuckets } from './buckets';
+export type { ByteWriter } from './byte-writer';
 export type { Counter, CounterHandle } from './counter';
 export type { FamilyDescription, GaugeAggregation } from './describe';
 export type { Exemplar } from './exemplar';

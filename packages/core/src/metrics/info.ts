@@ -1,3 +1,4 @@
+import { type ByteWriter, pieceOf } from './byte-writer';
 import { type Bindable, Family, type FamilyContext, type FamilyDefinition, type LoadableSeries } from './family';
 import type { SeriesValues } from './snapshot';
 import { sampleStart } from './text';
@@ -15,14 +16,14 @@ export interface Info<L extends string = never> extends Bindable<InfoHandle, L> 
 
 export class InfoSeries implements InfoHandle, LoadableSeries {
   readonly value = 1;
-  readonly #line: string;
+  readonly #line: Uint8Array;
 
   constructor(name: string, block: string) {
-    this.#line = `${sampleStart(`${name}_info`, block)}1\n`;
+    this.#line = pieceOf(`${sampleStart(`${name}_info`, block)}1\n`);
   }
 
-  text(): string {
-    return this.#line;
+  write(out: ByteWriter): void {
+    out.piece(this.#line);
   }
 
   values(): SeriesValues {

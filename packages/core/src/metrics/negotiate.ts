@@ -1,7 +1,8 @@
 import { parseWeightedList, type WeightedEntry } from '../weighted-list';
+import type { ByteWriter } from './byte-writer';
 import type { MetricsSource } from './family';
-import { openMetricsContentType, toOpenMetrics } from './openmetrics';
-import { prometheusTextContentType, toPrometheusText } from './prometheus-text';
+import { openMetricsContentType, writeOpenMetrics } from './openmetrics';
+import { prometheusTextContentType, writePrometheusText } from './prometheus-text';
 
 /** The two text forms of an exposition. */
 export type MetricsFormat = 'openmetrics' | 'prometheus-text';
@@ -44,7 +45,16 @@ export interface RenderedMetrics {
  * @param acceptHeader the value of the request's `Accept` header
  */
 export function renderMetrics(source: MetricsSource, acceptHeader?: string | null): RenderedMetrics {
+  const { contentType, written } = writeMetrics(source, acceptHeader);
+  return { contentType, body: written.toString() };
+}
+
+/** As {@link renderMetrics}, for who wants the bytes. */
+export function writeMetrics(
+  source: MetricsSource,
+  acceptHeader?: string | null,
+): { readonly contentType: string; readonly written: ByteWriter } {
   return negotiate(acceptHeader) === 'openmetrics'
-    ? { contentType: openMetricsContentType, body: toOpenMetrics(source) }
-    : { contentType: prometheusTextContentType, body: toPrometheusText(source) };
+    ? { contentType: openMetricsContentType, written: writeOpenMetrics(source) }
+    : { contentType: prometheusTextContentType, written: writePrometheusText(source) };
 }

@@ -1,3 +1,4 @@
+import { ByteWriter } from './byte-writer';
 import type { MetricFamily, MetricsSource } from './family';
 import { escapeText } from './text';
 
@@ -14,11 +15,19 @@ function header({ name, type, unit, help }: MetricFamily): string {
  * then the samples of each series in turn, `# EOF` at the end. A family without series is left out.
  */
 export function toOpenMetrics(source: MetricsSource): string {
-  let text = '';
+  return writeOpenMetrics(source).toString();
+}
+
+/** As {@link toOpenMetrics}, for who wants the bytes. */
+export function writeOpenMetrics(source: MetricsSource): ByteWriter {
+  const out = new ByteWriter();
   for (const family of source.collect()) {
-    let samples = '';
-    for (const series of family.series()) samples += series.text(true);
-    if (samples !== '') text += header(family) + samples;
+    const begin = out.length;
+    out.text(header(family));
+    const samples = out.length;
+    for (const series of family.series()) series.write(out, true);
+    if (out.length === samples) out.rewind(begin);
   }
-  return `${text}# EOF\n`;
+  out.text('# EOF\n');
+  return out;
 }

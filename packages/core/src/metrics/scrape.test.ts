@@ -31,7 +31,7 @@ describe('answerScrape', () => {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
       vary: 'Accept, Accept-Encoding',
     });
-    expect(plain.body).toContain('size{x="199"} 0\n');
+    expect(new TextDecoder().decode(plain.body)).toContain('size{x="199"} 0\n');
   });
 });
 

@@ -1,6 +1,6 @@
-import { encodeText } from '../gzip';
+import { encodeBody } from '../gzip';
 import type { MetricsSource } from './family';
-import { type RenderedMetrics, renderMetrics } from './negotiate';
+import { type RenderedMetrics, renderMetrics, writeMetrics } from './negotiate';
 
 /** What a scraper says about the answer that it wants. */
 export interface ScrapeRequest {
@@ -14,7 +14,7 @@ export interface ScrapeRequest {
 export interface ScrapeAnswer {
   /** By lower-case name: `content-type`, `vary`, and `content-encoding` where the body is compressed. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -33,8 +33,9 @@ export async function pullMetrics(source: MetricsSource, accept?: string | null)
  * Compressed is what is longer than 1 kB, where the runtime has `CompressionStream`.
  */
 export async function answerScrape(source: MetricsSource, request: ScrapeRequest = {}): Promise<ScrapeAnswer> {
-  const { contentType, body } = await pullMetrics(source, request.accept);
-  const encoded = await encodeText(body, request.acceptEncoding);
+  await source.refresh?.();
+  const { contentType, written } = writeMetrics(source, request.accept);
+  const encoded = await encodeBody(written.bytes(), request.acceptEncoding);
   return {
     headers: { 'content-type': contentType, vary: 'Accept, Accept-Encoding', ...encoded.headers },
     body: encoded.body,

@@ -1,4 +1,5 @@
 import { FairleadError } from '../errors';
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
 import {
   type Bindable,
   type DropReason,
@@ -30,7 +31,7 @@ export interface StateSet<State extends string, L extends string = never> extend
 export class StateSetSeries<State extends string> implements StateSetHandle<State>, LoadableSeries {
   readonly #name: string;
   readonly #states: readonly State[];
-  readonly #starts: readonly string[];
+  readonly #starts: readonly Uint8Array[];
   readonly #drop: (reason: DropReason) => void;
   readonly #detached: boolean;
   #present: number;
@@ -45,7 +46,7 @@ export class StateSetSeries<State extends string> implements StateSetHandle<Stat
   ) {
     this.#name = name;
     this.#states = states;
-    this.#starts = states.map((state) => sampleStart(name, withLabel(block, name, escapeText(state))));
+    this.#starts = states.map((state) => pieceOf(sampleStart(name, withLabel(block, name, escapeText(state)))));
     this.#drop = drop;
     this.#detached = detached;
     this.#present = 0;
@@ -68,12 +69,12 @@ export class StateSetSeries<State extends string> implements StateSetHandle<Stat
     return this.#states[this.#present] as State;
   }
 
-  text(): string {
-    let text = '';
+  write(out: ByteWriter): void {
     for (let index = 0; index < this.#starts.length; index++) {
-      text += `${this.#starts[index]}${index === this.#present ? 1 : 0}\n`;
+      out.piece(this.#starts[index] as Uint8Array);
+      out.number(index === this.#present ? 1 : 0);
+      out.piece(lineFeed);
     }
-    return text;
   }
 
   values(): SeriesValues {

@@ -1,3 +1,4 @@
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
 import {
   type Bindable,
   Family,
@@ -8,7 +9,7 @@ import {
 } from './family';
 import { QuantileBins, quantilesOf } from './quantile-bins';
 import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
-import { canonicalNumber, createdLine, formatValue, sampleStart, withLabel } from './text';
+import { canonicalNumber, createdLine, sampleStart, withLabel } from './text';
 
 /** One series of a summary. */
 export interface SummaryHandle {
@@ -46,9 +47,9 @@ export class SummarySeries implements SummaryHandle, LoadableSeries {
   readonly #quantiles: readonly number[];
   readonly #sliceMs: number;
   readonly #ring: QuantileBins[] = Array.from({ length: slices }, () => new QuantileBins());
-  readonly #starts: readonly string[];
-  readonly #countStart: string;
-  readonly #sumStart: string;
+  readonly #starts: readonly Uint8Array[];
+  readonly #countStart: Uint8Array;
+  readonly #sumStart: Uint8Array;
   readonly #createdStart: string;
   #created: number | undefined;
   #slice: number;
@@ -63,9 +64,9 @@ export class SummarySeries implements SummaryHandle, LoadableSeries {
     this.#sliceMs = windowMs / slices;
     this.#created = context.epochMs() / 1000;
     this.#slice = this.#present();
-    this.#starts = quantiles.map((q) => sampleStart(name, withLabel(block, 'quantile', canonicalNumber(q))));
-    this.#countStart = sampleStart(`${name}_count`, block);
-    this.#sumStart = sampleStart(`${name}_sum`, block);
+    this.#starts = quantiles.map((q) => pieceOf(sampleStart(name, withLabel(block, 'quantile', canonicalNumber(q)))));
+    this.#countStart = pieceOf(sampleStart(`${name}_count`, block));
+    this.#sumStart = pieceOf(`\n${sampleStart(`${name}_sum`, block)}`);
     this.#createdStart = sampleStart(`${name}_created`, block);
   }
 
@@ -92,14 +93,19 @@ export class SummarySeries implements SummaryHandle, LoadableSeries {
     return quantilesOf(this.#bins(), [q])[0] as number;
   }
 
-  text(openMetrics: boolean): string {
+  write(out: ByteWriter, openMetrics: boolean): void {
     const shown = this.#shown ?? quantilesOf(this.#bins(), this.#quantiles);
-    let text = '';
     for (let index = 0; index < shown.length; index++) {
-      text += `${this.#starts[index]}${formatValue(shown[index] as number)}\n`;
+      out.piece(this.#starts[index] as Uint8Array);
+      out.number(shown[index] as number);
+      out.piece(lineFeed);
     }
-    text += `${this.#countStart}${this.#count}\n${this.#sumStart}${formatValue(this.#sum)}`;
-    return text + (openMetrics ? createdLine(this.#createdStart, this.#created) : '\n');
+    out.piece(this.#countStart);
+    out.number(this.#count);
+    out.piece(this.#sumStart);
+    out.number(this.#sum);
+    if (openMetrics) out.text(createdLine(this.#createdStart, this.#created));
+    else out.piece(lineFeed);
   }
 
   values(): SeriesValues {
