@@ -22,7 +22,7 @@ export class ByteWriter {
   #length = 0;
 
   /** @param capacity bytes to begin with; there is room for as many as come */
-  constructor(capacity = 16_384) {
+  constructor(capacity = 4096) {
     this.#bytes = new Uint8Array(capacity);
   }
 
@@ -87,4 +87,15 @@ export class ByteWriter {
     bytes.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = bytes;
   }
+}
+
+/** How long the last exposition of each source was, so that the next one has room for as much from the beginning. */
+const lengths = /* @__PURE__ */ new WeakMap<object, number>();
+
+/** Makes a writer, lets it be filled, and remembers how much that was. */
+export function writeFor(source: object, fill: (out: ByteWriter) => void): ByteWriter {
+  const out = new ByteWriter(Math.ceil(1.125 * (lengths.get(source) ?? 4096)));
+  fill(out);
+  lengths.set(source, out.length);
+  return out;
 }

@@ -1,4 +1,4 @@
-import { ByteWriter } from './byte-writer';
+import { type ByteWriter, writeFor } from './byte-writer';
 import type { MetricFamily, MetricsSource } from './family';
 import { escapeText } from './text';
 
@@ -20,14 +20,14 @@ export function toOpenMetrics(source: MetricsSource): string {
 
 /** As {@link toOpenMetrics}, for who wants the bytes. */
 export function writeOpenMetrics(source: MetricsSource): ByteWriter {
-  const out = new ByteWriter();
-  for (const family of source.collect()) {
-    const begin = out.length;
-    out.text(header(family));
-    const samples = out.length;
-    for (const series of family.series()) series.write(out, true);
-    if (out.length === samples) out.rewind(begin);
-  }
-  out.text('# EOF\n');
-  return out;
+  return writeFor(source, (out) => {
+    for (const family of source.collect()) {
+      const begin = out.length;
+      out.text(header(family));
+      const samples = out.length;
+      for (const series of family.series()) series.write(out, true);
+      if (out.length === samples) out.rewind(begin);
+    }
+    out.text('# EOF\n');
+  });
 }

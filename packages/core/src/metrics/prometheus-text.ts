@@ -1,4 +1,4 @@
-import { ByteWriter } from './byte-writer';
+import { ByteWriter, writeFor } from './byte-writer';
 import type { MetricFamily, MetricsSource } from './family';
 import { escapeHelp004 } from './text';
 
@@ -54,19 +54,21 @@ export function toPrometheusText(source: MetricsSource): string {
 
 /** As {@link toPrometheusText}, for who wants the bytes. */
 export function writePrometheusText(source: MetricsSource): ByteWriter {
-  const out = new ByteWriter();
-  for (const family of source.collect()) {
-    if (family.type === 'gaugehistogram') {
-      const lines = new ByteWriter();
-      for (const series of family.series()) series.write(lines, false);
-      writeGaugeHistogram(out, family, lines.toString());
-      continue;
-    }
-    const begin = out.length;
-    out.text(header(...olderForm(family), family.help));
-    const samples = out.length;
-    for (const series of family.series()) series.write(out, false);
-    if (out.length === samples) out.rewind(begin);
+  return writeFor(source, (out) => {
+    for (const family of source.collect()) writeFamily(out, family);
+  });
+}
+
+function writeFamily(out: ByteWriter, family: MetricFamily): void {
+  if (family.type === 'gaugehistogram') {
+    const lines = new ByteWriter();
+    for (const series of family.series()) series.write(lines, false);
+    writeGaugeHistogram(out, family, lines.toString());
+    return;
   }
-  return out;
+  const begin = out.length;
+  out.text(header(...olderForm(family), family.help));
+  const samples = out.length;
+  for (const series of family.series()) series.write(out, false);
+  if (out.length === samples) out.rewind(begin);
 }
