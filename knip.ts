@@ -2,7 +2,10 @@ import type { KnipConfig } from 'knip';
 import { entriesOf, packageFolders } from './scripts/entries';
 
 /** Scripts that tests start as processes of their own. */
-const fixtures: Record<string, string[]> = { tracking: ['src/fixtures/*.ts'] };
+const fixtures: Record<string, string[]> = {
+  node: ['src/metrics/fixtures/*.ts'],
+  tracking: ['src/fixtures/*.ts'],
+};
 
 const packages = packageFolders.map((folder) => [
   `packages/${folder}`,

@@ -5,14 +5,24 @@ import {
   createRegistry,
   instrumentRunner,
   type MetricsFormat,
+  mergeSnapshots,
+  pullMetrics,
+  restoreSnapshot,
   toOpenMetrics,
   toPrometheusText,
 } from '@fairlead/core/metrics';
 import { createMockBackend } from '@fairlead/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { droppedIn, hostileRegistry, ownSamples } from '../../packages/core/src/metrics/hostile-registry.fixture';
+import { bridgedRegistry } from '../../packages/core/src/metrics/bridges/bridged-registry.fixture';
 import {
+  droppedIn,
+  exemplarsOf,
+  hostileRegistry,
+  ownSamples,
+} from '../../packages/core/src/metrics/hostile-registry.fixture';
+import {
+  type ReadExemplar,
   type ReadFamily,
   type ReadSample,
   readOpenMetrics,
@@ -32,7 +42,7 @@ interface Verdict {
   readonly families: readonly ReadFamily[];
 }
 
-type RawSample = readonly [name: string, labels: Record<string, string>, value: string];
+type RawSample = readonly [name: string, labels: Record<string, string>, value: string, exemplar: ReadExemplar | null];
 
 function readPythonFloat(text: string): number {
   if (text === 'nan') return Number.NaN;
@@ -56,7 +66,12 @@ function parseWithPython(expositions: readonly Exposition[]): Verdict[] {
     ...(error === undefined ? {} : { error }),
     families: families.map((family) => ({
       ...(family as unknown as ReadFamily),
-      samples: family.samples.map(([name, labels, value]) => ({ name, labels, value: readPythonFloat(value) })),
+      samples: family.samples.map(([name, labels, value, exemplar]) => ({
+        name,
+        labels,
+        value: readPythonFloat(value),
+        ...(exemplar && { exemplar }),
+      })),
     })),
   }));
 }
@@ -86,20 +101,30 @@ describe.skipIf(peer.missing !== undefined)(`expositions, read by prometheus_cli
     const texts = cases.map(({ registry }) => toOpenMetrics(registry));
     const verdicts = parseWithPython(texts.map((text) => ({ format: 'openmetrics', text })));
     let samplesSeen = 0;
+    let exemplarsSeen = 0;
     for (const [index, { error, families }] of verdicts.entries()) {
       const text = texts[index] as string;
       expect(error, text).toBeUndefined();
-      const { expected, dropped } = cases[index] as (typeof cases)[number];
+      const { expected, exemplars, dropped } = cases[index] as (typeof cases)[number];
       const samples = samplesOf(families);
       const shown = ownSamples(samples, expected);
       expect([...shown.keys()].sort(), text).toEqual([...expected.keys()].sort());
       for (const [identity, value] of expected) expect(shown.get(identity), text).toBe(value === 0 ? 0 : value);
       expect(droppedIn(samples), text).toBe(dropped);
+      expect([...exemplarsOf(samples).keys()].sort(), text).toEqual([...exemplars.keys()].sort());
+      for (const [identity, { labels, value, timestamp }] of exemplarsOf(samples)) {
+        const given = exemplars.get(identity);
+        expect({ labels, value }, text).toEqual({ labels: given?.labels, value: given?.value });
+        // The parser rounds times to nanoseconds in its own way.
+        expect(timestamp, text).toBeCloseTo(given?.timestamp as number, 5);
+      }
+      exemplarsSeen += exemplars.size;
       // The parser eats spaces at the start of a help text.
       const about = ({ name, type, unit, help }: ReadFamily) => ({ name, type, unit, help: help.replace(/^ +/, '') });
       expect(families.map(about), text).toEqual(readOpenMetrics(text).map(about));
       samplesSeen += shown.size;
     }
+    expect(exemplarsSeen).toBeGreaterThan(100);
     expect(samplesSeen).toBeGreaterThan(2000); // or the generator makes nothing that a registry accepts
   });
 
@@ -115,6 +140,50 @@ describe.skipIf(peer.missing !== undefined)(`expositions, read by prometheus_cli
       expect([...shown.keys()].sort(), text).toEqual([...expected.keys()].sort());
       for (const [identity, value] of expected) expect(shown.get(identity), text).toBe(value === 0 ? 0 : value);
     }
+  });
+
+  it('accepts merged snapshots of the same registries, as often as they are merged', () => {
+    const cases = fc.sample(hostileRegistry, { numRuns: 300, seed: 7 });
+    const sources = cases.map(({ registry }) => {
+      const snapshot = JSON.parse(JSON.stringify(registry.snapshot({ process: 'a"\\\n' })));
+      return restoreSnapshot(
+        mergeSnapshots([snapshot, mergeSnapshots([snapshot, registry.snapshot({ process: '' })])]),
+      );
+    });
+    const texts = sources.flatMap((source): Exposition[] => [
+      { format: 'openmetrics', text: toOpenMetrics(source) },
+      { format: 'prometheus-text', text: toPrometheusText(source) },
+    ]);
+    for (const [index, { error, families }] of parseWithPython(texts).entries()) {
+      const { format, text } = texts[index] as Exposition;
+      expect(error, text).toBeUndefined();
+      if (format === 'openmetrics') {
+        expect(families.map(({ name }) => name)).toEqual(readOpenMetrics(text).map(({ name }) => name));
+      }
+    }
+  });
+
+  it('accepts what a bridged registry of prom-client shows, and finds its values there', async () => {
+    const registry = await bridgedRegistry();
+    const { body: strictText } = await pullMetrics(registry, 'application/openmetrics-text');
+    const { body: plainText } = await pullMetrics(registry);
+    const [strict, plain] = parseWithPython([
+      { format: 'openmetrics', text: strictText },
+      { format: 'prometheus-text', text: plainText },
+    ]);
+    for (const verdict of [strict, plain]) {
+      expect(verdict?.error).toBeUndefined();
+      const samples = samplesOf(verdict?.families ?? []);
+      const calls = samples.filter(({ name }) => name === 'http_calls_total');
+      expect(calls.map(({ labels }) => labels.code ?? '')).toEqual(['\\', '\n', '"', ' # {', '😀', '', '}']);
+      expect(new Set(calls.map(({ labels }) => labels.app))).toEqual(new Set(['a\\b"c\nd']));
+      const numberOf = (name: string) => samples.find((sample) => sample.name === name)?.value;
+      expect(numberOf('bare_total')).toBe(1);
+      expect(numberOf('wait_count')).toBe(6);
+      expect(numberOf('own_length_count')).toBe(1);
+      expect(numberOf('process_resident_memory_bytes')).toBeGreaterThan(0);
+    }
+    expect(exemplarsOf(samplesOf(strict?.families ?? [])).size).toBeGreaterThanOrEqual(8);
   });
 
   it('accepts what a runner under traffic shows', async () => {

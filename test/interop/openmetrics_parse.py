@@ -9,6 +9,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 PARSERS = {"openmetrics": parse_openmetrics, "prometheus-text": parse_prometheus_text}
 
 
+def read_exemplar(sample):
+    exemplar = sample.exemplar
+    if exemplar is None:
+        return None
+    timestamp = None if exemplar.timestamp is None else float(exemplar.timestamp)
+    return {"labels": exemplar.labels, "value": exemplar.value, "timestamp": timestamp}
+
+
 def parse(exposition):
     try:
         families = [
@@ -18,7 +26,10 @@ def parse(exposition):
                 "unit": family.unit,
                 "help": family.documentation,
                 # As text, since JSON has neither NaN nor infinities.
-                "samples": [[sample.name, sample.labels, repr(float(sample.value))] for sample in family.samples],
+                "samples": [
+                    [sample.name, sample.labels, repr(float(sample.value)), read_exemplar(sample)]
+                    for sample in family.samples
+                ],
             }
             for family in PARSERS[exposition["format"]](exposition["text"])
         ]

@@ -1,13 +1,15 @@
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
+import { type Exemplar, exemplarValues, type KeptExemplar, keepExemplar, takeExemplar } from './exemplar';
 import {
   type Bindable,
-  type DropReason,
   Family,
   type FamilyContext,
   type FamilyDefinition,
+  type LoadableSeries,
   reasonAgainst,
-  type Series,
 } from './family';
-import { formatValue, sampleStart } from './text';
+import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
+import { createdLine, sampleStart } from './text';
 
 /** One series of a counter. */
 export interface CounterHandle {
@@ -15,8 +17,10 @@ export interface CounterHandle {
    * Adds to the counter: a plain addition. Never throws: an amount that is negative, not finite or no number is left
    * out and counted in `fairlead_metrics_dropped_total`.
    * @param amount 0 or more. @default 1
+   * @param exemplar an example of what was counted, shown by OpenMetrics until the next one is given. One that is not
+   * legal is left out and counted as dropped; the amount is added all the same.
    */
-  inc(amount?: number): void;
+  inc(amount?: number, exemplar?: Exemplar): void;
   /** What was added since the series was bound. */
   readonly value: number;
 }
@@ -26,30 +30,60 @@ export interface Counter<L extends string = never> extends Bindable<CounterHandl
   readonly type: 'counter';
 }
 
-export class CounterSeries implements CounterHandle, Series {
-  readonly #drop: (reason: DropReason) => void;
-  readonly #start: string;
-  readonly #createdLine: string;
+export class CounterSeries implements CounterHandle, LoadableSeries {
+  readonly #context: FamilyContext;
+  readonly #start: Uint8Array;
+  readonly #createdStart: string;
+  #created: number | undefined;
+  #ending: Uint8Array;
   #value = 0;
+  #exemplar: KeptExemplar | undefined;
 
-  constructor(name: string, block: string, createdSeconds: number, drop: (reason: DropReason) => void) {
-    this.#drop = drop;
-    this.#start = sampleStart(`${name}_total`, block);
-    this.#createdLine = `${sampleStart(`${name}_created`, block)}${formatValue(createdSeconds)}\n`;
+  constructor(name: string, block: string, context: FamilyContext) {
+    this.#context = context;
+    this.#created = context.epochMs() / 1000;
+    this.#start = pieceOf(sampleStart(`${name}_total`, block));
+    this.#createdStart = sampleStart(`${name}_created`, block);
+    this.#ending = pieceOf(createdLine(this.#createdStart, this.#created));
   }
 
-  inc(amount = 1): void {
-    if (typeof amount === 'number' && amount >= 0 && amount < Number.POSITIVE_INFINITY) this.#value += amount;
-    else this.#drop(reasonAgainst(amount));
+  inc(amount = 1, exemplar?: Exemplar): void {
+    if (typeof amount === 'number' && amount >= 0 && amount < Number.POSITIVE_INFINITY) {
+      this.#value += amount;
+      if (exemplar !== undefined) this.#keep(amount, exemplar);
+    } else this.#context.drop(reasonAgainst(amount));
   }
 
   get value(): number {
     return this.#value;
   }
 
-  text(created: boolean): string {
-    const total = `${this.#start}${formatValue(this.#value)}\n`;
-    return created ? total + this.#createdLine : total;
+  write(out: ByteWriter, openMetrics: boolean): void {
+    out.piece(this.#start);
+    out.number(this.#value);
+    if (openMetrics && this.#exemplar !== undefined) out.text(this.#exemplar.text);
+    out.piece(openMetrics ? this.#ending : lineFeed);
+  }
+
+  values(): SeriesValues {
+    return {
+      value: toJsonNumber(this.#value),
+      ...(this.#created !== undefined && { created: this.#created }),
+      ...(this.#exemplar && { exemplar: exemplarValues(this.#exemplar) }),
+    };
+  }
+
+  load({ value, created, exemplar }: SeriesValues): void {
+    this.#value = fromJsonNumber(value);
+    this.#created = created;
+    this.#ending = pieceOf(createdLine(this.#createdStart, created));
+    this.#exemplar = exemplar && keepExemplar(exemplar);
+  }
+
+  #keep(amount: number, exemplar: Exemplar): void {
+    const kept = takeExemplar(exemplar, amount, this.#context.epochMs);
+    if (kept === undefined) this.#context.drop('invalid_exemplar');
+    else this.#exemplar = kept;
   }
 }
 
@@ -57,8 +91,7 @@ export class CounterSeries implements CounterHandle, Series {
 export class CounterFamily<L extends string> extends Family<CounterSeries, L> implements Counter<L> {
   declare readonly type: 'counter';
 
-  constructor(definition: FamilyDefinition, { createdSeconds, drop, fold }: FamilyContext) {
-    const create = (block: string) => new CounterSeries(definition.name, block, createdSeconds(), drop);
-    super(definition, create, { onBind: fold });
+  constructor(definition: FamilyDefinition, context: FamilyContext) {
+    super(definition, (block) => new CounterSeries(definition.name, block, context), { onBind: context.fold });
   }
 }

@@ -1,13 +1,27 @@
+import type { ByteWriter } from './byte-writer';
+import { describeFamily, type GaugeAggregation } from './describe';
 import type { MetricType } from './names';
+import type { FamilySnapshot, SeriesValues } from './snapshot';
 import { type Labels, labelBlock } from './text';
 
-/** Why a value was not recorded; a label of `fairlead_metrics_dropped_total`. */
-export type DropReason = 'series_limit' | 'negative' | 'not_finite' | 'not_a_number';
+/** Why a value, or an exemplar, was not recorded; a label of `fairlead_metrics_dropped_total`. */
+export type DropReason = 'series_limit' | 'negative' | 'not_finite' | 'not_a_number' | 'invalid_exemplar';
 
 /** One labelled series of a family, as the writers of text see it. */
 export interface Series {
-  /** The sample lines, each with its line feed. @param created whether a `_created` line is among them */
-  text(created: boolean): string;
+  /**
+   * Writes the sample lines, each with its line feed.
+   * @param openMetrics whether `_created` lines and exemplars are among them
+   */
+  write(out: ByteWriter, openMetrics: boolean): void;
+  /** The values as plain data. */
+  values(): SeriesValues;
+}
+
+/** A series that can be made of plain data again. */
+export interface LoadableSeries extends Series {
+  /** Takes over what `values()` answered. */
+  load(values: SeriesValues): void;
 }
 
 /** What is known about a family beside its values. */
@@ -21,12 +35,26 @@ export interface MetricFamily {
   readonly labelNames: readonly string[];
   /** How many series the family may have before further ones are folded or dropped. */
   readonly maxSeries: number;
-  /** Of a state set: its states. */
-  readonly states?: readonly string[];
+  /** Of a gauge: how the values of several processes become one. */
+  readonly aggregation?: GaugeAggregation;
   /** Of a histogram or gauge histogram: its upper bounds, ascending, without +Inf. */
   readonly buckets?: readonly number[];
+  /** Of a summary: its quantiles, from 0 to 1. */
+  readonly quantiles?: readonly number[];
+  /** Of a state set: its states. */
+  readonly states?: readonly string[];
+  /** The family and its series as plain data. */
+  snapshot(): FamilySnapshot;
   /** The series, in the order in which they were bound. */
   series(): Iterable<Series>;
+}
+
+/** What can be written: a registry, or a snapshot that was restored. */
+export interface MetricsSource {
+  /** All families, brought up to date. */
+  collect(): readonly MetricFamily[];
+  /** Waits for what can be brought up to date only by and by. */
+  refresh?(): Promise<void>;
 }
 
 /** What `bind` takes: nothing for a family without labels, else a value for each label. */
@@ -62,8 +90,10 @@ export interface FamilyDefinition {
 
 /** What a family gets from the registry that it belongs to. */
 export interface FamilyContext {
-  /** The present time in seconds since 1970-01-01 UTC. */
-  createdSeconds(): number;
+  /** The present time in milliseconds since 1970-01-01 UTC. */
+  epochMs(): number;
+  /** Monotonic time in milliseconds. */
+  now(): number;
   /** Counts a value that is not recorded. */
   readonly drop: (reason: DropReason) => void;
   /** Counts a binding that is answered by the series of all others. */
@@ -88,17 +118,23 @@ export interface OverflowRules<S> {
 export const otherLabel = '__other__';
 
 /** A family of any type: series by their labels, up to a cap. */
-export class Family<S extends Series, L extends string> implements Bindable<S, L> {
+export class Family<S extends LoadableSeries, L extends string> implements Bindable<S, L> {
   readonly name: string;
   readonly type: MetricType;
   readonly help: string;
   readonly unit: string;
   readonly labelNames: readonly string[];
   readonly maxSeries: number;
+  declare readonly aggregation?: GaugeAggregation;
+  declare readonly buckets?: readonly number[];
+  declare readonly quantiles?: readonly number[];
+  declare readonly states?: readonly string[];
   readonly #create: (block: string) => S;
   readonly #overflow: OverflowRules<S>;
   readonly #otherBlock: string;
   readonly #series = new Map<string, S>();
+  /** The values of the labels of each series, under the same keys. */
+  readonly #labelValues = new Map<string, readonly string[]>();
   /** Series that count against the cap: all but the one that takes the overflow. */
   #capped = 0;
 
@@ -116,17 +152,21 @@ export class Family<S extends Series, L extends string> implements Bindable<S, L
   }
 
   bind(...[labels]: BindArguments<L>): S {
-    const block = labelBlock(this.name, this.labelNames, labels ?? {});
+    const given: Readonly<Record<string, string>> = labels ?? {};
+    const block = labelBlock(this.name, this.labelNames, given);
     const known = this.#series.get(block);
     if (known !== undefined) return known;
-    if (block === this.#otherBlock || this.#capped < this.maxSeries) return this.#add(block);
+    const isWithin = block === this.#otherBlock || this.#capped < this.maxSeries;
+    if (isWithin) return this.#add(block, (name) => given[name] as string);
     this.#overflow.onBind?.();
-    return this.#overflow.detached ?? this.#series.get(this.#otherBlock) ?? this.#add(this.#otherBlock);
+    const { detached } = this.#overflow;
+    return detached ?? this.#series.get(this.#otherBlock) ?? this.#add(this.#otherBlock, () => otherLabel);
   }
 
   remove(...[labels]: BindArguments<L>): boolean {
     const block = labelBlock(this.name, this.labelNames, labels ?? {});
     const removed = this.#series.delete(block);
+    this.#labelValues.delete(block);
     if (removed && block !== this.#otherBlock) this.#capped--;
     return removed;
   }
@@ -135,9 +175,28 @@ export class Family<S extends Series, L extends string> implements Bindable<S, L
     return this.#series.values();
   }
 
-  #add(block: string): S {
+  snapshot(): FamilySnapshot {
+    const series = Array.from(this.#series, ([block, each]) => ({
+      labels: this.#labelValues.get(block) ?? [],
+      ...each.values(),
+    }));
+    return { ...describeFamily(this), series };
+  }
+
+  /** Makes the series of a snapshot, for a family that only shows what was read. */
+  restore({ series }: FamilySnapshot): this {
+    for (const { labels, ...values } of series) {
+      const given = Object.fromEntries(this.labelNames.map((name, index) => [name, labels[index] ?? '']));
+      const block = labelBlock(this.name, this.labelNames, given);
+      (this.#series.get(block) ?? this.#add(block, (name) => given[name] as string)).load(values);
+    }
+    return this;
+  }
+
+  #add(block: string, labelValue: (labelName: string) => string): S {
     const series = this.#create(block);
     this.#series.set(block, series);
+    this.#labelValues.set(block, this.labelNames.map(labelValue));
     if (block !== this.#otherBlock) this.#capped++;
     return series;
   }

@@ -1,14 +1,16 @@
 import { FairleadError } from '../errors';
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
 import {
   type Bindable,
   type DropReason,
   Family,
   type FamilyContext,
   type FamilyDefinition,
-  type Series,
+  type LoadableSeries,
 } from './family';
 import { bucketStarts } from './histogram';
-import { formatValue, sampleStart } from './text';
+import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
+import { sampleStart } from './text';
 
 /** One series of a gauge histogram. */
 export interface GaugeHistogramHandle {
@@ -29,11 +31,11 @@ export interface GaugeHistogram<L extends string = never> extends Bindable<Gauge
   readonly buckets: readonly number[];
 }
 
-export class GaugeHistogramSeries implements GaugeHistogramHandle, Series {
+export class GaugeHistogramSeries implements GaugeHistogramHandle, LoadableSeries {
   readonly #name: string;
-  readonly #starts: readonly string[];
-  readonly #countStart: string;
-  readonly #sumStart: string;
+  readonly #starts: readonly Uint8Array[];
+  readonly #countStart: Uint8Array;
+  readonly #sumStart: Uint8Array;
   readonly #counts: Float64Array;
   readonly #signed: boolean;
   readonly #drop: (reason: DropReason) => void;
@@ -49,9 +51,9 @@ export class GaugeHistogramSeries implements GaugeHistogramHandle, Series {
     detached: boolean,
   ) {
     this.#name = name;
-    this.#starts = bucketStarts(name, block, bounds);
-    this.#countStart = sampleStart(`${name}_gcount`, block);
-    this.#sumStart = sampleStart(`${name}_gsum`, block);
+    this.#starts = bucketStarts(name, block, bounds).map(pieceOf);
+    this.#countStart = pieceOf(sampleStart(`${name}_gcount`, block));
+    this.#sumStart = pieceOf(`\n${sampleStart(`${name}_gsum`, block)}`);
     this.#counts = new Float64Array(bounds.length + 1);
     this.#signed = (bounds[0] ?? 0) < 0;
     this.#drop = drop;
@@ -79,14 +81,28 @@ export class GaugeHistogramSeries implements GaugeHistogramHandle, Series {
     this.#sum = sum;
   }
 
-  text(): string {
-    let text = '';
+  write(out: ByteWriter): void {
     let total = 0;
     for (let index = 0; index < this.#starts.length; index++) {
       total += this.#counts[index] as number;
-      text += `${this.#starts[index]}${total}\n`;
+      out.piece(this.#starts[index] as Uint8Array);
+      out.number(total);
+      out.piece(lineFeed);
     }
-    return `${text}${this.#countStart}${total}\n${this.#sumStart}${formatValue(this.#sum)}\n`;
+    out.piece(this.#countStart);
+    out.number(total);
+    out.piece(this.#sumStart);
+    out.number(this.#sum);
+    out.piece(lineFeed);
+  }
+
+  values(): SeriesValues {
+    return { counts: [...this.#counts], sum: toJsonNumber(this.#sum) };
+  }
+
+  load({ counts, sum }: SeriesValues): void {
+    this.#counts.set(counts ?? []);
+    this.#sum = fromJsonNumber(sum);
   }
 
   #wrong(field: string, expected: string, given: string): FairleadError {
@@ -106,7 +122,7 @@ export class GaugeHistogramFamily<L extends string>
   implements GaugeHistogram<L>
 {
   declare readonly type: 'gaugehistogram';
-  readonly buckets: readonly number[];
+  override readonly buckets: readonly number[];
 
   constructor(definition: FamilyDefinition, { drop }: FamilyContext, buckets: readonly number[]) {
     const bounds = Float64Array.from(buckets);

@@ -1,12 +1,8 @@
-import {
-  type Bindable,
-  type DropReason,
-  Family,
-  type FamilyContext,
-  type FamilyDefinition,
-  type Series,
-} from './family';
-import { formatValue, sampleStart } from './text';
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
+import type { GaugeAggregation } from './describe';
+import { type Bindable, Family, type FamilyContext, type FamilyDefinition, type LoadableSeries } from './family';
+import { fromJsonNumber, type SeriesValues, toJsonNumber } from './snapshot';
+import { sampleStart } from './text';
 
 /** One series of a gauge. No method throws: what is no number is left out and counted in `fairlead_metrics_dropped_total`. */
 export interface GaugeHandle {
@@ -23,24 +19,35 @@ export interface GaugeHandle {
 /** A family of values that go up and down. */
 export interface Gauge<L extends string = never> extends Bindable<GaugeHandle, L> {
   readonly type: 'gauge';
+  readonly aggregation: GaugeAggregation;
 }
 
-export class GaugeSeries implements GaugeHandle, Series {
-  readonly #drop: (reason: DropReason) => void;
+export class GaugeSeries implements GaugeHandle, LoadableSeries {
+  readonly #context: FamilyContext;
   readonly #detached: boolean;
-  readonly #start: string;
+  readonly #isTimed: boolean;
+  readonly #start: Uint8Array;
   #value = 0;
+  #setAt = 0;
 
-  /** @param detached whether the series is past the cap, so that every write is dropped */
-  constructor(name: string, block: string, drop: (reason: DropReason) => void, detached: boolean) {
-    this.#drop = drop;
+  /**
+   * @param isTimed whether the time of each write is kept
+   * @param detached whether the series is past the cap, so that every write is dropped
+   */
+  constructor(name: string, block: string, context: FamilyContext, isTimed: boolean, detached: boolean) {
+    this.#context = context;
+    this.#isTimed = isTimed;
     this.#detached = detached;
-    this.#start = sampleStart(name, block);
+    this.#start = pieceOf(sampleStart(name, block));
   }
 
   set(value: number): void {
-    if (typeof value === 'number' && !this.#detached) this.#value = value;
-    else this.#drop(this.#detached ? 'series_limit' : 'not_a_number');
+    if (typeof value !== 'number' || this.#detached) {
+      this.#context.drop(this.#detached ? 'series_limit' : 'not_a_number');
+      return;
+    }
+    this.#value = value;
+    if (this.#isTimed) this.#setAt = this.#context.epochMs();
   }
 
   inc(amount = 1): void {
@@ -55,17 +62,33 @@ export class GaugeSeries implements GaugeHandle, Series {
     return this.#value;
   }
 
-  text(): string {
-    return `${this.#start}${formatValue(this.#value)}\n`;
+  write(out: ByteWriter): void {
+    out.piece(this.#start);
+    out.number(this.#value);
+    out.piece(lineFeed);
+  }
+
+  values(): SeriesValues {
+    return { value: toJsonNumber(this.#value), ...(this.#isTimed && { setAt: this.#setAt }) };
+  }
+
+  load({ value, setAt }: SeriesValues): void {
+    this.#value = fromJsonNumber(value);
+    this.#setAt = setAt ?? 0;
   }
 }
 
 /** A gauge as its registry makes it. */
 export class GaugeFamily<L extends string> extends Family<GaugeSeries, L> implements Gauge<L> {
   declare readonly type: 'gauge';
+  override readonly aggregation: GaugeAggregation;
 
-  constructor(definition: FamilyDefinition, { drop }: FamilyContext) {
-    const create = (block: string) => new GaugeSeries(definition.name, block, drop, false);
-    super(definition, create, { detached: new GaugeSeries(definition.name, '', drop, true) });
+  constructor(definition: FamilyDefinition, context: FamilyContext, aggregation: GaugeAggregation) {
+    const { name } = definition;
+    const isTimed = aggregation === 'last';
+    super(definition, (block) => new GaugeSeries(name, block, context, isTimed, false), {
+      detached: new GaugeSeries(name, '', context, isTimed, true),
+    });
+    this.aggregation = aggregation;
   }
 }

@@ -1,4 +1,6 @@
-import { type Bindable, Family, type FamilyContext, type FamilyDefinition, type Series } from './family';
+import { type ByteWriter, pieceOf } from './byte-writer';
+import { type Bindable, Family, type FamilyContext, type FamilyDefinition, type LoadableSeries } from './family';
+import type { SeriesValues } from './snapshot';
 import { sampleStart } from './text';
 
 /** One series of an info family: it says what it says by being there. */
@@ -12,16 +14,24 @@ export interface Info<L extends string = never> extends Bindable<InfoHandle, L> 
   readonly type: 'info';
 }
 
-export class InfoSeries implements InfoHandle, Series {
+export class InfoSeries implements InfoHandle, LoadableSeries {
   readonly value = 1;
-  readonly #line: string;
+  readonly #line: Uint8Array;
 
   constructor(name: string, block: string) {
-    this.#line = `${sampleStart(`${name}_info`, block)}1\n`;
+    this.#line = pieceOf(`${sampleStart(`${name}_info`, block)}1\n`);
   }
 
-  text(): string {
-    return this.#line;
+  write(out: ByteWriter): void {
+    out.piece(this.#line);
+  }
+
+  values(): SeriesValues {
+    return {};
+  }
+
+  load(): void {
+    // A fact has no value beside its labels.
   }
 }
 

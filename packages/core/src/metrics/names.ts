@@ -2,7 +2,7 @@ import { FairleadError } from '../errors';
 import { escapeText } from './text';
 
 /** The kinds of metric families, by their names in OpenMetrics. */
-export type MetricType = 'counter' | 'gauge' | 'histogram' | 'gaugehistogram' | 'info' | 'stateset';
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'gaugehistogram' | 'summary' | 'info' | 'stateset';
 
 /** What a family's sample names end with, beside the family's own name. */
 const sampleSuffixes: Readonly<Record<MetricType, readonly string[]>> = {
@@ -10,6 +10,7 @@ const sampleSuffixes: Readonly<Record<MetricType, readonly string[]>> = {
   gauge: [],
   histogram: ['_bucket', '_count', '_sum', '_created'],
   gaugehistogram: ['_bucket', '_gcount', '_gsum'],
+  summary: ['_count', '_sum', '_created'],
   info: ['_info'],
   stateset: [],
 };
@@ -51,7 +52,7 @@ export function checkFamilyName(owner: string, type: MetricType, name: string, u
 }
 
 /**
- * @param reserved labels that the family writes itself: `le`, or a state set's own name
+ * @param reserved labels that the family writes itself: `le`, `quantile`, or a state set's own name
  * @throws FairleadError `INVALID_OPTION` for a label name that is not legal, taken, or given twice
  */
 export function checkLabelNames(owner: string, labels: readonly string[], reserved: readonly string[]): void {
@@ -78,6 +79,22 @@ export function checkBuckets(owner: string, buckets: readonly number[]): readonl
     }
   }
   return [...buckets];
+}
+
+/**
+ * Copies quantiles that lie from 0 to 1 and ascend strictly.
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function checkQuantiles(owner: string, quantiles: readonly number[]): readonly number[] {
+  for (const [index, quantile] of quantiles.entries()) {
+    const before = quantiles[index - 1];
+    if (!(quantile >= 0 && quantile <= 1))
+      throw wrong(owner, `quantiles.${index}`, 'a number from 0 to 1', String(quantile));
+    if (before !== undefined && !(quantile > before)) {
+      throw wrong(owner, `quantiles.${index}`, `more than ${before}, the quantile before it`, String(quantile));
+    }
+  }
+  return [...quantiles];
 }
 
 /**

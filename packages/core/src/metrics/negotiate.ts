@@ -1,37 +1,21 @@
-import { openMetricsContentType, toOpenMetrics } from './openmetrics';
-import { prometheusTextContentType, toPrometheusText } from './prometheus-text';
-import type { Registry } from './registry';
+import { parseWeightedList, type WeightedEntry } from '../weighted-list';
+import type { ByteWriter } from './byte-writer';
+import type { MetricsSource } from './family';
+import { openMetricsContentType, writeOpenMetrics } from './openmetrics';
+import { prometheusTextContentType, writePrometheusText } from './prometheus-text';
 
 /** The two text forms of an exposition. */
 export type MetricsFormat = 'openmetrics' | 'prometheus-text';
-
-/** One entry of an `Accept` header. */
-interface MediaRange {
-  readonly type: string;
-  readonly version: string | undefined;
-  readonly quality: number;
-}
-
-/** Longest `Accept` header that is read; Prometheus sends about 400 characters. */
-const maxAcceptChars = 8192;
-
-function parseRange(entry: string): MediaRange {
-  const [type = '', ...parameters] = entry.split(';').map((part) => part.trim().toLowerCase());
-  const parameterOf = (name: string): string | undefined => {
-    const parameter = parameters.find((candidate) => candidate.startsWith(`${name}=`));
-    return parameter?.slice(name.length + 1).replace(/^"(.*)"$/, '$1');
-  };
-  const quality = Number(parameterOf('q') ?? 1);
-  return { type, version: parameterOf('version'), quality: quality >= 0 && quality <= 1 ? quality : 0 };
-}
 
 /**
  * How much a client wants a format: the quality of the most specific range that covers it (RFC 9110, section 12.5.1), the
  * highest where several are equally specific, and 0 where none does.
  */
-function qualityOf(ranges: readonly MediaRange[], typesBySpecificity: readonly string[], version: string): number {
+function qualityOf(entries: readonly WeightedEntry[], typesBySpecificity: readonly string[], version: string): number {
   for (const type of typesBySpecificity) {
-    const covering = ranges.filter((range) => range.type === type && (range.version ?? version) === version);
+    const covering = entries.filter(
+      ({ token, parameters }) => token === type && (parameters.version ?? version) === version,
+    );
     if (covering.length > 0) return Math.max(...covering.map(({ quality }) => quality));
   }
   return 0;
@@ -43,7 +27,7 @@ function qualityOf(ranges: readonly MediaRange[], typesBySpecificity: readonly s
  * @param acceptHeader the header's value; `undefined` or empty when there is none
  */
 export function negotiate(acceptHeader: string | null | undefined): MetricsFormat {
-  const ranges = (acceptHeader ?? '').slice(0, maxAcceptChars).split(',').map(parseRange);
+  const ranges = parseWeightedList(acceptHeader);
   const openMetrics = qualityOf(ranges, ['application/openmetrics-text', 'application/*'], '1.0.0');
   const text = qualityOf(ranges, ['text/plain', 'text/*', '*/*'], '0.0.4');
   return openMetrics > 0 && openMetrics >= text ? 'openmetrics' : 'prometheus-text';
@@ -60,8 +44,17 @@ export interface RenderedMetrics {
  * Answers a scrape in the format that the client wants.
  * @param acceptHeader the value of the request's `Accept` header
  */
-export function renderMetrics(registry: Registry, acceptHeader?: string | null): RenderedMetrics {
+export function renderMetrics(source: MetricsSource, acceptHeader?: string | null): RenderedMetrics {
+  const { contentType, written } = writeMetrics(source, acceptHeader);
+  return { contentType, body: written.toString() };
+}
+
+/** As {@link renderMetrics}, for who wants the bytes. */
+export function writeMetrics(
+  source: MetricsSource,
+  acceptHeader?: string | null,
+): { readonly contentType: string; readonly written: ByteWriter } {
   return negotiate(acceptHeader) === 'openmetrics'
-    ? { contentType: openMetricsContentType, body: toOpenMetrics(registry) }
-    : { contentType: prometheusTextContentType, body: toPrometheusText(registry) };
+    ? { contentType: openMetricsContentType, written: writeOpenMetrics(source) }
+    : { contentType: prometheusTextContentType, written: writePrometheusText(source) };
 }

@@ -1,12 +1,13 @@
 import * as z from 'zod/mini';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
+import type { GaugeAggregation } from './describe';
 
 /** Options of `createRegistry`. */
 export interface RegistryOptions {
   /** Put before the name of every family, for example `shop_`. @default '' */
   readonly prefix?: string;
-  /** Dates `_created`. @default systemClock */
+  /** Dates `_created` and exemplars, and slides the windows of summaries. @default systemClock */
   readonly clock?: Clock;
   /** Hears of collect callbacks that throw. @default consoleLogger */
   readonly logger?: Logger;
@@ -30,6 +31,23 @@ export interface FamilyOptions<L extends string> {
 export interface MeasureOptions<L extends string> extends FamilyOptions<L> {
   /** A base unit such as `seconds` or `bytes`, with which the name must end. @default none */
   readonly unit?: string;
+}
+
+/** What a gauge is registered with. */
+export interface GaugeOptions<L extends string> extends MeasureOptions<L> {
+  /**
+   * How the gauges of several processes become one when their snapshots are merged: their sum, the largest or smallest
+   * value, the one that was set last, or one series for each process, told by the label `process`. @default 'sum'
+   */
+  readonly aggregation?: GaugeAggregation;
+}
+
+/** What a summary is registered with. */
+export interface SummaryOptions<L extends string> extends MeasureOptions<L> {
+  /** Which quantiles are shown, from 0 to 1, ascending. @default [0.5, 0.9, 0.99] */
+  readonly quantiles?: readonly number[];
+  /** Milliseconds that the quantiles look back, 60 or more; they slide by a sixth of it. @default 600000 (10 min) */
+  readonly windowMs?: number;
 }
 
 /** What a histogram or gauge histogram is registered with. */
@@ -58,12 +76,23 @@ const familyFields = {
 export const schemas = {
   registry: z.strictObject({
     prefix: z.optional(z.string()),
-    clock: z.optional(z.custom<Clock>((value) => hasMethod(value, 'epochMs'), 'a clock')),
+    clock: z.optional(z.custom<Clock>((value) => hasMethod(value, 'epochMs') && hasMethod(value, 'now'), 'a clock')),
     logger: z.optional(z.custom<Logger>((value) => hasMethod(value, 'error'), 'a logger')),
     maxSeries: z.optional(limit),
   }),
   plain: z.strictObject(familyFields),
   measure: z.strictObject({ ...familyFields, unit: z.optional(nonEmpty) }),
+  gauge: z.strictObject({
+    ...familyFields,
+    unit: z.optional(nonEmpty),
+    aggregation: z.optional(z.enum(['sum', 'max', 'min', 'last', 'by-process'])),
+  }),
+  summary: z.strictObject({
+    ...familyFields,
+    unit: z.optional(nonEmpty),
+    quantiles: z.optional(z.array(z.number()).check(z.minLength(1))),
+    windowMs: z.optional(z.number().check(z.minimum(60))),
+  }),
   buckets: z.strictObject({
     ...familyFields,
     unit: z.optional(nonEmpty),

@@ -1,12 +1,12 @@
-import type { MetricFamily } from './family';
-import type { Registry } from './registry';
+import { ByteWriter, writeFor } from './byte-writer';
+import type { MetricFamily, MetricsSource } from './family';
 import { escapeHelp004 } from './text';
 
 /** Content type of what `toPrometheusText` writes. */
 export const prometheusTextContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-function block(name: string, type: string, help: string, samples: string): string {
-  return `# HELP ${name} ${escapeHelp004(help)}\n# TYPE ${name} ${type}\n${samples}`;
+function header(name: string, type: string, help: string): string {
+  return `# HELP ${name} ${escapeHelp004(help)}\n# TYPE ${name} ${type}\n`;
 }
 
 /** The lines of one sample name out of the samples of a family; a line feed within a label is escaped, so lines are samples. */
@@ -18,37 +18,57 @@ function linesOf(samples: string, name: string): string {
   return lines;
 }
 
-/** A family as this older format knows it: its types are counter, gauge and histogram, and a name is the sample's. */
-function familyText({ name, type, help }: MetricFamily, samples: string): string {
+/** What a family is called and of which type it is to this older format, where its types are counter, gauge, histogram and summary. */
+function olderForm({ name, type }: MetricFamily): readonly [name: string, type: string] {
   switch (type) {
     case 'counter':
-      return block(`${name}_total`, 'counter', help, samples);
-    case 'gauge':
-    case 'histogram':
-      return block(name, type, help, samples);
-    case 'stateset':
-      return block(name, 'gauge', help, samples);
+      return [`${name}_total`, 'counter'];
     case 'info':
-      return block(`${name}_info`, 'gauge', help, samples);
+      return [`${name}_info`, 'gauge'];
+    case 'histogram':
+    case 'summary':
+      return [name, type];
+    case 'gauge':
     case 'gaugehistogram':
-      // Buckets that can shrink are no histogram here, and a family has one sample name: hence three gauges.
-      return ['_bucket', '_gcount', '_gsum']
-        .map((suffix) => block(name + suffix, 'gauge', help, linesOf(samples, name + suffix)))
-        .join('');
+    case 'stateset':
+      return [name, 'gauge'];
+  }
+}
+
+/** Buckets that can shrink are no histogram here, and a family has one sample name: hence three gauges. */
+function writeGaugeHistogram(out: ByteWriter, { name, help }: MetricFamily, samples: string): void {
+  if (samples === '') return;
+  for (const suffix of ['_bucket', '_gcount', '_gsum']) {
+    out.text(header(name + suffix, 'gauge', help) + linesOf(samples, name + suffix));
   }
 }
 
 /**
- * Runs the registry's collect callbacks and writes all families in Prometheus' text format 0.0.4, with the same sample
+ * Runs the collect callbacks of a registry and writes all families in Prometheus' text format 0.0.4, with the same sample
  * names, labels and bounds as `toOpenMetrics`, so that a series stays the same whichever of the two is scraped. What the
- * format lacks: UNIT, `_created`, and the types info, stateset and gaugehistogram, which become gauges.
+ * format lacks: UNIT, `_created`, exemplars, and the types info, stateset and gaugehistogram, which become gauges.
  */
-export function toPrometheusText(registry: Registry): string {
-  let text = '';
-  for (const family of registry.collect()) {
-    let samples = '';
-    for (const series of family.series()) samples += series.text(false);
-    if (samples !== '') text += familyText(family, samples);
+export function toPrometheusText(source: MetricsSource): string {
+  return writePrometheusText(source).toString();
+}
+
+/** As {@link toPrometheusText}, for who wants the bytes. */
+export function writePrometheusText(source: MetricsSource): ByteWriter {
+  return writeFor(source, (out) => {
+    for (const family of source.collect()) writeFamily(out, family);
+  });
+}
+
+function writeFamily(out: ByteWriter, family: MetricFamily): void {
+  if (family.type === 'gaugehistogram') {
+    const lines = new ByteWriter();
+    for (const series of family.series()) series.write(lines, false);
+    writeGaugeHistogram(out, family, lines.toString());
+    return;
   }
-  return text;
+  const begin = out.length;
+  out.text(header(...olderForm(family), family.help));
+  const samples = out.length;
+  for (const series of family.series()) series.write(out, false);
+  if (out.length === samples) out.rewind(begin);
 }

@@ -3,6 +3,14 @@ export interface ReadSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  readonly exemplar?: ReadExemplar;
+}
+
+/** An exemplar as the tests read it back. */
+export interface ReadExemplar {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  readonly timestamp: number;
 }
 
 /** A family as the tests read it back. */
@@ -19,11 +27,15 @@ const suffixesOf: Readonly<Record<string, readonly string[]>> = {
   gauge: [''],
   histogram: ['_bucket', '_count', '_sum', '_created'],
   gaugehistogram: ['_bucket', '_gcount', '_gsum'],
+  summary: ['', '_count', '_sum', '_created'],
   info: ['_info'],
   stateset: [''],
 };
 
-const sampleLine = /^([a-zA-Z_][a-zA-Z0-9_]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\n"])*",?)+)\})? (\S+)$/;
+const pairs = String.raw`[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\n"])*"`;
+const sampleLine = new RegExp(
+  String.raw`^([a-zA-Z_][a-zA-Z0-9_]*)(?:\{(${pairs}(?:,${pairs})*)\})? (\S+)(?: # \{((?:${pairs}(?:,${pairs})*)?)\} (\S+) (\S+))?$`,
+);
 const label = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\n"])*)"(?:,|$)/gy;
 
 function unescapeText(text: string): string {
@@ -38,14 +50,34 @@ function readValue(text: string): number {
   return Number(text);
 }
 
+function readLabels(block: string, line: string): Record<string, string> {
+  const found = Array.from(block.matchAll(label), ([, key = '', text = '']) => [key, unescapeText(text)] as const);
+  const labels: Record<string, string> = Object.fromEntries(found);
+  if (Object.keys(labels).length !== found.length) throw new Error(`a label twice: ${line}`);
+  return labels;
+}
+
 function readSample(line: string): ReadSample {
   const match = sampleLine.exec(line);
   if (match === null) throw new Error(`not a sample: ${line}`);
-  const [, name = '', block = '', value = ''] = match;
-  const pairs = Array.from(block.matchAll(label), ([, key = '', text = '']) => [key, unescapeText(text)] as const);
-  const labels: Record<string, string> = Object.fromEntries(pairs);
-  if (Object.keys(labels).length !== pairs.length) throw new Error(`a label twice: ${line}`);
-  return { name, labels, value: readValue(value) };
+  const [, name = '', block = '', value = '', about, exemplarValue = '', timestamp = ''] = match;
+  const sample = { name, labels: readLabels(block, line), value: readValue(value) };
+  if (about === undefined) return sample;
+  if (!/_(total|bucket)$/.test(name)) throw new Error(`no place for an exemplar: ${line}`);
+  const exemplar = {
+    labels: readLabels(about, line),
+    value: readValue(exemplarValue),
+    timestamp: readValue(timestamp),
+  };
+  const length = Object.entries(exemplar.labels).reduce((sum, pair) => sum + [...pair.join('')].length, 0);
+  if (length > 128) throw new Error(`an exemplar of ${length} code points: ${line}`);
+  if (
+    name.endsWith('_bucket') &&
+    sample.labels.le !== undefined &&
+    exemplar.value > readValue(sample.labels.le.replace(/\.0$/, ''))
+  )
+    throw new Error(`an exemplar outside its bucket: ${line}`);
+  return { ...sample, exemplar };
 }
 
 /**

@@ -6,20 +6,33 @@ import { durationBuckets } from './buckets';
 import { type Counter, CounterFamily } from './counter';
 import { describeFamily, type FamilyDescription } from './describe';
 import type { FamilyContext, FamilyDefinition, MetricFamily } from './family';
+import { type Clash, type FamilySource, FamilySources } from './family-sources';
 import { type Gauge, GaugeFamily } from './gauge';
 import { type GaugeHistogram, GaugeHistogramFamily } from './gauge-histogram';
 import { type Histogram, HistogramFamily } from './histogram';
 import { type Info, InfoFamily } from './info';
-import { checkBuckets, checkFamilyName, checkLabelNames, checkStates, type MetricType, namesOf } from './names';
+import {
+  checkBuckets,
+  checkFamilyName,
+  checkLabelNames,
+  checkQuantiles,
+  checkStates,
+  type MetricType,
+  namesOf,
+} from './names';
 import {
   type BucketOptions,
   type FamilyOptions,
+  type GaugeOptions,
   type MeasureOptions,
   type RegistryOptions,
   type StateSetOptions,
+  type SummaryOptions,
   schemas,
 } from './options';
+import { type FamilySnapshot, processLabel, type RegistrySnapshot } from './snapshot';
 import { type StateSet, StateSetFamily } from './state-set';
+import { type Summary, SummaryFamily } from './summary';
 
 /**
  * Families of metrics. Registering the same definition twice answers the family that is there, so that two parts of a
@@ -32,11 +45,13 @@ export interface Registry {
   /** Registers a family of values that only grow; `name` comes without `_total`. */
   counter<const L extends string = never>(options: MeasureOptions<L>): Counter<L>;
   /** Registers a family of values that go up and down. */
-  gauge<const L extends string = never>(options: MeasureOptions<L>): Gauge<L>;
+  gauge<const L extends string = never>(options: GaugeOptions<L>): Gauge<L>;
   /** Registers a family of distributions of what was observed. */
   histogram<const L extends string = never>(options: BucketOptions<L>): Histogram<L>;
   /** Registers a family of distributions that are measured anew each time. */
   gaugeHistogram<const L extends string = never>(options: BucketOptions<L>): GaugeHistogram<L>;
+  /** Registers a family of quantiles over a sliding window. */
+  summary<const L extends string = never>(options: SummaryOptions<L>): Summary<L>;
   /** Registers a family of facts told by labels; `name` comes without `_info`. */
   info<const L extends string = never>(options: FamilyOptions<L>): Info<L>;
   /** Registers a family of states of which exactly one holds. */
@@ -50,10 +65,24 @@ export interface Registry {
    * @returns a function that takes the callback away
    */
   onCollect(callback: () => void): () => void;
+  /**
+   * Shows families from elsewhere along with its own, as long as no name of theirs is taken. A family that comes later and
+   * wants a taken name is left out, logged, and counted in `fairlead_metrics_collect_failures_total`.
+   * @returns a function that takes the source away
+   * @throws FairleadError `ALREADY_EXISTS` when a family that is there now wants a name that is taken
+   */
+  addSource(source: FamilySource): () => void;
+  /** Waits until all sources are up to date. Never rejects: a source that fails is logged and counted, and stays as it was. */
+  refresh(): Promise<void>;
   /** Runs the callbacks and answers all families in the order of their registration, for a writer of some format. */
   collect(): readonly MetricFamily[];
-  /** All families in the order of their registration; runs no callback. */
+  /** All families in the order of their registration, those of sources last; runs no callback. */
   families(): readonly MetricFamily[];
+  /**
+   * Runs the callbacks and answers all families and their values as plain data, to be merged with those of other processes.
+   * @param options `process`: a name for this one, which `by-process` gauges are labelled with. @default ''
+   */
+  snapshot(options?: { readonly process?: string }): RegistrySnapshot;
   /** What every family is, without its values, in the order of their registration; runs no callback. */
   describe(): readonly FamilyDescription[];
 }
@@ -86,10 +115,13 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const { prefix = '', clock = systemClock, logger = consoleLogger, maxSeries = 2000 } = settings;
   const registered = new Map<string, Registered>();
   const owners = new Map<string, string>();
+  const sources = new FamilySources(owners);
+  const clashesTold = new Set<string>();
   const callbacks = new Set<() => unknown>();
   let collecting = false;
 
-  const createdSeconds = (): number => clock.epochMs() / 1000;
+  const epochMs = (): number => clock.epochMs();
+  const now = (): number => clock.now();
 
   /** Answers the family of that definition if there is one, else checks the definition and enters a new family. */
   const register = <F extends MetricFamily>(
@@ -109,11 +141,12 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     checkFamilyName(owner, type, name, unit);
     checkLabelNames(owner, labels, reservedLabels);
     for (const taken of namesOf(type, name)) {
-      const holder = owners.get(taken);
+      const holder = owners.get(taken) ?? sources.holderOf(taken);
       if (holder !== undefined) throw clashError(owner, taken, holder);
     }
     const family = make(definition, {
-      createdSeconds,
+      epochMs,
+      now,
       drop: (reason) => dropped.bind({ family: name, reason }).inc(),
       fold: () => folded.bind({ family: name }).inc(),
     });
@@ -141,7 +174,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
 
   const fail = (error: unknown): void => {
     failures.bind().inc();
-    logger.error({ error }, `A collect callback of the metrics registry threw: ${messageOf(error)}`);
+    logger.error({ error }, `Collecting the metrics of a registry failed in part: ${messageOf(error)}`);
   };
   const runCallback = (callback: () => unknown): void => {
     try {
@@ -151,7 +184,25 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       fail(error);
     }
   };
-  const families = (): MetricFamily[] => Array.from(registered.values(), ({ family }) => family);
+  const tellClash = ({ family, taken, holder }: Clash): void => {
+    if (clashesTold.has(family.name)) return;
+    clashesTold.add(family.name);
+    fail(clashError(`${family.type} ${family.name} of a source`, taken, holder));
+  };
+  const families = (): MetricFamily[] => [
+    ...Array.from(registered.values(), ({ family }) => family),
+    ...sources.families(tellClash),
+  ];
+  const collect = (): MetricFamily[] => {
+    if (collecting) return families(); // a callback that renders the registry must not run itself
+    collecting = true;
+    try {
+      for (const callback of callbacks) runCallback(callback);
+    } finally {
+      collecting = false;
+    }
+    return families();
+  };
 
   return {
     counter<const L extends string = never>(given: MeasureOptions<L>): Counter<L> {
@@ -160,11 +211,13 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
         return new CounterFamily<L>(definition, context);
       });
     },
-    gauge<const L extends string = never>(given: MeasureOptions<L>): Gauge<L> {
-      const parsed = parseOptions(schemas.measure, given, 'gauge');
-      return register('gauge', prefix + parsed.name, parsed, (definition, context) => {
-        return new GaugeFamily<L>(definition, context);
-      });
+    gauge<const L extends string = never>(given: GaugeOptions<L>): Gauge<L> {
+      const parsed = parseOptions(schemas.gauge, given, 'gauge');
+      const { aggregation = 'sum' } = parsed;
+      const make = (definition: FamilyDefinition, context: FamilyContext) =>
+        new GaugeFamily<L>(definition, context, aggregation);
+      const reservedLabels = aggregation === 'by-process' ? [processLabel] : [];
+      return register('gauge', prefix + parsed.name, parsed, make, { reservedLabels, detail: aggregation });
     },
     histogram<const L extends string = never>(given: BucketOptions<L>): Histogram<L> {
       const parsed = parseOptions(schemas.buckets, given, 'histogram');
@@ -181,6 +234,15 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const make = (definition: FamilyDefinition, context: FamilyContext) =>
         new GaugeHistogramFamily<L>(definition, context, buckets);
       return register('gaugehistogram', name, parsed, make, { reservedLabels: ['le'], detail: buckets });
+    },
+    summary<const L extends string = never>(given: SummaryOptions<L>): Summary<L> {
+      const parsed = parseOptions(schemas.summary, given, 'summary');
+      const name = prefix + parsed.name;
+      const { windowMs = 600_000 } = parsed;
+      const quantiles = checkQuantiles(`summary ${name}`, parsed.quantiles ?? [0.5, 0.9, 0.99]);
+      const make = (definition: FamilyDefinition, context: FamilyContext) =>
+        new SummaryFamily<L>(definition, context, quantiles, windowMs);
+      return register('summary', name, parsed, make, { reservedLabels: ['quantile'], detail: [quantiles, windowMs] });
     },
     info<const L extends string = never>(given: FamilyOptions<L>): Info<L> {
       const parsed = parseOptions(schemas.plain, given, 'info');
@@ -204,19 +266,27 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       callbacks.add(added);
       return () => void callbacks.delete(added);
     },
-    collect() {
-      if (collecting) return families(); // a callback that renders the registry must not run itself
-      collecting = true;
-      try {
-        for (const callback of callbacks) runCallback(callback);
-      } finally {
-        collecting = false;
-      }
-      return families();
+    addSource(source) {
+      const clash = sources.add(source);
+      if (clash) throw clashError(`${clash.family.type} ${clash.family.name} of a source`, clash.taken, clash.holder);
+      return () => sources.remove(source);
     },
+    refresh: () => sources.refresh(fail),
+    collect,
+    snapshot: ({ process = '' } = {}) => ({
+      version: 1,
+      families: collect().map((family) => labelled(family.snapshot(), process)),
+    }),
     families,
     describe: () => families().map(describeFamily),
   };
+}
+
+/** Tells the process of a gauge that is not to be merged with those of others. */
+function labelled(family: FamilySnapshot, process: string): FamilySnapshot {
+  if (family.aggregation !== 'by-process') return family;
+  const series = family.series.map((each) => ({ ...each, labels: [...each.labels, process] }));
+  return { ...family, labels: [...family.labels, processLabel], series };
 }
 
 function clashError(owner: string, taken: string, holder: string): FairleadError {

@@ -1,12 +1,14 @@
 import { FairleadError } from '../errors';
+import { type ByteWriter, lineFeed, pieceOf } from './byte-writer';
 import {
   type Bindable,
   type DropReason,
   Family,
   type FamilyContext,
   type FamilyDefinition,
-  type Series,
+  type LoadableSeries,
 } from './family';
+import type { SeriesValues } from './snapshot';
 import { escapeText, sampleStart, withLabel } from './text';
 
 /** One series of a state set. */
@@ -26,10 +28,10 @@ export interface StateSet<State extends string, L extends string = never> extend
   readonly states: readonly State[];
 }
 
-export class StateSetSeries<State extends string> implements StateSetHandle<State>, Series {
+export class StateSetSeries<State extends string> implements StateSetHandle<State>, LoadableSeries {
   readonly #name: string;
   readonly #states: readonly State[];
-  readonly #starts: readonly string[];
+  readonly #starts: readonly Uint8Array[];
   readonly #drop: (reason: DropReason) => void;
   readonly #detached: boolean;
   #present: number;
@@ -44,7 +46,7 @@ export class StateSetSeries<State extends string> implements StateSetHandle<Stat
   ) {
     this.#name = name;
     this.#states = states;
-    this.#starts = states.map((state) => sampleStart(name, withLabel(block, name, escapeText(state))));
+    this.#starts = states.map((state) => pieceOf(sampleStart(name, withLabel(block, name, escapeText(state)))));
     this.#drop = drop;
     this.#detached = detached;
     this.#present = 0;
@@ -67,12 +69,20 @@ export class StateSetSeries<State extends string> implements StateSetHandle<Stat
     return this.#states[this.#present] as State;
   }
 
-  text(): string {
-    let text = '';
+  write(out: ByteWriter): void {
     for (let index = 0; index < this.#starts.length; index++) {
-      text += `${this.#starts[index]}${index === this.#present ? 1 : 0}\n`;
+      out.piece(this.#starts[index] as Uint8Array);
+      out.number(index === this.#present ? 1 : 0);
+      out.piece(lineFeed);
     }
-    return text;
+  }
+
+  values(): SeriesValues {
+    return { state: this.state };
+  }
+
+  load({ state }: SeriesValues): void {
+    this.#present = Math.max(0, (this.#states as readonly (string | undefined)[]).indexOf(state));
   }
 }
 
@@ -82,7 +92,7 @@ export class StateSetFamily<State extends string, L extends string>
   implements StateSet<State, L>
 {
   declare readonly type: 'stateset';
-  readonly states: readonly State[];
+  override readonly states: readonly State[];
 
   constructor(definition: FamilyDefinition, { drop }: FamilyContext, states: readonly State[]) {
     const { name } = definition;

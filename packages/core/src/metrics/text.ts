@@ -60,6 +60,11 @@ export function sampleStart(name: string, block: string): string {
   return block === '' ? `${name} ` : `${name}{${block}} `;
 }
 
+/** The `_created` line after the value before it, or only the line feed where the time is not known. */
+export function createdLine(start: string, created: number | undefined): string {
+  return created === undefined ? '\n' : `\n${start}${formatValue(created)}\n`;
+}
+
 /** A sample's value. */
 export function formatValue(value: number): string {
   if (Number.isFinite(value)) return `${value}`;

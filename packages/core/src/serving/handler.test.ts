@@ -187,6 +187,27 @@ describe('createHandler', () => {
     expect((await without(new Request(url('/metrics')))).status).toBe(404);
   });
 
+  it('compresses /metrics for who wants it, and says what the answer depends on', async () => {
+    const body = 'up 1\n'.repeat(400);
+    const metrics = { render: () => ({ contentType: 'text/plain; version=0.0.4', body }) };
+    const { handle } = await handlerOf({}, { metrics });
+    const ask = (encoding: string) =>
+      handle(new Request(url('/metrics'), { headers: { 'accept-encoding': encoding } }));
+    const compressed = await ask('gzip, deflate;q=0.5');
+    expect(compressed.headers.get('content-encoding')).toBe('gzip');
+    expect(compressed.headers.get('vary')).toBe('Accept, Accept-Encoding');
+    const bytes = await compressed.arrayBuffer();
+    expect(bytes.byteLength).toBeLessThan(200);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+    expect(await new Response(stream).text()).toBe(body);
+    const plain = await ask('gzip;q=0, *;q=0.5');
+    expect([plain.headers.get('content-encoding'), plain.headers.get('vary')]).toEqual([
+      null,
+      'Accept, Accept-Encoding',
+    ]);
+    expect(await plain.text()).toBe(body);
+  });
+
   it('knows the method of each path', async () => {
     const { handle } = await handlerOf();
     const wrong = await handle(new Request(url('/v2/models/mock/infer')));

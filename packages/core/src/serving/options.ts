@@ -6,6 +6,7 @@ import { consoleLogger, type Logger } from '../logger';
 /** What answers `/metrics`; a metrics registry bound to its renderer fits. */
 export interface MetricsRenderer {
   /**
+   * The page is compressed for clients that want it.
    * @param accept the request's Accept header, by which a format is chosen; undefined when there is none
    */
   render(accept: string | undefined): MetricsPage | Promise<MetricsPage>;

@@ -1,5 +1,6 @@
 import { version as packageVersion } from '../../package.json';
 import { FairleadError, messageOf } from '../errors';
+import { encodeBody } from '../gzip';
 import { describeGiven } from '../tensor/json/describe-given';
 import { type Catalog, createCatalog, isRunnerReady, type ServedRunners } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
@@ -71,8 +72,13 @@ function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: Service
   });
   if (metrics === undefined) return;
   routes.add('GET', `${basePath}/metrics`, async (request) => {
-    const { contentType, body } = await metrics.render(request.header('accept') ?? undefined);
-    return { status: 200, headers: { 'content-type': contentType }, body };
+    const page = await metrics.render(request.header('accept') ?? undefined);
+    const { headers, body } = await encodeBody(page.body, request.header('accept-encoding'));
+    return {
+      status: 200,
+      headers: { 'content-type': page.contentType, vary: 'Accept, Accept-Encoding', ...headers },
+      body,
+    };
   });
 }
 

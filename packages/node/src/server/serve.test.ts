@@ -95,6 +95,19 @@ describe('serve', () => {
     expect((await fetch(server.url + inferPath, { method: 'PUT', body: '{}' })).status).toBe(405);
   });
 
+  it('compresses /metrics, as a client that unpacks it sees, with the length of what is sent', async () => {
+    const page = 'up 1\n'.repeat(400);
+    const server = await start(await localRunner(), {
+      metrics: { render: () => ({ contentType: 'text/plain', body: page }) },
+    });
+    const unpacked = await fetch(`${server.url}/metrics`, { headers: { 'accept-encoding': 'gzip' } });
+    expect(unpacked.headers.get('content-encoding')).toBe('gzip');
+    expect(Number(unpacked.headers.get('content-length'))).toBeLessThan(200);
+    expect(await unpacked.text()).toBe(page);
+    const head = await fetch(`${server.url}/metrics`, { method: 'HEAD', headers: { 'accept-encoding': 'identity' } });
+    expect([head.headers.get('content-length'), head.headers.get('vary')]).toEqual(['2000', 'Accept, Accept-Encoding']);
+  });
+
   it('refuses options that it cannot use, and a port that is taken', async () => {
     const runner = await localRunner();
     const server = await start(runner);
