@@ -24,6 +24,7 @@ export type {
   ReferenceFailEvent,
   StateChangeEvent,
 } from './drift-events';
+export type { DriftHistoryReport, EpisodeReport, HistoryPoint } from './drift-history';
 export { createDriftMonitor, type DriftMonitor } from './drift-monitor';
 export type { DriftMonitorOptions, MeanTimeBetweenFalseAlarms } from './drift-options';
 export {
@@ -33,6 +34,7 @@ export {
   type ReferenceRows,
   type SeasonsToFit,
 } from './fit-reference';
+export type { DriftReportFormat, DriftReportOf, FullDriftReport } from './full-report';
 export { instrumentMonitor } from './instrument';
 export {
   type DataRecord,

@@ -1,5 +1,5 @@
 import type { Tensors } from '../tensor/tensor';
-import { attribute, type FeatureReport } from './attribution';
+import { attribute, type BinReport, binsOf, type FeatureReport } from './attribution';
 import { EvidenceProcess } from './detectors/evidence-process';
 import type { Reference } from './reference';
 import { invalidInput, type RowView, viewRows } from './rows';
@@ -189,6 +189,13 @@ export class ReferenceWatch {
     const { comparison } = this;
     const evidenceOf = (feature: number): number => this.evidenceOf(feature);
     return attribute(this.#layout, comparison, this.#compared, evidenceOf, warningLevel);
+  }
+
+  /** Every bin of every feature, by the feature's name. */
+  bins(): Record<string, readonly BinReport[]> {
+    const { comparison } = this;
+    const named = this.#layout.features.map(({ name }, index) => [name, binsOf(this.#layout, this.#compared, index)]);
+    return comparison.rows === 0 ? {} : Object.fromEntries(named);
   }
 
   /** Hands the fresh rows to the window and to the process. */
