@@ -210,7 +210,7 @@ class WindowedDriftMonitor implements DriftMonitor {
   report<Format extends DriftReportFormat>(options: { readonly format: Format }): DriftReportOf<Format>;
   report(options?: { readonly format: DriftReportFormat }): DriftReport | FullDriftReport | Promise<string> {
     if (options === undefined) return this.#report();
-    const format = formatOf(options);
+    const format = formatOf(options, ['full', 'html']);
     const full: FullDriftReport = {
       ...this.#report(),
       bins: this.#watches?.current.bins() ?? {},

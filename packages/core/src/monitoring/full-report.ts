@@ -17,19 +17,22 @@ export type DriftReportFormat = 'full' | 'html';
 /** What a format gives. */
 export type DriftReportOf<Format extends DriftReportFormat> = Format extends 'html' ? Promise<string> : FullDriftReport;
 
-const formats: readonly unknown[] = ['full', 'html'] satisfies DriftReportFormat[];
-
 /**
  * The format that was asked for.
- * @throws FairleadError `INVALID_ARGUMENT`
+ * @throws FairleadError `INVALID_ARGUMENT` when it is none of `formats`
  */
-export function formatOf(options: { readonly format: DriftReportFormat }): DriftReportFormat {
-  const format: unknown = (options as Partial<typeof options> | null)?.format;
-  if (formats.includes(format)) return format as DriftReportFormat;
-  const given = JSON.stringify(format) ?? String(format);
+export function formatOf<Format extends DriftReportFormat>(
+  options: { readonly format: Format },
+  formats: readonly Format[],
+): Format {
+  const given: unknown = (options as Partial<typeof options> | null)?.format;
+  const format = formats.find((one) => one === given);
+  if (format !== undefined) return format;
+  const expected = formats.map((one) => `"${one}"`).join(' or ');
+  const words = typeof given === 'string' ? JSON.stringify(given) : String(given);
   throw new FairleadError(
     'INVALID_ARGUMENT',
-    `format: expected "full" or "html", given ${given}. Call report() without options for the plain report.`,
-    { details: { field: 'format', expected: '"full" or "html"', given } },
+    `format: expected ${expected}, given ${words}. Call report() without options for the plain report.`,
+    { details: { field: 'format', expected, given: words } },
   );
 }

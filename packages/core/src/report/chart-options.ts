@@ -8,10 +8,16 @@ import type { PerformanceSeries } from './sections';
 const ink = 'var(--muted)';
 const line = 'var(--line)';
 const fontSize = 11;
+/** Of a histogram, in its own pixels. */
+const plotWidth = 292;
+const digitWidth = 6;
+const labelGap = 8;
 
 /** A bar of a histogram. */
 export interface HistogramBar {
   readonly label: string;
+  /** Counts what is no finite value. */
+  readonly tally: boolean;
   readonly referenceShare: number;
   readonly windowShare: number;
 }
@@ -34,14 +40,15 @@ export function histogramOption(bars: readonly HistogramBar[]): ChartOption {
     itemStyle: { color, borderRadius: [1.5, 1.5, 0, 0] },
     data: shares,
   });
+  const labelled = labelledBars(bars);
   return {
-    grid: { left: 40, right: 6, top: 8, bottom: 22 },
+    grid: { left: 40, right: 8, top: 8, bottom: 22 },
     xAxis: {
       type: 'category',
       data: bars.map(({ label }) => label),
       axisTick: { show: false },
       axisLine: { lineStyle: { color: 'var(--axis)' } },
-      axisLabel: { color: ink, fontSize, hideOverlap: true },
+      axisLabel: { color: ink, fontSize, interval: (index: number) => labelled.has(index) },
     },
     yAxis: shareAxis,
     series: [
@@ -55,6 +62,23 @@ export function histogramOption(bars: readonly HistogramBar[]): ChartOption {
       ),
     ],
   };
+}
+
+/** Which bars have room for a label: every tally, and of the others those that keep clear of the label before and after. */
+function labelledBars(bars: readonly HistogramBar[]): Set<number> {
+  const pitch = plotWidth / bars.length;
+  const half = (bar: number): number => ((bars[bar]?.label.length ?? 0) * digitWidth + labelGap) / 2;
+  const clear = (left: number, right: number): boolean => (right - left) * pitch >= half(left) + half(right);
+  const labelled = new Set<number>();
+  const firstTally = bars.findIndex(({ tally }) => tally);
+  let last: number | undefined;
+  bars.forEach(({ tally }, bar) => {
+    const fits = (last === undefined || clear(last, bar)) && (firstTally < 0 || clear(bar, firstTally));
+    if (!tally && !fits) return;
+    labelled.add(bar);
+    last = bar;
+  });
+  return labelled;
 }
 
 /** Levels of the evidence, as powers of ten. */
@@ -74,15 +98,15 @@ export function evidenceOption(
   const stretchMs = lastMs - (points[0]?.epochMs ?? 0);
   const rowAxis = stretchMs <= 0;
   const peak = Math.max(alarmLevelLog10, ...points.map(({ evidenceLog10 }) => evidenceLog10));
-  const level = (y: number, color: string, name: string) => ({
+  const level = (y: number, color: string, name: string, position: 'insideStartTop' | 'insideStartBottom') => ({
     yAxis: y,
     lineStyle: { color, type: 'dashed' as const, width: 1.25 },
-    label: { formatter: name, color, fontSize, position: 'insideStartTop' as const, distance: [4, 2] as never },
+    label: { formatter: name, color, fontSize, position, distance: 4 },
   });
   return {
     grid: { left: 36, right: narrow ? 10 : 16, top: 14, bottom: 26 },
     xAxis: {
-      type: 'value',
+      type: rowAxis ? 'value' : 'time',
       min: 'dataMin',
       max: 'dataMax',
       splitNumber: narrow ? 3 : 8,
@@ -118,7 +142,10 @@ export function evidenceOption(
         markLine: {
           silent: true,
           symbol: 'none',
-          data: [level(alarmLevelLog10, 'var(--bad)', 'alarm'), level(warningLevelLog10, 'var(--warn)', 'warning')],
+          data: [
+            level(alarmLevelLog10, 'var(--bad)', 'alarm', 'insideStartTop'),
+            level(warningLevelLog10, 'var(--warn)', 'warning', 'insideStartBottom'),
+          ],
         },
         markArea: {
           silent: true,
@@ -141,13 +168,13 @@ export function seriesOption({ points, reference }: PerformanceSeries): ChartOpt
   const bound = (which: 'lower' | 'upper') =>
     ({
       ...base,
-      lineStyle: { color: 'var(--window)', width: 1, opacity: 0.45, type: 'dotted' },
+      lineStyle: { color: 'var(--window)', width: 1, opacity: 0.7, type: 'dotted' },
       data: points.map((point) => [point.epochMs, point[which] ?? null]),
     }) as const;
   return {
     grid: { left: 44, right: 10, top: 12, bottom: 22 },
     xAxis: {
-      type: 'value',
+      type: 'time',
       min: 'dataMin',
       max: 'dataMax',
       splitNumber: 3,

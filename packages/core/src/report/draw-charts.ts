@@ -45,7 +45,7 @@ export async function loadCharts(importModules = importEcharts): Promise<DrawCha
   return (option, width, height) => {
     const chart = core.init(null, null, { renderer: 'svg', ssr: true, width, height });
     try {
-      chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...option });
+      chart.setOption({ animation: false, useUTC: true, textStyle: { fontFamily: 'inherit' }, ...option });
       return raw(tidy(chart.renderToSVGString()));
     } finally {
       chart.dispose();

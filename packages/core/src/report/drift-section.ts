@@ -2,7 +2,7 @@ import type { FullDriftReport } from '../monitoring/full-report';
 import { evidenceOption } from './chart-options';
 import type { DrawChart } from './draw-charts';
 import { featureCard, featureTable } from './feature-cards';
-import { count, duration, percent, powerOfTen, shortTime, time } from './format';
+import { count, duration, percent, powerOfTen, time } from './format';
 import { html, type Markup, shorten } from './markup';
 
 const reasons: Readonly<Record<keyof FullDriftReport['rowsSkipped'], string>> = {
@@ -56,7 +56,7 @@ function evidenceFigure(drift: FullDriftReport, draw: DrawChart): Markup | null 
   const last = points.at(-1);
   if (first === undefined || last === undefined || referenceRows === null) return null;
   const stretchMs = last.epochMs - first.epochMs;
-  const label = `Evidence of drift from ${shortTime(first.epochMs, stretchMs)} to ${shortTime(last.epochMs, stretchMs)}, over ${count(last.rowsSeen)} rows. It is at ${powerOfTen(evidenceLog10)}; a warning comes at ${powerOfTen(warningLevelLog10)}, an alarm at ${powerOfTen(alarmLevelLog10)}. Episodes of drift: ${episodes.length}.`;
+  const label = `Evidence of drift from ${time(first.epochMs)} to ${time(last.epochMs)}, over ${count(last.rowsSeen)} rows. It is at ${powerOfTen(evidenceLog10)}; a warning comes at ${powerOfTen(warningLevelLog10)}, an alarm at ${powerOfTen(alarmLevelLog10)}. Episodes of drift: ${episodes.length}.`;
   const wide = draw(evidenceOption(history, drift, false), 1040, 260);
   const narrow = draw(evidenceOption(history, drift, true), 350, 220);
   return html`<figure class="card" role="img" aria-label="${label}">

@@ -10,7 +10,7 @@ const chartWidth = 340;
 const chartHeight = 150;
 
 const tallyNames: Readonly<Record<Exclude<BinReport['kind'], 'range'>, string>> = {
-  missing: 'missing',
+  missing: 'NaN',
   'negative-infinity': '−∞',
   'positive-infinity': '+∞',
 };
@@ -70,23 +70,33 @@ function barsOf(bins: readonly BinReport[]): HistogramBar[] {
   for (let start = 0; start < ranges.length; start += size) {
     const part = ranges.slice(start, start + size);
     bars.push({
-      label: rangeLabel(part[0]?.above ?? null, part.at(-1)?.upTo ?? null),
+      label: rangeLabel(part[0]?.above ?? null, part.at(-1)?.upTo ?? null, ranges[start + size]?.upTo ?? null),
+      tally: false,
       referenceShare: sum(part.map(({ referenceShare }) => referenceShare)),
       windowShare: sum(part.map(({ windowShare }) => windowShare)),
     });
   }
   for (const { kind, referenceShare, windowShare } of bins) {
-    if (kind === 'range' || (referenceShare === 0 && windowShare === 0)) continue;
-    bars.push({ label: tallyNames[kind], referenceShare, windowShare });
+    if (kind === 'range') continue;
+    bars.push({ label: tallyNames[kind], tally: true, referenceShare, windowShare });
   }
-  return bars;
+  // A bin that neither has says nothing.
+  return bars.filter(({ referenceShare, windowShare }) => referenceShare > 0 || windowShare > 0);
 }
 
-/** A bin of a single value lies between a double and the one below it, which print alike. */
-function rangeLabel(above: number | null, upTo: number | null): string {
+/**
+ * A bin in words. A value with many rows has a bin of its own, from the double below it to itself, which print alike.
+ * @param next where the next bin ends
+ */
+function rangeLabel(above: number | null, upTo: number | null, next: number | null): string {
   if (above === null && upTo === null) return 'any';
   if (upTo === null) return `> ${figure(above)}`;
-  return above !== null && figure(above, 15) === figure(upTo, 15) ? `= ${figure(upTo)}` : `≤ ${figure(upTo)}`;
+  if (alike(above, upTo)) return `= ${figure(upTo)}`;
+  return alike(upTo, next) ? `< ${figure(next)}` : `≤ ${figure(upTo)}`;
+}
+
+function alike(left: number | null, right: number | null): boolean {
+  return left !== null && right !== null && Math.abs(right - left) <= Math.max(1e-300, Math.abs(right) * 4e-16);
 }
 
 function sum(values: readonly number[]): number {

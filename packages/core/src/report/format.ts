@@ -29,7 +29,9 @@ export function percent(share: number | null | undefined): string {
   const hundredths = share * 100;
   if (hundredths === 0) return '0\u202f%';
   if (hundredths < 0.01) return '<\u202f0.01\u202f%';
-  return `${Number(hundredths.toPrecision(hundredths >= 99.95 && hundredths < 100 ? 4 : 3))}\u202f%`;
+  // What is not all must not read as all.
+  if (hundredths < 100 && hundredths > 99.9) return '>\u202f99.9\u202f%';
+  return `${Number(hundredths.toPrecision(hundredths < 1 ? 2 : 3))}\u202f%`;
 }
 
 /** A p-value. */
@@ -41,7 +43,7 @@ export function probability(value: number | null | undefined): string {
 
 /** 10 to a power, as a person would say it. */
 export function powerOfTen(log10: number): string {
-  if (log10 < 6) return count(10 ** log10);
+  if (log10 < 7) return count(10 ** log10);
   const exponent = Math.floor(log10);
   return `${(10 ** (log10 - exponent)).toFixed(1)}\u202f·\u202f10${superscript(exponent)}`;
 }
@@ -52,13 +54,26 @@ export function time(epochMs: number): string {
   return Number.isNaN(date.getTime()) ? '–' : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** The time without its day where all times of a chart lie within two days, otherwise the day. */
+/** A time on the axis of a chart: as much of it as differs there. */
 export function shortTime(epochMs: number, stretchMs: number): string {
   const date = new Date(epochMs);
   if (Number.isNaN(date.getTime())) return '–';
   const iso = date.toISOString();
   if (stretchMs < 5 * 60_000) return iso.slice(11, 19);
-  return stretchMs < 48 * 3_600_000 ? iso.slice(11, 16) : iso.slice(0, 10);
+  if (stretchMs < 48 * 3_600_000) return iso.slice(11, 16);
+  if (stretchMs > 400 * 86_400_000) return iso.slice(0, 7);
+  if (stretchMs < 20 * 86_400_000 && iso.slice(11, 16) !== '00:00') return iso.slice(11, 16);
+  return `${date.getUTCDate()}\u00a0${months[date.getUTCMonth()]}`;
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** A metric for a column, in which the points stand below each other. */
+export function metric(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return figure(value);
+  const size = Math.abs(value);
+  if (size >= 10_000 || (size !== 0 && size < 1e-3)) return figure(value);
+  return fixed(value, size < 10 ? 4 : size < 100 ? 3 : 2);
 }
 
 /** A length of time in its greatest fitting unit. */

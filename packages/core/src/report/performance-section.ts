@@ -1,6 +1,6 @@
 import { seriesOption } from './chart-options';
 import type { DrawChart } from './draw-charts';
-import { count, figure } from './format';
+import { count, figure, metric } from './format';
 import { html, type Markup, shorten } from './markup';
 import type { PerformanceMetric, PerformanceSection, PerformanceSeries } from './sections';
 
@@ -14,7 +14,7 @@ export function performanceSection(performance: PerformanceSection, draw: DrawCh
 <h2 id="performance">Performance</h2>
 ${summary !== undefined && html`<p class="lead">${shorten(summary, 400)}</p>`}
 ${metrics.length > 0 ? metricTable(metrics) : html`<p class="note">No metric is known yet.</p>`}
-${series.length > 0 && html`<div class="cards">${series.slice(0, mostSeries).map((one) => seriesCard(one, draw))}</div>`}
+${series.length > 0 && html`<div class="cards">${series.slice(0, mostSeries).map((one) => seriesCard(one, draw))}</div><p class="note">Dashed: the reference. Dotted: the confidence interval.</p>`}
 ${facts.length > 0 && html`<dl class="facts">${facts.map(({ name, value }) => html`<div><dt>${shorten(name)}</dt><dd>${typeof value === 'number' ? figure(value, 6) : shorten(value, 200)}</dd></div>`)}</dl>`}
 </section>`;
 }
@@ -25,7 +25,7 @@ function metricTable(metrics: readonly PerformanceMetric[]): Markup {
 <thead><tr><th scope="col">Metric</th><th scope="col" class="n">Value</th><th scope="col" class="n">Interval</th><th scope="col" class="n">Reference</th><th scope="col" class="n">Rows</th></tr></thead>
 <tbody>${metrics.map(
     ({ name, slice, value, lower, upper, reference, rows, estimated }) =>
-      html`<tr><th scope="row">${shorten(name)}${slice !== undefined && html` <span class="muted">${shorten(slice)}</span>`}${estimated === true && html` <span class="pill">estimated</span>`}</th><td class="n strong">${figure(value)}</td><td class="n">${lower === undefined || upper === undefined ? '–' : `${figure(lower)} – ${figure(upper)}`}</td><td class="n">${figure(reference)}</td><td class="n">${rows === undefined ? '–' : count(rows)}</td></tr>
+      html`<tr><th scope="row">${shorten(name)}${slice !== undefined && html` <span class="muted">${shorten(slice)}</span>`}${estimated === true && html` <span class="pill">estimated</span>`}</th><td class="n strong">${metric(value)}</td><td class="n">${lower === undefined || upper === undefined ? '–' : `${metric(lower)} – ${metric(upper)}`}</td><td class="n">${metric(reference)}</td><td class="n">${rows === undefined ? '–' : count(rows)}</td></tr>
 `,
   )}</tbody></table></div>`;
 }

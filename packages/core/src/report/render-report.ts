@@ -5,7 +5,7 @@ import { driftSection } from './drift-section';
 import { time } from './format';
 import { html, type Markup, shorten, textOf } from './markup';
 import { performanceSection } from './performance-section';
-import { type AnyState, pill } from './pill';
+import { pill } from './pill';
 import { qualitySection } from './quality-section';
 import type { ReportOptions, ReportSections } from './sections';
 import { style } from './style';
@@ -34,7 +34,6 @@ export async function renderReport(sections: ReportSections, options: ReportOpti
   if (performance !== undefined) parts.push(['performance', 'Performance', performanceSection(performance, draw)]);
   if (quality !== undefined) parts.push(['quality', 'Data quality', qualitySection(quality)]);
   if (alerts !== undefined) parts.push(['alerts', 'Alerts', alertsSection(alerts)]);
-  const state = worstOf([drift?.state, quality?.state]);
   return textOf(html`${doctype}<html lang="en">
 <head>
 <meta charset="utf-8">
@@ -47,7 +46,7 @@ ${style}
 <body>
 <a class="skip" href="#content">Skip to the content</a>
 <header>
-<div class="head"><div><p class="eyebrow">Monitoring report</p><h1>${shorten(name)}</h1></div>${state !== undefined && html`<div class="verdict">${pill(state)}</div>`}</div>
+<div class="head"><div><p class="eyebrow">Monitoring report</p><h1>${shorten(name)}</h1></div><div class="verdict">${drift !== undefined && pill(drift.state, driftVerdicts[drift.state])}${quality !== undefined && pill(quality.state, qualityVerdicts[quality.state])}</div></div>
 <p class="meta">${time(generatedAtMs)}${model !== null && html` · model <code>${shorten(model.digest, 19)}</code>`}</p>
 ${parts.length > 1 && html`<nav aria-label="Sections">${parts.map(([id, label]) => html`<a href="#${id}">${label}</a>`)}</nav>`}
 </header>
@@ -65,12 +64,5 @@ ${parts.length === 0 && html`<p class="lead">There is nothing to report.</p>`}
 const doctype = html`<!doctype html>
 `;
 
-const order: readonly AnyState[] = ['ok', 'warning', 'drift', 'failed'];
-
-function worstOf(states: readonly (AnyState | undefined)[]): AnyState | undefined {
-  const known = states.filter((state) => state !== undefined);
-  return known.reduce<AnyState | undefined>(
-    (worst, state) => (worst === undefined || order.indexOf(state) > order.indexOf(worst) ? state : worst),
-    undefined,
-  );
-}
+const driftVerdicts = { ok: 'No drift', warning: 'Drift warning', drift: 'Drift' } as const;
+const qualityVerdicts = { ok: 'Data OK', warning: 'Data warning', failed: 'Data quality failed' } as const;

@@ -25,7 +25,8 @@ a:hover{text-decoration:underline}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:4px}
 .skip{position:absolute;left:-999px;top:8px;padding:6px 12px;background:var(--card)}
 .skip:focus{left:8px}
-.verdict .pill{font-size:15px;padding:5px 16px}
+.verdict{display:flex;gap:8px;flex-wrap:wrap}
+.verdict .pill{font-size:14px;padding:4px 14px}
 .pill{display:inline-block;padding:1px 9px;border-radius:99px;background:var(--plain-back);color:var(--muted);font-size:12px;font-weight:600;line-height:1.6;white-space:nowrap}
 .pill.good{background:var(--good-back);color:var(--good)}
 .pill.warn{background:var(--warn-back);color:var(--warn)}
@@ -46,7 +47,7 @@ section{margin-top:44px}
 figure{margin:0}
 figcaption{margin-bottom:8px;font-size:14px;font-weight:600}
 figcaption .muted{font-weight:400;font-size:13px}
-svg{display:block;width:100%;height:auto;overflow:visible}
+svg{display:block;font-size:11px;width:100%;height:auto;overflow:visible}
 .narrow{display:none}
 .row{display:flex;gap:4px 20px;align-items:baseline;justify-content:space-between;flex-wrap:wrap;margin:28px 0 12px}
 .legend{margin:0;font-size:13px}
@@ -56,7 +57,7 @@ svg{display:block;width:100%;height:auto;overflow:visible}
 .window{background:var(--window)}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,310px),1fr));gap:12px}
 .card+.card,.card+.cards{margin-top:12px}
-.cards .card{margin:0}
+.cards .card,.tiles .card{margin:0}
 .feature{display:grid;grid-template-columns:1fr auto;gap:4px 10px;align-content:start;align-items:start}
 .feature>figure,.feature>dl,.feature>details{grid-column:1/-1;min-width:0}
 .feature h4{min-width:0}
@@ -79,6 +80,7 @@ th:last-child,td:last-child{padding-right:0}
 thead th{color:var(--muted);font-size:12px;font-weight:600;border-bottom:1px solid var(--line);white-space:nowrap}
 tbody th{font-weight:550;min-width:9em;max-width:26em;overflow-wrap:anywhere}
 tbody td{max-width:26em;overflow-wrap:anywhere}
+tbody td:not(.n){min-width:7em}
 .feature tbody th{min-width:0;font-weight:400}
 tbody tr+tr>*{border-top:1px solid var(--line)}
 .n{text-align:right;white-space:nowrap}
@@ -90,6 +92,6 @@ tbody tr+tr>*{border-top:1px solid var(--line)}
 .facts dt{color:var(--muted)}
 .facts dd{margin:0;font-weight:550}
 footer{margin-top:56px;padding-bottom:40px;font-size:13px}
-@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}.tiles{grid-template-columns:1fr 1fr}.tile{padding:12px}.tile .value{font-size:21px}.wide{display:none}.narrow{display:block}section{margin-top:36px}}
+@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}.tiles{grid-template-columns:1fr 1fr}.tile{padding:12px}.tile:last-child:nth-child(odd){grid-column:1/-1}.tile .value{font-size:21px}.wide{display:none}.narrow{display:block}section{margin-top:36px}}
 @media print{.card{break-inside:avoid;box-shadow:none}nav,.skip{display:none}}
 </style>`);

@@ -29,6 +29,9 @@ const kindOf = { ok: 'good', warning: 'warn', drift: 'bad', failed: 'bad' } as c
 function driftTiles({ drift }: ReportSections): Tile[] {
   if (drift === undefined) return [];
   const { rowsSeen, rowsObserved, evidenceLog10, alarmLevelLog10, alarms, episode, suppressedAlarms, state } = drift;
+  // The evidence starts anew at every alarm: while an episode lasts, what raised it says more.
+  const raised = episode === null ? undefined : drift.history.episodes.at(-1)?.evidenceLog10;
+  const evidence = raised ?? evidenceLog10;
   const held = suppressedAlarms > 0 ? `, ${count(suppressedAlarms)} held back` : '';
   return [
     {
@@ -38,9 +41,9 @@ function driftTiles({ drift }: ReportSections): Tile[] {
     },
     {
       name: 'Evidence of drift',
-      value: powerOfTen(evidenceLog10),
-      note: `alarm at ${powerOfTen(alarmLevelLog10)}`,
-      level: evidenceLog10 / alarmLevelLog10,
+      value: powerOfTen(evidence),
+      note: raised === undefined ? `alarm at ${powerOfTen(alarmLevelLog10)}` : 'at the alarm',
+      level: evidence / alarmLevelLog10,
       kind: kindOf[state],
     },
     { name: 'Drift episodes', value: count(alarms), note: `${episode === null ? 'none lasts' : 'one lasts'}${held}` },
