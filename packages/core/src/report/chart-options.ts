@@ -7,6 +7,7 @@ import type { PerformanceSeries } from './sections';
 /** Colours are variables of the page, so that one drawing serves light and dark. */
 const ink = 'var(--muted)';
 const line = 'var(--line)';
+/** Also that of the page's style for drawings. */
 const fontSize = 11;
 /** Of a histogram, in its own pixels. */
 const plotWidth = 292;
@@ -132,6 +133,7 @@ export function evidenceOption(
       {
         type: 'line',
         silent: true,
+        clip: false,
         emphasis: { disabled: true },
         showSymbol: points.length === 1,
         symbolSize: 5,
@@ -163,7 +165,7 @@ export function evidenceOption(
 /** A metric over time with its interval. */
 export function seriesOption({ points, reference }: PerformanceSeries): ChartOption {
   const stretchMs = (points.at(-1)?.epochMs ?? 0) - (points[0]?.epochMs ?? 0);
-  const base = { type: 'line', silent: true, showSymbol: false, emphasis: { disabled: true } } as const;
+  const base = { type: 'line', silent: true, clip: false, showSymbol: false, emphasis: { disabled: true } } as const;
   const interval = points.some(({ lower, upper }) => lower !== undefined && upper !== undefined);
   const bound = (which: 'lower' | 'upper') =>
     ({

@@ -15,7 +15,7 @@ interface CheckedOptions {
  * @throws FairleadError `INVALID_ARGUMENT`
  */
 export function checkReportOptions(sections: ReportSections, options: ReportOptions): CheckedOptions {
-  const given = (sections ?? {}) as Partial<Record<keyof ReportSections, unknown>>;
+  const given: Partial<Record<keyof ReportSections, unknown>> = sections;
   checkFields('sections', given, ['drift', 'quality', 'performance', 'alerts']);
   const { drift, quality, performance, alerts } = given;
   check(

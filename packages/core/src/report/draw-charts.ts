@@ -45,7 +45,7 @@ export async function loadCharts(importModules = importEcharts): Promise<DrawCha
   return (option, width, height) => {
     const chart = core.init(null, null, { renderer: 'svg', ssr: true, width, height });
     try {
-      chart.setOption({ animation: false, useUTC: true, textStyle: { fontFamily: 'inherit' }, ...option });
+      chart.setOption({ animation: false, useUTC: true, ...option });
       return raw(tidy(chart.renderToSVGString()));
     } finally {
       chart.dispose();
@@ -53,13 +53,12 @@ export async function loadCharts(importModules = importEcharts): Promise<DrawCha
   };
 }
 
-/** Leaves out what only a script on the page would use, and what would keep the chart from fitting its frame. */
+/** Leaves out what only a script on the page would use, fonts (the page has its own), and what would keep the chart from fitting its frame. */
 function tidy(svg: string): string {
   return svg
     .replace(/<svg [^>]*?(viewBox="[^"]*")[^>]*>/, '<svg $1 aria-hidden="true" focusable="false">')
     .replace(/<style[^>]*>[\s\S]*?<\/style>/g, '')
-    .replace(/ (?:ecmeta_\w+|pointer-events)="[^"]*"/g, '')
+    .replace(/ (?:ecmeta_\w+|pointer-events|style|xml:space)="[^"]*"/g, '')
     .replace(/ class="zr[^"]*"/g, '')
-    .replace(/font-family:inherit;/g, '')
     .replace(/>\s*\n\s*</g, '><');
 }
