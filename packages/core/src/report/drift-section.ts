@@ -1,3 +1,4 @@
+import type { BinReport, FeatureReport } from '../monitoring/attribution';
 import type { FullDriftReport } from '../monitoring/full-report';
 import { evidenceOption } from './chart-options';
 import type { DrawChart } from './draw-charts';
@@ -78,10 +79,14 @@ function featuresOf(
   draw: DrawChart,
 ): Markup | null {
   if (features.length === 0) return null;
+  const binsOf = ({ name }: FeatureReport): readonly BinReport[] =>
+    Object.hasOwn(bins, name) ? (bins[name] ?? []) : [];
+  // After Bonferroni, as the monitor itself decides when an episode is over.
+  const differs = ({ pValue }: FeatureReport): boolean => pValue * features.length < 0.001;
   const charted = windowRows === 0 ? [] : features.slice(0, mostCharts);
   const listed = features.slice(charted.length);
   const more = listed.length === 1 ? '1 more feature' : `${count(listed.length)} more features`;
   return html`<div class="row"><h3>Features</h3><p class="legend"><span class="key reference"></span>reference, ${count(referenceRows ?? 0)} rows <span class="key window"></span>window, ${count(windowRows)} rows</p></div>
-<div class="cards">${charted.map((feature) => featureCard(feature, Object.hasOwn(bins, feature.name) ? (bins[feature.name] ?? []) : [], draw))}</div>
+<div class="cards">${charted.map((feature) => featureCard(feature, binsOf(feature), differs(feature), draw))}</div>
 ${listed.length > 0 && html`<details class="card rest"><summary>${charted.length > 0 ? more : `All ${count(listed.length)} features`}</summary>${featureTable(listed)}</details>`}`;
 }

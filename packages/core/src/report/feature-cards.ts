@@ -15,14 +15,21 @@ const tallyNames: Readonly<Record<Exclude<BinReport['kind'], 'range'>, string>> 
   'positive-infinity': '+∞',
 };
 
-/** One feature: its histogram on the bins of the reference, and its numbers. */
-export function featureCard(feature: FeatureReport, bins: readonly BinReport[], draw: DrawChart): Markup {
+/**
+ * One feature: its histogram on the bins of the reference, and its numbers.
+ * @param differs whether its window differs by more than chance makes any of all features differ
+ */
+export function featureCard(
+  feature: FeatureReport,
+  bins: readonly BinReport[],
+  differs: boolean,
+  draw: DrawChart,
+): Markup {
   const { name, share, psi, ks, pValue, meanShift, windowMean, referenceMean } = feature;
   const bars = barsOf(bins);
-  const moved = share > 0 || pValue < 0.001;
   return html`<article class="card feature">
 <h4 title="${shorten(name, 240)}">${shorten(name)}</h4>
-${share > 0 && html`<span class="pill bad">${percent(share)} of the evidence</span>`}${share === 0 && moved && html`<span class="pill warn">differs</span>`}
+${share > 0 && html`<span class="pill bad">${percent(share)} of the evidence</span>`}${share === 0 && differs && html`<span class="pill warn">differs</span>`}
 <figure role="img" aria-label="${summaryOf(feature, bars)}">${bars.length > 0 && draw(histogramOption(bars), chartWidth, chartHeight)}</figure>
 <dl class="numbers">
 <div><dt><abbr title="Probability that chance alone makes as great a difference">p</abbr></dt><dd>${probability(pValue)}</dd></div>
