@@ -115,12 +115,20 @@ const tallyKinds = ['missing', 'negative-infinity', 'positive-infinity'] as cons
 
 function topBinsOf(layout: FeatureLayout, window: BinSketch, index: number): BinReport[] {
   if (window.rows === 0) return [];
+  return binsOf(layout, window, index)
+    .filter(({ psi }) => psi > 0)
+    .sort((left, right) => right.psi - left.psi)
+    .slice(0, topBinCount);
+}
+
+/** All bins of a feature from the lowest to the highest, then its tallies. */
+export function binsOf(layout: FeatureLayout, window: BinSketch, index: number): BinReport[] {
   const { binSlots, slots } = layout;
   const edges = layout.features[index]?.edges ?? [];
   const reports: BinReport[] = [];
   const add = (slot: number, kind: BinReport['kind'], above: number | null, upTo: number | null): void => {
     const referenceShare = (layout.counts[index * slots + slot] as number) / layout.rows;
-    const windowShare = (window.counts[index * slots + slot] as number) / window.rows;
+    const windowShare = window.rows > 0 ? (window.counts[index * slots + slot] as number) / window.rows : 0;
     const q = Math.max(referenceShare, psiFloor);
     const p = Math.max(windowShare, psiFloor);
     reports.push({ kind, above, upTo, referenceShare, windowShare, psi: (p - q) * Math.log(p / q) });
@@ -129,8 +137,5 @@ function topBinsOf(layout: FeatureLayout, window: BinSketch, index: number): Bin
   tallyKinds.forEach((kind, which) => {
     add(binSlots + which, kind, null, null);
   });
-  return reports
-    .filter(({ psi }) => psi > 0)
-    .sort((left, right) => right.psi - left.psi)
-    .slice(0, topBinCount);
+  return reports;
 }

@@ -7,6 +7,7 @@ import { AlertMachine, type DriftState, type Position, type Transition } from '.
 import { checkReference } from './check-reference';
 import { CpuBudget } from './cpu-budget';
 import type { DriftEventMap } from './drift-events';
+import { DriftHistory } from './drift-history';
 import {
   type AlarmTime,
   checkReferenceSize,
@@ -14,6 +15,7 @@ import {
   type DriftSettings,
   parseDriftOptions,
 } from './drift-options';
+import { type DriftReportFormat, type DriftReportOf, type FullDriftReport, formatOf } from './full-report';
 import { ReferenceLearner } from './learn-reference';
 import { createRandom } from './random';
 import type { Reference } from './reference';
@@ -77,6 +79,14 @@ export interface DriftMonitor extends Closeable {
   /** What differs and how much, by feature, as of the last look. */
   report(): DriftReport;
   /**
+   * The same with more to it: `full` adds every bin of every feature and the history of evidence and episodes, `html` makes
+   * all of that one page that needs no other file. The page's charts are drawn by the package echarts, an optional peer.
+   *
+   * @throws FairleadError `INVALID_ARGUMENT` for another format; `html` rejects with `UNSUPPORTED` where echarts is not
+   * installed
+   */
+  report<Format extends DriftReportFormat>(options: { readonly format: Format }): DriftReportOf<Format>;
+  /**
    * What was observed of each feature under the present reference, as copies that can be merged with those of other workers,
    * processes or browsers, and serialised. Empty without a reference.
    */
@@ -105,6 +115,7 @@ class WindowedDriftMonitor implements DriftMonitor {
   readonly #budget: CpuBudget;
   readonly #alerts: AlertMachine;
   readonly #random = createRandom(samplingSeed);
+  readonly #history = new DriftHistory();
   readonly #alarmLevel: number;
   readonly #warningLevel: number;
   readonly #picked = new Int32Array(blockRows);
@@ -207,7 +218,24 @@ class WindowedDriftMonitor implements DriftMonitor {
     this.#change(checked, model);
   }
 
-  report(): DriftReport {
+  report(): DriftReport;
+  report<Format extends DriftReportFormat>(options: { readonly format: Format }): DriftReportOf<Format>;
+  report(options?: { readonly format: DriftReportFormat }): DriftReport | FullDriftReport | Promise<string> {
+    if (options === undefined) return this.#report();
+    const format = formatOf(options, ['full', 'html']);
+    const full: FullDriftReport = {
+      ...this.#report(),
+      bins: this.#watches?.current.bins() ?? {},
+      history: this.#history.report(this.#position(), this.#alerts.state, log10Of),
+    };
+    if (format === 'full') return full;
+    const generatedAtMs = this.#settings.clock.epochMs();
+    return import('../report/render-report').then(({ renderReport }) =>
+      renderReport({ drift: full }, { generatedAtMs }),
+    );
+  }
+
+  #report(): DriftReport {
     const features = this.#watches?.current.features(this.#warningLevel) ?? [];
     return {
       ...this.#numbers(),
@@ -365,6 +393,7 @@ class WindowedDriftMonitor implements DriftMonitor {
   /** Takes the evidence of a block into account. */
   #weigh(watch: ReferenceWatch): void {
     const { peak } = watch;
+    this.#history.weigh(peak);
     if (peak < this.#warningLevel) return;
     const transition = this.#alerts.weigh(peak, this.#position());
     // Starts anew however it came out: what is held back, or belongs to the episode, is counted once as well.
@@ -379,6 +408,7 @@ class WindowedDriftMonitor implements DriftMonitor {
   #look(watch: ReferenceWatch): void {
     this.#looks++;
     const { state } = this.#alerts;
+    this.#history.look(this.#position(), state);
     if (state === 'ok') return;
     // Comparing takes time, so it is done only where something hangs on it.
     const differs = state === 'drift' && watch.comparison.lnFamilyP <= lnDifference;
@@ -402,11 +432,13 @@ class WindowedDriftMonitor implements DriftMonitor {
     this.#events.emit('state-change', { from, to, rowsSeen: this.#rowsSeen, evidenceLog10 });
     if (episode === undefined) return;
     if (to === 'drift') {
-      const report = this.report();
+      const report = this.#report();
+      this.#history.begin(episode, evidenceLog10, report.topMovers);
       if (this.#events.listenerCount('drift-start') === 0) this.#warnOfDrift(report);
       this.#events.emit('drift-start', { episode, report });
       return;
     }
+    this.#history.end(this.#position(), reason);
     const rows = this.#rowsSeen - episode.startedAtRow;
     const durationMs = this.#settings.clock.epochMs() - episode.startedAtMs;
     this.#events.emit('drift-end', { episode, reason, rows, durationMs });

@@ -84,6 +84,7 @@ export type {
   ReferenceFailEvent,
   StateChangeEvent,
 } from './drift-events';
+export type { DriftHistoryReport, EpisodeReport, HistoryPoint } from './drift-history';
 export { createDriftMonitor, type DriftMonitor, type ObservedFeature } from './drift-monitor';
 export type { DriftMonitorOptions, MeanTimeBetweenFalseAlarms } from './drift-options';
 export {
@@ -93,6 +94,7 @@ export {
   type ReferenceRows,
   type SeasonsToFit,
 } from './fit-reference';
+export type { DriftReportFormat, DriftReportOf, FullDriftReport } from './full-report';
 export { instrumentMonitor } from './instrument';
 export { type AdjustPValuesOptions, adjustPValues } from './multiple-testing/adjust-p-values';
 export {

@@ -1,5 +1,5 @@
 import type { Tensors } from '../tensor/tensor';
-import { attribute, type FeatureReport } from './attribution';
+import { attribute, type BinReport, binsOf, type FeatureReport } from './attribution';
 import { EvidenceProcess } from './detectors/evidence-process';
 import type { Reference } from './reference';
 import { emptyView, invalidInput, type ReusableView, type RowView, viewRowsInto } from './rows';
@@ -216,6 +216,13 @@ export class ReferenceWatch {
       return;
     }
     for (let i = 0; i < rows; i++) sketch.add(data[base + (picked[i] as number) * inner] as number);
+  }
+
+  /** Every bin of every feature, by the feature's name. */
+  bins(): Record<string, readonly BinReport[]> {
+    const { comparison } = this;
+    const named = this.#layout.features.map(({ name }, index) => [name, binsOf(this.#layout, this.#compared, index)]);
+    return comparison.rows === 0 ? {} : Object.fromEntries(named);
   }
 
   /** Hands the fresh rows to the window and to the process. */

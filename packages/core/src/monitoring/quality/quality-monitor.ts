@@ -6,6 +6,7 @@ import { guardLogger, type Logger } from '../../logger';
 import type { ModelInfo, ModelRunner } from '../../runner/runner';
 import type { Tensors } from '../../tensor/tensor';
 import { CpuBudget } from '../cpu-budget';
+import { formatOf } from '../full-report';
 import { createRandom } from '../random';
 import type { Check } from './check';
 import { compileRules } from './compile-rules';
@@ -54,6 +55,11 @@ export interface QualityMonitor<Row = DataRecord> extends Closeable {
   observeRecord(record: Row): void;
   /** Every rule with its counts, its last window and examples, the worst first. */
   report(): QualityReport;
+  /**
+   * The same as one page that needs no other file.
+   * @throws FairleadError `INVALID_ARGUMENT` for another format
+   */
+  report(options: { readonly format: 'html' }): Promise<string>;
   /** The state in numbers, for metrics. */
   snapshot(): QualitySnapshot;
 }
@@ -181,7 +187,19 @@ class WindowedQualityMonitor<Row> implements QualityMonitor<Row> {
     if (this.#rules.stale) this.#lookAtAges();
   }
 
-  report(): QualityReport {
+  report(): QualityReport;
+  report(options: { readonly format: 'html' }): Promise<string>;
+  report(options?: { readonly format: 'html' }): QualityReport | Promise<string> {
+    if (options !== undefined) {
+      formatOf(options, ['html']);
+      const sections = { quality: this.#report() };
+      const generatedAtMs = this.#settings.clock.epochMs();
+      return import('../../report/render-report').then(({ renderReport }) => renderReport(sections, { generatedAtMs }));
+    }
+    return this.#report();
+  }
+
+  #report(): QualityReport {
     const { windowRows, meanRowsBetweenFalseAlarms } = this.#settings;
     return {
       ...this.#numbers(),

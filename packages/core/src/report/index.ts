@@ -1,0 +1,11 @@
+export { renderReport } from './render-report';
+export type {
+  AlertRow,
+  PerformanceFact,
+  PerformanceMetric,
+  PerformancePoint,
+  PerformanceSection,
+  PerformanceSeries,
+  ReportOptions,
+  ReportSections,
+} from './sections';

@@ -1,0 +1,109 @@
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { everySection } from '../../packages/core/src/report/page.fixture';
+import { renderReport } from '../../packages/core/src/report/render-report';
+import { findBrowser, noBrowser } from './find-browser';
+
+const executablePath = findBrowser();
+
+if (executablePath === undefined) {
+  it('finds a browser', ({ skip }) => {
+    if (process.env.FAIRLEAD_REQUIRE_BROWSER === '1') throw new Error(noBrowser);
+    console.warn(`\n${noBrowser}\n`);
+    skip(noBrowser);
+  });
+} else describe('a report in Chromium', { timeout: 30_000 }, () => tests(executablePath));
+
+function tests(path: string): void {
+  let browser: Browser;
+  let page: string;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: path, args: ['--no-sandbox'] });
+    page = await renderReport(await everySection(), { title: 'Churn 3' });
+  }, 60_000);
+
+  afterAll(() => browser?.close());
+
+  it.each([
+    ['light', 390],
+    ['light', 1280],
+    ['dark', 390],
+    ['dark', 1280],
+  ] as const)('is whole and readable in %s at a width of %i', async (colorScheme, width) => {
+    const tab = await browser.newPage({ viewport: { width, height: 844 }, colorScheme });
+    const problems: string[] = [];
+    tab.on('console', (message) => void problems.push(message.text()));
+    tab.on('pageerror', (error) => void problems.push(String(error)));
+    tab.on('dialog', (dialog) => void problems.push(dialog.message()));
+    tab.on('request', (request) => void problems.push(request.url()));
+    try {
+      await tab.setContent(page);
+      await tab.locator('details').evaluateAll((all) => {
+        for (const one of all) one.setAttribute('open', '');
+      });
+      expect(await tab.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      expect(await tab.locator('svg:visible').count()).toBe(1 + 20 + 1);
+      expect(await tab.locator('h1').innerText()).toBe('Churn 3');
+      expect(await tab.locator('script, img, iframe').count()).toBe(0);
+      // The chart of the evidence is drawn for the width: its letters are of a size to read.
+      const letters = tab.locator('figure.card svg:visible text').first();
+      expect((await letters.boundingBox())?.height).toBeGreaterThan(9);
+      expect(await tab.evaluate(contrasts)).toEqual([]);
+      expect(problems).toEqual([]);
+    } finally {
+      await tab.close();
+    }
+  });
+
+  it('can be read by keyboard and by a screen reader', async () => {
+    const tab = await browser.newPage({ viewport: { width: 1280, height: 844 } });
+    try {
+      await tab.setContent(page);
+      await tab.keyboard.press('Tab');
+      expect(await tab.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content');
+      expect(await tab.locator('[role=img]:not([aria-label])').count()).toBe(0);
+      expect(await tab.locator('table:not(:has(caption))').count()).toBe(0);
+      expect(await tab.locator('.scroll:not([tabindex="0"][aria-label])').count()).toBe(0);
+      const levels = await tab
+        .locator('h1, h2, h3, h4')
+        .evaluateAll((all) => all.map(({ tagName }) => Number(tagName[1])));
+      levels.forEach((level, index) => {
+        expect(level - (levels[index - 1] ?? 0)).toBeLessThanOrEqual(index === 0 || levels[index - 1] !== 2 ? 1 : 2);
+      });
+    } finally {
+      await tab.close();
+    }
+  });
+
+  /** Texts whose contrast is below what WCAG asks for: their colour is too near to what lies behind them. Runs in the page. */
+  function contrasts(): string[] {
+    const channels = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number);
+    const luminance = (color: string): number => {
+      const [red = 0, green = 0, blue = 0] = channels(color).map((value) =>
+        value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+      );
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const behind = (element: Element | null): string => {
+      for (let at = element; at !== null; at = at.parentElement) {
+        const { backgroundColor } = getComputedStyle(at);
+        if ((channels(backgroundColor)[3] ?? 1) === 1) return backgroundColor;
+      }
+      return 'rgb(255, 255, 255)';
+    };
+    const low: string[] = [];
+    for (const element of document.querySelectorAll(
+      'h1,h2,h3,h4,p,a,dt,dd,th,td,caption,summary,figcaption,.pill,.muted,text,footer',
+    )) {
+      const text = element.textContent?.trim() ?? '';
+      if (text === '') continue;
+      const style = getComputedStyle(element);
+      const front = luminance(element.tagName === 'text' ? style.fill : style.color);
+      const back = luminance(behind(element));
+      const contrast = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
+      if (contrast < 4.5) low.push(`${element.tagName} "${text.slice(0, 30)}": ${contrast.toFixed(2)}`);
+    }
+    return [...new Set(low)].slice(0, 10);
+  }
+}
