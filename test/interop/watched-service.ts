@@ -1,7 +1,17 @@
 import { createRunner, createTensor, type Logger } from '@fairlead/core';
 import { instrumentCache, withCache } from '@fairlead/core/cache';
 import { createRegistry, instrumentRunner, type RenderedMetrics, renderMetrics } from '@fairlead/core/metrics';
-import { createDriftMonitor, fitReference, instrumentMonitor } from '@fairlead/core/monitoring';
+import {
+  type Alert,
+  callbackSink,
+  createDriftMonitor,
+  createQualityMonitor,
+  fitReference,
+  instrumentAlerts,
+  instrumentMonitor,
+  instrumentQuality,
+  routeAlerts,
+} from '@fairlead/core/monitoring';
 import {
   fallback,
   instrumentResilience,
@@ -27,8 +37,8 @@ export interface Scrape extends RenderedMetrics {
 }
 
 /**
- * A service as somebody runs it: a runner with worker lanes, every stage around it, a drift monitor, families of his own
- * of every type, and an HTTP server with `/metrics`.
+ * A service as somebody runs it: a runner with worker lanes, every stage around it, monitors of drift and of data quality,
+ * a router that takes their alerts to a callback, families of his own of every type, and an HTTP server with `/metrics`.
  */
 export async function startService() {
   const registry = createRegistry({ logger: silent });
@@ -53,11 +63,28 @@ export async function startService() {
     maxCpuShare: 1,
     logger: silent,
   });
-  const watching = monitor.attach(runner);
+  const quality = createQualityMonitor({
+    rules: [
+      { rule: 'missing', field: 'x[0]' },
+      { rule: 'range', field: 'x[1]', maximum: 1000 },
+      { rule: 'freshness', maxAgeMs: 600_000 },
+    ],
+    maxCpuShare: 1,
+    logger: silent,
+  });
+  const alerts: Alert[] = [];
+  const router = routeAlerts([monitor, quality], {
+    sinks: [callbackSink((alert) => alerts.push(alert))],
+    groupWaitMs: 0,
+    logger: silent,
+  });
+  const watching = [monitor.attach(runner), quality.attach(runner)];
   instrumentRunner(registry, runner);
   instrumentCache(registry, cached);
   for (const stage of [bulkhead, timeout, breaker, retry, mended]) instrumentResilience(registry, stage);
   instrumentMonitor(registry, monitor);
+  instrumentQuality(registry, quality);
+  const writing = instrumentAlerts(registry, router);
   const own = registerOwnFamilies(registry);
 
   const scrapes: Scrape[] = [];
@@ -99,6 +126,9 @@ export async function startService() {
   return {
     registry,
     monitor,
+    quality,
+    /** The alerts that the callback was given. */
+    alerts,
     scrapes,
     target: new URL(server.url).host,
     work,
@@ -106,7 +136,10 @@ export async function startService() {
     killLane: () => backend.lanes.find(({ alive }) => alive)?.kill(),
     async close() {
       await server.close();
-      await watching.close();
+      await writing.close();
+      await router.close();
+      for (const connection of watching) await connection.close();
+      await quality.close();
       await monitor.close();
       await mended.close();
       await runner.close();

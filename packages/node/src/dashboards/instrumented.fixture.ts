@@ -1,13 +1,15 @@
 import { createRunner } from '@fairlead/core';
 import { instrumentCache, withCache } from '@fairlead/core/cache';
+import { createRegistry, instrumentRunner, type Registry, type RegistryOptions } from '@fairlead/core/metrics';
 import {
-  createRegistry,
-  type FamilyDescription,
-  instrumentRunner,
-  type Registry,
-  type RegistryOptions,
-} from '@fairlead/core/metrics';
-import { createDriftMonitor, instrumentMonitor } from '@fairlead/core/monitoring';
+  callbackSink,
+  createDriftMonitor,
+  createQualityMonitor,
+  instrumentAlerts,
+  instrumentMonitor,
+  instrumentQuality,
+  routeAlerts,
+} from '@fairlead/core/monitoring';
 import {
   fallback,
   instrumentResilience,
@@ -34,29 +36,13 @@ export async function instrumentedRegistry(options?: RegistryOptions): Promise<R
   for (const stage of stages) instrumentResilience(registry, stage);
   const monitor = createDriftMonitor();
   instrumentMonitor(registry, monitor);
+  const quality = createQualityMonitor({ rules: [{ rule: 'missing', field: 'x[0]' }] });
+  instrumentQuality(registry, quality);
+  const router = routeAlerts([monitor, quality], { sinks: [callbackSink(() => undefined)] });
+  instrumentAlerts(registry, router);
+  await router.close();
+  await quality.close();
   await monitor.close();
   await runner.close();
   return registry;
 }
-
-const model = ['model_name', 'model_version'];
-const check = [...model, 'rule', 'feature'];
-const states = ['ok', 'warning', 'failed'];
-
-/** The families of monitors of data quality and of the alerts that monitors send, as they are described. */
-export const otherFamilies: readonly FamilyDescription[] = [
-  { name: 'ml_data_quality_state', type: 'stateset', help: 'All rules.', unit: '', labels: model, states },
-  { name: 'ml_data_quality_check_state', type: 'stateset', help: 'Each rule.', unit: '', labels: check, states },
-  { name: 'ml_data_quality_violations', type: 'counter', help: 'Broken.', unit: '', labels: check },
-  { name: 'ml_data_quality_tested', type: 'counter', help: 'Tested.', unit: '', labels: check },
-  { name: 'ml_data_quality_rows_seen', type: 'counter', help: 'Seen.', unit: '', labels: model },
-  { name: 'ml_data_quality_rows_checked', type: 'counter', help: 'Checked.', unit: '', labels: model },
-  { name: 'ml_data_quality_rows_unchecked', type: 'counter', help: 'Not.', unit: '', labels: [...model, 'reason'] },
-  { name: 'ml_data_quality_test_errors', type: 'counter', help: 'Threw.', unit: '', labels: model },
-  { name: 'ml_data_quality_cpu_share_ratio', type: 'gauge', help: 'Time.', unit: 'ratio', labels: model },
-  { name: 'ml_data_freshness_seconds', type: 'gauge', help: 'Age.', unit: 'seconds', labels: check },
-  { name: 'ml_alerts', type: 'counter', help: 'Sent.', unit: '', labels: ['sink', 'outcome'] },
-  { name: 'ml_alerts_muted', type: 'counter', help: 'Held back.', unit: '', labels: [] },
-  { name: 'ml_alert_queue_length', type: 'gauge', help: 'Waiting.', unit: '', labels: ['sink'] },
-  { name: 'ml_alert_episodes_active', type: 'gauge', help: 'Lasting.', unit: '', labels: [] },
-];

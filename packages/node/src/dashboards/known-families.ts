@@ -69,6 +69,7 @@ const knownTypes = {
   ml_drift_evidence_log10: 'gauge',
   ml_drift_alarm_level_log10: 'gauge',
   ml_drift_warning_level_log10: 'gauge',
+  ml_feature_drift_evidence_log10: 'gauge',
   ml_drift_alarms: 'counter',
   ml_drift_rows_seen: 'counter',
   ml_drift_rows_observed: 'counter',

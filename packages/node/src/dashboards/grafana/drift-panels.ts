@@ -4,6 +4,7 @@ import { modelLegend, ofModel, type PanelRecipe } from './panel-recipe';
 const model = modelLabels;
 const byFeature = [...model, 'feature'];
 const score = 'ml_feature_drift_score';
+const featureEvidence = 'ml_feature_drift_evidence_log10';
 const chosenMethod = { where: [matching('method', '=', '$method')] };
 
 /** Panels about drift monitors: what `instrumentMonitor` tells. */
@@ -57,6 +58,19 @@ export const driftPanels: readonly PanelRecipe[] = [
     min: 0,
     families: ['ml_drift_alarms'],
     queries: (queries) => [{ expr: queries.increase('ml_drift_alarms', model), legend: modelLegend }],
+  },
+  {
+    section: 'Drift',
+    title: 'Evidence of each feature',
+    kind: 'lines',
+    unit: 'short',
+    width: 24,
+    min: 0,
+    families: [featureEvidence],
+    note: 'The 30 features that have the most.',
+    queries: (queries) => [
+      { expr: `topk(30, ${queries.value('max', featureEvidence, byFeature)})`, legend: ofModel('{{feature}}') },
+    ],
   },
   {
     section: 'Drift',

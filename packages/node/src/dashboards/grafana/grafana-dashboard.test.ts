@@ -1,7 +1,7 @@
 import { createRegistry, type FamilyDescription, type Registry } from '@fairlead/core/metrics';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { instrumentedRegistry, otherFamilies } from '../instrumented.fixture';
+import { instrumentedRegistry } from '../instrumented.fixture';
 import { grafanaDashboard } from './grafana-dashboard';
 import { grafanaSchema } from './grafana-schema.fixture';
 import type { GrafanaDashboard, GrafanaPanel, GrafanaPlace } from './model';
@@ -65,7 +65,7 @@ function overlap(a: GrafanaPlace, b: GrafanaPlace): boolean {
 describe('grafanaDashboard', () => {
   it('has a row for each subject, and nothing but panels of its own for what the instruments tell', async () => {
     const registry = await instrumentedRegistry();
-    const dashboard = grafanaDashboard([...registry.describe(), ...otherFamilies]);
+    const dashboard = grafanaDashboard(registry);
     expectSound(dashboard);
     expect(dashboard.panels.filter(({ type }) => type === 'row').map(({ title }) => title)).toEqual([
       'Overview',
@@ -122,6 +122,7 @@ describe('grafanaDashboard', () => {
         "State over time",
         "Evidence of drift",
         "Alarms",
+        "Evidence of each feature",
         "Distance of each feature over time",
         "Farthest features now",
         "Rows that the monitor counted",
@@ -204,17 +205,31 @@ describe('grafanaDashboard', () => {
 
   it('draws the levels of evidence where they are registered', async () => {
     const described = (await instrumentedRegistry()).describe();
-    const level = family('ml_drift_alarm_level_log10', 'gauge', { labels: ['model_name', 'model_version'] });
-    const [without, within] = [described, [...described, level]].map((families) =>
+    const withoutLevels = described.filter(({ name }) => !name.endsWith('_level_log10'));
+    const [without, within] = [withoutLevels, described].map((families) =>
       panelOf(grafanaDashboard(families), 'Evidence of drift'),
     );
     expect(without?.targets).toHaveLength(1);
     expect(within?.targets.map(({ legendFormat }) => legendFormat)).toEqual([
       'evidence · {{model_name}} {{model_version}}',
       'alarm from here on · {{model_name}} {{model_version}}',
+      'warning from here on · {{model_name}} {{model_version}}',
     ]);
     expect(within?.targets[1]?.expr).toMatch(/^min by \(model_name, model_version\) \(ml_drift_alarm_level_log10\{/);
     expect(within?.id).toBe(without?.id);
+  });
+
+  it('shows the evidence of the features that have the most', async () => {
+    const { type, targets } = panelOf(grafanaDashboard(await instrumentedRegistry()), 'Evidence of each feature');
+    expect(type).toBe('timeseries');
+    expect(targets.map(({ expr, legendFormat }) => [expr, legendFormat])).toEqual([
+      [
+        expect.stringMatching(
+          /^topk\(30, max by \(model_name, model_version, feature\) \(ml_feature_drift_evidence_log10\{/,
+        ),
+        '{{feature}} · {{model_name}} {{model_version}}',
+      ],
+    ]);
   });
 
   it('has a panel for any family, by its type', () => {
