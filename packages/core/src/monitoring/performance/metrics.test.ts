@@ -99,13 +99,16 @@ describe('estimates without labels agree with nannyml', () => {
     }
   });
 
-  it.each(fixtures.multiclassEstimates)('multiclass, case %#', ({ classes, scores, calibrated, predicted, ...expected }) => {
-    const data = { classes, rows: predicted.length, predicted, calibrated: calibrated.flat(), scores: scores.flat() };
-    const got = estimatePerformance(data, z);
-    for (const metric of ['accuracy', 'precision', 'recall', 'f1', 'auc'] as const) {
-      expect(got[metric]?.value, metric).toBeCloseTo(expected[metric], digits);
-    }
-  });
+  it.each(fixtures.multiclassEstimates)(
+    'multiclass, case %#',
+    ({ classes, scores, calibrated, predicted, ...expected }) => {
+      const data = { classes, rows: predicted.length, predicted, calibrated: calibrated.flat(), scores: scores.flat() };
+      const got = estimatePerformance(data, z);
+      for (const metric of ['accuracy', 'precision', 'recall', 'f1', 'auc'] as const) {
+        expect(got[metric]?.value, metric).toBeCloseTo(expected[metric], digits);
+      }
+    },
+  );
 });
 
 describe('laws and intervals', () => {
@@ -185,7 +188,15 @@ describe('metrics that the rows do not define', () => {
   });
 
   it('leave a macro mean to the classes where they are defined', () => {
-    const rows = multiclassRows(3, [0, 1, 0], [[1, 0, 0], [0, 1, 0], [0, 1, 0]]);
+    const rows = multiclassRows(
+      3,
+      [0, 1, 0],
+      [
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 1, 0],
+      ],
+    );
     const got = measure(rows, settings);
     expect(got.recall?.value).toBeCloseTo(0.75);
     expect(got.precision?.value).toBeCloseTo(0.75);
