@@ -1,5 +1,6 @@
 import type { ModelInfo } from '../../runner/runner';
 import type { PerformanceAlert, PerformanceEpisode } from './alert-board';
+import type { PerformanceSnapshot } from './performance-report';
 
 /** Performance fell beneath a bound, or came back to it. */
 export interface PerformanceAlertEvent {
@@ -16,6 +17,6 @@ export interface PerformanceEventMap {
   'alert-end': PerformanceAlertEvent;
   /** A label met its prediction. */
   'label-join': { readonly id: string; readonly lagSeconds: number };
-  /** The monitor was told of another model, and began anew. */
-  'model-change': { readonly from: ModelInfo | null; readonly to: ModelInfo };
+  /** The monitor was told of another model, and began anew; `previous` is what it knew of the one before. */
+  'model-change': { readonly from: ModelInfo | null; readonly to: ModelInfo; readonly previous: PerformanceSnapshot };
 }
