@@ -32,10 +32,10 @@ export interface FitPerformanceReferenceOptions extends TaskOptions, CallOptions
 }
 
 const schema = z.strictObject({
-  task: z.unknown(),
-  classes: z.unknown(),
-  threshold: z.unknown(),
-  slices: z.unknown(),
+  task: z.optional(z.unknown()),
+  classes: z.optional(z.unknown()),
+  threshold: z.optional(z.unknown()),
+  slices: z.optional(z.unknown()),
   maxParts: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 50),
   maxRows: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 1_000_000),
   seed: z._default(z.int(), 1),

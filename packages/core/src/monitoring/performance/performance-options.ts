@@ -28,7 +28,10 @@ export interface PerformanceMonitorOptions extends TaskOptions {
   readonly earlyLabelTtlMs?: number;
   /** Parts of the rows that are measured on their own, by a tag or a function; at most 20. @default none */
   readonly slices?: SliceOptions;
-  /** Most parts of all slices together, 1 to 1000; what comes beyond is the part `(other)` of its slice. @default 50 */
+  /**
+   * Most parts of all slices together, 2 a slice to 1000; each slice has an equal share, and what comes beyond is its part `(other)`.
+   * @default 50
+   */
   readonly maxParts?: number;
   /** How sure intervals are, above 0 and below 1. @default 0.95 */
   readonly confidence?: number;
@@ -77,11 +80,11 @@ const milliseconds = z.number().check(z.minimum(1), z.maximum(1e14));
 const finite = z.number().check(z.refine(Number.isFinite, 'a finite number'));
 
 const schema = z.strictObject({
-  task: z.unknown(),
-  classes: z.unknown(),
-  threshold: z.unknown(),
-  slices: z.unknown(),
-  reference: z.unknown(),
+  task: z.optional(z.unknown()),
+  classes: z.optional(z.unknown()),
+  threshold: z.optional(z.unknown()),
+  slices: z.optional(z.unknown()),
+  reference: z.optional(z.unknown()),
   windowRows: z._default(z.int().check(z.minimum(50), z.maximum(1_000_000)), 1000),
   maxPredictions: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 50_000),
   predictionTtlMs: z._default(milliseconds, 30 * 86_400_000),
@@ -116,9 +119,9 @@ export function parsePerformanceOptions(options: PerformanceMonitorOptions): Per
   const definition = parseTask(options, owner);
   const { windowRows, maxPredictions, predictionTtlMs, maxEarlyLabels, earlyLabelTtlMs } = parsed;
   const slices = parseSlices(options.slices, owner);
-  if (Object.keys(slices).length >= parsed.maxParts) {
-    throw optionError(owner, 'maxParts', `more than the ${Object.keys(slices).length} slices`, parsed.maxParts);
-  }
+  const leastParts = 2 * Object.keys(slices).length;
+  if (parsed.maxParts < leastParts)
+    throw optionError(owner, 'maxParts', `at least ${leastParts}, two a slice`, parsed.maxParts);
   const width = Math.max(1, definition.classes.length) + Object.keys(slices).length;
   if (maxPredictions * width > mostNumbers) {
     const most = Math.floor(mostNumbers / width);

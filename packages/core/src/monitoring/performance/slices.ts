@@ -17,7 +17,7 @@ export interface SlicePart {
   readonly part: string;
 }
 
-/** Numbers the parts of slices, at most so many in all. */
+/** Numbers the parts of slices, at most so many in all, of which each slice has its share. */
 export class SliceTable {
   readonly #names: readonly string[];
   readonly #by: readonly SliceBy[];
@@ -30,7 +30,7 @@ export class SliceTable {
   constructor(options: SliceOptions, most: number) {
     this.#names = Object.keys(options);
     this.#by = Object.values(options);
-    this.#most = most;
+    this.#most = Math.floor(most / Math.max(1, this.#names.length));
     this.#numbers = this.#names.map(() => new Map());
   }
 
@@ -79,8 +79,8 @@ export class SliceTable {
     const numbers = this.#numbers[slice] as Map<string, number>;
     const known = numbers.get(part);
     if (known !== undefined) return known;
-    // One part of each slice is kept free for the others.
-    if (part !== otherPart && this.#parts.length >= this.#most - this.#names.length) {
+    // The last part of each slice is kept free for the others.
+    if (part !== otherPart && numbers.size >= this.#most - 1) {
       this.#folded++;
       return this.#numberOf(slice, otherPart);
     }
