@@ -40,68 +40,68 @@ async function setUp() {
     toOpenMetrics(registry)
       .split('\n')
       .filter((line) => line.startsWith(start) && !line.includes('_created'));
-  const valueOf = (start: string) => Number(lines(start)[0]?.split(' ').at(-1));
-  return { registry, monitor, log, end, feed, lines, valueOf };
+  const sampleOf = (start: string) => Number(lines(start)[0]?.split(' ').at(-1));
+  return { registry, monitor, log, end, feed, lines, sampleOf };
 }
 
 describe('metrics of performance', () => {
   it('are those of the snapshot', async () => {
-    const { monitor, feed, lines, valueOf, log } = await setUp();
+    const { monitor, feed, lines, sampleOf, log } = await setUp();
     monitor.adopt(model('1'), undefined);
     feed('a', 100);
     const { metrics, alertsStarted } = monitor.snapshot();
     const labels = 'model_name="digits",model_version="1"';
-    expect(valueOf(`ml_performance_ratio{${labels},metric="accuracy"}`)).toBe(metrics.accuracy?.value);
-    expect(valueOf(`ml_performance_low_ratio{${labels},metric="accuracy"}`)).toBe(metrics.accuracy?.low);
-    expect(valueOf(`ml_performance_loss{${labels},metric="log_loss"}`)).toBe(metrics.logLoss?.value);
-    expect(valueOf(`ml_performance_ratio{${labels},slice="country=ch",metric="auc"}`)).toBe(metrics.auc?.value);
-    expect(valueOf(`ml_performance_rows{${labels},slice="country=ch"}`)).toBe(100);
-    expect(valueOf(`ml_labels_total{${labels},outcome="matched"}`)).toBe(100);
-    expect(valueOf(`ml_label_match_ratio{${labels}}`)).toBe(1);
-    expect(valueOf(`ml_label_lag_seconds_count{${labels}}`)).toBe(100);
-    expect(valueOf(`ml_label_lag_seconds_sum{${labels}}`)).toBe(3000);
+    expect(sampleOf(`ml_performance_ratio{${labels},metric="accuracy"}`)).toBe(metrics.accuracy?.value);
+    expect(sampleOf(`ml_performance_low_ratio{${labels},metric="accuracy"}`)).toBe(metrics.accuracy?.low);
+    expect(sampleOf(`ml_performance_loss{${labels},metric="log_loss"}`)).toBe(metrics.logLoss?.value);
+    expect(sampleOf(`ml_performance_ratio{${labels},slice="country=ch",metric="auc"}`)).toBe(metrics.auc?.value);
+    expect(sampleOf(`ml_performance_rows{${labels},slice="country=ch"}`)).toBe(100);
+    expect(sampleOf(`ml_labels_total{${labels},outcome="matched"}`)).toBe(100);
+    expect(sampleOf(`ml_label_match_ratio{${labels}}`)).toBe(1);
+    expect(sampleOf(`ml_label_lag_seconds_count{${labels}}`)).toBe(100);
+    expect(sampleOf(`ml_label_lag_seconds_sum{${labels}}`)).toBe(3000);
     expect(alertsStarted).toBeGreaterThan(0);
-    expect(valueOf(`ml_performance_alerts_total{${labels}}`)).toBe(alertsStarted);
+    expect(sampleOf(`ml_performance_alerts_total{${labels}}`)).toBe(alertsStarted);
     expect(
       lines('ml_performance_alert_state{')
         .filter((line) => line.endsWith(' 1'))
         .join(),
     ).toContain('"alert"} 1');
     const { outcomes, sink } = log.stats();
-    expect(valueOf('ml_prediction_log_records_total{outcome="logged"}')).toBe(outcomes.logged);
-    expect(valueOf('ml_prediction_log_records_total{outcome="sampled_out"}')).toBe(outcomes['sampled-out']);
-    expect(valueOf('ml_prediction_log_held_records')).toBe(sink.records);
-    expect(valueOf('ml_prediction_log_held_bytes')).toBe(sink.bytes);
+    expect(sampleOf('ml_prediction_log_records_total{outcome="logged"}')).toBe(outcomes.logged);
+    expect(sampleOf('ml_prediction_log_records_total{outcome="sampled_out"}')).toBe(outcomes['sampled-out']);
+    expect(sampleOf('ml_prediction_log_held_records')).toBe(sink.records);
+    expect(sampleOf('ml_prediction_log_held_bytes')).toBe(sink.bytes);
   });
 
   it('include the estimates where there is a reference', async () => {
-    const { monitor, feed, valueOf } = await setUp();
+    const { monitor, feed, sampleOf } = await setUp();
     feed('a', 50);
     const { value } = monitor.snapshot().estimated.metrics.f1 as { value: number };
-    expect(valueOf('ml_estimated_performance_ratio{model_name="unknown",model_version="unknown",metric="f1"}')).toBe(
+    expect(sampleOf('ml_estimated_performance_ratio{model_name="unknown",model_version="unknown",metric="f1"}')).toBe(
       value,
     );
   });
 
   it('of a model that was replaced: its counters stay, its gauges go', async () => {
-    const { monitor, feed, lines, valueOf } = await setUp();
+    const { monitor, feed, lines, sampleOf } = await setUp();
     monitor.adopt(model('1'));
     feed('a', 60);
     monitor.adopt(model('2'));
     feed('b', 20);
     expect(lines('ml_performance_ratio{').every((line) => line.includes('model_version="2"'))).toBe(true);
-    expect(valueOf('ml_labels_total{model_name="digits",model_version="1",outcome="matched"}')).toBe(60);
-    expect(valueOf('ml_labels_total{model_name="digits",model_version="2",outcome="matched"}')).toBe(20);
-    expect(valueOf('ml_label_lag_seconds_count{model_name="digits",model_version="2"}')).toBe(20);
+    expect(sampleOf('ml_labels_total{model_name="digits",model_version="1",outcome="matched"}')).toBe(60);
+    expect(sampleOf('ml_labels_total{model_name="digits",model_version="2",outcome="matched"}')).toBe(20);
+    expect(sampleOf('ml_label_lag_seconds_count{model_name="digits",model_version="2"}')).toBe(20);
   });
 
   it('are no longer written after the end', async () => {
-    const { feed, end, valueOf } = await setUp();
+    const { feed, end, sampleOf } = await setUp();
     feed('a', 10);
-    expect(valueOf('ml_labels_total{model_name="unknown",model_version="unknown",outcome="matched"}')).toBe(10);
+    expect(sampleOf('ml_labels_total{model_name="unknown",model_version="unknown",outcome="matched"}')).toBe(10);
     end();
     feed('b', 10);
-    expect(valueOf('ml_labels_total{model_name="unknown",model_version="unknown",outcome="matched"}')).toBe(10);
-    expect(valueOf('ml_label_lag_seconds_count')).toBe(10);
+    expect(sampleOf('ml_labels_total{model_name="unknown",model_version="unknown",outcome="matched"}')).toBe(10);
+    expect(sampleOf('ml_label_lag_seconds_count')).toBe(10);
   });
 });

@@ -77,7 +77,7 @@ export function createRowReader(definition: TaskDefinition): RowReader {
     throw invalidInput(field, expected, describeValue(label));
   };
 
-  const valueOf = (value: unknown, field: string): number => {
+  const finiteOf = (value: unknown, field: string): number => {
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     throw invalidInput(field, 'a finite number', describeValue(value));
   };
@@ -125,17 +125,17 @@ export function createRowReader(definition: TaskDefinition): RowReader {
     if (typeof prediction !== 'object' || prediction === null) {
       throw invalidInput('prediction', 'an object such as { score }', describeValue(prediction));
     }
-    if (prediction.at !== undefined) valueOf(prediction.at, 'prediction.at');
+    if (prediction.at !== undefined) finiteOf(prediction.at, 'prediction.at');
     if (task === 'binary') return readBinary(prediction, target, offset);
     if (task === 'multiclass') return readMulticlass(prediction, target, offset);
-    return valueOf(prediction.value, 'prediction.value');
+    return finiteOf(prediction.value, 'prediction.value');
   };
 
   return {
     ...definition,
     width: task === 'multiclass' ? classes.length : task === 'binary' ? 1 : 0,
     readPrediction,
-    readLabel: (label) => (task === 'regression' ? valueOf(label, 'label') : classOf(label, 'label')),
+    readLabel: (label) => (task === 'regression' ? finiteOf(label, 'label') : classOf(label, 'label')),
   };
 }
 

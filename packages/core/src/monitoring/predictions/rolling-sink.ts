@@ -169,7 +169,11 @@ class RollingSink implements PredictionSink {
     try {
       await this.flush();
     } finally {
-      await this.#serial(() => files.close()).finally(() => this.#store.close());
+      try {
+        await this.#serial(() => files.close());
+      } finally {
+        await this.#store.close();
+      }
     }
   }
 
