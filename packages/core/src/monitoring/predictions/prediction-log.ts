@@ -51,7 +51,7 @@ export interface PredictionLog extends Closeable {
    */
   attach(runner: ModelRunner, options?: AttachOptions): Closeable;
   /**
-   * The records that were logged before the call, oldest first, without those that expired or were erased.
+   * The records that were logged before the first one is asked for, oldest first, without those that expired or were erased.
    * @throws FairleadError `INVALID_ARGUMENT` for a filter that cannot be used; `ABORTED`, `STORE_FAILED`
    */
   read(filter?: PredictionFilter): AsyncIterable<PredictionRecord>;

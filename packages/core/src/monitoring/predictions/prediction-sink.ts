@@ -67,7 +67,7 @@ export interface PredictionSink {
    * @param bytes the record in JSON, UTF-8, without a line's end
    */
   append(record: PredictionRecord, bytes: Uint8Array): boolean;
-  /** The records that were appended before the call and are still there, oldest first. */
+  /** The records that were appended before the first one is asked for and are still there, oldest first. */
   read(): AsyncIterable<PredictionRecord>;
   /** Resolves once what was appended is written. Rejects with `STORE_FAILED`; what was not written is tried again. */
   flush(): Promise<void>;
