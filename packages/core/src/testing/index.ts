@@ -7,4 +7,9 @@ export {
   type MockLane,
   mockModel,
 } from './mock-backend';
+export {
+  type PredictionSinkConformanceOptions,
+  type PredictionSinkPlace,
+  predictionSinkConformance,
+} from './prediction-sink-conformance';
 export { createVirtualClock, type VirtualClock } from './virtual-clock';

@@ -1,0 +1,1 @@
+export { createNdjsonSink, type NdjsonSinkOptions } from './ndjson-sink';

@@ -1,0 +1,50 @@
+import { FairleadError } from '@fairlead/core';
+import type { Files } from '../files/files';
+
+/** Files that this process holds. */
+const held = new Set<string>();
+
+/**
+ * Takes a folder for this process by a file that names it. A file that a dead process left is taken over.
+ *
+ * @returns a function that gives the folder free
+ * @throws FairleadError `CONFLICT`, `STORE_FAILED`
+ */
+export async function claimFolder(files: Files, path: string): Promise<() => Promise<void>> {
+  if (held.has(path)) throw conflict(path, process.pid);
+  const bytes = new TextEncoder().encode(`${process.pid}\n`);
+  for (let tries = 0; tries < 3; tries++) {
+    if (await files.claim(path, bytes)) {
+      held.add(path);
+      return async () => {
+        held.delete(path);
+        await files.remove(path);
+      };
+    }
+    const owner = Number.parseInt(new TextDecoder().decode(await files.read(path)), 10);
+    // In a container every process has the same number; one of ours that is not held is one that died.
+    if (owner !== process.pid && isAlive(owner)) throw conflict(path, owner);
+    await files.remove(path);
+  }
+  throw conflict(path, undefined);
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // A process of somebody else is alive too.
+    return (error as { code?: unknown }).code === 'EPERM';
+  }
+}
+
+function conflict(path: string, owner: number | undefined): FairleadError {
+  const who = owner === undefined ? 'Another process' : `Process ${owner}`;
+  return new FairleadError(
+    'CONFLICT',
+    `${who} keeps predictions in this folder (${path}). Give each process a folder of its own; if that process is none of yours, remove the file.`,
+    { details: { field: 'dir', expected: 'a folder that no other sink uses', given: path } },
+  );
+}

@@ -1,0 +1,1 @@
+export { createSegmentSink, type SegmentSinkOptions } from './segment-sink';
