@@ -26,6 +26,34 @@ export type {
 } from './drift-events';
 export { createDriftMonitor, type DriftMonitor } from './drift-monitor';
 export type { DriftMonitorOptions, MeanTimeBetweenFalseAlarms } from './drift-options';
+export { parseEmbeddingReference, serializeEmbeddingReference } from './embeddings/embedding-format';
+export {
+  createEmbeddingMonitor,
+  type EmbeddingMonitor,
+} from './embeddings/embedding-monitor';
+export type { EmbeddingMonitorOptions, MmdOptions } from './embeddings/embedding-options';
+export type { EmbeddingReference } from './embeddings/embedding-reference';
+export type {
+  DimensionShift,
+  EmbeddingCause,
+  EmbeddingDriftEndEvent,
+  EmbeddingDriftStartEvent,
+  EmbeddingEventMap,
+  EmbeddingReport,
+  EmbeddingSnapshot,
+  EmbeddingStateChangeEvent,
+  MmdResult,
+  SkippedEmbeddings,
+} from './embeddings/embedding-report';
+export {
+  type EmbeddingRows,
+  type FitEmbeddingOptions,
+  fitEmbeddingReference,
+} from './embeddings/fit-embedding-reference';
+export { type ImageFeaturesOptions, imageFeatureNames, imageFeatures } from './embeddings/image-features';
+export { instrumentEmbeddings } from './embeddings/instrument-embeddings';
+export type { MmdOutcome } from './embeddings/mmd-test';
+export type { EmbeddingPlace } from './embeddings/watch-embeddings';
 export {
   type BareRow,
   type FitReferenceOptions,
