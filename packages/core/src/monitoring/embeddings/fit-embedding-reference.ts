@@ -160,25 +160,31 @@ class EmbeddingCollector {
       deviation[i] = moments.deviation as number;
     }
     const scale = scalesOf(deviation);
+    const inverse = scale.map((one) => 1 / one);
     const signs = rademacherSigns(seed, width, projectionCount);
     const sample = new Float32Array(width * sampleRows);
     const features = projectionCount + 1;
     const values = new Float64Array(rows * features);
+    const squares = new Float64Array(rows);
+    const distances = new Float64Array(rows);
     for (let i = 0; i < width; i++) {
       const column = store.column(i);
       for (let row = 0; row < rows; row++) {
         const fromMean = (column[row] as number) - (mean[i] as number);
-        const standardised = fromMean / (scale[i] as number);
+        // To the bit as the projector does it, so that a value that lies on an edge stays on its side.
+        const standardised = fromMean * (inverse[i] as number);
         const start = row * features;
         for (let p = 0; p < projectionCount; p++) {
           values[start + p] = (values[start + p] as number) + (signs[p * width + i] as number) * standardised;
         }
         const others = fromOthers(fromMean, deviation[i] as number, scale[i] as number, store.rowsRead);
-        const distance = start + projectionCount;
-        values[distance] = (values[distance] as number) + others * others;
+        squares[row] = (squares[row] as number) + standardised * standardised;
+        distances[row] = (distances[row] as number) + others * others;
       }
       for (let k = 0; k < sampleRows; k++) sample[k * width + i] = column[chosen[k] as number] as number;
     }
+    // Rows that repeat are compared by which of them they are, and must measure to the bit what live ones do.
+    const isRepeating = new Set(squares).size < rows / 2;
     // Of rows that could not be projected, as large a share as among all that were read.
     const missing = Math.round((this.#nonFiniteRows * rows) / store.rowsRead);
     const fitter = new ReferenceFitter({
@@ -194,7 +200,7 @@ class EmbeddingCollector {
     for (let row = 0; row < rows; row++) {
       const scaled = values.subarray(row * features, (row + 1) * features);
       for (let p = 0; p < projectionCount; p++) scaled[p] = (scaled[p] as number) * norm;
-      scaled[projectionCount] = Math.sqrt(scaled[projectionCount] as number) * norm;
+      scaled[projectionCount] = Math.sqrt((isRepeating ? squares : distances)[row] as number) * norm;
       fitter.add(scaled);
     }
     const unknown = new Float64Array(features).fill(Number.NaN);
