@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../testing/virtual-clock';
+import { createRandom } from '../random';
 import { createEmbeddings, rotated, shifted, silent } from './embedding.fixture';
 import { createEmbeddingMonitor } from './embedding-monitor';
 import type { EmbeddingMonitorOptions } from './embedding-options';
@@ -65,7 +66,40 @@ describe('an embedding monitor', () => {
     const { monitor, send } = await setUp();
     await send(3000);
     await send(3000, rotated(Math.PI / 2));
-    expect(monitor.state).toBe('drift');
+    expect(monitor.report()).toMatchObject({ state: 'drift', mmd: { differs: true } });
+    await monitor.close();
+  });
+
+  it('finds by the test alone what moves no feature far: each pair of dimensions hangs together the other way', async () => {
+    const causes: string[] = [];
+    const clock = createVirtualClock();
+    const random = createRandom(6);
+    // Two dimensions that are equal but for some noise, or opposite; the one projection is their sum or difference.
+    const draw = (rows: number, opposite: boolean) => {
+      const data = new Float32Array(rows * 40);
+      for (let i = 0; i < data.length; i += 2) {
+        const common = random() - 0.5;
+        // In every other pair the other way, so that sums of all of them spread alike.
+        const sign = opposite === (i % 4 === 0) ? -1 : 1;
+        data[i] = common + (random() - 0.5) * 0.1;
+        data[i + 1] = sign * common + (random() - 0.5) * 0.1;
+      }
+      return { dtype: 'float32' as const, shape: [rows, 40], data };
+    };
+    const monitor = createEmbeddingMonitor({
+      reference: await fitEmbeddingReference(draw(1000, false), { projections: 1, seed: 4 }),
+      meanTimeBetweenFalseAlarms: 20_000,
+      mmd: { everyRows: 600, sampleRows: 500 },
+      clock,
+      logger: silent,
+      on: { 'drift-start': ({ cause }) => void causes.push(cause) },
+    });
+    for (let i = 0; i < 6; i++) {
+      monitor.observe(draw(600, true));
+      await clock.settle();
+    }
+    expect(causes).toEqual(['mmd']);
+    expect(monitor.report()).toMatchObject({ projections: { state: 'ok' }, mmd: { differs: true } });
     await monitor.close();
   });
 

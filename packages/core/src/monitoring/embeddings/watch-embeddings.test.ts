@@ -179,7 +179,11 @@ describe('the schedule of tests', () => {
       on: { 'mmd-test': ({ atRow }) => void tests.push(atRow) },
     });
     const sendUntil = (done: () => boolean) => {
-      for (let i = 0; i < 400 && !done(); i++) monitor.observe(draw(5000));
+      for (let i = 0; i < 400 && !done(); i++) {
+        monitor.observe(draw(5000, 2));
+        // Time enough that some rows of the next batch are observed.
+        extra += 10_000;
+      }
     };
     sendUntil(() => monitor.snapshot().rowsSeen >= 150_000);
     await virtual.settle();
