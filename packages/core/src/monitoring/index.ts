@@ -87,6 +87,34 @@ export type {
 export type { DriftHistoryReport, EpisodeReport, HistoryPoint } from './drift-history';
 export { createDriftMonitor, type DriftMonitor, type ObservedFeature } from './drift-monitor';
 export type { DriftMonitorOptions, MeanTimeBetweenFalseAlarms } from './drift-options';
+export { parseEmbeddingReference, serializeEmbeddingReference } from './embeddings/embedding-format';
+export {
+  createEmbeddingMonitor,
+  type EmbeddingMonitor,
+} from './embeddings/embedding-monitor';
+export type { EmbeddingMonitorOptions, MmdOptions } from './embeddings/embedding-options';
+export type { EmbeddingReference } from './embeddings/embedding-reference';
+export type {
+  DimensionShift,
+  EmbeddingCause,
+  EmbeddingDriftEndEvent,
+  EmbeddingDriftStartEvent,
+  EmbeddingEventMap,
+  EmbeddingReport,
+  EmbeddingSnapshot,
+  EmbeddingStateChangeEvent,
+  MmdResult,
+  SkippedEmbeddings,
+} from './embeddings/embedding-report';
+export {
+  type EmbeddingRows,
+  type FitEmbeddingOptions,
+  fitEmbeddingReference,
+} from './embeddings/fit-embedding-reference';
+export { type ImageFeaturesOptions, imageFeatureNames, imageFeatures } from './embeddings/image-features';
+export { instrumentEmbeddings } from './embeddings/instrument-embeddings';
+export type { MmdOutcome } from './embeddings/mmd-test';
+export type { EmbeddingPlace } from './embeddings/watch-embeddings';
 export {
   type BareRow,
   type FitReferenceOptions,
