@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../clock';
 import { createTensor, type Tensors } from '../tensor/tensor';
 import { createVirtualClock } from '../testing/virtual-clock';
-import { createDriftMonitor, type ObservedFeature } from './drift-monitor';
+import { createDriftMonitor } from './drift-monitor';
 import type { DriftMonitorOptions } from './drift-options';
 import { fitReference } from './fit-reference';
+import type { ObservedFeature } from './monitor';
 import { createRandom } from './random';
 import type { Reference } from './reference';
 import { parseFeatureSketch, serializeFeatureSketch } from './sketches/feature-sketch-format';
@@ -348,6 +349,7 @@ describe('createDriftMonitor', () => {
     ['a window too small', { windowRows: 10 }, 'windowRows'],
     ['false alarms oftener than every hundred rows', { meanTimeBetweenFalseAlarms: 99 }, 'meanTimeBetweenFalseAlarms'],
     ['a time in no unit', { meanTimeBetweenFalseAlarms: { days: 3 } as never }, 'meanTimeBetweenFalseAlarms'],
+    ['a time too short', { meanTimeBetweenFalseAlarms: { durationMs: 10 } }, 'meanTimeBetweenFalseAlarms.durationMs'],
     ['a window in two units', { windowRows: 100, windowMs: 1000 }, 'windowMs'],
     ['a minimum effect that nothing exceeds', { minimumEffect: 0.6 }, 'minimumEffect'],
     ['a share of nothing', { maxCpuShare: 0 }, 'maxCpuShare'],

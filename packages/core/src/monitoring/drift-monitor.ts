@@ -8,92 +8,25 @@ import { checkReference } from './check-reference';
 import { CpuBudget } from './cpu-budget';
 import type { DriftEventMap } from './drift-events';
 import { DriftHistory } from './drift-history';
-import {
-  type AlarmTime,
-  checkReferenceSize,
-  type DriftMonitorOptions,
-  type DriftSettings,
-  parseDriftOptions,
-} from './drift-options';
+import { checkReferenceSize, type DriftMonitorOptions, type DriftSettings, parseDriftOptions } from './drift-options';
 import { type DriftReportFormat, type DriftReportOf, type FullDriftReport, formatOf } from './full-report';
 import { ReferenceLearner } from './learn-reference';
+import { log10Of, warningLevelOf } from './levels';
+import type { DriftMonitor, ObservedFeature } from './monitor';
 import { createRandom } from './random';
 import type { Reference } from './reference';
 import type { DriftReport, DriftSnapshot, SkippedRows } from './report';
 import { type RowView, viewRows } from './rows';
 import { watchRunner } from './runner-watch';
-import type { FeatureSketch } from './sketches/feature-sketch';
 import { blockRows, type ReferenceWatch } from './watch';
 import { Watches } from './watches';
 
 /** Looks in a row without an alarm that end an episode: half a window. */
 const quietLooks = 5;
-/** A warning may come this many times as often as an alarm … */
-const warningFactor = 10;
-/** … but below so many rows, evidence comes and goes all the time; half of an alarm's is enough for a warning in any case. */
-const leastWarningRows = 2500;
 /** The window differs from the reference while its p-value is below this. */
 const lnDifference = Math.log(0.001);
 const topMoverCount = 10;
 const samplingSeed = 1;
-
-/** A feature, and what was observed of it. */
-export interface ObservedFeature {
-  readonly name: string;
-  readonly sketch: FeatureSketch;
-}
-
-/** Compares the rows that a model is asked about with those that it was trained on. */
-export interface DriftMonitor extends Closeable {
-  readonly state: DriftState;
-  /** What live rows are compared with; `undefined` as long as there is none. */
-  readonly reference: Reference | undefined;
-  readonly events: Events<DriftEventMap>;
-  /**
-   * Watches a runner: every batch is observed after its answers went out, and with every model the runner loads the
-   * monitor takes that model's sidecar `reference` and starts the evidence anew. A batch that does not fit the
-   * reference is counted and logged; nothing is ever thrown into the runner.
-   *
-   * @returns closes the connection; the evidence stays
-   * @throws FairleadError `CLOSED`; `INVALID_ARGUMENT` when another runner is being watched
-   */
-  attach(runner: ModelRunner): Closeable;
-  /**
-   * Observes rows without a runner. Non-finite values are counted in tallies of their own. Without a reference the rows
-   * are counted as skipped.
-   *
-   * @param inputs a tensor for each input of the reference; others are ignored
-   * @param batchAxis the axis that counts rows. @default 0
-   * @throws FairleadError `INVALID_INPUT` when an input is missing or has another dtype, width or number of rows, and
-   * then nothing is counted; `CLOSED`
-   */
-  observe(inputs: Tensors, batchAxis?: number): void;
-  /**
-   * Compares with another reference from now on; the evidence starts anew and an episode of drift ends.
-   *
-   * @param model whose reference it is
-   * @throws FairleadError `INVALID_ARGUMENT` when it contradicts itself, or is too small for the stated time between false
-   * alarms; `CLOSED`
-   */
-  useReference(reference: Reference | undefined, model?: ModelInfo): void;
-  /** What differs and how much, by feature, as of the last look. */
-  report(): DriftReport;
-  /**
-   * The same with more to it: `full` adds every bin of every feature and the history of evidence and episodes, `html` makes
-   * all of that one page that needs no other file. The page's charts are drawn by the package echarts, an optional peer.
-   *
-   * @throws FairleadError `INVALID_ARGUMENT` for another format; `html` rejects with `UNSUPPORTED` where echarts is not
-   * installed
-   */
-  report<Format extends DriftReportFormat>(options: { readonly format: Format }): DriftReportOf<Format>;
-  /**
-   * What was observed of each feature under the present reference, as copies that can be merged with those of other workers,
-   * processes or browsers, and serialised. Empty without a reference.
-   */
-  sketches(): readonly ObservedFeature[];
-  /** The state in numbers, for metrics. */
-  snapshot(): DriftSnapshot;
-}
 
 /**
  * Makes a drift monitor.
@@ -481,15 +414,6 @@ class WindowedDriftMonitor implements DriftMonitor {
       throw new FairleadError('CLOSED', 'The drift monitor was closed. Make a new one with createDriftMonitor.');
     }
   }
-}
-
-function warningLevelOf({ unit, mean }: AlarmTime): number {
-  return Math.max(mean / warningFactor, unit === 'rows' ? Math.min(mean / 2, leastWarningRows) : 0);
-}
-
-/** 0 for evidence that is less than a single row's. */
-function log10Of(evidence: number): number {
-  return Math.log10(Math.max(1, evidence));
 }
 
 function wrongArgument(field: string, expected: string, given: string): FairleadError {

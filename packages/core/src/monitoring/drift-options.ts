@@ -96,11 +96,14 @@ const optionsSchema = z.strictObject({
   windowRows: z.optional(z.int().check(z.minimum(50), z.maximum(10_000_000))),
   windowMs: z.optional(z.number().check(z.minimum(10), z.maximum(yearMs))),
   meanTimeBetweenFalseAlarms: z._default(
-    z.union([
-      timeOfRows,
-      z.strictObject({ rows: timeOfRows }),
-      z.strictObject({ durationMs: z.number().check(z.minimum(shortestMs), z.maximum(1e15)) }),
-    ]),
+    z.union(
+      [
+        timeOfRows,
+        z.strictObject({ rows: timeOfRows }),
+        z.strictObject({ durationMs: z.number().check(z.minimum(shortestMs), z.maximum(1e15)) }),
+      ],
+      `a number of rows from ${fewestRows} on, { rows } or { durationMs } from ${shortestMs} on`,
+    ),
     1_000_000,
   ),
   minimumEffect: z._default(z.number().check(z.minimum(0), z.maximum(0.5)), 0),

@@ -85,7 +85,7 @@ export type {
   StateChangeEvent,
 } from './drift-events';
 export type { DriftHistoryReport, EpisodeReport, HistoryPoint } from './drift-history';
-export { createDriftMonitor, type DriftMonitor, type ObservedFeature } from './drift-monitor';
+export { createDriftMonitor } from './drift-monitor';
 export type { DriftMonitorOptions, MeanTimeBetweenFalseAlarms } from './drift-options';
 export { parseEmbeddingReference, serializeEmbeddingReference } from './embeddings/embedding-format';
 export {
@@ -124,6 +124,7 @@ export {
 } from './fit-reference';
 export type { DriftReportFormat, DriftReportOf, FullDriftReport } from './full-report';
 export { instrumentMonitor } from './instrument';
+export type { DriftMonitor, ObservedFeature } from './monitor';
 export { type AdjustPValuesOptions, adjustPValues } from './multiple-testing/adjust-p-values';
 export type { PerformanceAlert, PerformanceEpisode } from './performance/alert-board';
 export type { PerformanceAlertRule } from './performance/alert-rules';

@@ -1,6 +1,6 @@
 import type { Registry } from '../metrics';
 import type { ModelInfo } from '../runner/runner';
-import type { DriftMonitor } from './drift-monitor';
+import type { DriftMonitor } from './monitor';
 import type { DriftSnapshot } from './report';
 
 const states = ['ok', 'warning', 'drift'] as const;

@@ -1,3 +1,4 @@
+export { performanceOf } from './performance-of';
 export { renderReport } from './render-report';
 export type {
   AlertRow,

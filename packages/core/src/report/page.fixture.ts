@@ -1,5 +1,6 @@
-import { createDriftMonitor, type DriftMonitor } from '../monitoring/drift-monitor';
+import { createDriftMonitor } from '../monitoring/drift-monitor';
 import { fitReference } from '../monitoring/fit-reference';
+import type { DriftMonitor } from '../monitoring/monitor';
 import { createQualityMonitor, type QualityMonitor } from '../monitoring/quality/quality-monitor';
 import { createRandom } from '../monitoring/random';
 import { createTensor } from '../tensor/tensor';

@@ -23,13 +23,13 @@ ${testErrors > 0 && html`<p class="note">${count(testErrors)} calls of a rule’
 </section>`;
 }
 
-function leadOf({ checks, rowsChecked, rowsSeen, meanRowsBetweenFalseAlarms }: QualityReport): string {
+function leadOf({ checks, rowsChecked, rowsSeen, meanTimeBetweenFalseAlarms }: QualityReport): string {
   const failed = checks.filter(({ state }) => state === 'failed').length;
   const verdict =
     failed === 0
       ? `All ${count(checks.length)} rules hold.`
       : `${count(failed)} of ${count(checks.length)} rules ${failed === 1 ? 'fails' : 'fail'}.`;
-  return `${verdict} ${count(rowsChecked)} of ${count(rowsSeen)} rows were checked. While all is well, a rule fails by chance once in ${count(meanRowsBetweenFalseAlarms)} rows on average.`;
+  return `${verdict} ${count(rowsChecked)} of ${count(rowsSeen)} rows were checked. While all is well, a rule fails by chance once in ${count(meanTimeBetweenFalseAlarms)} rows on average.`;
 }
 
 function checkTable(checks: readonly CheckReport[], caption: string): Markup {

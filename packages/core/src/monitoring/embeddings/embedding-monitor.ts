@@ -5,7 +5,8 @@ import type { ModelRunner } from '../../runner/runner';
 import type { Tensor } from '../../tensor/tensor';
 import type { DriftEpisode, DriftState } from '../alerts';
 import { CpuBudget } from '../cpu-budget';
-import { createDriftMonitor, type DriftMonitor } from '../drift-monitor';
+import { createDriftMonitor } from '../drift-monitor';
+import type { DriftMonitor } from '../monitor';
 import { createRandom } from '../random';
 import { emptyView, invalidInput, type ReusableView, viewRowsInto } from '../rows';
 import {

@@ -11,7 +11,7 @@ import type { PerformanceReference, ReferenceMetric } from './performance-refere
  * p-value is exact (binomial) for shares of rows: accuracy, and for two classes precision, recall and F1, whose Jaccard index
  * TP / (TP + FP + FN) is such a share. For the others it is that of the normal law with the estimated standard error.
  *
- * A test alarms at p ≤ α / tests, with α = rows between looks / (2 · meanRowsBetweenFalseAlarms). By the union bound the
+ * A test alarms at p ≤ α / tests, with α = rows between looks / (2 · meanTimeBetweenFalseAlarms). By the union bound the
  * chance of any false alarm in the first t looks is at most α·t, however the tests and the overlapping windows hang together,
  * so the mean number of rows until the first is at least the step times ∫ (1 − α·t) dt = step / (2α) = what was asked for.
  *

@@ -81,7 +81,7 @@ class JoiningMonitor implements PerformanceMonitor {
     this.#probabilities = new Float64Array(this.#reader.width);
     this.#parts = new Int32Array(this.#slices.slices);
     const step = Math.ceil(windowRows / looksInWindow);
-    const falseAlarmsALook = step / (2 * settings.meanRowsBetweenFalseAlarms);
+    const falseAlarmsALook = step / (2 * settings.meanTimeBetweenFalseAlarms);
     this.#board = new AlertBoard({ task: definition.task, rules: alerts, falseAlarmsALook, minRows: minAlertRows });
     this.#reference = settings.reference;
     this.#estimator = createEstimator(settings.reference, this.#reader, windowRows);

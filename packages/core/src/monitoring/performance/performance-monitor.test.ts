@@ -160,7 +160,7 @@ describe('alerts', () => {
         { metric: 'accuracy', level: 0.7 },
         { metric: 'logLoss', level: 0.7 },
       ],
-      meanRowsBetweenFalseAlarms: 100_000,
+      meanTimeBetweenFalseAlarms: 100_000,
       on: {
         'alert-start': ({ episode, alert }) => void told.push(`start ${episode.metric} ${alert.state} ${alert.bound}`),
         'alert-end': ({ episode }) => void told.push(`end ${episode.metric}`),
@@ -238,7 +238,7 @@ describe('alerts', () => {
     for (let stream = 0; stream < streams; stream++) {
       const { monitor } = setUp({
         windowRows: 200,
-        meanRowsBetweenFalseAlarms: asked,
+        meanTimeBetweenFalseAlarms: asked,
         alerts: [
           { metric: 'accuracy', level: 0.75 },
           { metric: 'auc', level: 5 / 6 },
@@ -437,7 +437,7 @@ describe('bad input', () => {
     [{ alerts: [{ metric: 'auc' }] }, 'alerts.0'],
     [{ alerts: [{ metric: 'auc', level: 0.5, margin: 0.1 }] }, 'alerts.0'],
     [{ alerts: [{ metric: 'auc', margin: -1 }] }, 'alerts.0'],
-    [{ meanRowsBetweenFalseAlarms: 500 }, 'meanRowsBetweenFalseAlarms'],
+    [{ meanTimeBetweenFalseAlarms: 500 }, 'meanTimeBetweenFalseAlarms'],
     [{ minAlertRows: 101 }, 'minAlertRows'],
     [{ speed: 3 }, 'speed'],
   ])('is refused as an option: %j', (options, field) => {

@@ -46,7 +46,7 @@ export interface PerformanceMonitorOptions extends TaskOptions {
    * labelled rows on average, over all rules, parts and looks together. `alert-rules.ts` says how it follows. At least ten
    * windows. @default 1000000
    */
-  readonly meanRowsBetweenFalseAlarms?: number;
+  readonly meanTimeBetweenFalseAlarms?: number;
   /** Fewest labelled rows that alarms go by. 10 to `windowRows`. @default 50 */
   readonly minAlertRows?: number;
   /** Listeners, attached before anything can happen. */
@@ -68,7 +68,7 @@ export interface PerformanceSettings {
   readonly calibrationBins: number;
   readonly reference: PerformanceReference | undefined;
   readonly alerts: readonly PerformanceAlertRule[];
-  readonly meanRowsBetweenFalseAlarms: number;
+  readonly meanTimeBetweenFalseAlarms: number;
   readonly minAlertRows: number;
   readonly on: EventListeners<PerformanceEventMap> | undefined;
   readonly logger: Logger;
@@ -99,7 +99,7 @@ const schema = z.strictObject({
       .check(z.maxLength(50)),
     [],
   ),
-  meanRowsBetweenFalseAlarms: z._default(finite.check(z.minimum(1)), 1_000_000),
+  meanTimeBetweenFalseAlarms: z._default(finite.check(z.minimum(1)), 1_000_000),
   minAlertRows: z._default(z.int().check(z.minimum(10)), 50),
   on: z.optional(anObject<EventListeners<PerformanceEventMap>>('an object of listeners by event name')),
   logger: z._default(anObject<Logger>('a logger with debug, info, warn and error'), consoleLogger),
@@ -130,9 +130,9 @@ export function parsePerformanceOptions(options: PerformanceMonitorOptions): Per
   if (parsed.minAlertRows > windowRows) {
     throw optionError(owner, 'minAlertRows', `at most windowRows, ${windowRows}`, parsed.minAlertRows);
   }
-  if (parsed.meanRowsBetweenFalseAlarms < 10 * windowRows) {
+  if (parsed.meanTimeBetweenFalseAlarms < 10 * windowRows) {
     const expected = `at least ${10 * windowRows}, ten windows of ${windowRows} rows`;
-    throw optionError(owner, 'meanRowsBetweenFalseAlarms', expected, parsed.meanRowsBetweenFalseAlarms);
+    throw optionError(owner, 'meanTimeBetweenFalseAlarms', expected, parsed.meanTimeBetweenFalseAlarms);
   }
   const reference =
     options.reference === undefined ? undefined : fittingReference(options.reference, definition, owner);
@@ -146,7 +146,7 @@ export function parsePerformanceOptions(options: PerformanceMonitorOptions): Per
     calibrationBins: parsed.calibrationBins,
     reference,
     alerts: parsed.alerts.map((rule, index) => checkRule(rule, index, definition)),
-    meanRowsBetweenFalseAlarms: parsed.meanRowsBetweenFalseAlarms,
+    meanTimeBetweenFalseAlarms: parsed.meanTimeBetweenFalseAlarms,
     minAlertRows: parsed.minAlertRows,
     on: parsed.on,
     logger: parsed.logger,

@@ -44,7 +44,7 @@ export interface CompiledRules {
 /** What the levels follow from. */
 export interface Levels {
   readonly windowRows: number;
-  readonly meanRowsBetweenFalseAlarms: number;
+  readonly meanTimeBetweenFalseAlarms: number;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly nowMs: number;
 }
@@ -60,7 +60,7 @@ type AnyRule = QualityRule;
  */
 export function compileRules(schema: DataSchema | undefined, given: readonly AnyRule[], levels: Levels): CompiledRules {
   checkRules(given, schema);
-  const { windowRows, meanRowsBetweenFalseAlarms, nowMs } = levels;
+  const { windowRows, meanTimeBetweenFalseAlarms, nowMs } = levels;
   const rules = new Map<string, AnyRule>();
   for (const rule of schema === undefined ? [] : rulesOfSchema(schema, Math.min(windowRows, mostKeys))) {
     rules.set(keyOf(rule), rule);
@@ -74,7 +74,7 @@ export function compileRules(schema: DataSchema | undefined, given: readonly Any
     );
   }
   const tests = [...rules.values()].filter(({ rule, ...rest }) => rule === 'constant' || toleranceOf(rest) > 0).length;
-  const lnLevel = Math.log(windowRows / meanRowsBetweenFalseAlarms / Math.max(1, tests));
+  const lnLevel = Math.log(windowRows / meanTimeBetweenFalseAlarms / Math.max(1, tests));
   const all: Check[] = [];
   const makeCheck = (rule: string, feature: string, tolerance: number): Check => {
     const check = new Check({ rule, feature }, tolerance, windowRows, lnLevel);

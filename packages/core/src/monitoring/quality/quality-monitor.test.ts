@@ -110,7 +110,7 @@ describe('rules on windows', () => {
   it('unique tells 65,536 strings apart, and keeps no more', () => {
     const { monitor, check } = watch([{ rule: 'unique', field: 'x' }], {
       windowRows: 100_000,
-      meanRowsBetweenFalseAlarms: 1e7,
+      meanTimeBetweenFalseAlarms: 1e7,
     });
     for (let i = 0; i < 65_536; i++) monitor.observeRecord({ x: `user-${i}` });
     expect(check()?.violations).toBe(0);
@@ -253,7 +253,7 @@ describe('tolerances', () => {
         schema: await inferred(trained),
         logger: silent,
         clock: createVirtualClock(),
-        meanRowsBetweenFalseAlarms: 100_000,
+        meanTimeBetweenFalseAlarms: 100_000,
       });
       const changes: string[] = [];
       monitor.events.on('check-change', ({ to }) => void changes.push(to));
@@ -273,7 +273,7 @@ describe('tolerances', () => {
       const monitor = createQualityMonitor({
         rules: [{ rule: 'missing', field: 'x', tolerance: 0.2 }],
         windowRows: 100,
-        meanRowsBetweenFalseAlarms: 1000,
+        meanTimeBetweenFalseAlarms: 1000,
         logger: silent,
         clock: createVirtualClock(),
       });
@@ -287,7 +287,7 @@ describe('tolerances', () => {
 
   it('warn where it is rare, fail where it is too rare, at once when no more rows could change it, and recover', () => {
     const { monitor, observe, changes } = watch([{ rule: 'missing', field: 'x', tolerance: 0.1 }], {
-      meanRowsBetweenFalseAlarms: 1e6,
+      meanTimeBetweenFalseAlarms: 1e6,
     });
     const window = (missing: number) => observe(...Array.from({ length: 100 }, (_, i) => (i < missing ? null : 1)));
     window(10);
@@ -308,7 +308,7 @@ describe('tolerances', () => {
   it('share the level among the rules, and say which it is', () => {
     const rules = ['a', 'b', 'c', 'd'].map((field) => ({ rule: 'missing', field, tolerance: 0.01 }) as const);
     const { monitor } = watch([...rules, { rule: 'type', field: 'a', type: 'number' }], {
-      meanRowsBetweenFalseAlarms: 1e6,
+      meanTimeBetweenFalseAlarms: 1e6,
     });
     expect(monitor.report().failureLevel).toBeCloseTo(100 / 1e6 / 4, 15);
   });
@@ -530,8 +530,8 @@ describe('createQualityMonitor', () => {
     ['a window that is too small', { rules: [], windowRows: 9 }, 'windowRows'],
     [
       'false alarms closer than ten windows',
-      { rules: [{ rule: 'missing', field: 'x' }], meanRowsBetweenFalseAlarms: 9999 },
-      'meanRowsBetweenFalseAlarms',
+      { rules: [{ rule: 'missing', field: 'x' }], meanTimeBetweenFalseAlarms: 9999 },
+      'meanTimeBetweenFalseAlarms',
     ],
     ['a rule that is none', { rules: [{ rule: 'colour', field: 'x' }] }, 'rules.0.rule'],
     ['null for a rule', { rules: [null] }, 'rules.0.rule'],

@@ -101,12 +101,12 @@ class WindowedQualityMonitor<Row> implements QualityMonitor<Row> {
   #testErrors = 0;
 
   constructor(settings: QualitySettings) {
-    const { schema, rules, windowRows, meanRowsBetweenFalseAlarms, clock, maxCpuShare, examples, redact } = settings;
+    const { schema, rules, windowRows, meanTimeBetweenFalseAlarms, clock, maxCpuShare, examples, redact } = settings;
     this.#settings = settings;
     this.#logger = guardLogger(settings.logger);
     this.#events = createEvents(settings.logger, settings.on);
     const nowMs = clock.epochMs();
-    const compiled = compileRules(schema, rules, { windowRows, meanRowsBetweenFalseAlarms, nowMs });
+    const compiled = compileRules(schema, rules, { windowRows, meanTimeBetweenFalseAlarms, nowMs });
     this.#budget = new CpuBudget(clock, maxCpuShare);
     this.#failureLevel = Math.exp(compiled.lnLevel);
     this.#source = new TensorSource(
@@ -200,11 +200,11 @@ class WindowedQualityMonitor<Row> implements QualityMonitor<Row> {
   }
 
   #report(): QualityReport {
-    const { windowRows, meanRowsBetweenFalseAlarms } = this.#settings;
+    const { windowRows, meanTimeBetweenFalseAlarms } = this.#settings;
     return {
       ...this.#numbers(),
       windowRows,
-      meanRowsBetweenFalseAlarms,
+      meanTimeBetweenFalseAlarms,
       failureLevel: this.#failureLevel,
       checks: this.#rules.checks.map(reportOf).sort(worstFirst),
     };

@@ -26,7 +26,7 @@ export interface QualityMonitorOptions<Row = DataRecord> {
    * false failure in this many checked rows on average, over all rules together (rows are independent). Warnings may come
    * ten times as often. At least ten windows. @default 1000000
    */
-  readonly meanRowsBetweenFalseAlarms?: number;
+  readonly meanTimeBetweenFalseAlarms?: number;
   /** Violations to keep for each rule on each field, the latest, to look at. 0 to 100. @default 3 */
   readonly examples?: number;
   /**
@@ -52,7 +52,7 @@ export interface QualitySettings {
   readonly schema: DataSchema | undefined;
   readonly rules: readonly QualityRule[];
   readonly windowRows: number;
-  readonly meanRowsBetweenFalseAlarms: number;
+  readonly meanTimeBetweenFalseAlarms: number;
   readonly examples: number;
   readonly redact: ((value: unknown, feature: string, rule: string) => string) | undefined;
   readonly maxCpuShare: number;
@@ -67,7 +67,7 @@ const optionsSchema = z.strictObject({
   schema: z.optional(anObject<DataSchema>('a schema, as inferSchema and parseSchema make it')),
   rules: z._default(z.array(z.custom<QualityRule>()), []),
   windowRows: z._default(z.int().check(z.minimum(10), z.maximum(10_000_000)), 1000),
-  meanRowsBetweenFalseAlarms: z._default(z.number().check(z.minimum(1)), 1_000_000),
+  meanTimeBetweenFalseAlarms: z._default(z.number().check(z.minimum(1)), 1_000_000),
   examples: z._default(z.int().check(z.minimum(0), z.maximum(100)), 3),
   redact: z.optional(
     z.custom<NonNullable<QualitySettings['redact']>>((value) => typeof value === 'function', 'a function'),
@@ -88,11 +88,11 @@ const fewestWindows = 10;
 export function parseQualityOptions<Row>(options: QualityMonitorOptions<Row>): QualitySettings {
   const { schema, redact, on, ...parsed } = parseOptions(optionsSchema, options, owner);
   const least = fewestWindows * parsed.windowRows;
-  if (parsed.meanRowsBetweenFalseAlarms < least) {
+  if (parsed.meanTimeBetweenFalseAlarms < least) {
     throw wrongOption(
-      'meanRowsBetweenFalseAlarms',
+      'meanTimeBetweenFalseAlarms',
       `at least ${least}, ten windows of ${parsed.windowRows} rows`,
-      String(parsed.meanRowsBetweenFalseAlarms),
+      String(parsed.meanTimeBetweenFalseAlarms),
     );
   }
   return { ...parsed, redact, on, schema: schema === undefined ? undefined : checkSchema(schema, wrongOption) };

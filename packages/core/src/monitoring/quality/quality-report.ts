@@ -80,7 +80,7 @@ export interface CheckReport extends CheckSnapshot {
 /** Everything a quality monitor knows: plain data, worst first. */
 export interface QualityReport extends Omit<QualitySnapshot, 'checks'> {
   readonly windowRows: number;
-  readonly meanRowsBetweenFalseAlarms: number;
+  readonly meanTimeBetweenFalseAlarms: number;
   /** p-value of a window at or below which a rule fails: the same for every rule. */
   readonly failureLevel: number;
   /** Failed rules first, then by the share of violations. */
