@@ -164,7 +164,7 @@ describe.skipIf(peer.missing !== undefined)(`expositions, read by prometheus_cli
     }
   });
 
-  it('accepts every spoilt snapshot that is not refused', () => {
+  it('accepts every spoilt snapshot that is not refused', { timeout: 60_000 }, () => {
     const written = fc.sample(spoiltSnapshot, { numRuns: 2000, seed: 11 }).map(writtenOrRefused);
     const texts = written.filter((text) => text !== undefined);
     expect(texts.length).toBeGreaterThan(300); // or what is right is refused

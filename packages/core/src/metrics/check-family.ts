@@ -24,6 +24,9 @@ export function checkFamily(family: FamilySnapshot, owner: string, advice: strin
 
   if (!legalName.test(name))
     fail('name', 'letters, digits, underscores and colons, no digit first', JSON.stringify(name));
+  if (type === 'stateset' && !legalLabel.test(name)) {
+    fail('name', 'what can be a label too: no colon, no two underscores first', JSON.stringify(name));
+  }
   const takesUnit = type !== 'info' && type !== 'stateset';
   if (unit !== '' && !(takesUnit && legalName.test(unit) && name.endsWith(`_${unit}`))) {
     fail('unit', takesUnit ? 'what the name ends with, or nothing' : 'no unit', JSON.stringify(unit));

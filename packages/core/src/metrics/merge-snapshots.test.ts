@@ -325,6 +325,11 @@ describe('mergeSnapshots', () => {
       { version: 1, families: [{ ...family, type: 'stateset', labels: ['x'] }] },
       'families.0.labels.0',
     ],
+    [
+      'states that no label can be named like',
+      { version: 1, families: [{ ...family, type: 'stateset', name: '__x' }] },
+      'families.0.name',
+    ],
     ['a unit that the name lacks', { version: 1, families: [{ ...family, unit: 'seconds' }] }, 'families.0.unit'],
     [
       'a unit of several lines',
