@@ -156,20 +156,21 @@ describe('bridgePromClient', () => {
     }
   });
 
-  it.each<[string, string, (registers: prom.Registry[]) => void]>([
+  it.each<[string, string, (theirs: ReturnType<typeof theirRegistry>) => void]>([
     [
       'a label that OpenMetrics reserves',
       'labels.0',
-      (registers) => new prom.Gauge({ name: 'x', help: 'X.', labelNames: ['__x'], registers }).set({ __x: '1' }, 1),
+      (theirs) =>
+        new prom.Gauge({ name: 'x', help: 'X.', labelNames: ['__x'], registers: [theirs] }).set({ __x: '1' }, 1),
     ],
     [
       'a quantile above 1',
       'quantiles.0',
-      (registers) => new prom.Summary({ name: 'x', help: 'X.', percentiles: [1.5], registers }).observe(1),
+      (theirs) => new prom.Summary({ name: 'x', help: 'X.', percentiles: [1.5], registers: [theirs] }).observe(1),
     ],
   ])('refuses %s', async (_, field, define) => {
     const theirs = theirRegistry();
-    define([theirs]);
+    define(theirs);
     const error = await bridgePromClient(createRegistry(), theirs).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field } });
   });
