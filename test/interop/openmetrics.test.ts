@@ -27,6 +27,7 @@ import {
   type ReadSample,
   readOpenMetrics,
 } from '../../packages/core/src/metrics/read-exposition.fixture';
+import { spoiltSnapshot, writtenOrRefused } from '../../packages/core/src/metrics/spoilt-snapshot.fixture';
 import { preparePrometheusClient, prometheusClientVersion } from './setup';
 
 const peer = preparePrometheusClient();
@@ -160,6 +161,18 @@ describe.skipIf(peer.missing !== undefined)(`expositions, read by prometheus_cli
       if (format === 'openmetrics') {
         expect(families.map(({ name }) => name)).toEqual(readOpenMetrics(text).map(({ name }) => name));
       }
+    }
+  });
+
+  it('accepts every spoilt snapshot that is not refused', { timeout: 60_000 }, () => {
+    const written = fc.sample(spoiltSnapshot, { numRuns: 2000, seed: 11 }).map(writtenOrRefused);
+    const texts = written.filter((text) => text !== undefined);
+    expect(texts.length).toBeGreaterThan(300); // or what is right is refused
+    expect(written.length - texts.length).toBeGreaterThan(300); // or nothing is spoilt
+    for (const [index, { error }] of parseWithPython(
+      texts.map((text) => ({ format: 'openmetrics', text })),
+    ).entries()) {
+      expect(error, texts[index]).toBeUndefined();
     }
   });
 

@@ -38,6 +38,7 @@ describe('exemplars', () => {
     ['129 code points', { labels: tooLong }],
     ['a megabyte', { labels: { trace_id: 'x'.repeat(2 ** 20) } }],
     ['an illegal name', { labels: { 'trace-id': 'a' } }],
+    ['a name that OpenMetrics reserves', { labels: { __trace: 'a' } }],
     ['a value that is no string', { labels: { trace_id: 7 } }],
     ['a double quote, which Python cannot read', { labels: { trace_id: 'a"' } }],
     ['no labels', {}],

@@ -19,7 +19,8 @@ export interface KeptExemplar extends ExemplarSnapshot {
 const maxCodePoints = 128;
 /** The last second that a `Date` knows; so no time needs an exponent, which parsers do not expect here. */
 const latest = 8.64e12;
-const legalName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+// Two underscores first are reserved.
+const legalName = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 function codePoints(text: string): number {
   let count = 0;

@@ -89,6 +89,8 @@ export class GaugeHistogramSeries implements GaugeHistogramHandle, LoadableSerie
       out.number(total);
       out.piece(lineFeed);
     }
+    // Sums that overflowed in two processes, one each way, are no number together, and `_gcount` goes only with `_gsum`.
+    if (!(this.#sum >= 0 || (this.#signed && this.#sum < 0))) return;
     out.piece(this.#countStart);
     out.number(total);
     out.piece(this.#sumStart);

@@ -110,8 +110,9 @@ export class HistogramSeries implements HistogramHandle, LoadableSeries {
       const exemplar = exemplars?.[index];
       if (exemplar !== undefined) out.text(exemplar.text);
     }
-    // A sum of signed values can shrink, so it is no counter and may not be written; `_count` goes only with `_sum`.
-    if (this.#floor === 0) {
+    // A sum of signed values can shrink, so it is no counter and may not be written; `_count` goes only with `_sum`. Another
+    // library may have let negative values in where no bound is negative.
+    if (this.#floor === 0 && this.#sum >= 0) {
       out.piece(count);
       out.number(total);
       out.piece(sum);

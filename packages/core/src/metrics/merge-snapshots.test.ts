@@ -209,6 +209,26 @@ describe('mergeSnapshots', () => {
     );
   });
 
+  it('leaves out the sums of gauge histograms that are no number together', () => {
+    const processWith = (sum: number) => {
+      const registry = createRegistry();
+      registry
+        .gaugeHistogram({ name: 'x', help: 'X.', buckets: [-1] })
+        .bind()
+        .set([1, 0], sum);
+      return registry.snapshot();
+    };
+    const [rising, falling] = [Number.MAX_VALUE, -Number.MAX_VALUE].map((sum) =>
+      mergeSnapshots([processWith(sum), processWith(sum)]),
+    ) as [RegistrySnapshot, RegistrySnapshot];
+    const linesOf = (snapshot: RegistrySnapshot) =>
+      toOpenMetrics(restoreSnapshot(snapshot))
+        .split('\n')
+        .filter((line) => line.startsWith('x'));
+    expect(linesOf(falling)).toContain('x_gsum -Inf');
+    expect(linesOf(mergeSnapshots([rising, falling]))).toEqual(['x_bucket{le="-1.0"} 4', 'x_bucket{le="+Inf"} 4']);
+  });
+
   const family = { name: 'x', type: 'counter', help: 'X.', unit: '', labels: [], series: [] };
   it.each<[string, unknown, string]>([
     ['nothing', undefined, 'version'],
@@ -245,6 +265,87 @@ describe('mergeSnapshots', () => {
       'a state that is none',
       { version: 1, families: [{ ...family, type: 'stateset', states: ['a'], series: [{ labels: [], state: 'b' }] }] },
       'families.0.series.0',
+    ],
+    [
+      'a counter below 0',
+      { version: 1, families: [{ ...family, series: [{ labels: [], value: -1 }] }] },
+      'families.0.series.0',
+    ],
+    [
+      'a counter that is no number',
+      { version: 1, families: [{ ...family, series: [{ labels: [], value: 'NaN' }] }] },
+      'families.0.series.0',
+    ],
+    [
+      'half a value in a bucket',
+      {
+        version: 1,
+        families: [{ ...family, type: 'histogram', buckets: [1], series: [{ labels: [], sum: 1, counts: [0.5, 1] }] }],
+      },
+      'families.0.series.0',
+    ],
+    [
+      'half a value in a summary',
+      { version: 1, families: [{ ...family, type: 'summary', series: [{ labels: [], sum: 1, count: 0.5 }] }] },
+      'families.0.series.0',
+    ],
+    [
+      'bounds that descend',
+      { version: 1, families: [{ ...family, type: 'histogram', buckets: [2, 1] }] },
+      'families.0.buckets.1',
+    ],
+    [
+      'a quantile above 1',
+      { version: 1, families: [{ ...family, type: 'summary', quantiles: [2] }] },
+      'families.0.quantiles.0',
+    ],
+    [
+      'a state twice',
+      { version: 1, families: [{ ...family, type: 'stateset', states: ['a', 'a'] }] },
+      'families.0.states.1',
+    ],
+    ['a label twice', { version: 1, families: [{ ...family, labels: ['a', 'a'] }] }, 'families.0.labels.1'],
+    [
+      'a label that OpenMetrics reserves',
+      { version: 1, families: [{ ...family, labels: ['__proto__'] }] },
+      'families.0.labels.0',
+    ],
+    [
+      'the label of buckets',
+      { version: 1, families: [{ ...family, type: 'histogram', labels: ['le'] }] },
+      'families.0.labels.0',
+    ],
+    [
+      'the label of quantiles',
+      { version: 1, families: [{ ...family, type: 'summary', labels: ['quantile'] }] },
+      'families.0.labels.0',
+    ],
+    [
+      'the label of states',
+      { version: 1, families: [{ ...family, type: 'stateset', labels: ['x'] }] },
+      'families.0.labels.0',
+    ],
+    [
+      'states that no label can be named like',
+      { version: 1, families: [{ ...family, type: 'stateset', name: '__x' }] },
+      'families.0.name',
+    ],
+    ['a unit that the name lacks', { version: 1, families: [{ ...family, unit: 'seconds' }] }, 'families.0.unit'],
+    [
+      'a unit of several lines',
+      { version: 1, families: [{ ...family, name: 'x_a\nb', unit: 'a\nb' }] },
+      'families.0.name',
+    ],
+    [
+      'the unit of a fact',
+      { version: 1, families: [{ ...family, name: 'x_seconds', type: 'info', unit: 'seconds' }] },
+      'families.0.unit',
+    ],
+    ['a family twice', { version: 1, families: [family, family] }, 'families.1.name'],
+    [
+      'names that clash',
+      { version: 1, families: [family, { ...family, name: 'x_total', type: 'gauge' }] },
+      'families.1.name',
     ],
   ])('refuses %s', (_, snapshot, field) => {
     for (const read of [

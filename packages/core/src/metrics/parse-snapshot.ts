@@ -1,7 +1,9 @@
 import * as z from 'zod/mini';
 import { parseOptions } from '../config';
 import { FairleadError } from '../errors';
-import type { FamilySnapshot, RegistrySnapshot } from './snapshot';
+import { checkFamily } from './check-family';
+import { namesOf } from './names';
+import type { RegistrySnapshot } from './snapshot';
 
 const number = z.union([z.number(), z.enum(['NaN', '+Inf', '-Inf'])]);
 const amount = z.number().check(z.minimum(0));
@@ -26,11 +28,11 @@ const schema = z.object({
   version: z.literal(1),
   families: z.array(
     z.object({
-      name: z.string().check(z.regex(/^[a-zA-Z_:][a-zA-Z0-9_:]*$/, 'a legal name')),
+      name: z.string(),
       type: z.enum(['counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset']),
       help: z.string(),
       unit: z.string(),
-      labels: z.array(z.string().check(z.regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'a legal name'))),
+      labels: z.array(z.string()),
       aggregation: z.optional(z.enum(['sum', 'max', 'min', 'last', 'by-process'])),
       buckets: z.optional(z.array(z.number())),
       quantiles: z.optional(z.array(z.number())),
@@ -40,24 +42,7 @@ const schema = z.object({
   ),
 });
 
-/** What a series of a type must bring, beside its labels. */
-function isComplete(family: FamilySnapshot, values: FamilySnapshot['series'][number]): boolean {
-  if (values.labels.length !== family.labels.length) return false;
-  switch (family.type) {
-    case 'counter':
-    case 'gauge':
-      return values.value !== undefined;
-    case 'histogram':
-    case 'gaugehistogram':
-      return values.sum !== undefined && values.counts?.length === (family.buckets?.length ?? 0) + 1;
-    case 'summary':
-      return values.sum !== undefined && values.count !== undefined && (values.bins?.length ?? 0) % 2 === 0;
-    case 'stateset':
-      return values.state !== undefined && family.states?.includes(values.state) === true;
-    case 'info':
-      return true;
-  }
-}
+const advice = 'Pass what `snapshot()` answered, unchanged.';
 
 /**
  * Checks a snapshot that came from elsewhere, such as from JSON.
@@ -74,16 +59,23 @@ export function parseSnapshot(value: unknown, owner: string): RegistrySnapshot {
     const message = error.message.replace('option', 'field of the snapshot');
     throw new FairleadError('INVALID_ARGUMENT', message, { details: error.details });
   }
+  const owners = new Map<string, string>();
   for (const [index, family] of snapshot.families.entries()) {
-    const wrong = family.series.findIndex((values) => !isComplete(family, values));
-    if (wrong < 0) continue;
-    const field = `families.${index}.series.${wrong}`;
-    const expected = `the values of a ${family.type} with ${family.labels.length} labels`;
-    throw new FairleadError(
-      'INVALID_ARGUMENT',
-      `${owner}: "${field}" of ${family.name} is wrong: expected ${expected}. Pass what \`snapshot()\` answered, unchanged.`,
-      { details: { field, expected } },
-    );
+    checkFamily(family, owner, advice, `families.${index}.`);
+    for (const name of namesOf(family.type, family.name)) {
+      const holder = owners.get(name);
+      if (holder !== undefined) throw taken(owner, `families.${index}.name`, name, holder);
+      owners.set(name, family.name);
+    }
   }
   return snapshot;
+}
+
+function taken(owner: string, field: string, given: string, holder: string): FairleadError {
+  const expected = 'families whose names do not clash';
+  return new FairleadError(
+    'INVALID_ARGUMENT',
+    `${owner}: "${field}" is wrong: expected ${expected}, given "${given}", which ${holder} of the same snapshot has. ${advice}`,
+    { details: { field, expected, given } },
+  );
 }

@@ -102,8 +102,11 @@ export class SummarySeries implements SummaryHandle, LoadableSeries {
     }
     out.piece(this.#countStart);
     out.number(this.#count);
-    out.piece(this.#sumStart);
-    out.number(this.#sum);
+    // Another library may have let negative values in.
+    if (this.#sum >= 0) {
+      out.piece(this.#sumStart);
+      out.number(this.#sum);
+    }
     if (openMetrics) out.text(createdLine(this.#createdStart, this.#created));
     else out.piece(lineFeed);
   }
@@ -124,7 +127,8 @@ export class SummarySeries implements SummaryHandle, LoadableSeries {
     this.#sum = fromJsonNumber(sum);
     this.#created = created;
     if (bins === undefined) {
-      this.#shown = (quantileValues ?? []).map(fromJsonNumber);
+      // OpenMetrics knows no negative quantile.
+      this.#shown = (quantileValues ?? []).map(fromJsonNumber).map((value) => (value < 0 ? Number.NaN : value));
       return;
     }
     const present = this.#ring[this.#slice % slices] as QuantileBins;

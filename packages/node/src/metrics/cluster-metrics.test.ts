@@ -1,8 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
+import cluster from 'node:cluster';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { FairleadError } from '@fairlead/core';
-import { createRegistry } from '@fairlead/core/metrics';
+import { createRegistry, toOpenMetrics } from '@fairlead/core/metrics';
 import { describe, expect, it } from 'vitest';
 import { collectClusterMetrics, shareMetrics } from './index';
 
@@ -62,36 +64,70 @@ describe('a real cluster', () => {
       'fairlead_cluster_workers 1',
       invalid,
     ]);
+    expect(shown('disconnected unscraped')).toEqual([
+      ...counted(18),
+      'size 4',
+      'memory{process="2"} 4',
+      'fairlead_cluster_workers 1',
+      invalid,
+    ]);
     expect(shown('hanging')).toEqual([
-      ...counted(12),
+      ...counted(18),
       'size 0',
-      'memory{process="4"} 0',
+      'memory{process="5"} 0',
       'fairlead_cluster_workers 1',
       invalid,
       'fairlead_cluster_left_out_total{reason="timeout"} 1',
     ]);
     expect(linesOf(steps.get('other version'), 'changed', 'calls_total')).toEqual([
-      'calls_total{code="200"} 12',
+      'calls_total{code="200"} 18',
       'changed{new="x"} 0',
     ]);
     expect(linesOf(steps.get('http gzip'), 'restarts_total', 'calls_total')).toEqual([
-      'calls_total{code="200"} 12',
+      'calls_total{code="200"} 18',
       'restarts_total 1',
     ]);
     expect(steps.get('http gzip')?.endsWith('# EOF\n')).toBe(true);
   });
 });
 
-it('shares nothing where nobody forked the process, and refuses options that it cannot use', async () => {
-  const send = process.send;
-  const listeners = process.listenerCount('exit');
+it('counts once what a worker told after its exit and before its channel closed', async () => {
+  const metrics = collectClusterMetrics();
+  const registry = createRegistry();
+  registry.counter({ name: 'calls', help: 'Calls.' }).bind().inc(3);
+  registry.gauge({ name: 'size', help: 'Size.' }).bind().set(3);
+  const worker = { id: 1 };
   try {
-    Object.assign(process, { send: undefined });
-    await shareMetrics(createRegistry()).close();
-    expect(process.listenerCount('exit')).toBe(listeners);
+    cluster.emit('exit', worker, 0, null);
+    cluster.emit('message', worker, { fairlead: 'metrics-answer', snapshot: registry.snapshot() });
+    cluster.emit('disconnect', worker);
+    await metrics.refresh();
+    expect(linesOf(toOpenMetrics(metrics), 'calls_total', 'size', 'fairlead_cluster')).toEqual([
+      'calls_total 3',
+      'fairlead_cluster_workers 0',
+    ]);
   } finally {
-    Object.assign(process, { send });
+    await metrics.close();
   }
+  expect(cluster.listenerCount('message') + cluster.listenerCount('disconnect')).toBe(0);
+});
+
+it('shares nothing from a process that is no worker of a cluster, and lets it end', { timeout: 60_000 }, async () => {
+  const child = fork(fileURLToPath(new URL('fixtures/forked.ts', import.meta.url)), {
+    cwd: root,
+    execArgv: ['--import', 'tsx'],
+  });
+  const messages: unknown[] = [];
+  child.on('message', (message) => void messages.push(message));
+  try {
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(messages).toEqual(['shares']);
+  } finally {
+    child.kill();
+  }
+});
+
+it('refuses options that it cannot use', () => {
   for (const [refused, field] of [
     [() => shareMetrics(createRegistry(), { pushIntervalMs: -1 }), 'pushIntervalMs'],
     [() => collectClusterMetrics({ timeoutMs: 0 }), 'timeoutMs'],

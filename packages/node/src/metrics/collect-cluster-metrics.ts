@@ -66,7 +66,8 @@ const nothing: RegistrySnapshot = { version: 1, families: [] };
  * Called in the primary process of `node:cluster`: makes one exposition of the registries that the workers share by
  * `shareMetrics`, merged by `mergeSnapshots`.
  *
- * - What a worker counted stays counted when it dies: what it last told is added for ever, its gauges and states go.
+ * - What a worker counted stays counted when it dies or disconnects: what it last told is added for ever, its gauges and
+ *   states go.
  * - A worker that does not answer in time counts with what it last told; its gauges and states are left out of that scrape.
  *   So the sum of a counter never falls because somebody is busy, and no alert takes it for a restart.
  * - A family that two processes define otherwise is shown as the younger ones define it.
@@ -114,7 +115,8 @@ export function collectClusterMetrics(options: ClusterMetricsOptions = {}): Clus
     }
     if (message.id !== undefined && message.id === round?.id) answered(worker);
   };
-  const onExit = ({ id: worker }: Worker): void => {
+  // Not at its exit, which may come while its last words are still on their way; told after it, they would count twice.
+  const onDisconnect = ({ id: worker }: Worker): void => {
     const last = told.get(worker);
     told.delete(worker);
     if (last !== undefined) {
@@ -125,7 +127,7 @@ export function collectClusterMetrics(options: ClusterMetricsOptions = {}): Clus
     answered(worker);
   };
   cluster.on('message', onMessage);
-  cluster.on('exit', onExit);
+  cluster.on('disconnect', onDisconnect);
 
   /** Asks everybody; answers who did not say anything in time. */
   const ask = async (): Promise<ReadonlySet<number>> => {
@@ -179,7 +181,7 @@ export function collectClusterMetrics(options: ClusterMetricsOptions = {}): Clus
     snapshot: () => merged,
     ...closeable(() => {
       cluster.off('message', onMessage);
-      cluster.off('exit', onExit);
+      cluster.off('disconnect', onDisconnect);
       round?.done();
     }),
   };

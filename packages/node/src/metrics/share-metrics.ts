@@ -22,27 +22,31 @@ const schema = z.strictObject({
 
 /**
  * Called in a worker of `node:cluster`: lets its primary process, by `collectClusterMetrics`, have the metrics of this one.
- * It sends a snapshot when asked, every so often, and when the worker exits by itself. In a process that nobody forked it
- * does nothing.
+ * It sends a snapshot when asked, every so often, and when the worker exits by itself. In a process that is no such worker
+ * it does nothing.
  *
- * @returns closing it sends a last snapshot
+ * @returns closing it sends a last snapshot, and waits until that is written. Close it before `worker.disconnect()`, which
+ * takes the channel away unannounced, and before `process.exit()` where there are many thousand series, more than a pipe takes
  * @throws FairleadError `INVALID_OPTION`
  */
 export function shareMetrics(registry: Registry, options: ShareMetricsOptions = {}): Closeable {
   const { pushIntervalMs = 5000, clock = systemClock } = parseOptions(schema, options, 'shareMetrics');
-  if (process.send === undefined) return closeable(() => {});
+  const { worker } = cluster;
+  // A process that `fork` made has a channel too, but nobody at its end who would know what to do.
+  if (worker === undefined) return closeable(() => {});
 
-  const name = String(cluster.worker?.id ?? process.pid);
-  const send = (about: { readonly id?: number }): void => {
-    const answer: SnapshotAnswer = {
-      fairlead: 'metrics-answer',
-      ...about,
-      snapshot: registry.snapshot({ process: name }),
-    };
-    // A channel that closes meanwhile takes nobody down.
-    if (process.connected) process.send?.(answer, undefined, undefined, () => {});
-  };
-  const push = (): void => send({});
+  /** Resolves once the snapshot is written, or the channel is found closed, which takes nobody down. */
+  const send = (about: { readonly id?: number }): Promise<void> =>
+    new Promise((resolve) => {
+      if (process.send === undefined || !process.connected) return resolve();
+      const answer: SnapshotAnswer = {
+        fairlead: 'metrics-answer',
+        ...about,
+        snapshot: registry.snapshot({ process: String(worker.id) }),
+      };
+      process.send(answer, undefined, undefined, () => resolve());
+    });
+  const push = (): void => void send({});
   const onMessage = (message: unknown): void => {
     if (!isSnapshotRequest(message)) return;
     const { id } = message;
@@ -63,6 +67,6 @@ export function shareMetrics(registry: Registry, options: ShareMetricsOptions = 
     timer.clear();
     process.off('message', onMessage);
     process.off('exit', push);
-    push();
+    return send({});
   });
 }

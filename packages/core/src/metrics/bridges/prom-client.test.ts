@@ -139,6 +139,42 @@ describe('bridgePromClient', () => {
     expect(await codeOf(bridgePromClient(registry, illegal))).toBe('INVALID_ARGUMENT');
   });
 
+  it('leaves out what OpenMetrics forbids of values that prom-client lets in', async () => {
+    const theirs = theirRegistry();
+    const registers = [theirs];
+    new prom.Histogram({ name: 'wait', help: 'W.', buckets: [1], registers }).observe(-3);
+    new prom.Summary({ name: 'length', help: 'L.', percentiles: [0.5], registers }).observe(-3);
+    const registry = createRegistry();
+    await bridgePromClient(registry, theirs);
+    for (const text of [toOpenMetrics(registry), toPrometheusText(registry)]) {
+      expect(text.split('\n').filter((line) => /^(wait|length)/.test(line))).toEqual([
+        expect.stringMatching(/^wait_bucket\{le="1(\.0)?"\} 1$/),
+        'wait_bucket{le="+Inf"} 1',
+        'length{quantile="0.5"} NaN',
+        'length_count 1',
+      ]);
+    }
+  });
+
+  it.each<[string, string, (theirs: ReturnType<typeof theirRegistry>) => void]>([
+    [
+      'a label that OpenMetrics reserves',
+      'labels.0',
+      (theirs) =>
+        new prom.Gauge({ name: 'x', help: 'X.', labelNames: ['__x'], registers: [theirs] }).set({ __x: '1' }, 1),
+    ],
+    [
+      'a quantile above 1',
+      'quantiles.0',
+      (theirs) => new prom.Summary({ name: 'x', help: 'X.', percentiles: [1.5], registers: [theirs] }).observe(1),
+    ],
+  ])('refuses %s', async (_, field, define) => {
+    const theirs = theirRegistry();
+    define(theirs);
+    const error = await bridgePromClient(createRegistry(), theirs).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field } });
+  });
+
   it('merges with the same registry of another process, but for quantiles, which do not add up', async () => {
     const snapshotOf = async (value: number) => {
       const theirs = theirRegistry();

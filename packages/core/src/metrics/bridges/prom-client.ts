@@ -1,4 +1,5 @@
 import { FairleadError } from '../../errors';
+import { checkFamily } from '../check-family';
 import type { MetricFamily } from '../family';
 import type { FamilySource } from '../family-sources';
 import type { Registry } from '../registry';
@@ -41,7 +42,8 @@ interface PromSeries {
  * `pullMetrics`, `answerScrape` or `refresh()`. Nothing is imported: pass the registry that you have.
  *
  * Names stay as they are, but for counters: those end in `_total` in both formats, whether prom-client's name does or not.
- * Histograms with a negative bound lose `_sum` and `_count`, which OpenMetrics forbids there.
+ * What OpenMetrics forbids is left out: `_sum` and `_count` of a histogram with a negative bound or sum, `_sum` of a summary
+ * where it is negative; negative quantiles are NaN.
  *
  * @returns a function that takes the bridge away
  * @throws FairleadError (rejects) `ALREADY_EXISTS` when a name of prom-client's is taken here; `INVALID_ARGUMENT` for what is
@@ -56,7 +58,10 @@ export async function bridgePromClient(registry: Registry, theirs: PromClientReg
   const source: FamilySource = {
     async refresh() {
       const metrics = (await theirs.getMetricsAsJSON()) as readonly PromMetric[];
-      families = metrics.map((metric) => restoreFamily(familyOf(metric)));
+      const snapshots = metrics.map(familyOf);
+      for (const family of snapshots)
+        checkFamily(family, 'bridgePromClient', 'Mend the metric, or take it out of that registry.');
+      families = snapshots.map(restoreFamily);
     },
     families: () => families,
   };
@@ -79,13 +84,7 @@ const aggregations: Readonly<Record<string, FamilySnapshot['aggregation']>> = {
   average: 'by-process',
 };
 
-const legalMetric = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const legalLabel = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
-
 function familyOf({ name, help, type, aggregator, values }: PromMetric): FamilySnapshot {
-  const labelNames = values.flatMap(({ labels }) => Object.keys(labels));
-  const illegal = legalMetric.test(name) ? labelNames.find((label) => !legalLabel.test(label)) : name;
-  if (illegal !== undefined) throw wrong(name, 'names of letters, digits and underscores', JSON.stringify(illegal));
   const common = { help: help === '' ? name : help, unit: '' };
   switch (type) {
     case 'counter': {
