@@ -14,19 +14,22 @@ export type {
   VersionDraft,
 } from './registry/model-registry';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
 export type {
   AliasMove,
   AliasTarget,
-  ArtifactSource,
-  ArtifactStore,
-  BlobInfo,
+  RegistryStore,
+  StoredModel,
+  StoredVersion,
+  VersionContent,
+} from './store/registry-store';
+export type {
   Durability,
   EndStatus,
   MetricHistory,
   MetricSummary,
   ParamValue,
   PointColumns,
-  RegistryStore,
   RunError,
   RunEvent,
   RunStart,
@@ -34,13 +37,10 @@ export type {
   RunWriter,
   StoreDamage,
   StoredArtifact,
-  StoredModel,
   StoredRun,
-  StoredVersion,
-  TrackingStore,
-  VersionContent,
   WriterHealth,
-} from './store/tracking-store';
+} from './store/run-store';
+export type { TrackingStore } from './store/tracking-store';
 export type {
   RunArtifact,
   RunFilter,

@@ -1,6 +1,7 @@
 import { FairleadError } from '@fairlead/core';
 import { listNames } from './names';
-import type { StoredRun, TrackingStore } from './store/tracking-store';
+import type { StoredRun } from './store/run-store';
+import type { TrackingStore } from './store/tracking-store';
 import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
 
 /** How a run stands at a moment: its end, or what its lease says. */

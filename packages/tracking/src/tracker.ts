@@ -1,8 +1,8 @@
 import type { CallOptions, Closeable, Events } from '@fairlead/core';
 import type { ModelRegistry, ModelVersion } from './registry/model-registry';
 import type { Run } from './run/run';
+import type { AliasMove } from './store/registry-store';
 import type {
-  AliasMove,
   EndStatus,
   MetricHistory,
   MetricSummary,
@@ -10,7 +10,7 @@ import type {
   RunError,
   StoreDamage,
   StoredArtifact,
-} from './store/tracking-store';
+} from './store/run-store';
 
 /**
  * How a run stands. `KILLED`: it has no end, and its lease ran out; should its process wake again, the run is `RUNNING`

@@ -2,7 +2,7 @@ import { type CallOptions, FairleadError, throwIfAborted } from '@fairlead/core'
 import type { Files } from '../files/files';
 import { createSha256 } from '../files/sha256';
 import { isDigest } from '../names';
-import type { ArtifactSource, ArtifactStore, BlobInfo } from '../store/tracking-store';
+import type { ArtifactSource, ArtifactStore, BlobInfo } from '../store/artifact-store';
 
 /** Write buffer of a stream, bytes. */
 const pieceLength = 1 << 20;

@@ -2,7 +2,8 @@ import { FairleadError } from '@fairlead/core';
 import { crc32 } from '../files/crc32';
 import type { Files } from '../files/files';
 import { createSerial } from '../serial';
-import type { AliasMove, StoreDamage, StoredModel, StoredVersion } from '../store/tracking-store';
+import type { AliasMove, StoredModel, StoredVersion } from '../store/registry-store';
+import type { StoreDamage } from '../store/run-store';
 import { fromText, toText } from './event-codec';
 
 /*

@@ -1,4 +1,4 @@
-import type { RunEvent } from '../store/tracking-store';
+import type { RunEvent } from '../store/run-store';
 
 /*
  * JSON that keeps the numbers that JSON cannot say: NaN, the infinities and -0 are written as {"$number": "NaN"}. Nothing

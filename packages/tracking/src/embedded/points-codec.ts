@@ -1,4 +1,4 @@
-import type { PointColumns } from '../store/tracking-store';
+import type { PointColumns } from '../store/run-store';
 import { frameHeaderLength, newFrame } from './segment-format';
 
 /*

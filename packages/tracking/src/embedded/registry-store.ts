@@ -1,6 +1,6 @@
 import { type CallOptions, type Clock, closeable, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
-import type { AliasMove, RegistryStore, StoredModel, StoredVersion } from '../store/tracking-store';
+import type { AliasMove, RegistryStore, StoredModel, StoredVersion } from '../store/registry-store';
 import { type Commit, CommitLog, modelOf } from './commit-log';
 import { createFolderWatch, type FolderWatch } from './folder-watch';
 

@@ -1,6 +1,6 @@
 import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
-import type { MetricHistory, RunStart, RunStore, RunWriter, StoredRun } from '../store/tracking-store';
+import type { MetricHistory, RunStart, RunStore, RunWriter, StoredRun } from '../store/run-store';
 import { decodePoints } from './points-codec';
 import { SegmentCursor } from './segment-cursor';
 import { mergeRun } from './segment-fold';

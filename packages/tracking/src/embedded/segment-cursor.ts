@@ -1,6 +1,6 @@
 import type { Files } from '../files/files';
 import { createSerial } from '../serial';
-import type { StoreDamage } from '../store/tracking-store';
+import type { StoreDamage } from '../store/run-store';
 import { SegmentFold } from './segment-fold';
 import { type ScanStart, scanSegment } from './segment-reader';
 

@@ -6,7 +6,7 @@ import type {
   StoreDamage,
   StoredArtifact,
   StoredRun,
-} from '../store/tracking-store';
+} from '../store/run-store';
 import { decodeEvent } from './event-codec';
 import { decodePoints, type PointsFrame } from './points-codec';
 import { frameTypes } from './segment-format';

@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import type { OpenFile } from '../files/files';
-import type { StoreDamage } from '../store/tracking-store';
+import type { StoreDamage } from '../store/run-store';
 import {
   decodeFrameHeader,
   decodeHeader,

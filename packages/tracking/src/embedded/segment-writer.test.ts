@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { OpenFile } from '../files/files';
 import { createFaultyFiles, type FaultyFiles } from '../fixtures/faulty-files';
 import { temporaryFolder } from '../fixtures/temporary-folder';
-import type { PointColumns, RunEvent } from '../store/tracking-store';
+import type { PointColumns, RunEvent } from '../store/run-store';
 import { decodePoints } from './points-codec';
 import { frameTypes } from './segment-format';
 import { scanSegment } from './segment-reader';

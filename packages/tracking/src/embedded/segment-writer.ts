@@ -1,6 +1,6 @@
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { OpenFile } from '../files/files';
-import type { Durability, PointColumns, RunEvent, RunWriter, WriterHealth } from '../store/tracking-store';
+import type { Durability, PointColumns, RunEvent, RunWriter, WriterHealth } from '../store/run-store';
 import { encodeEvent } from './event-codec';
 import { encodePoints } from './points-codec';
 import { encodeHeader, frameHeaderLength, frameTypes, headerLength, newFrame, sealFrame } from './segment-format';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { nodeFiles } from '../files/node-files';
 import { temporaryFolder } from '../fixtures/temporary-folder';
-import type { PointColumns, RunEvent } from '../store/tracking-store';
+import type { PointColumns, RunEvent } from '../store/run-store';
 import { decodeEvent } from './event-codec';
 import { decodePoints } from './points-codec';
 import { frameTypes, headerLength, maxPayloadLength, newFrame, sealFrame } from './segment-format';

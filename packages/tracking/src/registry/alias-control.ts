@@ -1,5 +1,5 @@
 import { type AliasControl, type Evidence, type Logger, messageOf } from '@fairlead/core';
-import type { RegistryStore } from '../store/tracking-store';
+import type { RegistryStore } from '../store/registry-store';
 import { watchAlias } from './alias-watch';
 import { findAlias, findModel } from './lookup';
 

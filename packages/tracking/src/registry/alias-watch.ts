@@ -1,5 +1,5 @@
 import { type Closeable, closeable, messageOf } from '@fairlead/core';
-import type { RegistryStore } from '../store/tracking-store';
+import type { RegistryStore } from '../store/registry-store';
 import { findAlias, findModel } from './lookup';
 
 /** How an alias is followed. */

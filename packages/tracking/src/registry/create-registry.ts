@@ -11,7 +11,8 @@ import {
 import * as z from 'zod/mini';
 import { checkAlias, checkModelName, checkVersion, invalidArgument, isDigest } from '../names';
 import { checkRecord, checkTags } from '../run/values';
-import type { BlobInfo, TrackingStore } from '../store/tracking-store';
+import type { BlobInfo } from '../store/artifact-store';
+import type { TrackingStore } from '../store/tracking-store';
 import type { TrackerEventMap } from '../tracker';
 import { createAliasControl } from './alias-control';
 import { findAlias, findModel, findReference, findVersion, toModelVersion } from './lookup';

@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import { listNames } from '../names';
-import type { RegistryStore, StoredModel, StoredVersion } from '../store/tracking-store';
+import type { RegistryStore, StoredModel, StoredVersion } from '../store/registry-store';
 import type { ModelReference } from './model-reference';
 import type { ModelVersion } from './model-registry';
 

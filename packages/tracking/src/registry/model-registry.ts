@@ -1,5 +1,7 @@
 import type { AliasControl, CallOptions, Evidence, ModelSignature, ModelSource, SidecarName } from '@fairlead/core';
-import type { AliasMove, BlobInfo, StoreDamage } from '../store/tracking-store';
+import type { BlobInfo } from '../store/artifact-store';
+import type { AliasMove } from '../store/registry-store';
+import type { StoreDamage } from '../store/run-store';
 
 /** What {@link ModelRegistry.registerVersion} makes a version of. */
 export interface VersionDraft {

@@ -1,5 +1,6 @@
 import { type CallOptions, type LoadedModel, type Logger, type ModelSource, messageOf } from '@fairlead/core';
-import type { ArtifactStore, RegistryStore, StoredVersion } from '../store/tracking-store';
+import type { ArtifactStore } from '../store/artifact-store';
+import type { RegistryStore, StoredVersion } from '../store/registry-store';
 import { watchAlias } from './alias-watch';
 import { findReference } from './lookup';
 import type { ModelReference } from './model-reference';

@@ -1,16 +1,8 @@
 import { type CallOptions, type Clock, type ClockTimer, FairleadError, throwIfAborted } from '@fairlead/core';
 import { abortable } from '../abortable';
 import { checkArtifactName, checkKey, invalidArgument } from '../names';
-import type {
-  ArtifactSource,
-  ArtifactStore,
-  BlobInfo,
-  Durability,
-  EndStatus,
-  ParamValue,
-  RunStart,
-  RunWriter,
-} from '../store/tracking-store';
+import type { ArtifactSource, ArtifactStore, BlobInfo } from '../store/artifact-store';
+import type { Durability, EndStatus, ParamValue, RunStart, RunWriter } from '../store/run-store';
 import { MetricBuffer } from './metric-buffer';
 import type { FlushOptions, LogOptions, Run, RunHealth } from './run';
 import { checkParams, checkRecord, checkTags, inGroups, runErrorOf } from './values';

@@ -1,4 +1,4 @@
-import type { PointColumns } from '../store/tracking-store';
+import type { PointColumns } from '../store/run-store';
 
 /**
  * Collects points in columns, so that logging one allocates nothing. When it is full, or when it is told to drain, it

@@ -1,5 +1,6 @@
 import type { CallOptions, Closeable } from '@fairlead/core';
-import type { ArtifactSource, BlobInfo, Durability, EndStatus, ParamValue } from '../store/tracking-store';
+import type { ArtifactSource, BlobInfo } from '../store/artifact-store';
+import type { Durability, EndStatus, ParamValue } from '../store/run-store';
 
 /** Where points stand. */
 export interface LogOptions {

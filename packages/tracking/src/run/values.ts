@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import { checkKey, invalidArgument } from '../names';
-import type { ParamValue, RunError } from '../store/tracking-store';
+import type { ParamValue, RunError } from '../store/run-store';
 
 /** Longest text of a parameter or tag, in characters. */
 const maxTextLength = 65_536;
