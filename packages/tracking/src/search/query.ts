@@ -1,16 +1,21 @@
-import type { StoredRun } from '../store/run-store';
+import type { StoredRun } from '../store/stored-run';
 
-/** A thing of a run that a query can name. */
+/*
+ * What a run store is asked. The language in which a user asks (filter texts, builders) is translated into these types,
+ * and a store translates them into what it has.
+ */
+
+/** Something of a run that is compared or sorted by. */
 export interface RunField {
   readonly scope: 'attribute' | 'metric' | 'param' | 'tag' | 'dataset';
   /**
-   * The name within the scope. Attributes: `id`, `name`, `experiment`, `status`, `start_time`, `end_time`, `parent`.
-   * Datasets: `name`, `digest`, `context`. A metric stands for its last value.
+   * The name of the metric (its last value counts), parameter or tag. Attributes: `id`, `name`, `experiment`, `status`,
+   * `start_time`, `end_time`, `parent`. Datasets: `name`, `digest`, `context`.
    */
   readonly key: string;
 }
 
-/** How a field is compared with a value. */
+/** How a field is compared. `LIKE` and `ILIKE` take `%` for any characters and `_` for one. */
 export type FilterOperator =
   | '='
   | '!='
@@ -25,48 +30,42 @@ export type FilterOperator =
   | 'IS NULL'
   | 'IS NOT NULL';
 
-/** What a field is compared with; a list for `IN` and `NOT IN`, nothing for `IS NULL` and `IS NOT NULL`. */
-export type FilterValue = string | number | boolean | readonly (string | number)[];
-
-/** One comparison of a filter. */
-export interface FilterComparison {
-  readonly kind: 'compare';
-  readonly field: RunField;
-  readonly operator: FilterOperator;
-  readonly value?: FilterValue;
-}
-
-/** A filter as a tree. An `and` of nothing holds for every run. */
+/** A condition on runs. */
 export type FilterNode =
   | { readonly kind: 'and' | 'or'; readonly terms: readonly FilterNode[] }
   | { readonly kind: 'not'; readonly term: FilterNode }
-  | FilterComparison;
+  | {
+      readonly kind: 'compare';
+      readonly field: RunField;
+      readonly operator: FilterOperator;
+      /** A list for `IN` and `NOT IN`; absent for `IS NULL` and `IS NOT NULL`. */
+      readonly value?: string | number | boolean | readonly (string | number)[];
+    };
 
-/** One key of an order. Runs whose value is NaN come last, and after them those that have none, in either direction. */
+/** What runs are sorted by. */
 export interface OrderTerm {
   readonly field: RunField;
   readonly direction: 'asc' | 'desc';
 }
 
-/** What a store is asked for. */
+/** Which runs of a store, in which order, and how many. */
 export interface RunQuery {
-  /** Only runs of these experiments. @default all */
+  /** Only those of these experiments. @default of all */
   readonly experiments?: readonly string[];
-  /** @default every run */
   readonly filter?: FilterNode;
-  /** Ties go to the run that started later, then to the greater id. @default start_time desc, id desc */
+  /** @default start_time desc, id desc */
   readonly orderBy?: readonly OrderTerm[];
-  /** Runs a page. 1 to 50,000. @default 100 */
+  /** The most runs of a page, 1 to 50000. @default 100 */
   readonly limit?: number;
-  /** From the page before; belongs to the same filter, order and experiments. */
+  /** Where the page before ended, as that page said. */
   readonly pageToken?: string;
-  /** What becomes of deleted runs. @default 'exclude' */
+  /** Whether runs that were deleted, and not yet removed for good, are found. @default 'exclude' */
   readonly deleted?: 'exclude' | 'only' | 'include';
 }
 
-/** One page of what was found. */
+/** Runs that were found. */
 export interface RunPage {
   readonly runs: readonly StoredRun[];
-  /** Asks for the next page; absent on the last. */
+  /** Given with the same query, it answers the next page; absent on the last one. */
   readonly nextPageToken?: string;
 }
