@@ -15,13 +15,19 @@ export type {
 } from './registry/model-registry';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
+export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
+export { RegistryState } from './store/registry-state';
 export type {
   AliasMove,
-  AliasTarget,
+  CommitResult,
+  DatasetRef,
+  Evaluation,
+  RegistryChange,
   RegistryStore,
   StoredModel,
   StoredVersion,
   VersionContent,
+  VersionRef,
 } from './store/registry-store';
 export type {
   Durability,
