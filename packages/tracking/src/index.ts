@@ -14,6 +14,7 @@ export type {
   VersionDraft,
 } from './registry/model-registry';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
 export type {
   AliasMove,
@@ -24,10 +25,15 @@ export type {
   VersionContent,
 } from './store/registry-store';
 export type {
+  ArtifactKind,
+  DatasetInput,
   Durability,
   EndStatus,
+  ExperimentSummary,
+  HistoryOptions,
   MetricHistory,
   MetricSummary,
+  ModelUse,
   ParamValue,
   PointColumns,
   RunError,
