@@ -16,13 +16,19 @@ export type {
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
+export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
+export { RegistryState } from './store/registry-state';
 export type {
   AliasMove,
-  AliasTarget,
+  CommitResult,
+  DatasetRef,
+  Evaluation,
+  RegistryChange,
   RegistryStore,
   StoredModel,
   StoredVersion,
   VersionContent,
+  VersionRef,
 } from './store/registry-store';
 export type {
   ArtifactKind,

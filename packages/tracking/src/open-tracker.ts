@@ -245,7 +245,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   return {
     ...closing,
     events,
-    registry: createRegistry({ store, logger, events, checkOpen }),
+    registry: createRegistry({ store, clock, logger, events, checkOpen }),
     withRun,
     startRun,
     async runs(filter: RunFilter = {}) {
