@@ -16,6 +16,7 @@ const internalEntries: Readonly<Record<string, Readonly<Record<string, string>>>
     'tfjs-lane': 'src/tfjs/tfjs-backend.ts',
   },
   browser: { 'lane-worker': 'src/lanes/lane-worker.ts' },
+  tracking: { 'fairlead-tracking': 'src/cli/main.ts' },
 };
 
 /** The fields of a package.json that the toolchain reads. */
