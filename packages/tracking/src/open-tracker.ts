@@ -20,6 +20,8 @@ import { LiveRun } from './run/live-run';
 import type { Run } from './run/run';
 import { checkParams, checkTags } from './run/values';
 import { toRunRecord, toRunSummary } from './run-record';
+import { createCompare } from './search/tracker-compare';
+import { createSearch } from './search/tracker-search';
 import type { TrackingStore } from './store/tracking-store';
 import type { RunFilter, RunStartOptions, Tracker, TrackerEventMap } from './tracker';
 
@@ -242,9 +244,13 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     return result;
   };
 
+  const searching = { store, clock, checkOpen, writeOut: () => writeOut(live.values()) };
+
   return {
     ...closing,
     events,
+    search: createSearch(searching),
+    compare: createCompare(searching),
     registry: createRegistry({ store, clock, logger, events, checkOpen }),
     withRun,
     startRun,
