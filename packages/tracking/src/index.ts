@@ -7,12 +7,23 @@ export {
   type TrackerOptions,
 } from './open-tracker';
 export type {
+  ApproveOptions,
+  CheckAnswer,
+  CheckGate,
   ModelRegistry,
+  PromoteOptions,
+  SetAliasOptions,
+} from './registry/model-registry';
+export type {
+  Annotation,
+  Approval,
+  Deployment,
+  DeploymentDraft,
+  EvaluationDraft,
   ModelVersion,
   RegisteredModel,
-  SetAliasOptions,
   VersionDraft,
-} from './registry/model-registry';
+} from './registry/model-version';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
 export type {
   ComparedDataset,
@@ -82,6 +93,7 @@ export type {
 } from './store/run-store';
 export type { TrackingStore } from './store/tracking-store';
 export type {
+  RegistryEvent,
   RunArtifact,
   RunFilter,
   RunRecord,

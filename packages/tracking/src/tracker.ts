@@ -1,8 +1,10 @@
-import type { CallOptions, Closeable, Events } from '@fairlead/core';
-import type { ModelRegistry, ModelVersion } from './registry/model-registry';
+import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
+import type { ModelRegistry } from './registry/model-registry';
+import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
 import type { CompareOptions, RunComparison } from './search/compare-runs';
 import type { SearchOptions, SearchRow } from './search/search-options';
+import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
 import type {
   EndStatus,
@@ -86,6 +88,15 @@ export interface SearchPage<Columns extends readonly string[] = readonly string[
   readonly nextPageToken?: string;
 }
 
+/** What an event of the registry has. */
+export interface RegistryEvent {
+  /** The model. */
+  readonly name: string;
+  readonly evidence: Evidence;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
 /** What a tracker tells. */
 export interface TrackerEventMap {
   'run-start': { readonly id: string; readonly experiment: string; readonly name: string };
@@ -93,8 +104,23 @@ export interface TrackerEventMap {
   /** A background write of a run failed; told once until one works again. With no listener it is a warning in the log. */
   'write-fail': { readonly id: string; readonly error: unknown };
   'version-register': ModelVersion;
-  /** This tracker moved an alias. */
+  /** This tracker moved, rolled back or deleted an alias. */
   'alias-move': AliasMove & { readonly name: string };
+  /** Gates refused a promotion, which then failed with `GATE_REFUSED`. */
+  'promotion-refuse': {
+    readonly name: string;
+    readonly alias: string;
+    readonly version: string;
+    readonly evidence: Evidence;
+    readonly gates: readonly GateResult[];
+  };
+  /** This tracker set the gates of an alias. */
+  'gates-set': RegistryEvent & { readonly alias: string; readonly gates: readonly Gate[] };
+  'version-annotate': ModelVersion;
+  'version-evaluate': ModelVersion;
+  'version-approve': ModelVersion;
+  'version-deploy': RegistryEvent & { readonly version: string; readonly target: string; readonly active: boolean };
+  'version-delete': RegistryEvent & { readonly version: string };
 }
 
 /** Experiments, runs, artifacts and models of one store. */

@@ -100,7 +100,13 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       beforeWrite,
     }),
     artifacts: createArtifactStore(files, dir),
-    registry,
+    registry: {
+      ...registry,
+      async commit(...call) {
+        await beforeWrite();
+        return registry.commit(...call);
+      },
+    },
     ...closeable(() => registry.close()),
   };
 }
