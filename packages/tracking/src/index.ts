@@ -25,6 +25,7 @@ export type {
   VersionDraft,
 } from './registry/model-version';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
 export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
 export { RegistryState } from './store/registry-state';
@@ -41,10 +42,15 @@ export type {
   VersionRef,
 } from './store/registry-store';
 export type {
+  ArtifactKind,
+  DatasetInput,
   Durability,
   EndStatus,
+  ExperimentSummary,
+  HistoryOptions,
   MetricHistory,
   MetricSummary,
+  ModelUse,
   ParamValue,
   PointColumns,
   RunError,

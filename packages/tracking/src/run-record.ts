@@ -5,7 +5,7 @@ import type { TrackingStore } from './store/tracking-store';
 import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
 
 /** How a run stands at a moment: its end, or what its lease says. */
-function statusOf(run: StoredRun, epochMs: number): RunStatus {
+export function statusOf(run: StoredRun, epochMs: number): RunStatus {
   if (run.end !== undefined) return run.end.status;
   return run.leaseUntil < epochMs ? 'KILLED' : 'RUNNING';
 }
@@ -36,7 +36,15 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
     });
   };
   const artifacts = run.artifacts.map(
-    (artifact): RunArtifact => ({ ...artifact, read: (call) => store.artifacts.read(artifact.digest, call) }),
+    (artifact): RunArtifact => ({
+      ...artifact,
+      async read(call) {
+        if (artifact.digest !== undefined) return store.artifacts.read(artifact.digest, call);
+        throw new FairleadError('UNSUPPORTED', `The store knows no digest of the artifact "${artifact.name}".`, {
+          details: { field: 'artifact', expected: 'an artifact with a digest', given: artifact.name },
+        });
+      },
+    }),
   );
   return {
     ...toRunSummary(run, epochMs),
