@@ -16,13 +16,29 @@ function buildOf(folder: string): Options {
     // Chunks that entries share, so that an error or a symbol is one and the same through every entry.
     splitting: true,
     sourcemap: true,
-    clean: true,
+    // The page of tracking is a build of its own, at the same time.
+    clean: folder === 'tracking' ? ['!page/**'] : true,
     // tsup's bundler of declarations sets `baseUrl`, which TypeScript 6 calls deprecated.
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
     external: external.map((module) => new RegExp(`^${module}(/|$)`)),
   };
 }
 
-export default defineConfig((overrides) =>
-  packageFolders.map(buildOf).map((build) => (overrides.dts === false ? { ...build, dts: false } : build)),
-);
+/** The page of `@fairlead/tracking/ui`: one script and one style with everything in them, so that a user installs none of it. */
+const page: Options = {
+  name: 'page',
+  entry: { main: 'packages/tracking/src/ui/page/main.tsx' },
+  outDir: 'packages/tracking/dist/page',
+  format: 'esm',
+  target: 'es2022',
+  platform: 'browser',
+  noExternal: [/./],
+  minify: true,
+  clean: true,
+  define: { 'process.env.NODE_ENV': '"production"' },
+};
+
+export default defineConfig((overrides) => [
+  ...packageFolders.map(buildOf).map((build) => (overrides.dts === false ? { ...build, dts: false } : build)),
+  page,
+]);

@@ -22,7 +22,8 @@ export async function storeFolder(dir: string, { cwd }: Pick<CommandIo, 'cwd'>):
       `There is no folder ${folder}. Log a run there first, with openTracker({ dir: '${dir}' }), or name the folder of your store: --dir <folder>.`,
     );
   }
-  if (!found.isDirectory()) throw new UsageError(`${folder} is no folder. Name the folder of your store: --dir <folder>.`);
+  if (!found.isDirectory())
+    throw new UsageError(`${folder} is no folder. Name the folder of your store: --dir <folder>.`);
   const manifest = await stat(join(folder, 'fairlead.json')).catch(() => undefined);
   if (manifest === undefined) {
     throw new UsageError(

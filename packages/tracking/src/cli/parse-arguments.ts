@@ -1,6 +1,8 @@
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { messageOf } from '@fairlead/core';
 import { UsageError } from './command';
+
+type ParseArgsOptionsConfig = NonNullable<ParseArgsConfig['options']>;
 
 /**
  * Parses a command's arguments by `parseArgs` of Node.

@@ -22,11 +22,17 @@ ${storeUsage}
       ['run id…'],
     );
     if (positionals.length === 0) {
-      throw new UsageError('The id of a run is missing. `fairlead-tracking ui` shows the ids, and so does tracker.runs().');
+      throw new UsageError(
+        'The id of a run is missing. `fairlead-tracking ui` shows the ids, and so does tracker.runs().',
+      );
     }
     const tracker = await openStore(values.dir, io);
     try {
-      const page = await renderRunReport(tracker, positionals, values.title === undefined ? {} : { title: values.title });
+      const page = await renderRunReport(
+        tracker,
+        positionals,
+        values.title === undefined ? {} : { title: values.title },
+      );
       const file = resolve(io.cwd, values.out);
       await writeFile(file, page);
       io.stdout.write(`Wrote ${file}\n`);

@@ -22,7 +22,8 @@ export function contentTypeOf(name: string, mediaType: string | undefined): stri
   const extension = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   const known = imageTypes[extension];
   if (known !== undefined && mediaType === undefined) return known;
-  const texts = /\.(txt|md|csv|tsv|json|jsonl|ndjson|ya?ml|toml|ini|log|html?|xml|js|mjs|ts|tsx|py|sh|sql|diff|patch|vl)$/i;
+  const texts =
+    /\.(txt|md|csv|tsv|json|jsonl|ndjson|ya?ml|toml|ini|log|html?|xml|js|mjs|ts|tsx|py|sh|sql|diff|patch|vl)$/i;
   const isText = texts.test(name) || /^text\/|[/+](json|xml|yaml)$/.test(mediaType ?? '');
   return isText ? 'text/plain; charset=utf-8' : 'application/octet-stream';
 }
@@ -31,7 +32,10 @@ export function contentTypeOf(name: string, mediaType: string | undefined): stri
 function disposition(name: string, download: boolean): string {
   const base = name.slice(name.lastIndexOf('/') + 1);
   const plain = base.replace(/[^\w.\- ]/g, '_');
-  const encoded = encodeURIComponent(base).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+  const encoded = encodeURIComponent(base).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16)}`,
+  );
   return `${download ? 'attachment' : 'inline'}; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
@@ -48,7 +52,8 @@ export async function sendArtifact(
     'content-type': type,
     'content-length': bytes.byteLength,
     'content-disposition': disposition(artifact.name, download || type === 'application/octet-stream'),
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'",
+    'content-security-policy':
+      "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'",
   });
   response.end(bytes);
 }

@@ -59,7 +59,7 @@ export function streamLive({ request, response, tracker, clock, answer }: Watche
       return;
     }
     looking = true;
-    timer?.cancel();
+    timer?.clear();
     const started = clock.now();
     // JSON has no line breaks, so that it is one line of data.
     const next = await answer().then(
@@ -77,12 +77,12 @@ export function streamLive({ request, response, tracker, clock, answer }: Watche
     timer = clock.setTimer(() => void look(), waitMs);
   };
   const onTold = (): void => void look();
-  for (const event of told) tracker.events.on(event, onTold);
+  const stops = told.map((event) => tracker.events.on(event, onTold));
   const end = (): void => {
     if (ended) return;
     ended = true;
-    timer?.cancel();
-    for (const event of told) tracker.events.off(event, onTold);
+    timer?.clear();
+    for (const stop of stops) stop();
     response.end();
   };
   request.on('close', end);

@@ -32,7 +32,11 @@ export async function modelAnswer(tracker: Tracker, name: string): Promise<Model
 }
 
 /** What the gates of an alias would say to a version. */
-export async function gatesAnswer(tracker: Tracker, name: string, query: URLSearchParams): Promise<readonly GateResult[]> {
+export async function gatesAnswer(
+  tracker: Tracker,
+  name: string,
+  query: URLSearchParams,
+): Promise<readonly GateResult[]> {
   return tracker.registry.checkGates(name, query.get('alias') ?? '', query.get('version') ?? '');
 }
 

@@ -84,7 +84,9 @@ export async function runAnswer(tracker: Tracker, id: string): Promise<RunAnswer
   const record: RunRecord & Beside = await tracker.getRun(id);
   const { name, experiment, status, startedAt, endedAt, error, params, tags, metrics } = record;
   const [children, versions] = await Promise.all([
-    tracker.search({ filter: { kind: 'compare', field: { scope: 'attribute', key: 'parent' }, operator: '=', value: id } }),
+    tracker.search({
+      filter: { kind: 'compare', field: { scope: 'attribute', key: 'parent' }, operator: '=', value: id },
+    }),
     versionsOf(tracker, (version) => version.run === id),
   ]);
   return {
@@ -143,7 +145,8 @@ const maxLines = 500;
 /** {@link historiesOf} as the page asks for them. */
 export async function historiesAnswer(tracker: Tracker, query: URLSearchParams): Promise<HistoryAnswer[]> {
   const [runs, keys] = [query.getAll('run'), query.getAll('key')];
-  if (runs.length * keys.length > maxLines) throw invalid('run', `at most ${maxLines} lines in all`, String(runs.length));
+  if (runs.length * keys.length > maxLines)
+    throw invalid('run', `at most ${maxLines} lines in all`, String(runs.length));
   return historiesOf(tracker, runs, keys, parseCount(query, 'maxPoints', 800, 4, 20_000));
 }
 

@@ -1,0 +1,145 @@
+/** @jsxImportSource preact */
+import { useEffect, useState } from 'preact/hooks';
+import type { StoredArtifact } from '../../store/run-store';
+import { previewOf } from './artifact-kind';
+import { parseCsv } from './csv';
+import { formatBytes, formatCount } from './format';
+import { useSource } from './hooks';
+import { Digest, Empty, FailureBox, Loading } from './pieces';
+import { RequestFailure } from './source';
+
+/** Text and tables of more bytes are not shown, but can be saved. */
+const mostShown = 2_000_000;
+const mostRows = 200;
+
+/** The artifacts of a run, and one of them. */
+export function Artifacts({ run, artifacts }: { run: string; artifacts: readonly StoredArtifact[] }) {
+  const sorted = [...artifacts].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const [name, setName] = useState<string>();
+  const chosen =
+    sorted.find((artifact) => artifact.name === name) ?? sorted.find((each) => previewOf(each) !== 'none') ?? sorted[0];
+  if (chosen === undefined) {
+    return (
+      <Empty title="No artifacts">
+        <p>
+          <code>await run.logArtifact('model.onnx', './model.onnx')</code> keeps a file with the run.
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <div class="artifacts card flush">
+      <ul class="files">
+        {sorted.map((artifact) => (
+          <li key={artifact.name}>
+            <button type="button" aria-pressed={artifact === chosen} onClick={() => setName(artifact.name)}>
+              <span>{artifact.name}</span>
+              <span class="muted small">{formatBytes(artifact.size)}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      <ArtifactView key={chosen.name} run={run} artifact={chosen} />
+    </div>
+  );
+}
+
+function ArtifactView({ run, artifact }: { run: string; artifact: StoredArtifact }) {
+  const source = useSource();
+  const { name, size, digest, step, mediaType } = artifact;
+  const preview = previewOf(artifact);
+  const url = source.artifactUrl(run, name);
+  const facts = [formatBytes(size), mediaType, step === undefined ? undefined : `step ${step}`].filter(Boolean);
+  return (
+    <div class="preview">
+      <div class="row">
+        <div>
+          <h3>{name}</h3>
+          <p class="muted small">
+            {facts.join(' · ')}
+            {digest === undefined ? '' : ' · '}
+            {digest !== undefined && <Digest value={digest} />}
+          </p>
+        </div>
+        {url !== undefined && (
+          <a
+            class="button"
+            href={source.artifactUrl(run, name, true) ?? url}
+            download={name.slice(name.lastIndexOf('/') + 1)}
+          >
+            Save
+          </a>
+        )}
+      </div>
+      {url === undefined && <p class="muted">The bytes are not part of this report.</p>}
+      {url !== undefined && preview === 'image' && <img src={url} alt={name} />}
+      {url !== undefined && preview !== 'image' && preview !== 'none' && size <= mostShown && (
+        <ArtifactText run={run} name={name} preview={preview} />
+      )}
+      {url !== undefined && (preview === 'none' || (preview !== 'image' && size > mostShown)) && (
+        <p class="muted">{preview === 'none' ? 'No preview for this kind of file.' : 'Too large for a preview.'}</p>
+      )}
+    </div>
+  );
+}
+
+function ArtifactText({ run, name, preview }: { run: string; name: string; preview: 'table' | 'json' | 'text' }) {
+  const source = useSource();
+  const [text, setText] = useState<string>();
+  const [failure, setFailure] = useState<RequestFailure>();
+  useEffect(() => {
+    source.artifactText(run, name).then(setText, (error: unknown) => {
+      if (error instanceof RequestFailure) setFailure(error);
+    });
+  }, [source, run, name]);
+  if (failure !== undefined) return <FailureBox failure={failure} />;
+  if (text === undefined) return <Loading />;
+  if (preview === 'table') return <CsvTable text={text} name={name} />;
+  return (
+    <pre tabIndex={0} aria-label={name}>
+      {preview === 'json' ? indented(text) : text}
+    </pre>
+  );
+}
+
+function indented(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2);
+  } catch {
+    return text; // Its name says JSON, and it is none: it is shown as it is.
+  }
+}
+
+function CsvTable({ text, name }: { text: string; name: string }) {
+  const [head = [], ...rows] = parseCsv(text, mostRows + 2);
+  const shown = rows.slice(0, mostRows);
+  return (
+    <>
+      <div class="scroll" tabIndex={0} role="region" aria-label={name}>
+        <table>
+          <thead>
+            <tr>
+              {head.map((cell, i) => (
+                <th key={i} scope="col">
+                  {cell}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((row, i) => (
+              <tr key={i}>
+                {row.map((cell, j) => (
+                  <td key={j} class={cell !== '' && !Number.isNaN(Number(cell)) ? 'n' : ''}>
+                    {cell}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.length > shown.length && <p class="note">The first {formatCount(shown.length, 'row')} are shown.</p>}
+    </>
+  );
+}

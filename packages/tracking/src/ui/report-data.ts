@@ -1,0 +1,11 @@
+import type { CompareAnswer, HistoryAnswer, RunAnswer } from './answers';
+
+/** What a report carries for its script. */
+export interface ReportData {
+  readonly title: string;
+  readonly runs: readonly RunAnswer[];
+  readonly comparison: CompareAnswer;
+  readonly histories: readonly HistoryAnswer[];
+  /** Data URLs by `<run id>/<artifact name>`, of those that were put in. */
+  readonly artifacts: Readonly<Record<string, string>>;
+}
