@@ -1,7 +1,7 @@
 /** @jsxImportSource preact */
 import { useEffect, useState } from 'preact/hooks';
 import type { StoredArtifact } from '../../store/run-store';
-import { previewOf } from './artifact-kind';
+import { type Preview, previewOf } from './artifact-kind';
 import { parseCsv } from './csv';
 import { formatBytes, formatCount } from './format';
 import { useSource } from './hooks';
@@ -11,13 +11,15 @@ import { RequestFailure } from './source';
 /** Text and tables of more bytes are not shown, but can be saved. */
 const mostShown = 2_000_000;
 const mostRows = 200;
+/** Which kind is shown first where nobody chose: what one sees at a glance. */
+const showOrder: readonly Preview[] = ['image', 'table', 'text', 'json', 'none'];
 
 /** The artifacts of a run, and one of them. */
 export function Artifacts({ run, artifacts }: { run: string; artifacts: readonly StoredArtifact[] }) {
   const sorted = [...artifacts].sort((a, b) => (a.name < b.name ? -1 : 1));
   const [name, setName] = useState<string>();
-  const chosen =
-    sorted.find((artifact) => artifact.name === name) ?? sorted.find((each) => previewOf(each) !== 'none') ?? sorted[0];
+  const best = [...sorted].sort((a, b) => showOrder.indexOf(previewOf(a)) - showOrder.indexOf(previewOf(b)))[0];
+  const chosen = sorted.find((artifact) => artifact.name === name) ?? best;
   if (chosen === undefined) {
     return (
       <Empty title="No artifacts">

@@ -12,7 +12,7 @@ export interface Column {
 
 const sources = { metric: 'metrics', param: 'params', tag: 'tags' } as const;
 /** So many of each are shown where nobody chose. */
-const mostByDefault = { metric: 4, param: 3, tag: 0 } as const;
+const mostByDefault = { metric: 3, param: 3, tag: 0 } as const;
 
 /** Every column that some run fills: metrics, parameters, tags, each by name. */
 export function columnsOf(runs: readonly RunSummary[]): Column[] {

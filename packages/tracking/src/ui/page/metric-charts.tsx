@@ -182,7 +182,7 @@ function MetricChart({ name, runs, histories, settings }: MetricChartProps) {
         >
           <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
             <path
-              d={wide ? 'M7 2v5H2M9 14V9h5' : 'M9.5 2H14v4.5M6.5 14H2V9.5'}
+              d={wide ? 'M13 3 9.2 6.8M9 3v4h4M3 13l3.8-3.8M7 13V9H3' : 'M9.2 6.8 13 3M9 3h4v4M6.8 9.2 3 13M7 13H3V9'}
               fill="none"
               stroke="currentColor"
               stroke-width="1.6"

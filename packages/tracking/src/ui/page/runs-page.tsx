@@ -119,6 +119,11 @@ export function RunsPage({ query }: { query: URLSearchParams }) {
         </div>
         {failure !== undefined && filterFailed === undefined && <FailureBox failure={failure} />}
         {answer === undefined && failure === undefined && <Loading />}
+        {answer === undefined && filterFailed !== undefined && (
+          <Empty title="This is no filter yet">
+            <p>The runs appear once it can be read.</p>
+          </Empty>
+        )}
         {answer !== undefined && runs.length === 0 && (filter !== '' || experiment !== null) && (
           <Empty title="No run matches">
             <p>Change the filter, or look at all runs.</p>
