@@ -20,7 +20,8 @@ export class CpuBudget {
   #updatedAt: number;
   #balanceMs = 0;
   #spentMs = 0;
-  #rowMs = 0;
+  /** Running cost of a row; not known before the first. */
+  #rowMs: number | undefined;
 
   /** @param share most of the time that may be spent, above 0 and at most 1 */
   constructor(clock: Clock, share: number) {
@@ -42,23 +43,56 @@ export class CpuBudget {
   }
 
   /**
-   * How many of `rows` rows may be taken at the time `now`. Without a limit where `share` is 1.
+   * How many of `rows` rows may be taken at the time `now`. Without a limit where `share` is 1. While the cost of a row
+   * is not known, one: a whole batch could hold its thread up for tens of milliseconds.
    */
   allowance(rows: number, now: number): number {
     if (this.#share >= 1) return rows;
+    const rowMs = this.#rowMs ?? 0;
     // However dear a row is, the time for one can be saved up.
-    const mostMs = Math.max(this.#share * burstOfMs, this.#rowMs);
+    const mostMs = Math.max(this.#share * burstOfMs, rowMs);
     this.#balanceMs = Math.min(mostMs, this.#balanceMs + (now - this.#updatedAt) * this.#share);
     this.#updatedAt = now;
     if (this.#balanceMs < 0) return 0;
-    if (this.#rowMs * rows <= this.#balanceMs) return rows;
-    return Math.floor(this.#balanceMs / this.#rowMs);
+    if (this.#rowMs === undefined) return Math.min(1, rows);
+    if (rowMs * rows <= this.#balanceMs) return rows;
+    return Math.floor(this.#balanceMs / rowMs);
+  }
+
+  /**
+   * Takes what is allowed of a batch, and books the time. The very first row is taken by itself, and of the others what it
+   * then seems to allow.
+   *
+   * @param startedAt the time from which on the batch is paid for
+   * @param allowed what `allowance` said to its rows
+   * @param take is to take `taken` of the `rows` rows that begin at row `from`; called once, or twice for the first batch
+   */
+  spendOn(
+    rows: number,
+    startedAt: number,
+    allowed: number,
+    take: (from: number, rows: number, taken: number, now: number) => void,
+  ): void {
+    let from = 0;
+    let now = startedAt;
+    let taken = Math.min(rows, allowed);
+    if (this.#rowMs === undefined && taken === 1 && rows > 1) {
+      take(0, 1, 1, now);
+      now = this.#clock.now();
+      this.spend(now - startedAt, 1);
+      from = 1;
+      taken = this.allowance(rows - 1, now);
+    }
+    take(from, rows - from, taken, now);
+    if (taken > 0) this.spend(this.#clock.now() - now, taken);
   }
 
   /** Books the time that `rows` rows took. */
   spend(ms: number, rows: number): void {
     this.#spentMs += ms;
     this.#balanceMs -= ms;
-    if (rows > 0) this.#rowMs += (this.#rowMs === 0 ? 1 : newestWeight) * (ms / rows - this.#rowMs);
+    if (rows === 0) return;
+    const rowMs = ms / rows;
+    this.#rowMs = this.#rowMs === undefined ? rowMs : this.#rowMs + newestWeight * (rowMs - this.#rowMs);
   }
 }
