@@ -44,6 +44,66 @@ describe('CpuBudget', () => {
     expect(budget.allowance(64, clock.now())).toBe(1);
   });
 
+  describe('saves up for a block where there is not enough for all rows', () => {
+    /** What is taken of each batch of `rowsOf` rows, one a millisecond, when a block of rows takes so many milliseconds. */
+    async function takeBlocks(
+      batches: number,
+      costOf: (rows: number, look: number) => number,
+      rowsOf = (_: number) => 64,
+    ) {
+      const virtual = createVirtualClock();
+      let busyMs = 0;
+      let looks = 0;
+      const clock = { ...virtual, now: () => virtual.now() + busyMs };
+      const budget = new CpuBudget(clock, 0.05);
+      const taken: number[] = [];
+      for (let batch = 0; batch < batches; batch++) {
+        await virtual.advance(1);
+        const startedAt = clock.now();
+        const rows = budget.allowance(rowsOf(batch), startedAt);
+        if (rows > 0) busyMs += costOf(rows, looks++);
+        if (rows > 0) budget.spend(clock.now() - startedAt, rows);
+        taken.push(rows);
+      }
+      return { taken, budget, total: taken.reduce((sum, rows) => sum + rows, 0) };
+    }
+
+    it('half of the most that may be saved up', async () => {
+      const { taken, budget } = await takeBlocks(10_000, (rows) => rows * 0.1);
+      // 2.5 ms, and what was saved up until the next batch came.
+      expect(new Set(taken.slice(100))).toEqual(new Set([0, 25]));
+      expect(budget.spentShare).toBeLessThanOrEqual(0.0501);
+      expect(budget.spentShare).toBeGreaterThan(0.045);
+    });
+
+    it('so that far more rows are taken where a look by itself costs something', async () => {
+      const { total, budget } = await takeBlocks(10_000, (rows) => 0.25 + rows * 0.04);
+      // One at a time, 5 % of ten seconds would do for 1724 rows.
+      expect(total).toBeGreaterThan(9000);
+      expect(budget.spentShare).toBeLessThanOrEqual(0.0501);
+    });
+
+    it('and takes no less of small batches than of large ones', async () => {
+      const small = (batch: number): boolean => batch % 3 !== 0;
+      const { taken } = await takeBlocks(
+        30_000,
+        (rows) => rows * 0.1,
+        (batch) => (small(batch) ? 2 : 50),
+      );
+      const partOf = (isSmall: boolean): number => {
+        const own = taken.filter((_, batch) => small(batch) === isSmall);
+        return own.reduce((sum, rows) => sum + rows, 0) / (own.length * (isSmall ? 2 : 50));
+      };
+      expect(partOf(true) / partOf(false)).toBeGreaterThan(0.6);
+      expect(partOf(true) / partOf(false)).toBeLessThan(1.6);
+    });
+
+    it('and soon forgets what its first rows cost', async () => {
+      const { total } = await takeBlocks(1000, (rows, look) => (look === 0 ? 6 : 0.25 + rows * 0.04));
+      expect(total).toBeGreaterThan(600);
+    });
+  });
+
   it('saves up no more than a tenth of a second allows', async () => {
     const clock = createVirtualClock();
     const budget = new CpuBudget(clock, 0.1);

@@ -5,13 +5,20 @@ import type { Clock } from '../clock';
  * so that traffic that comes in bursts does not pay in each for the pause before it.
  */
 const burstOfMs = 100;
-/** Weight of the newest measurement in the running cost of a row. */
-const newestWeight = 0.1;
+/**
+ * Part of the most that may be saved up from which on rows are taken again, once there was not enough for all. What a
+ * watcher knows of each feature has left the caches by the next look, so that a row by itself costs several times what a row
+ * in a block of many does.
+ */
+const worthALook = 0.5;
+/** A block of so many rows counts for as much in the running cost of a row as all blocks before it. */
+const halfWeightRows = 4;
 
 /**
  * Keeps work within a share of the time that passes. The balance grows by `share` milliseconds a millisecond and falls
- * by what was measured on the clock; from it and the running cost of a row follows how many rows may be taken now.
- * It goes by time alone, never by the values, so the rows taken are a fair sample.
+ * by what was measured on the clock; from it and the running cost of a row follows how many rows may be taken now. Where
+ * that is not all of them, time is saved up for the next ones: a few large blocks are far more rows than many small ones.
+ * It goes by time alone, never by the values or by the size of a batch, so the rows taken are a fair sample.
  */
 export class CpuBudget {
   readonly #clock: Clock;
@@ -22,6 +29,10 @@ export class CpuBudget {
   #spentMs = 0;
   /** Running cost of a row; not known before the first. */
   #rowMs: number | undefined;
+  /** How often that was measured. */
+  #measurements = 0;
+  /** Whether there was not enough for all rows, and time is saved up for the next. */
+  #isSaving = false;
 
   /** @param share most of the time that may be spent, above 0 and at most 1 */
   constructor(clock: Clock, share: number) {
@@ -53,10 +64,11 @@ export class CpuBudget {
     const mostMs = Math.max(this.#share * burstOfMs, rowMs);
     this.#balanceMs = Math.min(mostMs, this.#balanceMs + (now - this.#updatedAt) * this.#share);
     this.#updatedAt = now;
+    if (this.#isSaving && this.#balanceMs < Math.max(mostMs * worthALook, rowMs)) return 0;
+    this.#isSaving = this.#balanceMs < rowMs * rows;
     if (this.#balanceMs < 0) return 0;
     if (this.#rowMs === undefined) return Math.min(1, rows);
-    if (rowMs * rows <= this.#balanceMs) return rows;
-    return Math.floor(this.#balanceMs / rowMs);
+    return this.#isSaving ? Math.floor(this.#balanceMs / rowMs) : rows;
   }
 
   /**
@@ -92,7 +104,9 @@ export class CpuBudget {
     this.#spentMs += ms;
     this.#balanceMs -= ms;
     if (rows === 0) return;
-    const rowMs = ms / rows;
-    this.#rowMs = this.#rowMs === undefined ? rowMs : this.#rowMs + newestWeight * (rowMs - this.#rowMs);
+    // What came first paid for code that was not compiled yet: it stands only until there is another.
+    const weight = this.#measurements++ < 2 ? 1 : rows / (rows + halfWeightRows);
+    const before = this.#rowMs ?? 0;
+    this.#rowMs = before + weight * (ms / rows - before);
   }
 }
