@@ -98,9 +98,14 @@ describe('CpuBudget', () => {
       expect(partOf(true) / partOf(false)).toBeLessThan(1.6);
     });
 
-    it('and soon forgets what its first rows cost', async () => {
-      const { total } = await takeBlocks(1000, (rows, look) => (look === 0 ? 6 : 0.25 + rows * 0.04));
-      expect(total).toBeGreaterThan(600);
+    it.each([
+      ['its first row cost', (look: number) => (look === 0 ? 6 : 0)],
+      ['an interruption cost', (look: number) => (look === 10 ? 25 : 0)],
+    ])('and soon forgets what %s', async (_what, extraMs) => {
+      const { total, budget } = await takeBlocks(2000, (rows, look) => 0.25 + rows * 0.04 + extraMs(look));
+      // Two seconds allow 100 ms: more than half of what large blocks would do in the time that is left.
+      expect(total).toBeGreaterThan(800);
+      expect(budget.spentShare).toBeLessThanOrEqual(0.051);
     });
   });
 

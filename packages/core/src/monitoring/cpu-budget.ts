@@ -11,8 +11,13 @@ const burstOfMs = 100;
  * in a block of many does.
  */
 const worthALook = 0.5;
-/** A block of so many rows counts for as much in the running cost of a row as all blocks before it. */
-const halfWeightRows = 4;
+/**
+ * Weight of the newest measurement in the running cost of a row, where it is above it and where it is below. A row seems dear
+ * when its thread was interrupted or its code not compiled yet, but never seems cheap by chance; and what was taken for too
+ * cheap, the balance makes up for.
+ */
+const dearerWeight = 0.25;
+const cheaperWeight = 0.5;
 
 /**
  * Keeps work within a share of the time that passes. The balance grows by `share` milliseconds a millisecond and falls
@@ -29,8 +34,6 @@ export class CpuBudget {
   #spentMs = 0;
   /** Running cost of a row; not known before the first. */
   #rowMs: number | undefined;
-  /** How often that was measured. */
-  #measurements = 0;
   /** Whether there was not enough for all rows, and time is saved up for the next. */
   #isSaving = false;
 
@@ -104,9 +107,8 @@ export class CpuBudget {
     this.#spentMs += ms;
     this.#balanceMs -= ms;
     if (rows === 0) return;
-    // What came first paid for code that was not compiled yet: it stands only until there is another.
-    const weight = this.#measurements++ < 2 ? 1 : rows / (rows + halfWeightRows);
-    const before = this.#rowMs ?? 0;
-    this.#rowMs = before + weight * (ms / rows - before);
+    const rowMs = ms / rows;
+    const before = this.#rowMs ?? rowMs;
+    this.#rowMs = before + (rowMs > before ? dearerWeight : cheaperWeight) * (rowMs - before);
   }
 }
