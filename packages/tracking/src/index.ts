@@ -1,11 +1,5 @@
 export type { OverflowPolicy } from './embedded/segment-writer';
-export {
-  type CommonTrackerOptions,
-  type EmbeddedTrackerOptions,
-  openTracker,
-  type StoreTrackerOptions,
-  type TrackerOptions,
-} from './open-tracker';
+export { openTracker } from './open-tracker';
 export type {
   ModelRegistry,
   ModelVersion,
@@ -13,7 +7,15 @@ export type {
   SetAliasOptions,
   VersionDraft,
 } from './registry/model-registry';
+export type { DatasetDraft } from './run/dataset-draft';
+export type { RawImage } from './run/media/encode-png';
+export type { Figure } from './run/media/figure';
+export type { ImageSource } from './run/media/image';
+export type { TableData } from './run/media/table';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type { LoggedMedia, MediaOptions, RunMedia } from './run/run-media';
+export type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
+export type { EndSignal } from './run/signals';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
 export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
@@ -57,9 +59,14 @@ export type {
   RunArtifact,
   RunFilter,
   RunRecord,
-  RunStartOptions,
   RunStatus,
   RunSummary,
   Tracker,
   TrackerEventMap,
 } from './tracker';
+export type {
+  CommonTrackerOptions,
+  EmbeddedTrackerOptions,
+  StoreTrackerOptions,
+  TrackerOptions,
+} from './tracker-options';

@@ -5,21 +5,23 @@ import type { TrackingStore } from './store/tracking-store';
 import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
 
 /** How a run stands at a moment: its end, or what its lease says. */
-function statusOf(run: StoredRun, epochMs: number): RunStatus {
+export function statusOf(run: StoredRun, epochMs: number): RunStatus {
   if (run.end !== undefined) return run.end.status;
   return run.leaseUntil < epochMs ? 'KILLED' : 'RUNNING';
 }
 
 /** A run as a list shows it. */
 export function toRunSummary(run: StoredRun, epochMs: number): RunSummary {
-  const { id, experiment, name, startedAt, params, tags, metrics, end } = run;
+  const { id, experiment, name, parent, startedAt, deletedAt, params, tags, metrics, end } = run;
   return {
     id,
     experiment,
     name,
+    ...(parent === undefined ? {} : { parent }),
     status: statusOf(run, epochMs),
     startedAt,
     ...(end === undefined ? {} : { endedAt: end.at }),
+    ...(deletedAt === undefined ? {} : { deletedAt }),
     ...(end?.error === undefined ? {} : { error: end.error }),
     params,
     tags,
@@ -49,6 +51,8 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
   return {
     ...toRunSummary(run, epochMs),
     artifacts,
+    inputs: run.inputs,
+    uses: run.uses,
     damage: run.damage,
     artifact(name) {
       const found = artifacts.find((artifact) => artifact.name === name);
