@@ -1,12 +1,23 @@
 export type { OverflowPolicy } from './embedded/segment-writer';
 export { openTracker } from './open-tracker';
 export type {
+  ApproveOptions,
+  CheckAnswer,
+  CheckGate,
   ModelRegistry,
+  PromoteOptions,
+  SetAliasOptions,
+} from './registry/model-registry';
+export type {
+  Annotation,
+  Approval,
+  Deployment,
+  DeploymentDraft,
+  EvaluationDraft,
   ModelVersion,
   RegisteredModel,
-  SetAliasOptions,
   VersionDraft,
-} from './registry/model-registry';
+} from './registry/model-version';
 export type { DatasetDraft } from './run/dataset-draft';
 export type { RawImage } from './run/media/encode-png';
 export type { Figure } from './run/media/figure';
@@ -16,7 +27,35 @@ export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
 export type { LoggedMedia, MediaOptions, RunMedia } from './run/run-media';
 export type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
 export type { EndSignal } from './run/signals';
+export type {
+  ComparedDataset,
+  ComparedMetric,
+  ComparedRun,
+  ComparedValue,
+  CompareOptions,
+  MetricDirection,
+  RunComparison,
+} from './search/compare-runs';
+export { formatComparison } from './search/comparison-text';
+export { compileFilter, type RunPredicate } from './search/compile-filter';
+export {
+  and,
+  type DatasetField,
+  field,
+  type MetricField,
+  not,
+  or,
+  type ParamField,
+  type QueryStatus,
+  type TextField,
+  type TimeField,
+} from './search/field-builder';
+export { type FormatFilterOptions, formatFilter, formatOrder } from './search/format-filter';
+export { compileOrder } from './search/order';
+export { parseFilter, parseOrder } from './search/parse-filter';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
+export type { ColumnValue, SearchOptions, SearchRow } from './search/search-options';
+export { pageOf, searchRuns } from './search/search-runs';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
 export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
 export { RegistryState } from './store/registry-state';
@@ -56,11 +95,13 @@ export type {
 } from './store/run-store';
 export type { TrackingStore } from './store/tracking-store';
 export type {
+  RegistryEvent,
   RunArtifact,
   RunFilter,
   RunRecord,
   RunStatus,
   RunSummary,
+  SearchPage,
   Tracker,
   TrackerEventMap,
 } from './tracker';

@@ -13,14 +13,15 @@ import { createSha256 } from './files/sha256';
 import { invalidArgument } from './names';
 import { createRegistry } from './registry/create-registry';
 import { createRunEdits } from './run/edit-runs';
+import { listRuns } from './run/list-runs';
 import { createLiveRuns } from './run/live-runs';
 import type { Run } from './run/run';
 import type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
 import { handleSignals } from './run/signals';
-import { statusOf, toRunRecord, toRunSummary } from './run-record';
-import type { RunQuery } from './search/query';
-import type { StoredRun } from './store/run-store';
-import type { RunSummary, Tracker, TrackerEventMap } from './tracker';
+import { toRunRecord } from './run-record';
+import { createCompare } from './search/tracker-compare';
+import { createSearch } from './search/tracker-search';
+import type { Tracker, TrackerEventMap } from './tracker';
 import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
 
 /** Settings of the tracker itself, and its store. */
@@ -82,7 +83,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     hashFile,
     resolveModel: (reference, call) => registry.getVersion(reference, call),
   });
-  const registry = createRegistry({ store, clock, logger, events, checkOpen });
+  const registry = createRegistry({ store, readRun: live.read, clock, logger, events, checkOpen });
   const edits = createRunEdits(store, live, clock, (id, field) => {
     logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
   });
@@ -120,20 +121,14 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     return result;
   }
 
-  /** Every run that a query finds, until somebody has enough. */
-  async function* found(query: RunQuery, call: CallOptions): AsyncGenerator<StoredRun, void, undefined> {
-    let pageToken: string | undefined;
-    do {
-      const page = await store.runs.search({ ...query, ...(pageToken === undefined ? {} : { pageToken }) }, call);
-      yield* page.runs;
-      pageToken = page.nextPageToken;
-    } while (pageToken !== undefined);
-  }
+  const searching = { store, clock, checkOpen, writeOut: () => live.writeOut() };
 
   return {
     ...closing,
     events,
     registry,
+    search: createSearch(searching),
+    compare: createCompare(searching),
     withRun,
     startRun: <Params>(given: RunStartOptions | TypedRunStartOptions<unknown, Params> = {}) =>
       live.start<Params>(given),
@@ -157,22 +152,9 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     },
     async runs(filter = {}) {
       checkOpen();
-      const { experiment, status, parent, deleted, limit, signal } = parseRunFilter(filter);
+      const parsed = parseRunFilter(filter);
       await live.writeOut();
-      const now = clock.epochMs();
-      const query: RunQuery = {
-        deleted,
-        limit: 50_000,
-        ...(experiment === undefined ? {} : { experiments: [experiment] }),
-      };
-      const runs: RunSummary[] = [];
-      for await (const run of found(query, signal === undefined ? {} : { signal })) {
-        if (parent !== undefined && run.parent !== parent) continue;
-        if (status !== undefined && statusOf(run, now) !== status) continue;
-        runs.push(toRunSummary(run, now));
-        if (runs.length === limit) break;
-      }
-      return runs;
+      return listRuns(store.runs, parsed, clock.epochMs());
     },
     async getRun(id, call = {}) {
       checkOpen();

@@ -1,7 +1,11 @@
-import type { CallOptions, Closeable, Events } from '@fairlead/core';
-import type { ModelRegistry, ModelVersion } from './registry/model-registry';
+import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
+import type { ModelRegistry } from './registry/model-registry';
+import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
 import type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
+import type { CompareOptions, RunComparison } from './search/compare-runs';
+import type { SearchOptions, SearchRow } from './search/search-options';
+import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
 import type {
   DatasetInput,
@@ -80,6 +84,24 @@ export interface RunFilter extends CallOptions {
   readonly limit?: number;
 }
 
+/** One page of what a search found. */
+export interface SearchPage<Columns extends readonly string[] = readonly string[]> {
+  readonly runs: readonly RunSummary[];
+  /** The columns that were asked for, one row a run. */
+  readonly rows: readonly SearchRow<Columns>[];
+  /** Asks for the next page; absent on the last. */
+  readonly nextPageToken?: string;
+}
+
+/** What an event of the registry has. */
+export interface RegistryEvent {
+  /** The model. */
+  readonly name: string;
+  readonly evidence: Evidence;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
 /** What a tracker tells. */
 export interface TrackerEventMap {
   'run-start': { readonly id: string; readonly experiment: string; readonly name: string };
@@ -89,8 +111,23 @@ export interface TrackerEventMap {
   /** A background write of a run failed; told once until one works again. With no listener it is a warning in the log. */
   'write-fail': { readonly id: string; readonly error: unknown };
   'version-register': ModelVersion;
-  /** This tracker moved an alias. */
+  /** This tracker moved, rolled back or deleted an alias. */
   'alias-move': AliasMove & { readonly name: string };
+  /** Gates refused a promotion, which then failed with `GATE_REFUSED`. */
+  'promotion-refuse': {
+    readonly name: string;
+    readonly alias: string;
+    readonly version: string;
+    readonly evidence: Evidence;
+    readonly gates: readonly GateResult[];
+  };
+  /** This tracker set the gates of an alias. */
+  'gates-set': RegistryEvent & { readonly alias: string; readonly gates: readonly Gate[] };
+  'version-annotate': ModelVersion;
+  'version-evaluate': ModelVersion;
+  'version-approve': ModelVersion;
+  'version-deploy': RegistryEvent & { readonly version: string; readonly target: string; readonly active: boolean };
+  'version-delete': RegistryEvent & { readonly version: string };
 }
 
 /** Experiments, runs, artifacts and models of one store. */
@@ -141,6 +178,20 @@ export interface Tracker extends Closeable {
   experiments(options?: CallOptions): Promise<readonly ExperimentSummary[]>;
   /** Runs, newest first. */
   runs(filter?: RunFilter): Promise<readonly RunSummary[]>;
+  /**
+   * Runs that a filter finds, in an order, a page at a time.
+   * @throws FairleadError `INVALID_OPTION`; `INVALID_ARGUMENT` for a filter, order, column or page token that cannot be used,
+   * with the place; `LIMIT_EXCEEDED`; `UNSUPPORTED` for what the store cannot search for; `ABORTED`
+   */
+  search<const Columns extends readonly string[] = readonly []>(
+    options?: SearchOptions<Columns>,
+  ): Promise<SearchPage<Columns>>;
+  /**
+   * What runs have in common, and what they do not. `formatComparison` makes a table of it.
+   * @param ids 1 to 100 runs
+   * @throws FairleadError `NOT_FOUND`, `INVALID_ARGUMENT`, `ABORTED`
+   */
+  compare(ids: readonly string[], options?: CompareOptions & CallOptions): Promise<RunComparison>;
   /** One run with everything that was logged, deleted or not. @throws FairleadError `NOT_FOUND` */
   getRun(id: string, options?: CallOptions): Promise<RunRecord>;
   /** Ends open runs as INTERRUPTED, flushed, and releases the store. */
