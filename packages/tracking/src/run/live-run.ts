@@ -174,7 +174,7 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
     this.#checkRunning();
     if (!this.#params.log(params)) return;
     // Whether it works is told by the next flush, which tries again.
-    this.#params.settle().catch((error: unknown) => {
+    this.#params.keep().catch((error: unknown) => {
       this.#paramFailures++;
       this.#paramError = error;
       this.#loop.failed(error);

@@ -1,7 +1,6 @@
-import { FairleadError } from '@fairlead/core';
+import { FairleadError, sha256Hex } from '@fairlead/core';
 import { redactRecord } from '../secrets';
 import { createSerial } from '../serial';
-import type { BlobInfo } from '../store/artifact-store';
 import type { ParamValue } from '../store/stored-run';
 import { checkParams } from './values';
 
@@ -16,7 +15,7 @@ export interface ParamLogOptions {
   /** Records parameters. */
   readonly write: (params: Readonly<Record<string, ParamValue>>) => void;
   /** Keeps a text as an artifact of the run. */
-  readonly keepText: (name: string, text: string) => Promise<BlobInfo>;
+  readonly keepText: (name: string, text: string) => Promise<unknown>;
   /** Told the name of a parameter whose value is a secret, and was not kept. */
   readonly onRedact: (name: string) => void;
 }
@@ -44,6 +43,8 @@ export class ParamLog {
   readonly #texts = new Map<string, string>();
   /** Those among them that are not yet artifacts. */
   readonly #waiting = new Set<string>();
+  /** What `settle` has not said yet. */
+  readonly #conflicts: FairleadError[] = [];
   readonly #serial = createSerial();
 
   constructor(options: ParamLogOptions) {
@@ -53,7 +54,7 @@ export class ParamLog {
 
   /**
    * Records parameters, all of them or none.
-   * @returns whether long texts wait, for which `settle` must be called
+   * @returns whether long texts wait, for which `keep` must be called
    * @throws FairleadError `INVALID_ARGUMENT`, `CONFLICT`
    */
   log(params: Readonly<Record<string, ParamValue>>): boolean {
@@ -65,7 +66,7 @@ export class ParamLog {
       const known = this.#texts.get(key) ?? this.#known.get(key);
       if (known === undefined) return true;
       if (Object.is(known, value)) return false;
-      // Of a run that was resumed only the digest of a long text is known; whether it is the same, `settle` finds out.
+      // Of a run that was resumed only the digest of a long text is known; whether it is the same, `keep` finds out.
       if (isLong(value) && !this.#texts.has(key) && String(known).startsWith(pointerStart)) return true;
       throw conflict(key, known, value);
     };
@@ -87,26 +88,37 @@ export class ParamLog {
 
   /**
    * Makes artifacts of the long texts that wait. What fails is tried again by the next call.
-   * @throws FairleadError as keeping an artifact does; `CONFLICT` where a resumed run has another text, said once
+   * @throws FairleadError as keeping an artifact does
+   */
+  async keep(): Promise<void> {
+    if (this.#waiting.size > 0) await this.#serial(() => this.#keepAll());
+  }
+
+  /**
+   * The same, for whoever wants to know that all is well.
+   * @throws FairleadError as {@link keep}; `CONFLICT` where a resumed run has another text, said once
    */
   async settle(): Promise<void> {
-    if (this.#waiting.size > 0) await this.#serial(() => this.#keepAll());
+    await this.keep();
+    const found = this.#conflicts.shift();
+    if (found !== undefined) throw found;
   }
 
   async #keepAll(): Promise<void> {
     for (const key of [...this.#waiting]) {
       const text = this.#texts.get(key) as string;
       const name = `params/${key.replaceAll(':', '_')}.txt`;
-      const { digest } = await this.#options.keepText(name, text);
-      const pointer = `artifact:${name}#sha256:${digest}`;
-      this.#waiting.delete(key);
+      const pointer = `artifact:${name}#sha256:${await sha256Hex(new TextEncoder().encode(text))}`;
       const known = this.#known.get(key);
-      if (known !== undefined && known !== pointer) {
+      if (known === undefined) {
+        await this.#options.keepText(name, text);
+        this.#known.set(key, pointer);
+        this.#options.write({ [key]: pointer });
+      } else if (known !== pointer) {
         this.#texts.delete(key);
-        throw conflict(key, known, pointer);
+        this.#conflicts.push(conflict(key, known, pointer));
       }
-      this.#known.set(key, pointer);
-      if (known === undefined) this.#options.write({ [key]: pointer });
+      this.#waiting.delete(key);
     }
   }
 }
