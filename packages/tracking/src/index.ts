@@ -1,11 +1,5 @@
 export type { OverflowPolicy } from './embedded/segment-writer';
-export {
-  type CommonTrackerOptions,
-  type EmbeddedTrackerOptions,
-  openTracker,
-  type StoreTrackerOptions,
-  type TrackerOptions,
-} from './open-tracker';
+export { openTracker } from './open-tracker';
 export type {
   ApproveOptions,
   CheckAnswer,
@@ -24,7 +18,15 @@ export type {
   RegisteredModel,
   VersionDraft,
 } from './registry/model-version';
+export type { DatasetDraft } from './run/dataset-draft';
+export type { RawImage } from './run/media/encode-png';
+export type { Figure } from './run/media/figure';
+export type { ImageSource } from './run/media/image';
+export type { TableData } from './run/media/table';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type { LoggedMedia, MediaOptions, RunMedia } from './run/run-media';
+export type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
+export type { EndSignal } from './run/signals';
 export type {
   ComparedDataset,
   ComparedMetric,
@@ -97,10 +99,15 @@ export type {
   RunArtifact,
   RunFilter,
   RunRecord,
-  RunStartOptions,
   RunStatus,
   RunSummary,
   SearchPage,
   Tracker,
   TrackerEventMap,
 } from './tracker';
+export type {
+  CommonTrackerOptions,
+  EmbeddedTrackerOptions,
+  StoreTrackerOptions,
+  TrackerOptions,
+} from './tracker-options';

@@ -12,14 +12,16 @@ export function statusOf(run: StoredRun, epochMs: number): RunStatus {
 
 /** A run as a list shows it. */
 export function toRunSummary(run: StoredRun, epochMs: number): RunSummary {
-  const { id, experiment, name, startedAt, params, tags, metrics, end } = run;
+  const { id, experiment, name, parent, startedAt, deletedAt, params, tags, metrics, end } = run;
   return {
     id,
     experiment,
     name,
+    ...(parent === undefined ? {} : { parent }),
     status: statusOf(run, epochMs),
     startedAt,
     ...(end === undefined ? {} : { endedAt: end.at }),
+    ...(deletedAt === undefined ? {} : { deletedAt }),
     ...(end?.error === undefined ? {} : { error: end.error }),
     params,
     tags,
@@ -49,6 +51,8 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
   return {
     ...toRunSummary(run, epochMs),
     artifacts,
+    inputs: run.inputs,
+    uses: run.uses,
     damage: run.damage,
     artifact(name) {
       const found = artifacts.find((artifact) => artifact.name === name);
