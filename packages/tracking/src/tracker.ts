@@ -11,6 +11,7 @@ import type {
   MetricHistory,
   MetricSummary,
   ParamValue,
+  PointColumns,
   RunError,
   StoreDamage,
   StoredArtifact,
@@ -67,6 +68,11 @@ export interface RunRecord extends RunSummary {
   artifact(name: string): RunArtifact;
   /** Every point of a metric. @throws FairleadError `NOT_FOUND` that names what exists */
   history(key: string, options?: CallOptions): Promise<MetricHistory>;
+  /**
+   * Every point of every metric in pieces, so that not all of them lie in memory at once; in the order in which they were
+   * logged, or metric by metric where the store knows no other.
+   */
+  points(options?: CallOptions): AsyncIterable<PointColumns>;
 }
 
 /** Which runs are listed. */
