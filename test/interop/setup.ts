@@ -79,6 +79,14 @@ export function prepareTensorBoard(): Peer {
   return preparePython('tensorboard', tensorBoardVersion);
 }
 
+/** The release of MLflow whose filters the tests were written against, without its server. */
+export const mlflowSkinnyVersion = '3.17.2';
+
+/** Makes a virtual environment with what MLflow's clients share; `command` is its Python. */
+export function prepareMlflowSkinny(): Peer {
+  return preparePython('mlflow_skinny', mlflowSkinnyVersion);
+}
+
 /** Prometheus and the tool that comes with it. */
 export interface PrometheusPrograms {
   readonly prometheus: string;
@@ -151,5 +159,6 @@ export function preparePrometheus(): PrometheusPrograms | { readonly missing: st
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   preparePrometheusClient();
   prepareTensorBoard();
+  prepareMlflowSkinny();
   preparePrometheus();
 }
