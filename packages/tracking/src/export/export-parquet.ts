@@ -23,10 +23,17 @@ const schema = z.strictObject({
   rowGroupRows: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 65_536),
 });
 
-/** Imports the library that writes Parquet, an optional peer dependency, when it is first used. */
-async function loadWriter(): Promise<typeof ParquetWriting> {
+/**
+ * Imports the library that writes Parquet, an optional peer dependency, when it is first used.
+ *
+ * @param importModule for tests
+ * @throws FairleadError `BACKEND_UNAVAILABLE` that says how to install it
+ */
+export async function loadWriter(
+  importModule: () => Promise<typeof ParquetWriting> = () => import('hyparquet-writer'),
+): Promise<typeof ParquetWriting> {
   try {
-    return await import('hyparquet-writer');
+    return await importModule();
   } catch (cause) {
     throw new FairleadError(
       'BACKEND_UNAVAILABLE',

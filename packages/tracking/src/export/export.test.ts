@@ -10,7 +10,7 @@ import { openTracker } from '../open-tracker';
 import type { Tracker } from '../tracker';
 import { exportCsv } from './export-csv';
 import { exportJson, exportJsonLines } from './export-json';
-import { exportParquet } from './export-parquet';
+import { exportParquet, loadWriter } from './export-parquet';
 import { writeExport } from './write-file';
 
 async function openWithRuns(): Promise<{ tracker: Tracker; ids: [string, string]; startedAt: number }> {
@@ -172,6 +172,14 @@ describe('Parquet', () => {
       const empty = await bytesOf(exportParquet(tracker, { content, filter: "name = 'nobody'" }));
       expect(await parquetReadObjects({ file: empty, compressors })).toEqual([]);
     }
+  });
+});
+
+test('without the library that writes Parquet it is said how to install it', async () => {
+  const absent = () => Promise.reject(new Error("Cannot find package 'hyparquet-writer'"));
+  await expect(loadWriter(absent)).rejects.toMatchObject({
+    code: 'BACKEND_UNAVAILABLE',
+    message: expect.stringContaining('npm install hyparquet-writer'),
   });
 });
 
