@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import { listNames } from './names';
+import { streamRunPoints } from './run-points';
 import type { StoredRun } from './store/run-store';
 import type { TrackingStore } from './store/tracking-store';
 import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
@@ -67,5 +68,6 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
       if (!Object.hasOwn(run.metrics, key)) throw missing('metric', key, Object.keys(run.metrics).sort());
       return store.runs.history(run.id, key, call);
     },
+    points: (call) => streamRunPoints(store.runs, run, call),
   };
 }

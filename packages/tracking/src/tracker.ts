@@ -16,6 +16,7 @@ import type {
   MetricSummary,
   ModelUse,
   ParamValue,
+  PointColumns,
   RunError,
   StoreDamage,
   StoredArtifact,
@@ -68,6 +69,11 @@ export interface RunRecord extends RunSummary {
   artifact(name: string): RunArtifact;
   /** The points of a metric. @throws FairleadError `NOT_FOUND` that names what exists, `INVALID_ARGUMENT` */
   history(key: string, options?: HistoryOptions): Promise<MetricHistory>;
+  /**
+   * Every point of every metric in pieces, so that not all of them lie in memory at once; in the order in which they were
+   * logged, or metric by metric where the store knows no other.
+   */
+  points(options?: CallOptions): AsyncIterable<PointColumns>;
 }
 
 /** Which runs are listed. */

@@ -12,6 +12,7 @@ import type {
   StoredRun,
 } from '../store/run-store';
 import { thinHistory } from '../thin-history';
+import { streamPoints } from './point-stream';
 import { decodePoints } from './points-codec';
 import { SegmentCursor } from './segment-cursor';
 import { mergeRun } from './segment-fold';
@@ -199,5 +200,13 @@ export function createRunStore(options: RunStoreOptions): RunStore {
       return readRun(id);
     },
     history,
+    async *points(id, call = {}) {
+      const names = await segmentsOf(id);
+      yield* streamPoints(
+        files,
+        names.map((name) => files.join(root, id, name)),
+        call,
+      );
+    },
   };
 }
