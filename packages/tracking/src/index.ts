@@ -1,3 +1,7 @@
+export { formatModelCard, parseModelCard } from './cards/card-text';
+export { type CardRun, type ModelCardOptions, modelCard } from './cards/generate-card';
+export type { CardMetric, CardResult, ModelCard } from './cards/model-card';
+
 export type { OverflowPolicy } from './embedded/segment-writer';
 export {
   type CommonTrackerOptions,
