@@ -24,6 +24,19 @@ async function loadYaml(): Promise<typeof import('yaml')> {
   });
 }
 
+/** A text that no reader takes for anything but a text, words such as `no` apart. */
+const boring = /^[A-Za-z][\w ./()-]*$/;
+
+/** Numbers that JavaScript writes without a point before their exponent. */
+const pointedFloat = {
+  tag: 'tag:yaml.org,2002:float',
+  default: true,
+  identify: (value: unknown) => typeof value === 'number' && /^-?\de/.test(String(value)),
+  test: /^-?\d\.0e[-+]\d+$/,
+  resolve: Number,
+  stringify: ({ value }: { value?: unknown }) => String(value).replace('e', '.0e'),
+};
+
 function indexOf(results: readonly CardResult[]): { name: string; results: object[] }[] {
   const models = new Map<string, object[]>();
   for (const { model, ...result } of results) models.set(model, [...(models.get(model) ?? []), result]);
@@ -36,10 +49,24 @@ function indexOf(results: readonly CardResult[]): { name: string; results: objec
  * @throws FairleadError `UNSUPPORTED` where `yaml` is not installed
  */
 export async function formatModelCard({ metadata, results, body }: ModelCard): Promise<string> {
-  const { stringify } = await loadYaml();
+  const { Document, visit } = await loadYaml();
   const matter = { ...metadata, ...(results.length === 0 ? {} : { 'model-index': indexOf(results) }) };
-  // No blocks: a text of several lines, quoted into one, cannot end the front matter.
-  const yaml = stringify(matter, { lineWidth: 0, blockQuote: false, aliasDuplicateObjects: false });
+  const document = new Document(matter, {
+    aliasDuplicateObjects: false,
+    // For Python's reader, to which the language `no` is false and `1e-7` a text.
+    compat: 'yaml-1.1',
+    customTags: (tags) => [pointedFloat, ...tags],
+  });
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'string' && !boring.test(node.value)) node.type = 'QUOTE_DOUBLE';
+    },
+  });
+  // A text of several lines, quoted into one, cannot end the front matter.
+  const yaml = document
+    .toString({ lineWidth: 0, blockQuote: false })
+    // Ends of lines to YAML 1.1, which stand in quotes only.
+    .replace(/[\u0085\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return `---\n${Object.keys(matter).length === 0 ? '' : yaml}---\n\n${body}`;
 }
 

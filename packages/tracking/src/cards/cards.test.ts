@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { sha256Hex } from '@fairlead/core';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { bytesOf, evidence, open, openVersions } from '../registry/registry-kit.fixture';
 import { formatModelCard, parseModelCard } from './card-text';
 import { modelCard } from './generate-card';
@@ -284,6 +285,21 @@ describe('the text of a card', () => {
       body: 'Body',
     });
     expect(await parseModelCard(await formatModelCard(card))).toEqual(card);
+  });
+
+  test('is read by YAML 1.1, as Python does, in the same way', async () => {
+    const metrics = [1e-7, -2e21, 1.5e-9, 0.5, 1].map((value) => ({ type: 'a', value }));
+    const result = { model: 'a', task: { type: 'x' }, dataset: { type: 'y', name: 'Y' }, metrics };
+    const metadata = {
+      language: ['no', 'on'],
+      tags: ['2020-01-01', '1:30', '1_000', '0o17', 'null', '1e-7', '~', '=', '<<'],
+    };
+    const card = { metadata, results: [result], body: '' };
+    const text = await formatModelCard(card);
+    expect(text).toContain('language:\n  - "no"\n  - "on"\ntags:\n  - "2020-01-01"\n  - "1:30"\n  - "1_000"\n');
+    expect(text.match(/(?<=value: ).*/g)).toEqual(['1.0e-7', '-2.0e+21', '1.5e-9', '0.5', '1']);
+    expect(await parseModelCard(text)).toEqual(card);
+    expect(parse(text.slice(4, text.indexOf('---\n', 4)), { version: '1.1' })).toMatchObject(metadata);
   });
 
   test.each([
