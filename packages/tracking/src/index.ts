@@ -1,4 +1,18 @@
+export { formatModelCard, parseModelCard } from './cards/card-text';
+export { type CardRun, type ModelCardOptions, modelCard } from './cards/generate-card';
+export type { CardMetric, CardResult, ModelCard } from './cards/model-card';
 export type { OverflowPolicy } from './embedded/segment-writer';
+export type {
+  DatasetNode,
+  DeploymentNode,
+  Lineage,
+  LineageEdge,
+  LineageGraph,
+  LineageNode,
+  LineageOptions,
+  ModelNode,
+  RunNode,
+} from './lineage/lineage';
 export { openTracker } from './open-tracker';
 export type {
   ApproveOptions,

@@ -10,6 +10,7 @@ import {
 import { openEmbeddedStore } from './embedded/embedded-store';
 import { nodeFiles } from './files/node-files';
 import { createSha256 } from './files/sha256';
+import { createLineage } from './lineage/create-lineage';
 import { invalidArgument } from './names';
 import { createRegistry } from './registry/create-registry';
 import { createRunEdits } from './run/edit-runs';
@@ -129,6 +130,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     registry,
     search: createSearch(searching),
     compare: createCompare(searching),
+    lineage: createLineage(searching),
     withRun,
     startRun: <Params>(given: RunStartOptions | TypedRunStartOptions<unknown, Params> = {}) =>
       live.start<Params>(given),

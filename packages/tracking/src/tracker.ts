@@ -1,4 +1,5 @@
 import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
+import type { Lineage } from './lineage/lineage';
 import type { ModelRegistry } from './registry/model-registry';
 import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
@@ -139,6 +140,8 @@ export interface TrackerEventMap {
 /** Experiments, runs, artifacts and models of one store. */
 export interface Tracker extends Closeable {
   readonly registry: ModelRegistry;
+  /** The graph data → run → model version → deployment. */
+  readonly lineage: Lineage;
   readonly events: Events<TrackerEventMap>;
   /**
    * Runs a function as a run: FINISHED when it returns, FAILED with its error, which is thrown on, when it throws. The end
