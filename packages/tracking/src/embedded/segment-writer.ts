@@ -29,6 +29,9 @@ interface Region {
   readonly points: number;
 }
 
+/** So many bytes that wait are written at once in the background, without waiting for the next flush. */
+const eagerBytes = 512 * 1024;
+
 /**
  * Appends frames to one segment. Frames wait in a queue of bounded bytes; a drain takes the whole queue, gives it a place
  * at the end of the file and writes it there. A write that fails keeps its place and is repeated, so a retry after "no
@@ -77,6 +80,7 @@ export class SegmentWriter implements RunWriter {
   appendPoints(points: PointColumns): boolean {
     if (this.#enqueue(encodePoints(points), frameTypes.points)) {
       this.#queuedPoints += points.count;
+      this.#drainEarly();
       return true;
     }
     this.#droppedPoints += points.count;
@@ -97,6 +101,12 @@ export class SegmentWriter implements RunWriter {
     this.#queue.push(frame);
     this.#queuedBytes += frame.byteLength;
     return true;
+  }
+
+  /** Begins a write when much waits. Whoever flushes hears of its failure; until then nothing is tried early again. */
+  #drainEarly(): void {
+    if (this.#queuedBytes < eagerBytes || this.#region !== undefined || this.#draining !== undefined) return;
+    this.#drain().catch(() => undefined);
   }
 
   /** What is in flight counts only where it may come back. */
