@@ -14,20 +14,32 @@ export type {
   VersionDraft,
 } from './registry/model-registry';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
+export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
+export { RegistryState } from './store/registry-state';
 export type {
   AliasMove,
-  AliasTarget,
+  CommitResult,
+  DatasetRef,
+  Evaluation,
+  RegistryChange,
   RegistryStore,
   StoredModel,
   StoredVersion,
   VersionContent,
+  VersionRef,
 } from './store/registry-store';
 export type {
+  ArtifactKind,
+  DatasetInput,
   Durability,
   EndStatus,
+  ExperimentSummary,
+  HistoryOptions,
   MetricHistory,
   MetricSummary,
+  ModelUse,
   ParamValue,
   PointColumns,
   RunError,

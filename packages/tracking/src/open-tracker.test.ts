@@ -401,7 +401,7 @@ describe('artifacts', () => {
 describe('a data directory', () => {
   test('of a later format is refused', async () => {
     const dir = await temporaryFolder();
-    await writeFile(join(dir, 'fairlead.json'), '{"format":2}');
+    await writeFile(join(dir, 'fairlead.json'), '{"format":3}');
     await expect(openTracker({ dir })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
     await writeFile(join(dir, 'fairlead.json'), '');
     await expect(openTracker({ dir })).rejects.toMatchObject({ code: 'STORE_CORRUPT' });

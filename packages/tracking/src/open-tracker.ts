@@ -245,7 +245,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   return {
     ...closing,
     events,
-    registry: createRegistry({ store, logger, events, checkOpen }),
+    registry: createRegistry({ store, clock, logger, events, checkOpen }),
     withRun,
     startRun,
     async runs(filter: RunFilter = {}) {
@@ -253,7 +253,11 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
       const { experiment, status, limit, signal } = parseOptions(filterSchema, filter, 'runs');
       await writeOut(live.values());
       const now = clock.epochMs();
-      return (await store.runs.list(signal === undefined ? {} : { signal }))
+      const page = await store.runs.search(
+        { ...(experiment === undefined ? {} : { experiments: [experiment] }), limit: 50_000 },
+        signal === undefined ? {} : { signal },
+      );
+      return page.runs
         .map((run) => toRunSummary(run, now))
         .filter((run) => experiment === undefined || run.experiment === experiment)
         .filter((run) => status === undefined || run.status === status)

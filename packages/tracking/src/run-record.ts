@@ -36,7 +36,15 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
     });
   };
   const artifacts = run.artifacts.map(
-    (artifact): RunArtifact => ({ ...artifact, read: (call) => store.artifacts.read(artifact.digest, call) }),
+    (artifact): RunArtifact => ({
+      ...artifact,
+      async read(call) {
+        if (artifact.digest !== undefined) return store.artifacts.read(artifact.digest, call);
+        throw new FairleadError('UNSUPPORTED', `The store knows no digest of the artifact "${artifact.name}".`, {
+          details: { field: 'artifact', expected: 'an artifact with a digest', given: artifact.name },
+        });
+      },
+    }),
   );
   return {
     ...toRunSummary(run, epochMs),

@@ -20,10 +20,15 @@ export interface EmbeddedStoreOptions {
 }
 
 const manifestName = 'fairlead.json';
-const formatVersion = 1;
+/** What this release writes. Format 1 knows fewer kinds of events and commits, and none that format 2 does not. */
+const formatVersion = 2;
+const oldestFormat = 1;
 
-/** Checks that a folder is a store that this release can read, or makes it one. */
-async function openManifest(files: Files, dir: string): Promise<void> {
+/**
+ * Checks that a folder is a store that this release can read, or makes it one. Answers what has to be done before the
+ * first write: a store of an older format must say that it holds newer records now.
+ */
+async function openManifest(files: Files, dir: string): Promise<() => Promise<void>> {
   const path = files.join(dir, manifestName);
   const fresh = new TextEncoder().encode(`${JSON.stringify({ format: formatVersion, kind: 'fairlead-tracking' })}\n`);
   const found = (await files.read(path)) ?? ((await files.claim(path, fresh)) ? fresh : await files.read(path));
@@ -36,13 +41,39 @@ async function openManifest(files: Files, dir: string): Promise<void> {
       details: { field: 'dir', given: dir },
     });
   }
-  if (format !== formatVersion) {
+  if (!Number.isInteger(format) || (format as number) < oldestFormat || (format as number) > formatVersion) {
     throw new FairleadError(
       'UNSUPPORTED',
-      `The store in ${dir} has format ${String(format)}, and this release reads ${formatVersion}. Use the release of ` +
+      `The store in ${dir} has format ${String(format)}, and this release reads ${oldestFormat} to ${formatVersion}. Use the release of ` +
         '@fairlead/tracking that wrote it, or a later one.',
-      { details: { field: 'dir', expected: `format ${formatVersion}`, given: `format ${String(format)}` } },
+      {
+        details: {
+          field: 'dir',
+          expected: `format ${oldestFormat} to ${formatVersion}`,
+          given: `format ${String(format)}`,
+        },
+      },
     );
+  }
+  let upgrading = format === formatVersion ? Promise.resolve() : undefined;
+  return () => {
+    upgrading ??= replaceManifest(files, dir, fresh).catch((error: unknown) => {
+      upgrading = undefined; // the next writer tries again
+      throw error;
+    });
+    return upgrading;
+  };
+}
+
+/** Puts another manifest in the place of the one that stands there. Two processes that do so at once write the same. */
+async function replaceManifest(files: Files, dir: string, content: Uint8Array): Promise<void> {
+  const temporary = files.join(dir, `.tmp-${crypto.randomUUID()}`);
+  try {
+    await files.claim(temporary, content);
+    await files.rename(temporary, files.join(dir, manifestName));
+    await files.syncFolder(dir);
+  } finally {
+    await files.remove(temporary);
   }
 }
 
@@ -54,7 +85,7 @@ async function openManifest(files: Files, dir: string): Promise<void> {
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<TrackingStore> {
   const { files, dir, clock } = options;
   for (const folder of ['runs', 'artifacts', 'registry']) await files.makeFolder(files.join(dir, folder));
-  await openManifest(files, dir);
+  const beforeWrite = await openManifest(files, dir);
   const registry = createRegistryStore(options);
   return {
     specVersion: 'v1',
@@ -66,6 +97,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       clock,
       maxBufferedBytes: options.maxBufferedBytes,
       overflow: options.overflow,
+      beforeWrite,
     }),
     artifacts: createArtifactStore(files, dir),
     registry,

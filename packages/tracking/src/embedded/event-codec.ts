@@ -41,4 +41,15 @@ export function decodeEvent(payload: Uint8Array): RunEvent | undefined {
   }
 }
 
-const known: ReadonlySet<unknown> = new Set<RunEvent['type']>(['start', 'params', 'tags', 'artifact', 'beat', 'end']);
+const known: ReadonlySet<unknown> = new Set<RunEvent['type']>([
+  'start',
+  'params',
+  'tags',
+  'artifact',
+  'input',
+  'use',
+  'beat',
+  'resume',
+  'end',
+  'lifecycle',
+]);

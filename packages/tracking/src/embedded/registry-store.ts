@@ -1,7 +1,7 @@
 import { type CallOptions, type Clock, closeable, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
-import type { AliasMove, RegistryStore, StoredModel, StoredVersion } from '../store/registry-store';
-import { type Commit, CommitLog, modelOf } from './commit-log';
+import type { CommitResult, RegistryStore, StoredModel } from '../store/registry-store';
+import { CommitLog, modelOf } from './commit-log';
 import { createFolderWatch, type FolderWatch } from './folder-watch';
 
 /** How the registry of a folder is kept. */
@@ -42,21 +42,17 @@ export function createRegistryStore(options: RegistryStoreOptions): EmbeddedRegi
     return log.model;
   };
 
-  /** Appends what `decide` makes of the present state; decides again after every race that was lost. */
-  const commit = async <T>(
-    name: string,
-    call: CallOptions,
-    decide: (model: StoredModel | undefined) => { readonly commit: Commit | undefined; readonly result: T },
-  ): Promise<T> => {
+  const commit: RegistryStore['commit'] = async (name, decide, call = {}): Promise<CommitResult> => {
     const log = logOf(name);
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       throwIfAborted(call.signal, 'The registry commit');
       await log.refresh();
-      const { commit: next, result } = decide(log.model);
-      if (next === undefined) return result;
-      if (await log.append(next)) {
+      const { last } = log;
+      const change = decide(log.model);
+      if (change === undefined) return { model: log.model, change };
+      if (await log.append(change, last)) {
         watches.get(name)?.notify();
-        return result;
+        return { model: log.model, change };
       }
     }
     throw new FairleadError('CONFLICT', `The registry of "${name}" changes too fast. Try again.`, {
@@ -72,33 +68,7 @@ export function createRegistryStore(options: RegistryStoreOptions): EmbeddedRegi
       return found.flat().sort();
     },
     read,
-    addVersion: (name, content, call = {}) =>
-      commit(name, call, (model) => {
-        // A damaged commit may have been a version, so its number is not given again.
-        const highest = Math.max(0, ...(model?.versions ?? []).map((known) => Number(known.version)));
-        const number = highest + (model?.damage.length ?? 0) + 1;
-        const version: StoredVersion = { ...content, version: String(number), registeredAt: clock.epochMs() };
-        return { commit: { type: 'version', model: name, version }, result: version };
-      }),
-    moveAlias: (name, target, call = {}) =>
-      commit<AliasMove | undefined>(name, call, (model) => {
-        const aliases = model?.aliases ?? {};
-        const from = Object.hasOwn(aliases, target.alias) ? (aliases[target.alias] ?? null) : null;
-        if (target.expected !== undefined && target.expected !== from) {
-          const given = from === null ? 'it does not exist' : `it points at version ${from}`;
-          const expected = target.expected === null ? 'that it does not exist' : `version ${target.expected}`;
-          throw new FairleadError(
-            'CONFLICT',
-            `The alias "${target.alias}" of "${name}" is not where it was expected: expected ${expected}, but ${given}. ` +
-              'Read it again and decide anew.',
-            { details: { field: 'expected', expected, given } },
-          );
-        }
-        if (from === target.to) return { commit: undefined, result: undefined };
-        const { alias, to, evidence } = target;
-        const move: AliasMove = { alias, from, to, evidence, at: clock.epochMs() };
-        return { commit: { type: 'alias', model: name, move }, result: move };
-      }),
+    commit,
     watch(name, onChange) {
       const watch = watches.get(name) ?? createFolderWatch({ files, folder: logOf(name).folder, clock, pollMs });
       watches.set(name, watch);

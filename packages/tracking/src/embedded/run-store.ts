@@ -1,6 +1,16 @@
 import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
-import type { MetricHistory, RunStart, RunStore, RunWriter, StoredRun } from '../store/run-store';
+import type { RunPage, RunQuery } from '../search/query';
+import type {
+  ExperimentSummary,
+  HistoryOptions,
+  MetricHistory,
+  RunStart,
+  RunStore,
+  RunWriter,
+  StoredRun,
+} from '../store/run-store';
+import { thinHistory } from '../thin-history';
 import { decodePoints } from './points-codec';
 import { SegmentCursor } from './segment-cursor';
 import { mergeRun } from './segment-fold';
@@ -16,6 +26,8 @@ export interface RunStoreOptions {
   readonly clock: Clock;
   readonly maxBufferedBytes: number;
   readonly overflow: OverflowPolicy;
+  /** Called before anything is written, so that a store of an older format can be upgraded first. */
+  readonly beforeWrite: () => Promise<void>;
 }
 
 const suffix = '.seg';
@@ -94,40 +106,78 @@ export function createRunStore(options: RunStoreOptions): RunStore {
     );
   };
 
-  const create = async (start: RunStart): Promise<RunWriter> => {
-    const folder = files.join(root, start.id);
+  /** A new segment of a run. */
+  const addSegment = async (id: string, at: number): Promise<RunWriter> => {
+    await options.beforeWrite();
+    const folder = files.join(root, id);
     await files.makeFolder(folder);
     const name = `${crypto.randomUUID().slice(0, 8)}${suffix}`;
     const file = await files.open(files.join(folder, name), 'create');
     if (file === undefined) throw new FairleadError('STORE_FAILED', `Could not create ${name} in ${folder}.`);
-    const writer = new SegmentWriter({
+    return new SegmentWriter({
       file,
       syncFolders: async () => {
         await files.syncFolder(folder);
         await files.syncFolder(root);
       },
       marker: randomMarker(),
-      createdAt: start.at,
+      createdAt: at,
       maxBufferedBytes: options.maxBufferedBytes,
       overflow: options.overflow,
     });
+  };
+
+  const create = async (start: RunStart): Promise<RunWriter> => {
+    const writer = await addSegment(start.id, start.at);
     writer.append(start);
     return writer;
   };
 
-  const list = async (call: CallOptions = {}): Promise<readonly StoredRun[]> => {
+  const open = async (id: string, call: CallOptions = {}): Promise<RunWriter> => {
+    throwIfAborted(call.signal, 'Opening the run');
+    if ((await segmentsOf(id)).length > 0) return addSegment(id, clock.epochMs());
+    throw new FairleadError('NOT_FOUND', `There is no run "${id}" in this store. tracker.runs() lists what is.`, {
+      details: { field: 'id', expected: 'the id of a run of this store', given: id },
+    });
+  };
+
+  const readAll = async (call: CallOptions): Promise<StoredRun[]> => {
     const ids = (await files.list(root)).filter((name) => !name.startsWith('.'));
     const found: StoredRun[] = [];
     for (let i = 0; i < ids.length; i += readers) {
-      throwIfAborted(call.signal, 'Listing the runs');
+      throwIfAborted(call.signal, 'Reading the runs');
       const read = await Promise.all(ids.slice(i, i + readers).map(readRun));
       for (const run of read) if (run !== undefined) found.push(run);
     }
     for (const id of cursors.keys()) if (!ids.includes(id)) cursors.delete(id);
-    return found.sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1));
+    return found;
   };
 
-  const history = async (id: string, key: string, call: CallOptions = {}): Promise<MetricHistory> => {
+  const search = async (query: RunQuery, call: CallOptions = {}): Promise<RunPage> => {
+    if (query.filter !== undefined || query.orderBy !== undefined || query.pageToken !== undefined) {
+      throw new FairleadError('UNSUPPORTED', 'This store finds runs by experiment, newest first, on one page.', {
+        details: { field: 'query', expected: 'experiments, limit and deleted' },
+      });
+    }
+    const { experiments, limit = 100, deleted = 'exclude' } = query;
+    const runs = (await readAll(call))
+      .filter((run) => experiments === undefined || experiments.includes(run.experiment))
+      .filter((run) => deleted === 'include' || (run.deletedAt !== undefined) === (deleted === 'only'))
+      .sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1));
+    return { runs: runs.slice(0, limit) };
+  };
+
+  const experiments = async (call: CallOptions = {}): Promise<readonly ExperimentSummary[]> => {
+    const found = new Map<string, ExperimentSummary>();
+    for (const { experiment: name, startedAt, deletedAt } of await readAll(call)) {
+      if (deletedAt !== undefined) continue;
+      const { runs, lastStartedAt } = found.get(name) ?? { runs: 0, lastStartedAt: 0 };
+      found.set(name, { name, runs: runs + 1, lastStartedAt: Math.max(lastStartedAt, startedAt) });
+    }
+    return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  };
+
+  const history = async (id: string, key: string, call: HistoryOptions = {}): Promise<MetricHistory> => {
     const columns = new Columns();
     for (const name of await segmentsOf(id)) {
       throwIfAborted(call.signal, `Reading the metric "${key}"`);
@@ -146,12 +196,14 @@ export function createRunStore(options: RunStoreOptions): RunStore {
         await file.close();
       }
     }
-    return columns.history(key);
+    return thinHistory(columns.history(key), call.maxPoints);
   };
 
   return {
     create,
-    list,
+    open,
+    search,
+    experiments,
     read: async (id, call = {}) => {
       throwIfAborted(call.signal, 'Reading the run');
       return readRun(id);

@@ -1,5 +1,7 @@
 import type {
+  DatasetInput,
   MetricSummary,
+  ModelUse,
   ParamValue,
   RunEvent,
   RunStart,
@@ -23,10 +25,16 @@ type End = Extract<RunEvent, { type: 'end' }>;
 export class SegmentFold {
   start: RunStart | undefined;
   end: End | undefined;
+  /** When this segment last opened the run anew. */
+  resumedAt = Number.NEGATIVE_INFINITY;
   leaseUntil = 0;
+  /** The last word on whether the run is deleted. */
+  deleted: Stamped<boolean> | undefined;
   readonly params = new Map<string, Stamped<ParamValue>>();
   readonly tags = new Map<string, Stamped<string>>();
   readonly artifacts = new Map<string, StoredArtifact>();
+  readonly inputs = new Map<string, Stamped<DatasetInput>>();
+  readonly uses = new Map<string, Stamped<ModelUse>>();
   readonly metrics = new Map<string, MetricSummary>();
   readonly unknown: Omit<StoreDamage, 'file'>[] = [];
 
@@ -56,15 +64,23 @@ export class SegmentFold {
         for (const [key, value] of Object.entries(event.tags)) this.tags.set(key, { value, at: event.at });
         break;
       case 'artifact':
-        this.artifacts.set(event.name, {
-          name: event.name,
-          digest: event.digest,
-          size: event.size,
-          loggedAt: event.at,
-        });
+        this.artifacts.set(event.name, artifactOf(event));
+        break;
+      case 'input':
+        this.inputs.set(inputKey(event.dataset), { value: event.dataset, at: event.at });
+        break;
+      case 'use':
+        this.uses.set(JSON.stringify([event.model.name, event.model.version]), { value: event.model, at: event.at });
         break;
       case 'beat':
         this.leaseUntil = Math.max(this.leaseUntil, event.leaseUntil);
+        break;
+      case 'resume':
+        this.resumedAt = Math.max(this.resumedAt, event.at);
+        this.leaseUntil = Math.max(this.leaseUntil, event.leaseUntil);
+        break;
+      case 'lifecycle':
+        this.deleted = { value: event.deleted, at: event.at };
         break;
       case 'end':
         this.end = event;
@@ -87,6 +103,15 @@ export class SegmentFold {
       if (summary !== undefined) this.metrics.set(points.keys[id] as string, summary);
     });
   }
+}
+
+function artifactOf(event: Extract<RunEvent, { type: 'artifact' }>): StoredArtifact {
+  const { type: _, at, ...artifact } = event;
+  return { ...artifact, loggedAt: at };
+}
+
+function inputKey({ name, digest, context }: DatasetInput): string {
+  return JSON.stringify([name, digest, context ?? null]);
 }
 
 type OpenSummary = { -readonly [K in keyof MetricSummary]: MetricSummary[K] };
@@ -121,14 +146,24 @@ function joinSummaries(a: MetricSummary, b: MetricSummary): MetricSummary {
   return { count: a.count + b.count, last: later.last, step: later.step, timestamp: later.timestamp, min, max };
 }
 
-function mergeLatest<T>(maps: readonly ReadonlyMap<string, Stamped<T>>[]): Readonly<Record<string, T>> {
+/** Of each key the latest, keys in the order in which they came up. */
+function latestOf<T>(maps: readonly ReadonlyMap<string, Stamped<T>>[]): readonly (readonly [string, T])[] {
   const latest = new Map<string, Stamped<T>>();
   for (const map of maps) {
     for (const [key, stamped] of map) {
       if (stamped.at >= (latest.get(key)?.at ?? Number.NEGATIVE_INFINITY)) latest.set(key, stamped);
     }
   }
-  return Object.fromEntries([...latest].map(([key, stamped]) => [key, stamped.value]));
+  return [...latest].map(([key, stamped]) => [key, stamped.value] as const);
+}
+
+/** The end that counts: the last one, unless the run was opened anew after it. */
+function endOf(folds: readonly SegmentFold[]): StoredRun['end'] {
+  const resumedAt = Math.max(...folds.map((fold) => fold.resumedAt));
+  const ends = folds.flatMap((fold) => fold.end ?? []).filter((end) => end.at >= resumedAt);
+  const last = ends.sort((a, b) => a.at - b.at).at(-1);
+  if (last === undefined) return undefined;
+  return { status: last.status, at: last.at, ...(last.error === undefined ? {} : { error: last.error }) };
 }
 
 /**
@@ -137,8 +172,9 @@ function mergeLatest<T>(maps: readonly ReadonlyMap<string, Stamped<T>>[]): Reado
  */
 export function mergeRun(id: string, folds: readonly SegmentFold[], damage: readonly StoreDamage[]): StoredRun {
   const start = folds.map((fold) => fold.start).find((event) => event !== undefined);
-  const ends = folds.flatMap((fold) => fold.end ?? []).sort((a, b) => a.at - b.at);
-  const end = ends.at(-1);
+  const end = endOf(folds);
+  const lifecycle = folds.flatMap((fold) => fold.deleted ?? []).sort((a, b) => a.at - b.at);
+  const deleted = lifecycle.at(-1);
   const metrics = new Map<string, MetricSummary>();
   const artifacts = new Map<string, StoredArtifact>();
   for (const fold of folds) {
@@ -157,13 +193,15 @@ export function mergeRun(id: string, folds: readonly SegmentFold[], damage: read
     name: start?.name ?? '',
     startedAt: start?.at ?? 0,
     leaseUntil: Math.max(0, ...folds.map((fold) => fold.leaseUntil)),
-    ...(end === undefined
-      ? {}
-      : { end: { status: end.status, at: end.at, ...(end.error === undefined ? {} : { error: end.error }) } }),
-    params: mergeLatest(folds.map((fold) => fold.params)),
-    tags: mergeLatest(folds.map((fold) => fold.tags)),
+    ...(start?.parent === undefined ? {} : { parent: start.parent }),
+    ...(end === undefined ? {} : { end }),
+    params: Object.fromEntries(latestOf(folds.map((fold) => fold.params))),
+    tags: Object.fromEntries(latestOf(folds.map((fold) => fold.tags))),
     metrics: Object.fromEntries(metrics),
     artifacts: [...artifacts.values()],
+    inputs: latestOf(folds.map((fold) => fold.inputs)).map(([, input]) => input),
+    uses: latestOf(folds.map((fold) => fold.uses)).map(([, use]) => use),
+    ...(deleted?.value === true ? { deletedAt: deleted.at } : {}),
     damage,
   };
 }

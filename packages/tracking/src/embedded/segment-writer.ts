@@ -53,6 +53,7 @@ export class SegmentWriter implements RunWriter {
   #written = 0;
   #synced = 0;
   #writtenPoints = 0;
+  #syncedPoints = 0;
   #droppedPoints = 0;
   #droppedEvents = 0;
   /** Drops that no flush has reported yet. */
@@ -124,8 +125,8 @@ export class SegmentWriter implements RunWriter {
     return region;
   }
 
-  /** Writes what waits, blocking. A write in flight has its place already and goes on beside. */
-  #writeNow(): void {
+  /** Writes what waits, blocking, and answers whether that worked. A write in flight has its place already and goes on beside. */
+  #writeNow(): boolean {
     try {
       if (this.#draining === undefined && this.#region !== undefined) {
         const region = this.#region;
@@ -135,8 +136,10 @@ export class SegmentWriter implements RunWriter {
       }
       this.#options.file.writeSync(this.#queue, this.#end);
       this.#writtenPoints += this.#takeQueue()?.points ?? 0;
+      return true;
     } catch (error) {
       this.#fail(error);
+      return false;
     }
   }
 
@@ -177,11 +180,13 @@ export class SegmentWriter implements RunWriter {
         continue;
       }
       const reached = this.#written;
+      const points = this.#writtenPoints;
       this.#syncing = this.#syncOnce().finally(() => {
         this.#syncing = undefined;
       });
       await this.#syncing;
       this.#synced = Math.max(this.#synced, reached);
+      this.#syncedPoints = Math.max(this.#syncedPoints, points);
     }
   }
 
@@ -201,6 +206,15 @@ export class SegmentWriter implements RunWriter {
     if (this.#closed) throw new FairleadError('CLOSED', 'The run was closed: start another to log more.');
     const target = this.#sequence;
     while (this.#written < target) await this.#drain();
+  }
+
+  writeSync(): void {
+    if (this.#closed) throw new FairleadError('CLOSED', 'The run was closed: start another to log more.');
+    // A write in flight may not come to its end any more. It has its place, so writing it twice does no harm.
+    if (this.#draining !== undefined && this.#region !== undefined) {
+      this.#options.file.writeSync(this.#region.chunks, this.#region.position);
+    }
+    if (!this.#writeNow()) throw this.#lastError;
   }
 
   async flush(durability: Durability): Promise<void> {
@@ -224,6 +238,7 @@ export class SegmentWriter implements RunWriter {
       bufferedPoints: this.#queuedPoints + (this.#region?.points ?? 0),
       bufferedBytes: this.#queuedBytes + (this.#region === undefined ? 0 : bytesOf(this.#region)),
       writtenPoints: this.#writtenPoints,
+      unsyncedPoints: this.#writtenPoints - this.#syncedPoints,
       droppedPoints: this.#droppedPoints,
       droppedEvents: this.#droppedEvents,
       failures: this.#failures,

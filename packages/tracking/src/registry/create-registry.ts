@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  type Clock,
   type EventSource,
   type Evidence,
   FairleadError,
@@ -19,6 +20,7 @@ import { findAlias, findModel, findReference, findVersion, toModelVersion } from
 import { parseModelReference } from './model-reference';
 import type { ModelRegistry, RegisteredModel, SetAliasOptions, VersionDraft } from './model-registry';
 import { createModelSource } from './model-source';
+import { checkExpected, movesOf, nextVersion, pointedTo, toMove } from './moves';
 
 const specSchema = z.object({
   name: z.string(),
@@ -85,6 +87,7 @@ function checkEvidence(evidence: Evidence): Evidence {
 /** What the registry stands on. */
 export interface RegistryOptions {
   readonly store: TrackingStore;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventSource<TrackerEventMap>;
   /** Throws `CLOSED` once the tracker was closed. */
@@ -92,7 +95,7 @@ export interface RegistryOptions {
 }
 
 /** The registry of a store. */
-export function createRegistry({ store, logger, events, checkOpen }: RegistryOptions): ModelRegistry {
+export function createRegistry({ store, clock, logger, events, checkOpen }: RegistryOptions): ModelRegistry {
   const { registry, artifacts, runs } = store;
 
   const contentOf = async (artifact: Uint8Array | string, call: CallOptions): Promise<BlobInfo> => {
@@ -150,13 +153,21 @@ export function createRegistry({ store, logger, events, checkOpen }: RegistryOpt
     throwIfAborted(signal, 'Setting an alias');
     findVersion(await findModel(registry, name, signal), version);
     const call = signal === undefined ? {} : { signal };
-    const target = { alias, to: version, evidence: kept, ...(expected === undefined ? {} : { expected }) };
-    const move = await registry.moveAlias(name, target, call);
-    if (move !== undefined) {
-      events.emit('alias-move', { name, ...move });
-      return move;
+    const { model, change } = await registry.commit(
+      name,
+      (present) => {
+        checkExpected(present, name, alias, expected);
+        const from = pointedTo(present, alias);
+        if (from === version) return undefined;
+        return { type: 'alias', alias, from, to: version, evidence: kept, at: clock.epochMs() };
+      },
+      call,
+    );
+    if (change?.type === 'alias') {
+      events.emit('alias-move', { name, ...toMove(change) });
+      return toMove(change);
     }
-    const last = (await findModel(registry, name, signal)).moves.findLast((known) => known.alias === alias);
+    const last = model === undefined ? undefined : movesOf(model, alias).at(-1);
     // It pointed there a moment ago, so it has a history.
     return last ?? { alias, from: null, to: version, evidence: kept, at: 0 };
   };
@@ -175,11 +186,23 @@ export function createRegistry({ store, logger, events, checkOpen }: RegistryOpt
         ...blob,
         metrics,
         tags,
+        parents: [],
+        datasets: [],
+        evaluations: [],
         sidecars: await putSidecars(sidecars, call),
         ...(signature === undefined ? {} : { signature }),
         ...(run === undefined ? {} : { run }),
       };
-      const version = { name, ...(await registry.addVersion(name, content, call)), aliases: [] };
+      const { change } = await registry.commit(
+        name,
+        (model) => {
+          const at = clock.epochMs();
+          return { type: 'version', at, version: { ...content, version: nextVersion(model), registeredAt: at } };
+        },
+        call,
+      );
+      if (change?.type !== 'version') throw new FairleadError('STORE_FAILED', `The store did not keep the version.`);
+      const version = { name, ...change.version, aliases: [] };
       events.emit('version-register', version);
       return version;
     },
@@ -202,7 +225,7 @@ export function createRegistry({ store, logger, events, checkOpen }: RegistryOpt
       checkAlias(alias);
       const model = await findModel(registry, name, signal);
       findAlias(model, alias);
-      return model.moves.filter((move) => move.alias === alias);
+      return movesOf(model, alias);
     },
     model(reference) {
       checkOpen();

@@ -1,6 +1,6 @@
 import type { AliasControl, CallOptions, Evidence, ModelSignature, ModelSource, SidecarName } from '@fairlead/core';
 import type { BlobInfo } from '../store/artifact-store';
-import type { AliasMove } from '../store/registry-store';
+import type { AliasMove, DatasetRef, Evaluation, VersionRef } from '../store/registry-store';
 import type { StoreDamage } from '../store/run-store';
 
 /** What {@link ModelRegistry.registerVersion} makes a version of. */
@@ -33,6 +33,15 @@ export interface ModelVersion {
   readonly tags: Readonly<Record<string, string>>;
   /** The id of the run that made it. */
   readonly run?: string;
+  readonly description?: string;
+  /** Who registered it; absent where nobody said. */
+  readonly author?: string;
+  /** The versions that it was fine-tuned, distilled or merged from. */
+  readonly parents: readonly VersionRef[];
+  /** The data that it was made from. */
+  readonly datasets: readonly DatasetRef[];
+  /** What it scored on which data, oldest first. */
+  readonly evaluations: readonly Evaluation[];
   readonly sidecars: Readonly<Partial<Record<SidecarName, BlobInfo>>>;
   /** Epoch milliseconds. */
   readonly registeredAt: number;

@@ -1,23 +1,35 @@
 import type { CallOptions } from '@fairlead/core';
+import type { RunPage, RunQuery } from '../search/query';
+import type {
+  ArtifactKind,
+  DatasetInput,
+  EndStatus,
+  MetricHistory,
+  ModelUse,
+  ParamValue,
+  RunError,
+  StoredRun,
+} from './stored-run';
 
-/** A parameter's value. */
-export type ParamValue = string | number | boolean;
+export type {
+  ArtifactKind,
+  DatasetInput,
+  EndStatus,
+  MetricHistory,
+  MetricSummary,
+  ModelUse,
+  ParamValue,
+  RunError,
+  StoreDamage,
+  StoredArtifact,
+  StoredRun,
+} from './stored-run';
 
 /**
- * How safe flushed data is: `os` survives the death of this process, `disk` a power cut too.
+ * How safe flushed data is: `os` survives the death of this process, `disk` a power cut too, and `remote` the loss of
+ * this machine, because another one has acknowledged it.
  */
-export type Durability = 'os' | 'disk';
-
-/** How a run ended. */
-export type EndStatus = 'FINISHED' | 'FAILED' | 'INTERRUPTED';
-
-/** The error that ended a run. */
-export interface RunError {
-  readonly name: string;
-  readonly message: string;
-  /** The code of a `FairleadError` or a system error. */
-  readonly code?: string;
-}
+export type Durability = 'os' | 'disk' | 'remote';
 
 /** One thing that happened in a run, metric points apart. `at` is in epoch milliseconds. */
 export type RunEvent =
@@ -27,6 +39,8 @@ export type RunEvent =
       readonly id: string;
       readonly experiment: string;
       readonly name: string;
+      /** The id of the run that this one is part of. */
+      readonly parent?: string;
       readonly leaseUntil: number;
     }
   | { readonly type: 'params'; readonly at: number; readonly params: Readonly<Record<string, ParamValue>> }
@@ -37,9 +51,20 @@ export type RunEvent =
       readonly name: string;
       readonly digest: string;
       readonly size: number;
+      readonly kind?: ArtifactKind;
+      readonly mediaType?: string;
+      readonly step?: number;
     }
+  /** A later one of the same name, digest and context replaces it. */
+  | { readonly type: 'input'; readonly at: number; readonly dataset: DatasetInput }
+  /** The run used a registered model. */
+  | { readonly type: 'use'; readonly at: number; readonly model: ModelUse }
   | { readonly type: 'beat'; readonly at: number; readonly leaseUntil: number }
-  | { readonly type: 'end'; readonly at: number; readonly status: EndStatus; readonly error?: RunError };
+  /** Opens a run anew: an end before it no longer counts. `at` is later than that end, whatever the clocks say. */
+  | { readonly type: 'resume'; readonly at: number; readonly leaseUntil: number }
+  | { readonly type: 'end'; readonly at: number; readonly status: EndStatus; readonly error?: RunError }
+  /** The run was deleted, or restored; the latest counts. Garbage collection removes deleted runs for good. */
+  | { readonly type: 'lifecycle'; readonly at: number; readonly deleted: boolean };
 
 /** The first event of a run. */
 export type RunStart = Extract<RunEvent, { type: 'start' }>;
@@ -64,6 +89,8 @@ export interface WriterHealth {
   readonly bufferedPoints: number;
   /** Points handed to the operating system. */
   readonly writtenPoints: number;
+  /** Points among these that no sync to disk, or no acknowledgement of a server, has covered yet. */
+  readonly unsyncedPoints: number;
   /** Points refused because the buffer was full and could not be written. */
   readonly droppedPoints: number;
   /** Events (params, tags, artifacts, beats) refused for the same reason. */
@@ -73,7 +100,7 @@ export interface WriterHealth {
   readonly lastError: unknown;
 }
 
-/** Writes one run. */
+/** Writes one run. Several writers of one run may be open at once, in this process and in others. */
 export interface RunWriter {
   /** Takes an event into the buffer. Never throws on I/O; `false` says that it was dropped, and counted. */
   append(event: RunEvent): boolean;
@@ -84,6 +111,11 @@ export interface RunWriter {
    * @throws FairleadError `STORE_FAILED`; what could not be written stays in the buffer for the next attempt
    */
   write(): Promise<void>;
+  /**
+   * The same, blocking, for the last moment of a process. Left out by stores that cannot.
+   * @throws FairleadError `STORE_FAILED`
+   */
+  writeSync?(): void;
   /**
    * Resolves once everything appended before the call is as safe as asked. A rejected flush acknowledges nothing: what a
    * sync that failed should have covered may be lost even where later flushes work.
@@ -96,80 +128,41 @@ export interface RunWriter {
   close(): Promise<void>;
 }
 
-/** Something in the store that cannot be read. What surrounds it is read all the same. */
-export interface StoreDamage {
-  /** The file, relative to the store's folder. */
-  readonly file: string;
-  /** Where it begins, in bytes. */
-  readonly offset: number;
-  /** How far it reaches, in bytes. */
-  readonly length: number;
+/** An experiment: the runs that name it. */
+export interface ExperimentSummary {
+  readonly name: string;
+  /** How many runs name it, deleted ones not counted. */
+  readonly runs: number;
+  /** When the latest of them started, epoch milliseconds. */
+  readonly lastStartedAt: number;
+}
+
+/** How a metric's points are read. */
+export interface HistoryOptions extends CallOptions {
   /**
-   * `torn-tail`: the last write did not finish, as after a crash. `corrupt`: bytes fail their checksum. `missing`: records
-   * are gone that later ones prove. `unknown-record`: written by a later version.
+   * At most so many points, 4 or more. What stays are the first and the last point and, of each stretch between them, the
+   * smallest and the largest value, so that a chart looks the same. @default all
    */
-  readonly kind: 'torn-tail' | 'corrupt' | 'missing' | 'unknown-record';
-}
-
-/** One metric of a run in short. */
-export interface MetricSummary {
-  /** How many points were logged. */
-  readonly count: number;
-  /** The value at the highest step; of several there, the latest. */
-  readonly last: number;
-  /** The step of `last`. */
-  readonly step: number;
-  /** When `last` was logged, epoch milliseconds. */
-  readonly timestamp: number;
-  /** Smallest value that is a number; NaN when there is none. */
-  readonly min: number;
-  /** Largest value that is a number; NaN when there is none. */
-  readonly max: number;
-}
-
-/** All points of one metric in columns, in the order in which they were logged. */
-export interface MetricHistory {
-  readonly key: string;
-  readonly steps: Float64Array;
-  /** Epoch milliseconds. */
-  readonly timestamps: Float64Array;
-  readonly values: Float64Array;
-}
-
-/** An artifact of a run. */
-export interface StoredArtifact {
-  readonly name: string;
-  /** SHA-256, lower-case hex. */
-  readonly digest: string;
-  /** Bytes. */
-  readonly size: number;
-  /** When it was logged, epoch milliseconds. */
-  readonly loggedAt: number;
-}
-
-/** A run as the store has it. */
-export interface StoredRun {
-  readonly id: string;
-  readonly experiment: string;
-  readonly name: string;
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
-  /** Epoch milliseconds after which a run without an end counts as killed. */
-  readonly leaseUntil: number;
-  readonly end?: { readonly status: EndStatus; readonly at: number; readonly error?: RunError };
-  readonly params: Readonly<Record<string, ParamValue>>;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly metrics: Readonly<Record<string, MetricSummary>>;
-  readonly artifacts: readonly StoredArtifact[];
-  readonly damage: readonly StoreDamage[];
+  readonly maxPoints?: number;
 }
 
 /** The runs of a store. */
 export interface RunStore {
   create(start: RunStart): Promise<RunWriter>;
-  /** Every run, newest first. */
-  list(options?: CallOptions): Promise<readonly StoredRun[]>;
+  /**
+   * Another writer on a run that exists: to resume it, or to change its tags later. Opening changes nothing by itself.
+   * @throws FairleadError `NOT_FOUND`, `STORE_FAILED`, `ABORTED`
+   */
+  open(id: string, options?: CallOptions): Promise<RunWriter>;
+  /**
+   * The runs that a query finds, a page at a time. Runs that start between two pages do not shift them.
+   * @throws FairleadError `INVALID_ARGUMENT` for a page token of another query, `UNSUPPORTED`, `ABORTED`
+   */
+  search(query: RunQuery, options?: CallOptions): Promise<RunPage>;
+  /** Every experiment that has runs, by name. */
+  experiments(options?: CallOptions): Promise<readonly ExperimentSummary[]>;
+  /** One run, deleted or not; `undefined` when there is none. */
   read(id: string, options?: CallOptions): Promise<StoredRun | undefined>;
-  /** All points of one metric; empty columns when there are none. */
-  history(id: string, key: string, options?: CallOptions): Promise<MetricHistory>;
+  /** The points of one metric; empty columns when there are none. */
+  history(id: string, key: string, options?: HistoryOptions): Promise<MetricHistory>;
 }
