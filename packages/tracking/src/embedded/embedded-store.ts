@@ -87,20 +87,18 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   for (const folder of ['runs', 'artifacts', 'registry']) await files.makeFolder(files.join(dir, folder));
   const beforeWrite = await openManifest(files, dir);
   const registry = createRegistryStore(options);
+  const { maxBufferedBytes, overflow } = options;
+  const runs = createRunStore({ files, dir, clock, maxBufferedBytes, overflow, beforeWrite });
   return {
     specVersion: 'v1',
     name: 'embedded',
     durabilities: ['os', 'disk'],
-    runs: createRunStore({
-      files,
-      dir,
-      clock,
-      maxBufferedBytes: options.maxBufferedBytes,
-      overflow: options.overflow,
-      beforeWrite,
-    }),
+    runs,
     artifacts: createArtifactStore(files, dir),
     registry,
-    ...closeable(() => registry.close()),
+    ...closeable(async () => {
+      await registry.close();
+      await runs.close();
+    }),
   };
 }

@@ -16,4 +16,6 @@ export interface IndexEntry {
   /** When something was made or removed in the run's folder, epoch milliseconds. */
   readonly folderMtimeMs: number;
   readonly segments: readonly SegmentState[];
+  /** When the run was last known to be as it is here, epoch milliseconds. */
+  readonly checkedAt: number;
 }

@@ -13,7 +13,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 const none = 0xffffffff;
-const fixedLength = 80;
+const fixedLength = 88;
 const segmentLength = 20;
 const paramLength = 13;
 const tagLength = 8;
@@ -44,7 +44,7 @@ function restOf(run: StoredRun): string {
   return toText(end?.error === undefined ? rest : { ...rest, error: end.error });
 }
 
-function encodeRecord({ run, folderMtimeMs, segments }: IndexEntry, dictionary: Dictionary): Uint8Array {
+function encodeRecord({ run, folderMtimeMs, segments, checkedAt }: IndexEntry, dictionary: Dictionary): Uint8Array {
   const params = Object.entries(run.params);
   const tags = Object.entries(run.tags);
   const metrics = Object.entries(run.metrics);
@@ -77,6 +77,7 @@ function encodeRecord({ run, folderMtimeMs, segments }: IndexEntry, dictionary: 
   f64(run.end?.at ?? Number.NaN);
   f64(run.deletedAt ?? Number.NaN);
   f64(folderMtimeMs);
+  f64(checkedAt);
   for (const list of [segments, params, tags, metrics]) u32(list.length);
   for (const segment of segments) {
     text(segment.name);
@@ -233,7 +234,7 @@ function textAt({ view, texts }: Page, at: number): string {
 
 /** How many segments, parameters, tags and metrics a record has, and where the first of each lies. */
 function layoutOf(view: DataView, at: number) {
-  const [segments, params, tags, metrics] = [64, 68, 72, 76].map((offset) => view.getUint32(at + offset, true)) as [
+  const [segments, params, tags, metrics] = [72, 76, 80, 84].map((offset) => view.getUint32(at + offset, true)) as [
     number,
     number,
     number,
@@ -312,7 +313,12 @@ export function decodePage(payload: Uint8Array): IndexEntry[] {
   for (let i = 0; i < count; i++) {
     const from = at + 4;
     const run = new PagedRun(page, from);
-    entries.push({ run, folderMtimeMs: view.getFloat64(from + 56, true), segments: segmentsAt(page, from) });
+    entries.push({
+      run,
+      folderMtimeMs: view.getFloat64(from + 56, true),
+      checkedAt: view.getFloat64(from + 64, true),
+      segments: segmentsAt(page, from),
+    });
     at = from + view.getUint32(at, true);
   }
   return entries;

@@ -21,10 +21,7 @@ export interface RunIndexOptions {
   readonly segmentsOf: (id: string) => Promise<readonly string[]>;
 }
 
-interface Known extends IndexEntry {
-  /** When it was last known to be as it is here, epoch milliseconds. */
-  checkedAt: number;
-}
+type Known = Omit<IndexEntry, 'checkedAt'> & { checkedAt: number };
 
 /** How many runs are read at a time. */
 const readers = 16;
@@ -101,7 +98,7 @@ export class RunIndex {
   async #load(): Promise<void> {
     this.#pages = await readSnapshot(this.#options.files, this.#options.dir);
     for (const { entries } of this.#pages) {
-      for (const entry of entries) this.#known.set(entry.run.id, { ...entry, checkedAt: 0 });
+      for (const entry of entries) this.#known.set(entry.run.id, { ...entry });
     }
     this.#loaded = true;
   }
@@ -122,7 +119,8 @@ export class RunIndex {
       if (mark?.state === 'opened') opened.add(mark.run);
       if (this.#names.has(name)) continue;
       differences++;
-      if (mark !== undefined) this.#dirty.add(mark.run);
+      // The first time every run is looked at anyway.
+      if (mark !== undefined && !first) this.#dirty.add(mark.run);
       else if (!name.startsWith('.') && !this.#known.has(name)) this.#dirty.add(name);
     }
     for (const id of [...this.#known.keys()]) {
@@ -158,13 +156,16 @@ export class RunIndex {
         await slices.yield();
         throwIfAborted(call.signal, 'Reading the runs');
       }
-      if (this.#isCurrent(known)) known.checkedAt = now;
+      const { end, leaseUntil } = known.run;
+      // A run that died since: its last write may turn out to be torn.
+      const died = end === undefined && known.checkedAt <= leaseUntil && leaseUntil < now;
+      if (!died && this.#isCurrent(known)) known.checkedAt = now;
       else found.push(known.run.id);
     }
     return found;
   }
 
-  #isCurrent({ run, folderMtimeMs, segments }: IndexEntry): boolean {
+  #isCurrent({ run, folderMtimeMs, segments }: Known): boolean {
     const { files, root } = this.#options;
     // A damaged place may be a gap that its writer still fills.
     if (run.damage.length > 0 && run.end === undefined) return false;
