@@ -5,7 +5,7 @@ import type { TrackingStore } from './store/tracking-store';
 import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
 
 /** How a run stands at a moment: its end, or what its lease says. */
-function statusOf(run: StoredRun, epochMs: number): RunStatus {
+export function statusOf(run: StoredRun, epochMs: number): RunStatus {
   if (run.end !== undefined) return run.end.status;
   return run.leaseUntil < epochMs ? 'KILLED' : 'RUNNING';
 }
