@@ -7,12 +7,23 @@ export {
   type TrackerOptions,
 } from './open-tracker';
 export type {
+  ApproveOptions,
+  CheckAnswer,
+  CheckGate,
   ModelRegistry,
+  PromoteOptions,
+  SetAliasOptions,
+} from './registry/model-registry';
+export type {
+  Annotation,
+  Approval,
+  Deployment,
+  DeploymentDraft,
+  EvaluationDraft,
   ModelVersion,
   RegisteredModel,
-  SetAliasOptions,
   VersionDraft,
-} from './registry/model-registry';
+} from './registry/model-version';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
@@ -54,6 +65,7 @@ export type {
 } from './store/run-store';
 export type { TrackingStore } from './store/tracking-store';
 export type {
+  RegistryEvent,
   RunArtifact,
   RunFilter,
   RunRecord,

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type Clock,
   closeable,
   consoleLogger,
@@ -20,6 +21,7 @@ import { LiveRun } from './run/live-run';
 import type { Run } from './run/run';
 import { checkParams, checkTags } from './run/values';
 import { toRunRecord, toRunSummary } from './run-record';
+import type { StoredRun } from './store/run-store';
 import type { TrackingStore } from './store/tracking-store';
 import type { RunFilter, RunStartOptions, Tracker, TrackerEventMap } from './tracker';
 
@@ -215,6 +217,12 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     await Promise.all(Array.from(runs, (run) => run.writeOut()));
   };
 
+  const readRun = async (id: string, call: CallOptions): Promise<StoredRun | undefined> => {
+    const mine = live.get(id);
+    if (mine !== undefined) await writeOut([mine]);
+    return /^[0-9a-f]{32}$/.test(id) ? store.runs.read(id, call) : undefined;
+  };
+
   const closing = closeable(async () => {
     closed = true;
     const ended = await Promise.allSettled([...live.values()].map((run) => run.close()));
@@ -245,7 +253,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   return {
     ...closing,
     events,
-    registry: createRegistry({ store, clock, logger, events, checkOpen }),
+    registry: createRegistry({ store, readRun, clock, logger, events, checkOpen }),
     withRun,
     startRun,
     async runs(filter: RunFilter = {}) {
@@ -265,10 +273,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     },
     async getRun(id, call = {}) {
       checkOpen();
-      const found = /^[0-9a-f]{32}$/.test(id);
-      const mine = live.get(id);
-      if (mine !== undefined) await writeOut([mine]);
-      const run = found ? await store.runs.read(id, call) : undefined;
+      const run = await readRun(id, call);
       if (run !== undefined) return toRunRecord(run, clock.epochMs(), store);
       throw new FairleadError('NOT_FOUND', `There is no run "${id}" in this store. tracker.runs() lists what is.`, {
         details: { field: 'id', expected: 'the id of a run of this store', given: String(id) },

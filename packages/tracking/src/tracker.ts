@@ -1,6 +1,8 @@
-import type { CallOptions, Closeable, Events } from '@fairlead/core';
-import type { ModelRegistry, ModelVersion } from './registry/model-registry';
+import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
+import type { ModelRegistry } from './registry/model-registry';
+import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
+import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
 import type {
   EndStatus,
@@ -75,6 +77,15 @@ export interface RunFilter extends CallOptions {
   readonly limit?: number;
 }
 
+/** What an event of the registry has. */
+export interface RegistryEvent {
+  /** The model. */
+  readonly name: string;
+  readonly evidence: Evidence;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
 /** What a tracker tells. */
 export interface TrackerEventMap {
   'run-start': { readonly id: string; readonly experiment: string; readonly name: string };
@@ -82,8 +93,23 @@ export interface TrackerEventMap {
   /** A background write of a run failed; told once until one works again. With no listener it is a warning in the log. */
   'write-fail': { readonly id: string; readonly error: unknown };
   'version-register': ModelVersion;
-  /** This tracker moved an alias. */
+  /** This tracker moved, rolled back or deleted an alias. */
   'alias-move': AliasMove & { readonly name: string };
+  /** Gates refused a promotion, which then failed with `GATE_REFUSED`. */
+  'promotion-refuse': {
+    readonly name: string;
+    readonly alias: string;
+    readonly version: string;
+    readonly evidence: Evidence;
+    readonly gates: readonly GateResult[];
+  };
+  /** This tracker set the gates of an alias. */
+  'gates-set': RegistryEvent & { readonly alias: string; readonly gates: readonly Gate[] };
+  'version-annotate': ModelVersion;
+  'version-evaluate': ModelVersion;
+  'version-approve': ModelVersion;
+  'version-deploy': RegistryEvent & { readonly version: string; readonly target: string; readonly active: boolean };
+  'version-delete': RegistryEvent & { readonly version: string };
 }
 
 /** Experiments, runs, artifacts and models of one store. */

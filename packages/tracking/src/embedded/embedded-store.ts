@@ -95,7 +95,13 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     durabilities: ['os', 'disk'],
     runs,
     artifacts: createArtifactStore(files, dir),
-    registry,
+    registry: {
+      ...registry,
+      async commit(...call) {
+        await beforeWrite();
+        return registry.commit(...call);
+      },
+    },
     ...closeable(async () => {
       await registry.close();
       await runs.close();

@@ -1,3 +1,4 @@
+import type { PeekableRun } from '../../search/compile-filter';
 import type { MetricSummary, ParamValue, StoredRun } from '../../store/run-store';
 import { fromText, toText } from '../event-codec';
 import { frameHeaderLength, newFrame } from '../segment-format';
@@ -128,6 +129,8 @@ export function encodePage(entries: readonly IndexEntry[]): Uint8Array {
 interface Page {
   readonly view: DataView;
   readonly texts: readonly string[];
+  /** Numbers of texts that were asked for; -1 for one that the page does not have. */
+  readonly numbers: Map<string, number>;
   /** What has no column, parsed, by the number of its text. */
   readonly rests: Map<number, Rest>;
 }
@@ -136,8 +139,8 @@ type Rest = Pick<StoredRun, 'artifacts' | 'inputs' | 'uses' | 'damage'> & {
   readonly error?: NonNullable<StoredRun['end']>['error'];
 };
 
-/** A run of a page. What a search rarely asks for is decoded when it is asked for, and kept then. */
-class PagedRun implements StoredRun {
+/** A run of a page. What not every search asks for is decoded whenever it is asked for, so that it takes no memory. */
+class PagedRun implements PeekableRun {
   readonly id: string;
   readonly experiment: string;
   readonly name: string;
@@ -148,9 +151,6 @@ class PagedRun implements StoredRun {
   declare readonly deletedAt?: number;
   readonly #page: Page;
   readonly #at: number;
-  #params: Readonly<Record<string, ParamValue>> | undefined;
-  #tags: Readonly<Record<string, string>> | undefined;
-  #metrics: Readonly<Record<string, MetricSummary>> | undefined;
 
   constructor(page: Page, at: number) {
     this.#page = page;
@@ -197,18 +197,36 @@ class PagedRun implements StoredRun {
   }
 
   get params(): Readonly<Record<string, ParamValue>> {
-    this.#params ??= paramsAt(this.#page, this.#at);
-    return this.#params;
+    return paramsAt(this.#page, this.#at);
   }
 
   get tags(): Readonly<Record<string, string>> {
-    this.#tags ??= tagsAt(this.#page, this.#at);
-    return this.#tags;
+    return tagsAt(this.#page, this.#at);
   }
 
   get metrics(): Readonly<Record<string, MetricSummary>> {
-    this.#metrics ??= metricsAt(this.#page, this.#at);
-    return this.#metrics;
+    return metricsAt(this.#page, this.#at);
+  }
+
+  peek(scope: 'metric' | 'param' | 'tag', key: string): ParamValue | undefined {
+    const wanted = numberOf(this.#page, key);
+    if (wanted === undefined) return undefined;
+    const { view } = this.#page;
+    const layout = layoutOf(view, this.#at);
+    switch (scope) {
+      case 'metric': {
+        const at = find(view, layout.metricsAt, layout.metrics, metricLength, wanted);
+        return at === undefined ? undefined : view.getFloat64(at + 12, true);
+      }
+      case 'param': {
+        const at = find(view, layout.paramsAt, layout.params, paramLength, wanted);
+        return at === undefined ? undefined : paramAt(this.#page, at);
+      }
+      case 'tag': {
+        const at = find(view, layout.tagsAt, layout.tags, tagLength, wanted);
+        return at === undefined ? undefined : textAt(this.#page, at + 4);
+      }
+    }
   }
 
   /** The same as a plain object. */
@@ -226,6 +244,21 @@ class PagedRun implements StoredRun {
 /** A run of the index as a plain object, with nothing left to decode. */
 export function plainRun(run: StoredRun): StoredRun {
   return run instanceof PagedRun ? run.plain() : run;
+}
+
+/** The number of a text of a page. */
+function numberOf(page: Page, text: string): number | undefined {
+  const known = page.numbers.get(text);
+  if (known !== undefined) return known < 0 ? undefined : known;
+  const number = page.texts.indexOf(text);
+  page.numbers.set(text, number);
+  return number < 0 ? undefined : number;
+}
+
+/** Where the row of a key lies, among rows that begin with the numbers of their keys. */
+function find(view: DataView, first: number, rows: number, rowLength: number, key: number): number | undefined {
+  for (let i = 0, at = first; i < rows; i++, at += rowLength) if (view.getUint32(at, true) === key) return at;
+  return undefined;
 }
 
 function textAt({ view, texts }: Page, at: number): string {
@@ -262,15 +295,18 @@ function define<T>(record: Record<string, T>, key: string, value: T): void {
   else Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
+function paramAt(page: Page, at: number): ParamValue {
+  const type = page.view.getUint8(at + 4);
+  if (type === paramTypes.string) return textAt(page, at + 5);
+  const number = page.view.getFloat64(at + 5, true);
+  return type === paramTypes.boolean ? number === 1 : number;
+}
+
 function paramsAt(page: Page, at: number): Record<string, ParamValue> {
   const { params, paramsAt: first } = layoutOf(page.view, at);
   const found: Record<string, ParamValue> = {};
   for (let i = 0, from = first; i < params; i++, from += paramLength) {
-    const type = page.view.getUint8(from + 4);
-    const number = page.view.getFloat64(from + 5, true);
-    const value =
-      type === paramTypes.string ? textAt(page, from + 5) : type === paramTypes.boolean ? number === 1 : number;
-    define(found, textAt(page, from), value);
+    define(found, textAt(page, from), paramAt(page, from));
   }
   return found;
 }
@@ -301,24 +337,44 @@ function metricsAt(page: Page, at: number): Record<string, MetricSummary> {
   return found;
 }
 
+/** Decodes its numbers whenever they are asked for, as its run does. */
+class PagedEntry implements IndexEntry {
+  readonly run: StoredRun;
+  readonly #page: Page;
+  readonly #at: number;
+
+  constructor(run: StoredRun, page: Page, at: number) {
+    this.run = run;
+    this.#page = page;
+    this.#at = at;
+  }
+
+  get folderMtimeMs(): number {
+    return this.#page.view.getFloat64(this.#at + 56, true);
+  }
+
+  get checkedAt(): number {
+    return this.#page.view.getFloat64(this.#at + 64, true);
+  }
+
+  get segments(): readonly SegmentState[] {
+    return segmentsAt(this.#page, this.#at);
+  }
+}
+
 /** The runs of a page. The payload must stay as it is from then on. @throws SyntaxError, RangeError when it is none */
 export function decodePage(payload: Uint8Array): IndexEntry[] {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const count = view.getUint32(0, true);
   const textsLength = view.getUint32(4, true);
   const texts = JSON.parse(decoder.decode(payload.subarray(8, 8 + textsLength))) as readonly string[];
-  const page: Page = { view, texts, rests: new Map() };
+  const page: Page = { view, texts, numbers: new Map(), rests: new Map() };
   const entries: IndexEntry[] = [];
   let at = 8 + textsLength;
   for (let i = 0; i < count; i++) {
     const from = at + 4;
     const run = new PagedRun(page, from);
-    entries.push({
-      run,
-      folderMtimeMs: view.getFloat64(from + 56, true),
-      checkedAt: view.getFloat64(from + 64, true),
-      segments: segmentsAt(page, from),
-    });
+    entries.push(new PagedEntry(run, page, from));
     at = from + view.getUint32(at, true);
   }
   return entries;

@@ -21,7 +21,11 @@ export interface RunIndexOptions {
   readonly segmentsOf: (id: string) => Promise<readonly string[]>;
 }
 
-type Known = Omit<IndexEntry, 'checkedAt'> & { checkedAt: number };
+interface Known {
+  readonly entry: IndexEntry;
+  /** As in the entry, but kept up to date. */
+  checkedAt: number;
+}
 
 /** How many runs are read at a time. */
 const readers = 16;
@@ -62,7 +66,7 @@ export class RunIndex {
 
   /** Every run as of the last refresh, in no order. */
   runs(): StoredRun[] {
-    return Array.from(this.#known.values(), (known) => known.run);
+    return Array.from(this.#known.values(), (known) => known.entry.run);
   }
 
   /** A run was changed by this process. */
@@ -98,7 +102,7 @@ export class RunIndex {
   async #load(): Promise<void> {
     this.#pages = await readSnapshot(this.#options.files, this.#options.dir);
     for (const { entries } of this.#pages) {
-      for (const entry of entries) this.#known.set(entry.run.id, { ...entry });
+      for (const entry of entries) this.#known.set(entry.run.id, { entry, checkedAt: entry.checkedAt });
     }
     this.#loaded = true;
   }
@@ -140,7 +144,8 @@ export class RunIndex {
   #unsettled(): Known[] {
     const found: Known[] = [];
     for (const known of this.#known.values()) {
-      const { run, checkedAt } = known;
+      const { checkedAt, entry } = known;
+      const { run } = entry;
       // One that was past its lease when it was last looked at is dead; should its process wake, it says so.
       if ((run.end === undefined && checkedAt <= run.leaseUntil) || this.#opened.has(run.id)) found.push(known);
     }
@@ -156,16 +161,16 @@ export class RunIndex {
         await slices.yield();
         throwIfAborted(call.signal, 'Reading the runs');
       }
-      const { end, leaseUntil } = known.run;
+      const { end, leaseUntil } = known.entry.run;
       // A run that died since: its last write may turn out to be torn.
       const died = end === undefined && known.checkedAt <= leaseUntil && leaseUntil < now;
-      if (!died && this.#isCurrent(known)) known.checkedAt = now;
-      else found.push(known.run.id);
+      if (!died && this.#isCurrent(known.entry)) known.checkedAt = now;
+      else found.push(known.entry.run.id);
     }
     return found;
   }
 
-  #isCurrent({ run, folderMtimeMs, segments }: Known): boolean {
+  #isCurrent({ run, folderMtimeMs, segments }: IndexEntry): boolean {
     const { files, root } = this.#options;
     // A damaged place may be a gap that its writer still fills.
     if (run.damage.length > 0 && run.end === undefined) return false;
@@ -215,7 +220,7 @@ export class RunIndex {
       const run = segments.length === 0 ? undefined : await readRun(id);
       this.#changes++;
       if (run === undefined) this.#known.delete(id);
-      else this.#known.set(id, { run, folderMtimeMs, segments, checkedAt: now });
+      else this.#known.set(id, { entry: { run, folderMtimeMs, segments, checkedAt: now }, checkedAt: now });
     } catch (error) {
       this.#dirty.add(id);
       throw error;
@@ -231,10 +236,15 @@ export class RunIndex {
   async #save(): Promise<void> {
     const { files, dir, clock } = this.#options;
     this.#changes = 0;
-    const current = new Map([...this.#known].map(([id, { run }]) => [id, run]));
+    const current = new Map(Array.from(this.#known, ([id, { entry }]) => [id, entry.run]));
     const kept = this.#pages.filter((page) => page.entries.every(({ run }) => current.get(run.id) === run));
     const paged = new Set(kept.flatMap((page) => page.entries.map(({ run }) => run.id)));
-    const loose = [...this.#known.values()].filter(({ run }) => !paged.has(run.id));
+    const loose = Array.from(this.#known.values(), ({ entry, checkedAt }) => ({
+      run: entry.run,
+      folderMtimeMs: entry.folderMtimeMs,
+      segments: entry.segments,
+      checkedAt,
+    })).filter(({ run }) => !paged.has(run.id));
     loose.sort((a, b) => (a.run.id < b.run.id ? -1 : 1));
     try {
       this.#pages = await writeSnapshot(files, dir, kept, loose, clock.epochMs());
@@ -246,8 +256,8 @@ export class RunIndex {
       for (const entry of page.entries) {
         const known = this.#known.get(entry.run.id);
         // Takes less memory than what was read; unless it has been read again meanwhile.
-        if (known !== undefined && known.run === current.get(entry.run.id)) {
-          this.#known.set(entry.run.id, { ...entry, checkedAt: known.checkedAt });
+        if (known !== undefined && known.entry.run === current.get(entry.run.id)) {
+          this.#known.set(entry.run.id, { entry, checkedAt: known.checkedAt });
         }
       }
     }
