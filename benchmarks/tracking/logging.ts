@@ -48,7 +48,16 @@ export async function measureLogging({ rounds, note }: SuiteContext, folder: str
           { name: label, value: median(peers), unit: 'points/s' },
           { name: `points to the disk by ${label}`, value: rate / median(peers), unit: 'ratio', goal: '>= 100' },
         ]),
-    { name: 'ten million points: growth of RSS', value: (memory.after - memory.before) / MiB, unit: 'MiB', goal: '<= 64' },
-    { name: 'ten million points: growth of RSS at its highest', value: (memory.most - memory.before) / MiB, unit: 'MiB' },
+    {
+      name: 'ten million points: growth of RSS',
+      value: (memory.after - memory.before) / MiB,
+      unit: 'MiB',
+      goal: '<= 64',
+    },
+    {
+      name: 'ten million points: growth of RSS at its highest',
+      value: (memory.most - memory.before) / MiB,
+      unit: 'MiB',
+    },
   ];
 }

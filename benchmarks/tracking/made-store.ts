@@ -68,9 +68,17 @@ function segment(i: number, id: string, at: number): Buffer {
   return Buffer.concat([
     header(at),
     frame(1, 1, event({ type: 'start', at, id, experiment: `experiment ${i % 7}`, name: `run ${i}`, leaseUntil: at })),
-    frame(2, 1, event({ type: 'params', at, params: fields(params, (k) => (k % 2 ? `choice ${(i + k) % 5}` : i / k)) })),
+    frame(
+      2,
+      1,
+      event({ type: 'params', at, params: fields(params, (k) => (k % 2 ? `choice ${(i + k) % 5}` : i / k)) }),
+    ),
     frame(3, 1, event({ type: 'tags', at, tags: fields(tags, (k) => `value ${(i * 31 + k) % 11}`) })),
-    frame(4, 2, points(at, (k) => (k === 0 ? 1 / (1 + i) : Math.sin(i * 7 + k)))),
+    frame(
+      4,
+      2,
+      points(at, (k) => (k === 0 ? 1 / (1 + i) : Math.sin(i * 7 + k))),
+    ),
     frame(5, 1, event({ type: 'end', at: at + 1000, status: i % 9 === 0 ? 'FAILED' : 'FINISHED' })),
   ]);
 }

@@ -25,7 +25,9 @@ export async function measurePeer(folder: string, note: SuiteContext['note']): P
   const run = promisify(execFile);
   if (!existsSync(python)) {
     if (process.env.FAIRLEAD_BENCH_PEERS !== '1') {
-      note('NOT MEASURED: MLflow, whose row is left out; run benchmarks/peers/mlflow/setup, or set FAIRLEAD_BENCH_PEERS=1');
+      note(
+        'NOT MEASURED: MLflow, whose row is left out; run benchmarks/peers/mlflow/setup, or set FAIRLEAD_BENCH_PEERS=1',
+      );
       return undefined;
     }
     note('installing MLflow into .cache/peers/mlflow');
@@ -33,7 +35,12 @@ export async function measurePeer(folder: string, note: SuiteContext['note']): P
   }
   const dir = await mkdtemp(`${folder}/mlflow-`);
   try {
-    const env = { ...process.env, MLFLOW_TRACKING_URI: undefined, MLFLOW_DISABLE_TELEMETRY: 'true', DO_NOT_TRACK: 'true' };
+    const env = {
+      ...process.env,
+      MLFLOW_TRACKING_URI: undefined,
+      MLFLOW_DISABLE_TELEMETRY: 'true',
+      DO_NOT_TRACK: 'true',
+    };
     const { stdout } = await run(python, [script, dir, String(points)], { env, timeout: 300_000 });
     const { version, store, pointsPerSecond, kept } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
       version: string;

@@ -30,8 +30,10 @@ export async function measureSearch({ rounds, note }: SuiteContext, folder: stri
       note(`searching ${label}`);
       const scan = await runChild<SearchFigures>(file, [dir, what, '3']);
       const later: SearchFigures[] = [];
-      for (let round = 0; round < Math.min(rounds, 5); round++) later.push(await runChild<SearchFigures>(file, [dir, what]));
-      if ([scan, ...later].some(({ found }) => found !== 100)) throw new Error(`A search of ${label} found too little.`);
+      for (let round = 0; round < Math.min(rounds, 5); round++)
+        later.push(await runChild<SearchFigures>(file, [dir, what]));
+      if ([scan, ...later].some(({ found }) => found !== 100))
+        throw new Error(`A search of ${label} found too little.`);
       const of = (key: keyof SearchFigures) => median(later.map((figures) => figures[key]));
       const first = what === 'open' ? 'open and first page' : 'open and first search';
       return [

@@ -27,7 +27,7 @@ export function announcedWriter(writer: RunWriter, announcement: Announcement): 
       await opening;
       await announcement.close(opening !== undefined);
     } catch {
-      // Readers find out later, by looking at every run now and then; nothing that was written depends on it.
+      // As above: nothing that was written depends on it.
     }
   };
 
@@ -35,17 +35,22 @@ export function announcedWriter(writer: RunWriter, announcement: Announcement): 
     append(event) {
       if (event.type === 'beat' || event.type === 'resume') {
         if (event.at > leaseUntil) {
-          opening ??= announcement.open();
-          opening.catch(() => undefined); // told as above
+          // Where it cannot be said, readers find out later, by looking at every run now and then.
+          opening ??= announcement.open().catch(() => undefined);
         }
         leaseUntil = Math.max(leaseUntil, event.leaseUntil);
       }
       return writer.append(event);
     },
     appendPoints: (points) => writer.appendPoints(points),
-    write: () => writer.write(),
+    async write() {
+      await opening;
+      await writer.write();
+    },
     writeSync: () => writer.writeSync?.(),
-    flush: (durability) => writer.flush(durability),
+    async flush(durability) {
+      await Promise.all([writer.flush(durability), opening]);
+    },
     health: () => writer.health(),
     close() {
       closing ??= release();

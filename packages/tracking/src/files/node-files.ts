@@ -3,7 +3,7 @@ import { createReadStream, statSync as statPath, watch as watchPath, writevSync 
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
-import type { Files, FileStat, OpenFile } from './files';
+import type { FileStat, Files, OpenFile } from './files';
 
 const advice: Readonly<Record<string, string>> = {
   ENOSPC: 'Free some space; what is buffered is written again then.',

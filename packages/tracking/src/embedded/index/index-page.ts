@@ -231,7 +231,8 @@ class PagedRun implements PeekableRun {
 
   /** The same as a plain object. */
   plain(): StoredRun {
-    const { id, experiment, name, startedAt, leaseUntil, params, tags, metrics, artifacts, inputs, uses, damage } = this;
+    const { id, experiment, name, startedAt, leaseUntil, params, tags, metrics, artifacts, inputs, uses, damage } =
+      this;
     return {
       ...{ id, experiment, name, startedAt, leaseUntil, params, tags, metrics, artifacts, inputs, uses, damage },
       ...(this.parent === undefined ? {} : { parent: this.parent }),
@@ -267,12 +268,10 @@ function textAt({ view, texts }: Page, at: number): string {
 
 /** How many segments, parameters, tags and metrics a record has, and where the first of each lies. */
 function layoutOf(view: DataView, at: number) {
-  const [segments, params, tags, metrics] = [72, 76, 80, 84].map((offset) => view.getUint32(at + offset, true)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const segments = view.getUint32(at + 72, true);
+  const params = view.getUint32(at + 76, true);
+  const tags = view.getUint32(at + 80, true);
+  const metrics = view.getUint32(at + 84, true);
   const segmentsAt = at + fixedLength;
   const paramsAt = segmentsAt + segments * segmentLength;
   const tagsAt = paramsAt + params * paramLength;

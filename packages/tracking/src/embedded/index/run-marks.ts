@@ -6,7 +6,7 @@ import type { Files } from '../../files/files';
  * `.closed-<run>-<writer>`, by which a reader that saw neither learns that there was something.
  */
 
-const pattern = /^\.(opened|closed)-([0-9a-f]{32})-([0-9a-z]+)$/;
+const pattern = /^\.(opened|closed)-([0-9a-f]{32})-([0-9a-z-]+)$/;
 
 /** A mark of a writer. */
 export interface RunMark {

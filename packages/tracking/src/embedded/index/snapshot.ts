@@ -23,27 +23,33 @@ export interface IndexPage {
 const folderOf = (files: Files, dir: string): string => files.join(dir, 'index');
 const pathOf = (files: Files, dir: string): string => files.join(folderOf(files, dir), 'runs.idx');
 
-/** The pages that can be read; none where there is no snapshot. */
+/** The pages that can be read; none where there is no snapshot, or none that can be opened. */
 export async function readSnapshot(files: Files, dir: string): Promise<IndexPage[]> {
-  const file = await files.open(pathOf(files, dir), 'read');
-  if (file === undefined) return [];
   const pages: IndexPage[] = [];
   try {
-    await scanSegment(file, undefined, ({ type, payload }) => {
-      if (type !== frameTypes.page) return;
-      try {
-        pages.push({ payload, entries: decodePage(payload) });
-      } catch {
-        // Its checksum holds, so it is a page of another layout: its runs are read again.
-      }
-    });
+    const file = await files.open(pathOf(files, dir), 'read');
+    if (file === undefined) return [];
+    try {
+      await scanSegment(file, undefined, ({ type, payload }) => {
+        const entries = type === frameTypes.page ? entriesOf(payload) : undefined;
+        if (entries !== undefined) pages.push({ payload, entries });
+      });
+    } finally {
+      await file.close();
+    }
   } catch {
-    // What cannot be read is no loss either.
-    return [];
-  } finally {
-    await file.close();
+    // It says nothing that cannot be read elsewhere. The pages before the trouble are good.
   }
   return pages;
+}
+
+function entriesOf(payload: Uint8Array): IndexEntry[] | undefined {
+  try {
+    return decodePage(payload);
+  } catch {
+    // Its checksum holds, so it is a page of another layout: its runs are read again.
+    return undefined;
+  }
 }
 
 /**
