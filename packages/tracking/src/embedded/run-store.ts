@@ -2,26 +2,12 @@ import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fa
 import type { Files } from '../files/files';
 import type { RunPage, RunQuery } from '../search/query';
 import { searchRuns } from '../search/search-runs';
-import type {
-  ExperimentSummary,
-  HistoryOptions,
-  MetricHistory,
-  RunStart,
-  RunStore,
-  RunWriter,
-  StoredRun,
-} from '../store/run-store';
-import { thinHistory } from '../thin-history';
+import type { ExperimentSummary, RunStart, RunStore, RunWriter } from '../store/run-store';
 import { announcedWriter } from './announced-writer';
 import { plainRun } from './index/index-page';
 import { RunIndex } from './index/run-index';
 import { markClosed, markOpened } from './index/run-marks';
-import { MetricColumns } from './metric-columns';
-import { decodePoints } from './points-codec';
-import { SegmentCursor } from './segment-cursor';
-import { mergeRun } from './segment-fold';
-import { frameTypes } from './segment-format';
-import { scanSegment } from './segment-reader';
+import { RunReader, segmentSuffix } from './run-reader';
 import { type OverflowPolicy, SegmentWriter } from './segment-writer';
 
 /** How the runs of a folder are kept. */
@@ -36,19 +22,10 @@ export interface RunStoreOptions {
   readonly beforeWrite: () => Promise<void>;
 }
 
-const suffix = '.seg';
-
-function isSegment(name: string): boolean {
-  return name.endsWith(suffix) && !name.startsWith('.');
-}
-
 function randomMarker(): number {
   const [word] = crypto.getRandomValues(new Uint32Array(1));
   return word || 1;
 }
-
-/** Runs whose segments are followed as they grow; the rest are read anew when somebody asks. */
-const mostFollowed = 256;
 
 /** A name that sorts behind those of the writers before it, those of format 1 included, which are hexadecimal digits. */
 function newWriterName(at: number): string {
@@ -58,6 +35,8 @@ function newWriterName(at: number): string {
 
 /** A {@link RunStore} that keeps what it found out for the next process when it is closed. */
 export interface EmbeddedRunStore extends RunStore {
+  readonly index: RunIndex;
+  readonly reader: RunReader;
   close(): Promise<void>;
 }
 
@@ -65,41 +44,8 @@ export interface EmbeddedRunStore extends RunStore {
 export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
   const { files, dir, clock } = options;
   const root = files.join(dir, 'runs');
-  const cursors = new Map<string, Map<string, SegmentCursor>>();
-
-  const segmentsOf = async (id: string): Promise<readonly string[]> =>
-    (await files.list(files.join(root, id))).filter(isSegment).sort();
-
-  const readRun = async (id: string): Promise<StoredRun | undefined> => {
-    const names = await segmentsOf(id);
-    if (names.length === 0) {
-      cursors.delete(id);
-      return undefined;
-    }
-    const known = cursors.get(id) ?? new Map<string, SegmentCursor>();
-    cursors.delete(id);
-    cursors.set(id, known); // the last one read is the last one in the map
-    for (const oldest of cursors.keys()) {
-      if (cursors.size <= mostFollowed) break;
-      cursors.delete(oldest);
-    }
-    for (const name of known.keys()) if (!names.includes(name)) known.delete(name);
-    for (const name of names) {
-      if (!known.has(name)) known.set(name, new SegmentCursor(files, files.join(root, id, name), `runs/${id}/${name}`));
-    }
-    const all = [...known.values()];
-    await Promise.all(all.map((cursor) => cursor.refresh()));
-    const folds = all.map((cursor) => cursor.fold);
-    const leaseUntil = Math.max(...folds.map((fold) => fold.leaseUntil));
-    const over = folds.some((fold) => fold.end !== undefined) || leaseUntil < clock.epochMs();
-    return mergeRun(
-      id,
-      folds,
-      all.flatMap((cursor) => cursor.damage(over)),
-    );
-  };
-
-  const index = new RunIndex({ files, dir, root, clock, readRun, segmentsOf });
+  const reader = new RunReader(files, root, clock);
+  const index = new RunIndex({ files, dir, root, clock, reader });
 
   /** A new segment of a run, and the name of its writer. */
   const addSegment = async (id: string, at: number): Promise<{ writer: SegmentWriter; name: string }> => {
@@ -107,7 +53,7 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     const folder = files.join(root, id);
     await files.makeFolder(folder);
     const name = newWriterName(at);
-    const file = await files.open(files.join(folder, `${name}${suffix}`), 'create');
+    const file = await files.open(files.join(folder, `${name}${segmentSuffix}`), 'create');
     if (file === undefined) throw new FairleadError('STORE_FAILED', `Could not create ${name} in ${folder}.`);
     const writer = new SegmentWriter({
       file,
@@ -142,7 +88,7 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
 
   const open = async (id: string, call: CallOptions = {}): Promise<RunWriter> => {
     throwIfAborted(call.signal, 'Opening the run');
-    if ((await segmentsOf(id)).length === 0) {
+    if ((await reader.segmentsOf(id)).length === 0) {
       throw new FairleadError('NOT_FOUND', `There is no run "${id}" in this store. tracker.runs() lists what is.`, {
         details: { field: 'id', expected: 'the id of a run of this store', given: id },
       });
@@ -179,28 +125,6 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   };
 
-  const history = async (id: string, key: string, call: HistoryOptions = {}): Promise<MetricHistory> => {
-    const columns = new MetricColumns();
-    for (const name of await segmentsOf(id)) {
-      throwIfAborted(call.signal, `Reading the metric "${key}"`);
-      const file = await files.open(files.join(root, id, name), 'read');
-      if (file === undefined) continue;
-      try {
-        await scanSegment(file, undefined, (frame) => {
-          const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
-          const wanted = points?.keys.indexOf(key) ?? -1;
-          if (points === undefined || wanted < 0) return;
-          for (let i = 0; i < points.count; i++) {
-            if (points.keyId(i) === wanted) columns.push(points.step(i), points.timestamp(i), points.value(i));
-          }
-        });
-      } finally {
-        await file.close();
-      }
-    }
-    return thinHistory(columns.history(key), call.maxPoints);
-  };
-
   return {
     create,
     open,
@@ -208,9 +132,11 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     experiments,
     read: async (id, call = {}) => {
       throwIfAborted(call.signal, 'Reading the run');
-      return readRun(id);
+      return reader.read(id);
     },
-    history,
+    history: (id, key, call) => reader.history(id, key, call),
+    index,
+    reader,
     close: () => index.close(),
   };
 }

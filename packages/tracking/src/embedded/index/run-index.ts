@@ -2,6 +2,7 @@ import { type CallOptions, type Clock, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../../files/files';
 import { createSerial } from '../../serial';
 import type { StoredRun } from '../../store/run-store';
+import type { RunReader } from '../run-reader';
 import type { IndexEntry, SegmentState } from './index-entry';
 import { parseMark } from './run-marks';
 import { type IndexPage, readSnapshot, writeSnapshot } from './snapshot';
@@ -15,10 +16,7 @@ export interface RunIndexOptions {
   /** The folder of its runs. */
   readonly root: string;
   readonly clock: Clock;
-  /** Reads a run from its segments. */
-  readonly readRun: (id: string) => Promise<StoredRun | undefined>;
-  /** The segments in the folder of a run, in a fixed order. */
-  readonly segmentsOf: (id: string) => Promise<readonly string[]>;
+  readonly reader: RunReader;
 }
 
 interface Known {
@@ -74,9 +72,13 @@ export class RunIndex {
     this.#dirty.add(id);
   }
 
-  /** Finds out what changed. @throws FairleadError `STORE_FAILED`, `ABORTED` */
-  refresh(call: CallOptions = {}): Promise<void> {
-    return this.#serial(() => this.#refresh(call));
+  /**
+   * Finds out what changed.
+   * @param everything whether to look at every run
+   * @throws FairleadError `STORE_FAILED`, `ABORTED`
+   */
+  refresh(call: CallOptions = {}, everything = false): Promise<void> {
+    return this.#serial(() => this.#refresh(call, everything));
   }
 
   /** Waits for what goes on in the background, and keeps what was found out for the next process. */
@@ -85,12 +87,12 @@ export class RunIndex {
     if (this.#changes >= leastChanges) await this.#save();
   }
 
-  async #refresh(call: CallOptions): Promise<void> {
+  async #refresh(call: CallOptions, everything: boolean): Promise<void> {
     throwIfAborted(call.signal, 'Reading the runs');
     if (!this.#loaded) await this.#load();
     const now = this.#options.clock.epochMs();
     const unexplained = await this.#list();
-    const all = unexplained || this.#lookedAtAll === Number.NEGATIVE_INFINITY;
+    const all = everything || unexplained || this.#lookedAtAll === Number.NEGATIVE_INFINITY;
     const suspects = all ? [...this.#known.values()] : this.#unsettled();
     for (const id of await this.#changed(suspects, now, call)) this.#dirty.add(id);
     if (all) this.#lookedAtAll = now;
@@ -130,6 +132,7 @@ export class RunIndex {
     for (const id of [...this.#known.keys()]) {
       if (names.has(id)) continue;
       this.#known.delete(id);
+      this.#options.reader.forget(id);
       this.#changes++;
     }
     for (const name of this.#names) if (!names.has(name)) differences++;
@@ -206,18 +209,18 @@ export class RunIndex {
   }
 
   async #read(id: string, now: number): Promise<void> {
-    const { files, root, segmentsOf, readRun } = this.#options;
+    const { files, root, reader } = this.#options;
     this.#dirty.delete(id);
     try {
       // The files are looked at first: what is written meanwhile makes them differ, and is read the next time.
       const folder = files.join(root, id);
       const folderMtimeMs = files.statSync(folder)?.mtimeMs ?? 0;
       const segments: SegmentState[] = [];
-      for (const name of await segmentsOf(id)) {
+      for (const name of await reader.segmentsOf(id)) {
         const stat = files.statSync(files.join(folder, name));
         if (stat !== undefined) segments.push({ name, ...stat });
       }
-      const run = segments.length === 0 ? undefined : await readRun(id);
+      const run = segments.length === 0 ? undefined : await reader.read(id);
       this.#changes++;
       if (run === undefined) this.#known.delete(id);
       else this.#known.set(id, { entry: { run, folderMtimeMs, segments, checkedAt: now }, checkedAt: now });
