@@ -15,6 +15,7 @@ import * as z from 'zod/mini';
 import { openEmbeddedStore } from './embedded/embedded-store';
 import type { OverflowPolicy } from './embedded/segment-writer';
 import { nodeFiles } from './files/node-files';
+import { createMaintenanceCalls } from './maintenance-calls';
 import { checkTitle, invalidArgument } from './names';
 import { createRegistry } from './registry/create-registry';
 import { LiveRun } from './run/live-run';
@@ -259,6 +260,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     events,
     search: createSearch(searching),
     compare: createCompare(searching),
+    ...createMaintenanceCalls(store, checkOpen),
     registry: createRegistry({ store, readRun, clock, logger, events, checkOpen }),
     withRun,
     startRun,

@@ -1,4 +1,5 @@
 import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
+import type { MaintenanceCalls } from './maintenance-calls';
 import type { ModelRegistry } from './registry/model-registry';
 import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
@@ -124,7 +125,7 @@ export interface TrackerEventMap {
 }
 
 /** Experiments, runs, artifacts and models of one store. */
-export interface Tracker extends Closeable {
+export interface Tracker extends Closeable, MaintenanceCalls {
   readonly registry: ModelRegistry;
   readonly events: Events<TrackerEventMap>;
   /**

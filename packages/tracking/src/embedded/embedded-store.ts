@@ -2,6 +2,7 @@ import { type Clock, closeable, FairleadError } from '@fairlead/core';
 import type { Files } from '../files/files';
 import type { TrackingStore } from '../store/tracking-store';
 import { createArtifactStore } from './artifact-store';
+import { createMaintenance } from './maintenance/maintenance';
 import { createRegistryStore } from './registry-store';
 import { createRunStore } from './run-store';
 import type { OverflowPolicy } from './segment-writer';
@@ -102,6 +103,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
         return registry.commit(...call);
       },
     },
+    maintenance: createMaintenance({ files, dir, clock, runs, registry }),
     ...closeable(async () => {
       await registry.close();
       await runs.close();

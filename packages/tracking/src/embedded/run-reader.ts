@@ -24,13 +24,15 @@ const attempts = 5;
 export function liveSegments<T>(segments: ReadonlyMap<string, T>, foldOf: (segment: T) => SegmentFold): Map<string, T> {
   const replacements = Array.from(segments, ([name, segment]) => ({ name, replaces: foldOf(segment).replaces }));
   const isReplaced = (name: string, own: ReadonlySet<string>): boolean =>
-    replacements.some(
-      (other) =>
-        other.name !== name &&
-        (other.replaces.has(name) ||
-          // Two processes compacted the run at once: the one that saw more counts.
-          (own.size > 0 && own.size < other.replaces.size && [...own].every((each) => other.replaces.has(each)))),
-    );
+    replacements.some((other) => {
+      if (other.name === name) return false;
+      if (other.replaces.has(name)) return true;
+      // Two processes compacted the run at once: the one that saw more counts, else the first by its name.
+      if (own.size === 0 || own.size > other.replaces.size) return false;
+      return (
+        [...own].every((each) => other.replaces.has(each)) && (own.size < other.replaces.size || other.name < name)
+      );
+    });
   return new Map([...segments].filter(([name, segment]) => !isReplaced(name, foldOf(segment).replaces)));
 }
 

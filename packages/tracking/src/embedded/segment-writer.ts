@@ -69,10 +69,7 @@ export class SegmentWriter implements RunWriter {
   }
 
   append(event: RunEvent): boolean {
-    const payload = encodeEvent(event);
-    const frame = newFrame(payload.byteLength);
-    frame.set(payload, frameHeaderLength);
-    if (this.#enqueue(frame, frameTypes.event)) return true;
+    if (this.appendPayload(frameTypes.event, encodeEvent(event))) return true;
     this.#droppedEvents++;
     this.#unreported++;
     return false;
@@ -87,6 +84,13 @@ export class SegmentWriter implements RunWriter {
     this.#droppedPoints += points.count;
     this.#unreported += points.count;
     return false;
+  }
+
+  /** Takes a frame of any type into the buffer. */
+  appendPayload(type: number, payload: Uint8Array): boolean {
+    const frame = newFrame(payload.byteLength);
+    frame.set(payload, frameHeaderLength);
+    return this.#enqueue(frame, type);
   }
 
   #enqueue(frame: Uint8Array, type: number): boolean {

@@ -50,10 +50,14 @@ export interface Files {
    * exactly one gets `true`.
    */
   claim(path: string, bytes: Uint8Array): Promise<boolean>;
-  /** Moves a file within the file system, over whatever stands there. */
+  /** Moves a file within the file system, over whatever stands there, or a folder to a name that is free. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; a missing one is no error. */
   remove(path: string): Promise<void>;
+  /** Removes a folder with all that is in it; a missing one is no error. */
+  removeFolder(path: string): Promise<void>;
+  /** Gives a file the time of now. */
+  touch(path: string): Promise<void>;
   /** Makes the names in a folder durable, where the platform can. */
   syncFolder(path: string): Promise<void>;
   /** Calls back when something in a folder changes. `undefined` where this folder cannot be watched. */

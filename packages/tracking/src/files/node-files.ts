@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, statSync as statPath, watch as watchPath, writevSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { FileStat, Files, OpenFile } from './files';
@@ -217,6 +217,12 @@ export const nodeFiles: Files = {
   claim,
   rename: (from, to) => guard('rename', from, () => rename(from, to)),
   remove: (path) => guard('remove', path, () => rm(path, { force: true })),
+  removeFolder: (path) => guard('remove', path, () => rm(path, { force: true, recursive: true })),
+  touch: (path) =>
+    guard('set the time of', path, () => {
+      const now = new Date();
+      return utimes(path, now, now);
+    }),
   syncFolder,
   watch,
 };

@@ -1,4 +1,5 @@
 import type { Files } from '../../files/files';
+import type { StoreDamage } from '../../store/run-store';
 import { encodeHeader, frameHeaderLength, frameTypes, sealFrame } from '../segment-format';
 import { scanSegment } from '../segment-reader';
 import type { IndexEntry } from './index-entry';
@@ -41,6 +42,18 @@ export async function readSnapshot(files: Files, dir: string): Promise<IndexPage
     // It says nothing that cannot be read elsewhere. The pages before the trouble are good.
   }
   return pages;
+}
+
+/** What of a snapshot cannot be read; nothing where there is none. */
+export async function snapshotDamage(files: Files, dir: string): Promise<readonly Omit<StoreDamage, 'file'>[]> {
+  const file = await files.open(pathOf(files, dir), 'read');
+  if (file === undefined) return [];
+  try {
+    const { damage, tail } = await scanSegment(file, undefined, () => {});
+    return tail === undefined ? damage : [...damage, tail];
+  } finally {
+    await file.close();
+  }
 }
 
 function entriesOf(payload: Uint8Array): IndexEntry[] | undefined {
