@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { openTracker, type Run } from '@fairlead/tracking';
 
@@ -17,13 +17,14 @@ export interface CallFigures {
 export interface LoopFigures {
   readonly logging: number;
   readonly idle: number;
+  /** While the process computes in turns of the same length. */
+  readonly busy: number;
   readonly pointsPerSecond: number;
 }
 
 /** Points a second, all of them on the disk. */
 export interface ThroughputFigures {
   readonly pointsPerSecond: number;
-  readonly syncs: number;
 }
 
 /** Resident bytes. */
@@ -75,49 +76,54 @@ async function loop(folder: string, rounds: number): Promise<LoopFigures> {
   return withRun(folder, async (run) => {
     const logging = monitorEventLoopDelay({ resolution: 1 });
     const idle = monitorEventLoopDelay({ resolution: 1 });
-    let points = 0;
-    const log = async (): Promise<void> => {
+    const busy = monitorEventLoopDelay({ resolution: 1 });
+    const inTurns = async (work: () => void): Promise<void> => {
       for (const endAt = performance.now() + durationMs; performance.now() < endAt; await nextTurn()) {
-        for (const turnEnd = performance.now() + turnMs; performance.now() < turnEnd; ) {
-          for (let i = 0; i < 100; i++) run.log({ loss: 0.5, accuracy: 0.5 }, { step: points++ });
-        }
+        for (const turnEnd = performance.now() + turnMs; performance.now() < turnEnd; ) work();
       }
     };
-    await log();
+    let points = 0;
+    const log = (): void => {
+      for (let i = 0; i < 100; i++) run.log({ loss: 0.5, accuracy: 0.5 }, { step: points++ });
+    };
+    let sum = 0;
+    const compute = (): void => {
+      for (let i = 0; i < 10_000; i++) sum += Math.sqrt(i);
+    };
+    await inTurns(log);
+    await inTurns(compute);
     points = 0;
     for (let round = 0; round < rounds; round++) {
       idle.enable();
       await pause(durationMs);
       idle.disable();
+      busy.enable();
+      await inTurns(compute);
+      busy.disable();
       logging.enable();
-      await log();
+      await inTurns(log);
       logging.disable();
     }
+    if (Number.isNaN(sum)) throw new Error('Nothing was computed.');
+    const p99 = (histogram: IntervalHistogram) => histogram.percentile(99) / 1e6;
     const pointsPerSecond = (2 * points * 1000) / (rounds * durationMs);
-    return { logging: logging.percentile(99) / 1e6, idle: idle.percentile(99) / 1e6, pointsPerSecond };
+    return { logging: p99(logging), idle: p99(idle), busy: p99(busy), pointsPerSecond };
   });
 }
 
-/** A flush to the disk is asked for after every 1000 points; as the next ones are logged meanwhile, some share a sync. */
-async function throughput(folder: string, points: number, waits: boolean): Promise<ThroughputFigures> {
+/** A flush to the disk is asked for, and waited for, after every 1000 points. */
+async function throughput(folder: string, points: number): Promise<ThroughputFigures> {
   return withRun(folder, async (run) => {
-    const log = async (count: number): Promise<number> => {
-      let syncs = 0;
-      let last: Promise<void> = Promise.resolve();
-      for (let i = 0; i < count; i += 1000) {
-        for (let k = 0; k < 1000; k++) run.log({ loss: 1 / (i + k + 1) }, { step: i + k });
-        await last;
-        last = run.flush({ durability: 'disk' });
-        syncs++;
-        if (waits) await last;
+    const log = async (count: number): Promise<void> => {
+      for (let step = 0; step < count; ) {
+        for (let i = 0; i < 1000; i++) run.log({ loss: 1 / (step + 1) }, { step: step++ });
+        await run.flush({ durability: 'disk' });
       }
-      await last;
-      return syncs;
     };
     await log(100_000);
     const startedAt = performance.now();
-    const syncs = await log(points);
-    return { pointsPerSecond: (points * 1000) / (performance.now() - startedAt), syncs };
+    await log(points);
+    return { pointsPerSecond: (points * 1000) / (performance.now() - startedAt) };
   });
 }
 
@@ -144,13 +150,12 @@ async function memory(folder: string): Promise<MemoryFigures> {
 }
 
 const [, , what, folder = '', count = '5'] = process.argv;
-const figures =
-  what === 'calls'
-    ? await calls(folder, Number(count))
-    : what === 'loop'
-      ? await loop(folder, Number(count))
-      : what === 'memory'
-        ? await memory(folder)
-        : await throughput(folder, Number(count), what === 'waiting');
+const measures = {
+  calls: () => calls(folder, Number(count)),
+  loop: () => loop(folder, Number(count)),
+  throughput: () => throughput(folder, Number(count)),
+  memory: () => memory(folder),
+};
+const figures = await measures[what as keyof typeof measures]();
 process.send?.(figures);
 process.disconnect?.();
