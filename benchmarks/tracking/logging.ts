@@ -42,7 +42,12 @@ export async function measureLogging({ rounds, note }: SuiteContext, folder: str
       ? []
       : [
           { name: label, value: median(peers), unit: 'points/s' },
-          { name: `points to the disk, by those of ${label}`, value: rate / median(peers), unit: 'ratio', goal: '>= 100' },
+          {
+            name: `points to the disk, by those of ${label}`,
+            value: rate / median(peers),
+            unit: 'ratio',
+            goal: '>= 100',
+          },
         ]),
     {
       name: 'ten million points: growth of RSS',

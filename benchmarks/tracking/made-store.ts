@@ -39,7 +39,7 @@ function frame(sequence: number, type: number, payload: Uint8Array): Buffer {
 const event = (value: object): Uint8Array => encoder.encode(JSON.stringify(value));
 
 /** One point of every metric. */
-function points(at: number, valueOf: (metric: number) => number): Buffer {
+function points(at: number, valueAt: (metric: number) => number): Buffer {
   const n = metrics.length;
   const names = metrics.flatMap((name) => {
     const length = Buffer.alloc(2);
@@ -56,7 +56,7 @@ function points(at: number, valueOf: (metric: number) => number): Buffer {
   const columns = Buffer.alloc(n * (2 + 4 + 4 + 8));
   for (let i = 0; i < n; i++) {
     columns.writeUInt16LE(i, i * 2);
-    columns.writeDoubleLE(valueOf(i), n * 10 + i * 8);
+    columns.writeDoubleLE(valueAt(i), n * 10 + i * 8);
   }
   return Buffer.concat([fixed, ...names, columns]);
 }

@@ -15,7 +15,7 @@ export type PeekableRun = StoredRun & {
 /** Whether a run is one of those that a filter asks for. */
 export type RunPredicate = (run: PeekableRun) => boolean;
 
-function valueOf(run: PeekableRun, scope: 'metric' | 'param' | 'tag', key: string): FieldValue | undefined {
+function peek(run: PeekableRun, scope: 'metric' | 'param' | 'tag', key: string): FieldValue | undefined {
   if (run.peek !== undefined) return run.peek(scope, key);
   if (scope === 'metric') return Object.hasOwn(run.metrics, key) ? run.metrics[key]?.last : undefined;
   const values = scope === 'param' ? run.params : run.tags;
@@ -24,7 +24,7 @@ function valueOf(run: PeekableRun, scope: 'metric' | 'param' | 'tag', key: strin
 
 /** The value of a field of a run, `undefined` where it has none. Datasets, of which a run may have several, are apart. */
 export function compileField({ scope, key }: RunField, now: number): (run: PeekableRun) => FieldValue | undefined {
-  if (scope === 'metric' || scope === 'param' || scope === 'tag') return (run) => valueOf(run, scope, key);
+  if (scope === 'metric' || scope === 'param' || scope === 'tag') return (run) => peek(run, scope, key);
   switch (key) {
     case 'id':
       return (run) => run.id;
