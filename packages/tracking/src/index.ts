@@ -72,6 +72,16 @@ export type { ColumnValue, SearchOptions, SearchRow } from './search/search-opti
 export { pageOf, searchRuns } from './search/search-runs';
 export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
 export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
+export type {
+  CheckReport,
+  CollectGarbageOptions,
+  CompactOptions,
+  CompactReport,
+  GarbageItem,
+  GarbageReport,
+  StoreMaintenance,
+  StoreProblem,
+} from './store/maintenance';
 export { RegistryState } from './store/registry-state';
 export type {
   AliasMove,

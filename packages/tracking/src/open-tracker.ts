@@ -11,6 +11,7 @@ import { openEmbeddedStore } from './embedded/embedded-store';
 import { nodeFiles } from './files/node-files';
 import { createSha256 } from './files/sha256';
 import { createLineage } from './lineage/create-lineage';
+import { createMaintenanceCalls } from './maintenance-calls';
 import { invalidArgument } from './names';
 import { createRegistry } from './registry/create-registry';
 import { createRunEdits } from './run/edit-runs';
@@ -131,6 +132,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     search: createSearch(searching),
     compare: createCompare(searching),
     lineage: createLineage(searching),
+    ...createMaintenanceCalls(store, checkOpen),
     withRun,
     startRun: <Params>(given: RunStartOptions | TypedRunStartOptions<unknown, Params> = {}) =>
       live.start<Params>(given),

@@ -1,5 +1,6 @@
 import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
 import type { Lineage } from './lineage/lineage';
+import type { MaintenanceCalls } from './maintenance-calls';
 import type { ModelRegistry } from './registry/model-registry';
 import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
@@ -138,7 +139,7 @@ export interface TrackerEventMap {
 }
 
 /** Experiments, runs, artifacts and models of one store. */
-export interface Tracker extends Closeable {
+export interface Tracker extends Closeable, MaintenanceCalls {
   readonly registry: ModelRegistry;
   /** The graph data → run → model version → deployment. */
   readonly lineage: Lineage;

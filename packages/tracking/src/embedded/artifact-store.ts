@@ -63,7 +63,10 @@ export function createArtifactStore(files: Files, dir: string): ArtifactStore {
         await file.close();
       }
       const digest = hash.hex();
-      if (!(await isGood(digest, size, call))) {
+      if (await isGood(digest, size, call)) {
+        // Somebody is about to refer to it, so garbage collection must not take it for old.
+        await files.touch(pathOf(digest));
+      } else {
         await files.rename(temporary, pathOf(digest));
         await files.syncFolder(root);
       }

@@ -2,6 +2,7 @@ import { type Clock, closeable, FairleadError } from '@fairlead/core';
 import type { Files } from '../files/files';
 import type { TrackingStore } from '../store/tracking-store';
 import { createArtifactStore } from './artifact-store';
+import { createMaintenance } from './maintenance/maintenance';
 import { createRegistryStore } from './registry-store';
 import { createRunStore } from './run-store';
 import type { OverflowPolicy } from './segment-writer';
@@ -87,18 +88,13 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   for (const folder of ['runs', 'artifacts', 'registry']) await files.makeFolder(files.join(dir, folder));
   const beforeWrite = await openManifest(files, dir);
   const registry = createRegistryStore(options);
+  const { maxBufferedBytes, overflow } = options;
+  const runs = createRunStore({ files, dir, clock, maxBufferedBytes, overflow, beforeWrite });
   return {
     specVersion: 'v1',
     name: 'embedded',
     durabilities: ['os', 'disk'],
-    runs: createRunStore({
-      files,
-      dir,
-      clock,
-      maxBufferedBytes: options.maxBufferedBytes,
-      overflow: options.overflow,
-      beforeWrite,
-    }),
+    runs,
     artifacts: createArtifactStore(files, dir),
     registry: {
       ...registry,
@@ -107,6 +103,10 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
         return registry.commit(...call);
       },
     },
-    ...closeable(() => registry.close()),
+    maintenance: createMaintenance({ files, dir, clock, runs, registry }),
+    ...closeable(async () => {
+      await registry.close();
+      await runs.close();
+    }),
   };
 }

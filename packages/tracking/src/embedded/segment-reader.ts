@@ -15,7 +15,7 @@ import {
 export interface Frame {
   readonly type: number;
   readonly sequence: number;
-  /** Valid until the next frame is asked for. */
+  /** Part of what was read; it stays as it is. */
   readonly payload: Uint8Array;
   /** Where the frame begins in the file, in bytes. */
   readonly offset: number;

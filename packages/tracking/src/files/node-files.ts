@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, watch as watchPath, writevSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, statSync as statPath, watch as watchPath, writevSync } from 'node:fs';
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
-import type { Files, OpenFile } from './files';
+import type { FileStat, Files, OpenFile } from './files';
 
 const advice: Readonly<Record<string, string>> = {
   ENOSPC: 'Free some space; what is buffered is written again then.',
@@ -161,6 +161,15 @@ async function claim(path: string, bytes: Uint8Array): Promise<boolean> {
   return true;
 }
 
+function statSync(path: string): FileStat | undefined {
+  try {
+    const found = statPath(path, { throwIfNoEntry: false });
+    return found === undefined ? undefined : { size: found.size, mtimeMs: found.mtimeMs };
+  } catch (error) {
+    throw failed('look at', path, error);
+  }
+}
+
 async function* stream(path: string): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) yield chunk as Uint8Array;
@@ -204,9 +213,16 @@ export const nodeFiles: Files = {
     }),
   stream,
   size: (path) => guardMissing<number | undefined>('look at', path, undefined, async () => (await stat(path)).size),
+  statSync,
   claim,
   rename: (from, to) => guard('rename', from, () => rename(from, to)),
   remove: (path) => guard('remove', path, () => rm(path, { force: true })),
+  removeFolder: (path) => guard('remove', path, () => rm(path, { force: true, recursive: true })),
+  touch: (path) =>
+    guard('set the time of', path, () => {
+      const now = new Date();
+      return utimes(path, now, now);
+    }),
   syncFolder,
   watch,
 };
