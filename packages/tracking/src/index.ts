@@ -26,7 +26,17 @@ export type {
 } from './registry/model-version';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
-export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
+export type {
+  ArtifactPlace,
+  ArtifactRef,
+  ArtifactSource,
+  ArtifactStore,
+  ArtifactStreamOptions,
+  BlobInfo,
+  KeptBlob,
+  PutOptions,
+  UploadProgress,
+} from './store/artifact-store';
 export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
 export { RegistryState } from './store/registry-state';
 export type {

@@ -2,6 +2,7 @@ import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
 import type { ModelRegistry } from './registry/model-registry';
 import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
+import type { ArtifactStreamOptions } from './store/artifact-store';
 import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
 import type {
@@ -54,6 +55,11 @@ export interface RunSummary {
 export interface RunArtifact extends StoredArtifact {
   /** The bytes, checked. @throws FairleadError `DIGEST_MISMATCH`, `NOT_FOUND`, `ABORTED` */
   read(options?: CallOptions): Promise<Uint8Array>;
+  /**
+   * The bytes in pieces, for artifacts too large for memory; checked at the end.
+   * @throws FairleadError `DIGEST_MISMATCH`, `NOT_FOUND`, `INVALID_ARGUMENT` for an offset past the end, `ABORTED`
+   */
+  stream(options?: ArtifactStreamOptions): AsyncIterable<Uint8Array>;
 }
 
 /** A run with everything that was logged. */

@@ -1,8 +1,15 @@
 import { type CallOptions, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
 import { createSha256 } from '../files/sha256';
-import { isDigest } from '../names';
-import type { ArtifactSource, ArtifactStore, BlobInfo } from '../store/artifact-store';
+import { invalidArgument, isDigest } from '../names';
+import type {
+  ArtifactRef,
+  ArtifactSource,
+  ArtifactStore,
+  ArtifactStreamOptions,
+  BlobInfo,
+  PutOptions,
+} from '../store/artifact-store';
 
 /** Write buffer of a stream, bytes. */
 const pieceLength = 1 << 20;
@@ -22,13 +29,51 @@ async function* pieces(files: Files, source: ArtifactSource): AsyncGenerator<Uin
   }
 }
 
+function withoutDigest({ place }: ArtifactRef): FairleadError {
+  const given = place === undefined ? 'no digest' : `only the name "${place.name}"`;
+  return new FairleadError('UNSUPPORTED', `This store finds artifacts by their SHA-256 alone; given ${given}.`, {
+    details: { field: 'digest', expected: 'a SHA-256 in lower-case hex', given },
+  });
+}
+
+function notKept(digest: string): FairleadError {
+  return new FairleadError('NOT_FOUND', `The artifact ${digest} is not in this store. Log its bytes again.`, {
+    details: { field: 'digest', expected: 'the SHA-256 of an artifact of this store', given: digest },
+  });
+}
+
+function damaged(digest: string, given: string, expected: string): FairleadError {
+  return new FairleadError(
+    'DIGEST_MISMATCH',
+    `The artifact ${digest} was changed where it is kept: it has ${given}, and not ${expected}. Log the right bytes ` +
+      'again; they replace the damaged ones.',
+    { details: { field: 'digest', expected, given } },
+  );
+}
+
+function checkOffset(offset: number, size: number): void {
+  if (Number.isSafeInteger(offset) && offset >= 0 && offset <= size) return;
+  throw invalidArgument('offset', `a whole number from 0 to ${size}, the artifact's size`, offset);
+}
+
 /** Artifacts in `artifacts/<sha256>`: the same content is kept once, whoever logged it. */
 export function createArtifactStore(files: Files, dir: string): ArtifactStore {
   const root = files.join(dir, 'artifacts');
   const pathOf = (digest: string): string => files.join(root, digest);
 
-  const stat = async (digest: string): Promise<BlobInfo | undefined> => {
+  /** The path of an artifact and its size. */
+  const find = async (ref: ArtifactRef): Promise<{ path: string; digest: string; size: number }> => {
+    const { digest } = ref;
+    if (digest === undefined) throw withoutDigest(ref);
     const size = isDigest(digest) ? await files.size(pathOf(digest)) : undefined;
+    if (size === undefined) throw notKept(digest);
+    if (ref.size !== undefined && ref.size !== size) throw damaged(digest, `${size} bytes`, `${ref.size} bytes`);
+    return { path: pathOf(digest), digest, size };
+  };
+
+  const stat = async ({ digest }: ArtifactRef): Promise<BlobInfo | undefined> => {
+    if (digest === undefined || !isDigest(digest)) return undefined;
+    const size = await files.size(pathOf(digest));
     return size === undefined ? undefined : { digest, size };
   };
 
@@ -43,7 +88,7 @@ export function createArtifactStore(files: Files, dir: string): ArtifactStore {
     return hash.hex() === digest;
   };
 
-  const put = async (source: ArtifactSource, call: CallOptions = {}): Promise<BlobInfo> => {
+  const put = async (source: ArtifactSource, call: PutOptions = {}): Promise<BlobInfo> => {
     const temporary = files.join(root, `.tmp-${crypto.randomUUID()}`);
     const hash = createSha256();
     let size = 0;
@@ -73,28 +118,34 @@ export function createArtifactStore(files: Files, dir: string): ArtifactStore {
     }
   };
 
-  const read = async (digest: string, call: CallOptions = {}): Promise<Uint8Array> => {
-    throwIfAborted(call.signal, 'Reading an artifact');
-    const bytes = isDigest(digest) ? await files.read(pathOf(digest)) : undefined;
-    if (bytes === undefined) {
-      throw new FairleadError('NOT_FOUND', `The artifact ${digest} is not in this store. Log its bytes again.`, {
-        details: { field: 'digest', expected: 'the SHA-256 of an artifact of this store', given: digest },
-      });
+  async function* stream(ref: ArtifactRef, options: ArtifactStreamOptions = {}): AsyncGenerator<Uint8Array> {
+    const { offset = 0, signal } = options;
+    throwIfAborted(signal, 'Reading an artifact');
+    const { path, digest, size } = await find(ref);
+    checkOffset(offset, size);
+    const hash = offset === 0 ? createSha256() : undefined;
+    let at = offset;
+    for await (const piece of files.stream(path, offset)) {
+      throwIfAborted(signal, 'Reading an artifact');
+      hash?.update(piece);
+      at += piece.byteLength;
+      yield piece;
     }
-    throwIfAborted(call.signal, 'Reading an artifact');
-    const hash = createSha256();
-    hash.update(bytes);
-    const given = hash.hex();
-    if (given !== digest) {
-      throw new FairleadError(
-        'DIGEST_MISMATCH',
-        `The artifact ${digest} was changed on the disk: its bytes have the SHA-256 ${given}. Log the right bytes again; ` +
-          'they replace the damaged ones.',
-        { details: { field: 'digest', expected: digest, given } },
-      );
+    if (at !== size) throw damaged(digest, `${at} bytes`, `${size} bytes`);
+    const given = hash?.hex() ?? digest;
+    if (given !== digest) throw damaged(digest, `the SHA-256 ${given}`, digest);
+  }
+
+  const read = async (ref: ArtifactRef, call: CallOptions = {}): Promise<Uint8Array> => {
+    const { size } = await find(ref);
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for await (const piece of stream({ ...ref, size }, call)) {
+      bytes.set(piece, at);
+      at += piece.byteLength;
     }
     return bytes;
   };
 
-  return { put, stat, read };
+  return { put, stat, stream, read };
 }

@@ -31,8 +31,8 @@ export interface Files {
   open(path: string, mode: 'read' | 'create'): Promise<OpenFile | undefined>;
   /** The whole of a file; `undefined` when there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
-  /** A file's bytes in order, in chunks. Rejects with `NOT_FOUND` when there is no such file. */
-  stream(path: string): AsyncIterable<Uint8Array>;
+  /** A file's bytes in order from `start`, in chunks. Rejects with `NOT_FOUND` when there is no such file. @default start 0 */
+  stream(path: string, start?: number): AsyncIterable<Uint8Array>;
   /** A file's size in bytes; `undefined` when there is none. */
   size(path: string): Promise<number | undefined>;
   /**

@@ -161,9 +161,9 @@ async function claim(path: string, bytes: Uint8Array): Promise<boolean> {
   return true;
 }
 
-async function* stream(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+async function* stream(path: string, start = 0): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) yield chunk as Uint8Array;
+    for await (const chunk of createReadStream(path, { start, highWaterMark: 1 << 20 })) yield chunk as Uint8Array;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {
       throw new FairleadError('NOT_FOUND', `There is no file at ${path}. Check the path.`, {

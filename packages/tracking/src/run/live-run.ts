@@ -133,7 +133,7 @@ export class LiveRun implements Run {
     if (this.#status !== undefined) throw this.#ended();
     checkArtifactName(name);
     throwIfAborted(options.signal, 'Logging an artifact');
-    const upload = this.#options.artifacts.put(source, options).then((blob) => {
+    const upload = this.#options.artifacts.put(source, { ...options, place: { run: this.id, name } }).then((blob) => {
       this.#writer.append({ type: 'artifact', at: this.#clock.epochMs(), name, ...blob });
       this.#flushSoon();
       return blob;
