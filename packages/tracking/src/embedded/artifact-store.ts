@@ -1,84 +1,44 @@
-import { type CallOptions, FairleadError, throwIfAborted } from '@fairlead/core';
+import { type CallOptions, type Clock, throwIfAborted } from '@fairlead/core';
+import { checkFound, digestOf, gather, streamChecked } from '../artifacts/checked-read';
+import { artifactNotKept } from '../artifacts/pieces';
 import type { Files } from '../files/files';
 import { createSha256 } from '../files/sha256';
-import { invalidArgument, isDigest } from '../names';
-import type {
-  ArtifactRef,
-  ArtifactSource,
-  ArtifactStore,
-  ArtifactStreamOptions,
-  BlobInfo,
-  PutOptions,
-} from '../store/artifact-store';
+import { isDigest } from '../names';
+import type { ArtifactRef, ArtifactStore, BlobInfo, KeptBlob } from '../store/artifact-store';
+import { createUploads } from './artifact-upload';
 
-/** Write buffer of a stream, bytes. */
-const pieceLength = 1 << 20;
-
-async function* pieces(files: Files, source: ArtifactSource): AsyncGenerator<Uint8Array, void, undefined> {
-  if (source instanceof Uint8Array) {
-    for (let at = 0; at < source.byteLength; at += pieceLength) yield source.subarray(at, at + pieceLength);
-    return;
-  }
-  for await (const piece of typeof source === 'string' ? files.stream(source) : source) {
-    if (!(piece instanceof Uint8Array)) {
-      throw new FairleadError('INVALID_ARGUMENT', 'The stream of an artifact must yield Uint8Array.', {
-        details: { field: 'source', expected: 'Uint8Array', given: typeof piece },
-      });
-    }
-    yield piece;
-  }
+/** How the artifacts of a folder are kept. */
+export interface ArtifactStoreOptions {
+  readonly files: Files;
+  /** The store's folder. */
+  readonly dir: string;
+  readonly clock: Clock;
 }
 
-function withoutDigest({ place }: ArtifactRef): FairleadError {
-  const given = place === undefined ? 'no digest' : `only the name "${place.name}"`;
-  return new FairleadError('UNSUPPORTED', `This store finds artifacts by their SHA-256 alone; given ${given}.`, {
-    details: { field: 'digest', expected: 'a SHA-256 in lower-case hex', given },
-  });
-}
-
-function notKept(digest: string): FairleadError {
-  return new FairleadError('NOT_FOUND', `The artifact ${digest} is not in this store. Log its bytes again.`, {
-    details: { field: 'digest', expected: 'the SHA-256 of an artifact of this store', given: digest },
-  });
-}
-
-function damaged(digest: string, given: string, expected: string): FairleadError {
-  return new FairleadError(
-    'DIGEST_MISMATCH',
-    `The artifact ${digest} was changed where it is kept: it has ${given}, and not ${expected}. Log the right bytes ` +
-      'again; they replace the damaged ones.',
-    { details: { field: 'digest', expected, given } },
-  );
-}
-
-function checkOffset(offset: number, size: number): void {
-  if (Number.isSafeInteger(offset) && offset >= 0 && offset <= size) return;
-  throw invalidArgument('offset', `a whole number from 0 to ${size}, the artifact's size`, offset);
-}
+/** The folder of unfinished uploads, in that of the artifacts. */
+const uploadsName = '.uploads';
 
 /** Artifacts in `artifacts/<sha256>`: the same content is kept once, whoever logged it. */
-export function createArtifactStore(files: Files, dir: string): ArtifactStore {
+export function createArtifactStore({ files, dir, clock }: ArtifactStoreOptions): ArtifactStore {
   const root = files.join(dir, 'artifacts');
+  const folder = files.join(root, uploadsName);
+  const upload = createUploads({ files, folder, clock });
   const pathOf = (digest: string): string => files.join(root, digest);
 
-  /** The path of an artifact and its size. */
-  const find = async (ref: ArtifactRef): Promise<{ path: string; digest: string; size: number }> => {
-    const { digest } = ref;
-    if (digest === undefined) throw withoutDigest(ref);
-    const size = isDigest(digest) ? await files.size(pathOf(digest)) : undefined;
-    if (size === undefined) throw notKept(digest);
-    if (ref.size !== undefined && ref.size !== size) throw damaged(digest, `${size} bytes`, `${ref.size} bytes`);
-    return { path: pathOf(digest), digest, size };
+  const stat = async ({ digest }: ArtifactRef): Promise<BlobInfo | undefined> => {
+    const size = digest !== undefined && isDigest(digest) ? await files.size(pathOf(digest)) : undefined;
+    return digest === undefined || size === undefined ? undefined : { digest, size };
   };
 
-  const stat = async ({ digest }: ArtifactRef): Promise<BlobInfo | undefined> => {
-    if (digest === undefined || !isDigest(digest)) return undefined;
-    const size = await files.size(pathOf(digest));
-    return size === undefined ? undefined : { digest, size };
+  const find = async (ref: ArtifactRef): Promise<BlobInfo> => {
+    const digest = digestOf(ref);
+    const found = await stat({ digest });
+    if (found === undefined) throw artifactNotKept(digest);
+    return checkFound(ref, found);
   };
 
   /** Whether the bytes under a digest are what it says. A damaged copy is replaced by the next good one. */
-  const isGood = async (digest: string, size: number, call: CallOptions): Promise<boolean> => {
+  const isGood = async ({ digest, size }: BlobInfo, call: CallOptions): Promise<boolean> => {
     if ((await files.size(pathOf(digest))) !== size) return false;
     const hash = createSha256();
     for await (const piece of files.stream(pathOf(digest))) {
@@ -88,64 +48,43 @@ export function createArtifactStore(files: Files, dir: string): ArtifactStore {
     return hash.hex() === digest;
   };
 
-  const put = async (source: ArtifactSource, call: PutOptions = {}): Promise<BlobInfo> => {
-    const temporary = files.join(root, `.tmp-${crypto.randomUUID()}`);
-    const hash = createSha256();
-    let size = 0;
-    try {
-      const file = await files.open(temporary, 'create');
-      if (file === undefined) throw new FairleadError('STORE_FAILED', `Could not create ${temporary}.`);
+  const stream: ArtifactStore['stream'] = async function* (ref, options = {}) {
+    throwIfAborted(options.signal, 'Reading an artifact');
+    const found = await find(ref);
+    yield* streamChecked(found, options, (offset) => files.stream(pathOf(found.digest), offset));
+  };
+
+  return {
+    stat,
+    stream,
+    async put(source, call = {}) {
+      await files.makeFolder(folder);
+      const { path, digest, size } = await upload(source, call);
       try {
-        // One pass, so that the digest is that of the bytes that were kept, even where a file changes underneath.
-        for await (const piece of pieces(files, source)) {
-          throwIfAborted(call.signal, 'Logging an artifact');
-          hash.update(piece);
-          await file.write([piece], size);
-          size += piece.byteLength;
+        // Touched, so that a garbage collection which runs just now sees that somebody wants it.
+        const isKept = (await isGood({ digest, size }, call)) && (await files.touch(pathOf(digest)));
+        if (!isKept) {
+          await files.rename(path, pathOf(digest));
+          await files.syncFolder(root);
         }
-        await file.sync();
       } finally {
-        await file.close();
-      }
-      const digest = hash.hex();
-      if (!(await isGood(digest, size, call))) {
-        await files.rename(temporary, pathOf(digest));
-        await files.syncFolder(root);
+        await files.remove(path);
       }
       return { digest, size };
-    } finally {
-      await files.remove(temporary);
-    }
+    },
+    async read(ref, call = {}) {
+      const found = await find(ref);
+      return gather(found.size, stream(found, call));
+    },
+    async *digests(call = {}): AsyncGenerator<KeptBlob, void, undefined> {
+      for (const digest of await files.list(root)) {
+        throwIfAborted(call.signal, 'Listing the artifacts');
+        const facts = isDigest(digest) ? await files.facts(pathOf(digest)) : undefined;
+        if (facts !== undefined) yield { digest, size: facts.size, storedAt: facts.modifiedAt };
+      }
+    },
+    async remove(digest) {
+      if (isDigest(digest)) await files.remove(pathOf(digest));
+    },
   };
-
-  async function* stream(ref: ArtifactRef, options: ArtifactStreamOptions = {}): AsyncGenerator<Uint8Array> {
-    const { offset = 0, signal } = options;
-    throwIfAborted(signal, 'Reading an artifact');
-    const { path, digest, size } = await find(ref);
-    checkOffset(offset, size);
-    const hash = offset === 0 ? createSha256() : undefined;
-    let at = offset;
-    for await (const piece of files.stream(path, offset)) {
-      throwIfAborted(signal, 'Reading an artifact');
-      hash?.update(piece);
-      at += piece.byteLength;
-      yield piece;
-    }
-    if (at !== size) throw damaged(digest, `${at} bytes`, `${size} bytes`);
-    const given = hash?.hex() ?? digest;
-    if (given !== digest) throw damaged(digest, `the SHA-256 ${given}`, digest);
-  }
-
-  const read = async (ref: ArtifactRef, call: CallOptions = {}): Promise<Uint8Array> => {
-    const { size } = await find(ref);
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for await (const piece of stream({ ...ref, size }, call)) {
-      bytes.set(piece, at);
-      at += piece.byteLength;
-    }
-    return bytes;
-  };
-
-  return { put, stat, stream, read };
 }

@@ -99,7 +99,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       overflow: options.overflow,
       beforeWrite,
     }),
-    artifacts: createArtifactStore(files, dir),
+    artifacts: createArtifactStore({ files, dir, clock }),
     registry: {
       ...registry,
       async commit(...call) {
