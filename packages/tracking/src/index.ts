@@ -25,13 +25,44 @@ export type {
   VersionDraft,
 } from './registry/model-version';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type {
+  ComparedDataset,
+  ComparedMetric,
+  ComparedRun,
+  ComparedValue,
+  CompareOptions,
+  MetricDirection,
+  RunComparison,
+} from './search/compare-runs';
+export { formatComparison } from './search/comparison-text';
+export { compileFilter, type RunPredicate } from './search/compile-filter';
+export {
+  and,
+  type DatasetField,
+  field,
+  type MetricField,
+  not,
+  or,
+  type ParamField,
+  type QueryStatus,
+  type TextField,
+  type TimeField,
+} from './search/field-builder';
+export { type FormatFilterOptions, formatFilter, formatOrder } from './search/format-filter';
+export { compileOrder } from './search/order';
+export { parseFilter, parseOrder } from './search/parse-filter';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
+export type { ColumnValue, SearchOptions, SearchRow } from './search/search-options';
+export { pageOf, searchRuns } from './search/search-runs';
 export type {
   ArtifactPlace,
   ArtifactRef,
   ArtifactSource,
+  ArtifactSource,
+  ArtifactStore,
   ArtifactStore,
   ArtifactStreamOptions,
+  BlobInfo,
   BlobInfo,
   KeptBlob,
   PutOptions,
@@ -82,6 +113,7 @@ export type {
   RunStartOptions,
   RunStatus,
   RunSummary,
+  SearchPage,
   Tracker,
   TrackerEventMap,
 } from './tracker';

@@ -21,6 +21,8 @@ import { LiveRun } from './run/live-run';
 import type { Run } from './run/run';
 import { checkParams, checkTags } from './run/values';
 import { toRunRecord, toRunSummary } from './run-record';
+import { createCompare } from './search/tracker-compare';
+import { createSearch } from './search/tracker-search';
 import type { StoredRun } from './store/run-store';
 import type { TrackingStore } from './store/tracking-store';
 import type { RunFilter, RunStartOptions, Tracker, TrackerEventMap } from './tracker';
@@ -250,9 +252,13 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     return result;
   };
 
+  const searching = { store, clock, checkOpen, writeOut: () => writeOut(live.values()) };
+
   return {
     ...closing,
     events,
+    search: createSearch(searching),
+    compare: createCompare(searching),
     registry: createRegistry({ store, readRun, clock, logger, events, checkOpen }),
     withRun,
     startRun,

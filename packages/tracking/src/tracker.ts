@@ -2,6 +2,8 @@ import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
 import type { ModelRegistry } from './registry/model-registry';
 import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
+import type { CompareOptions, RunComparison } from './search/compare-runs';
+import type { SearchOptions, SearchRow } from './search/search-options';
 import type { ArtifactStreamOptions } from './store/artifact-store';
 import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
@@ -83,6 +85,15 @@ export interface RunFilter extends CallOptions {
   readonly limit?: number;
 }
 
+/** One page of what a search found. */
+export interface SearchPage<Columns extends readonly string[] = readonly string[]> {
+  readonly runs: readonly RunSummary[];
+  /** The columns that were asked for, one row a run. */
+  readonly rows: readonly SearchRow<Columns>[];
+  /** Asks for the next page; absent on the last. */
+  readonly nextPageToken?: string;
+}
+
 /** What an event of the registry has. */
 export interface RegistryEvent {
   /** The model. */
@@ -136,6 +147,20 @@ export interface Tracker extends Closeable {
   startRun(options?: RunStartOptions): Promise<Run>;
   /** Runs, newest first. */
   runs(filter?: RunFilter): Promise<readonly RunSummary[]>;
+  /**
+   * Runs that a filter finds, in an order, a page at a time.
+   * @throws FairleadError `INVALID_OPTION`; `INVALID_ARGUMENT` for a filter, order, column or page token that cannot be used,
+   * with the place; `LIMIT_EXCEEDED`; `UNSUPPORTED` for what the store cannot search for; `ABORTED`
+   */
+  search<const Columns extends readonly string[] = readonly []>(
+    options?: SearchOptions<Columns>,
+  ): Promise<SearchPage<Columns>>;
+  /**
+   * What runs have in common, and what they do not. `formatComparison` makes a table of it.
+   * @param ids 1 to 100 runs
+   * @throws FairleadError `NOT_FOUND`, `INVALID_ARGUMENT`, `ABORTED`
+   */
+  compare(ids: readonly string[], options?: CompareOptions & CallOptions): Promise<RunComparison>;
   /** One run with everything that was logged. @throws FairleadError `NOT_FOUND` */
   getRun(id: string, options?: CallOptions): Promise<RunRecord>;
   /** Ends open runs as INTERRUPTED, flushed, and releases the store. */

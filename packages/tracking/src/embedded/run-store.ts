@@ -1,6 +1,7 @@
 import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
 import type { RunPage, RunQuery } from '../search/query';
+import { searchRuns } from '../search/search-runs';
 import type {
   ExperimentSummary,
   HistoryOptions,
@@ -153,19 +154,8 @@ export function createRunStore(options: RunStoreOptions): RunStore {
     return found;
   };
 
-  const search = async (query: RunQuery, call: CallOptions = {}): Promise<RunPage> => {
-    if (query.filter !== undefined || query.orderBy !== undefined || query.pageToken !== undefined) {
-      throw new FairleadError('UNSUPPORTED', 'This store finds runs by experiment, newest first, on one page.', {
-        details: { field: 'query', expected: 'experiments, limit and deleted' },
-      });
-    }
-    const { experiments, limit = 100, deleted = 'exclude' } = query;
-    const runs = (await readAll(call))
-      .filter((run) => experiments === undefined || experiments.includes(run.experiment))
-      .filter((run) => deleted === 'include' || (run.deletedAt !== undefined) === (deleted === 'only'))
-      .sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1));
-    return { runs: runs.slice(0, limit) };
-  };
+  const search = async (query: RunQuery, call: CallOptions = {}): Promise<RunPage> =>
+    searchRuns(await readAll(call), query, clock.epochMs());
 
   const experiments = async (call: CallOptions = {}): Promise<readonly ExperimentSummary[]> => {
     const found = new Map<string, ExperimentSummary>();

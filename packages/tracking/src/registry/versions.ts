@@ -1,7 +1,7 @@
 import { type CallOptions, type Evidence, FairleadError, type SidecarName } from '@fairlead/core';
 import { checkModelName, checkVersion, invalidArgument } from '../names';
 import type { BlobInfo } from '../store/artifact-store';
-import type { Evaluation, RegistryChange, VersionRef } from '../store/registry-store';
+import type { DatasetRef, Evaluation, RegistryChange, VersionRef } from '../store/registry-store';
 import type { StoredRun } from '../store/run-store';
 import { defaultGate } from './approvals';
 import { deploymentsOf, targetsOf } from './deployments';
@@ -62,16 +62,22 @@ export function createVersionWriter(context: RegistryContext): VersionWriter {
     return parents;
   };
 
-  const evaluationOf = async (draft: EvaluationDraft, call: CallOptions): Promise<Omit<Evaluation, 'at'>> => {
+  const evaluationOf = async (
+    subject: VersionRef,
+    draft: EvaluationDraft,
+    call: CallOptions,
+  ): Promise<Omit<Evaluation, 'at'>> => {
     const run = draft.run === undefined ? undefined : await findRun(draft.run, call);
+    if (run !== undefined) checkUse(run, subject);
     const logged = Object.entries(run?.metrics ?? {}).map(([key, summary]) => [key, summary.last] as const);
     const metrics = draft.metrics ?? Object.fromEntries(logged);
     if (Object.keys(metrics).length === 0) {
-      throw invalidArgument('metrics', 'at least one value; the run has logged none', metrics);
+      throw invalidArgument('metrics', 'at least one value, given or logged by the run', metrics);
     }
+    const dataset = draft.dataset ?? onlyInput(run);
     return {
       metrics,
-      ...(draft.dataset === undefined ? {} : { dataset: draft.dataset }),
+      ...(dataset === undefined ? {} : { dataset }),
       ...(run === undefined ? {} : { run: run.id }),
     };
   };
@@ -158,7 +164,7 @@ export function createVersionWriter(context: RegistryContext): VersionWriter {
     async recordEvaluation(name, number, draft, evidence, call = {}) {
       const kept = begin(name, number, evidence);
       checkEvaluation(draft);
-      const evaluation = await evaluationOf(draft, call);
+      const evaluation = await evaluationOf({ name, version: number }, draft, call);
       const { version } = await change(name, number, call, () => {
         const at = clock.epochMs();
         return { type: 'annotate', at, evidence: kept, version: number, evaluation: { ...evaluation, at } };
@@ -218,6 +224,20 @@ export function createVersionWriter(context: RegistryContext): VersionWriter {
       return deploymentsOf(await findModel(registry, name, signal));
     },
   };
+}
+
+/** A run that says which models it used cannot have measured another one. */
+function checkUse({ id, uses }: StoredRun, { name, version }: VersionRef): void {
+  if (uses.length === 0 || uses.some((use) => use.name === name && use.version === version)) return;
+  const used = uses.map((use) => `${use.name}/${use.version}`).join(', ');
+  throw invalidArgument('run', `a run that used ${name}/${version}; ${id} used ${used}`, id);
+}
+
+function onlyInput(run: StoredRun | undefined): DatasetRef | undefined {
+  const [input, ...others] = run?.inputs ?? [];
+  if (input === undefined || others.length > 0) return undefined;
+  const { name, digest, context } = input;
+  return context === undefined ? { name, digest } : { name, digest, context };
 }
 
 function inUse(name: string, version: string, aliases: readonly string[], targets: readonly string[]): FairleadError {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { StoredRun } from '../store/stored-run';
 import { compileFilter } from './compile-filter';
 import { compileLike } from './like-pattern';
+import type { FilterComparison } from './operators';
 import { parseFilter } from './parse-filter';
 import type { FilterNode } from './query';
 import { anyFilter, anyRun, makeRun, now } from './runs.fixture';
@@ -15,9 +16,13 @@ type Value = string | number | boolean;
 
 /** What a filter means, said once more in the plainest way. */
 function meaning(node: FilterNode, run: StoredRun): boolean {
+  if (node.kind === 'compare') return comparisonHolds(node, run);
   if (node.kind === 'not') return !meaning(node.term, run);
-  if (node.kind === 'and') return node.terms.filter((term) => !meaning(term, run)).length === 0;
-  if (node.kind === 'or') return node.terms.filter((term) => meaning(term, run)).length > 0;
+  const held = node.terms.filter((term) => meaning(term, run)).length;
+  return node.kind === 'and' ? held === node.terms.length : held > 0;
+}
+
+function comparisonHolds(node: FilterComparison, run: StoredRun): boolean {
   const { scope, key } = node.field;
   const own = (of: object): Value[] =>
     Object.entries(of)

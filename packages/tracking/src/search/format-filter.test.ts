@@ -9,26 +9,26 @@ import { anyConjunction, anyRun, now } from './runs.fixture';
 
 describe("the text of a filter for MLflow's server", () => {
   test.for([
-    ["metrics.loss < 0.3 AND id = 'a'", "metrics.loss < 0.3 AND attributes.run_id = 'a'"],
+    ["metrics.loss < 0.3 AND id = 'a'", "metrics.`loss` < 0.3 AND attributes.run_id = 'a'"],
     [
       "params.lr = 0.1 AND params.bias = true AND tags.n != '5'",
-      "params.lr = '0.1' AND params.bias = 'true' AND tags.n != '5'",
+      "params.`lr` = '0.1' AND params.`bias` = 'true' AND tags.`n` != '5'",
     ],
-    ["metrics.val/acc > 1 AND tags.a = 'it''s'", 'metrics.`val/acc` > 1 AND tags.a = "it\'s"'],
+    ["metrics.val/acc > 1 AND tags.a = 'it''s'", 'metrics.`val/acc` > 1 AND tags.`a` = "it\'s"'],
     [
       "parent = 'a' AND parent IS NOT NULL",
       "tags.`mlflow.parentRunId` = 'a' AND tags.`mlflow.parentRunId` IS NOT NULL",
     ],
     [
       'metrics.a < Infinity AND metrics.a > -Infinity',
-      'metrics.a < 1.7976931348623157e+308 AND metrics.a > -1.7976931348623157e+308',
+      'metrics.`a` < 1.7976931348623157e308 AND metrics.`a` > -1.7976931348623157e308',
     ],
     ["status IN ('FINISHED')", "attributes.status = 'FINISHED'"],
     ["status NOT IN ('FINISHED', 'FAILED')", "attributes.status != 'FINISHED' AND attributes.status != 'FAILED'"],
     ["id IN ('a', 'b') AND dataset.name NOT IN ('c')", "attributes.run_id IN ('a', 'b') AND dataset.name NOT IN ('c')"],
     [
       "(metrics.a > 1 AND (metrics.b > 1 AND name ILIKE '%x'))",
-      "metrics.a > 1 AND metrics.b > 1 AND attributes.run_name ILIKE '%x'",
+      "metrics.`a` > 1 AND metrics.`b` > 1 AND attributes.run_name ILIKE '%x'",
     ],
     ["start_time > '2026-01-31'", 'attributes.start_time > 1769817600000'],
     ['', ''],
@@ -45,7 +45,7 @@ describe("the text of a filter for MLflow's server", () => {
     'metrics.a IS NULL',
     'end_time IS NULL',
     "experiment = 'digits'",
-    "tags.a = 'both ' and \"\"'",
+    "tags.a = 'both '' and \"'",
     "tags.a = '\"'''",
     "tags.a = 'ends in \\'",
     "dataset.name IN ('a\\b')",
@@ -66,7 +66,7 @@ describe("the text of a filter for MLflow's server", () => {
           return;
         }
         // What MLflow has in other places or as other values than we have.
-        fc.pre(!/mlflow\.parentRunId|e\+308|(params|tags)\./.test(text));
+        fc.pre(!/mlflow\.parentRunId|e308|(params|tags)\./.test(text));
         const [given, again] = [compileFilter(filter, now), compileFilter(parseFilter(text), now)];
         for (const run of runs) expect(again(run)).toBe(given(run));
       }),

@@ -57,7 +57,9 @@ function formatField(field: RunField, dialect: Dialect): string {
     }
     return `attributes.${mlflowAttributes[field.key] ?? field.key}`;
   }
-  if (field.scope === 'dataset' || /^[A-Za-z]\w*$/.test(field.key)) return fieldName(field);
+  if (field.scope === 'dataset') return fieldName(field);
+  // In MLflow's text always in backticks: bare, its tokenizer takes some names for keywords.
+  if (dialect === 'fairlead' && /^[A-Za-z]\w*$/.test(field.key)) return fieldName(field);
   if (dialect === 'mlflow' && field.key.includes('`')) throw unsupported(`key ${JSON.stringify(field.key)}`, ownHint);
   return `${field.scope}s.${quoted(field.key, '`')}`;
 }
@@ -65,8 +67,8 @@ function formatField(field: RunField, dialect: Dialect): string {
 function formatNumber(value: number, dialect: Dialect): string {
   if (dialect === 'fairlead') return textOf(value);
   if (Number.isNaN(value)) throw unsupported('way to write NaN', ownHint);
-  // The server keeps the infinities as the numbers that come next to them.
-  return String(Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE));
+  // The server keeps the infinities as the numbers that come next to them, and reads no plus in an exponent.
+  return String(Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE)).replace('e+', 'e');
 }
 
 function formatValue(node: FilterComparison, dialect: Dialect): string {
