@@ -15,7 +15,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type S3Server, startS3Server } from './s3-server';
 import { prepareMoto } from './setup';
 
-const { command } = prepareMoto();
+const peer = prepareMoto();
+const command = 'command' in peer ? peer.command : undefined;
 const mebibyte = 1024 * 1024;
 const partBytes = 5 * mebibyte;
 

@@ -1,3 +1,5 @@
+export type { LogArtifactsOptions, LoggedArtifact } from './artifacts/log-folder';
+
 export type { OverflowPolicy } from './embedded/segment-writer';
 export {
   type CommonTrackerOptions,

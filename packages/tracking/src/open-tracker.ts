@@ -12,6 +12,7 @@ import {
   systemClock,
 } from '@fairlead/core';
 import * as z from 'zod/mini';
+import { boundArtifacts } from './artifacts/bounded-artifacts';
 import { openEmbeddedStore } from './embedded/embedded-store';
 import type { OverflowPolicy } from './embedded/segment-writer';
 import { nodeFiles } from './files/node-files';
@@ -23,6 +24,7 @@ import { checkParams, checkTags } from './run/values';
 import { toRunRecord, toRunSummary } from './run-record';
 import { createCompare } from './search/tracker-compare';
 import { createSearch } from './search/tracker-search';
+import type { ArtifactStore } from './store/artifact-store';
 import type { StoredRun } from './store/run-store';
 import type { TrackingStore } from './store/tracking-store';
 import type { RunFilter, RunStartOptions, Tracker, TrackerEventMap } from './tracker';
@@ -35,6 +37,11 @@ export interface CommonTrackerOptions {
   readonly heartbeatMs?: number;
   /** Milliseconds without a sign of life after which a run counts as KILLED. 1 or more. @default 60000 */
   readonly leaseMs?: number;
+  /** How artifacts are uploaded. */
+  readonly uploads?: {
+    /** Uploads at a time; others wait their turn. 1 to 64. @default 4 */
+    readonly concurrency?: number;
+  };
   /** Listeners, attached before anything happens. */
   readonly on?: EventListeners<TrackerEventMap>;
   /** Where warnings go. @default the console */
@@ -59,6 +66,11 @@ export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
    * `run.health()`, and the next flush rejects. @default 'write'
    */
   readonly overflow?: OverflowPolicy;
+  /**
+   * Where artifacts are kept instead, such as `s3Artifacts` of `@fairlead/tracking/s3`; those that lie in the folder are not
+   * found then. @default the folder
+   */
+  readonly artifacts?: ArtifactStore;
   /** Milliseconds between two looks for alias moves of other processes, beside the system's notices. @default 1000 */
   readonly pollMs?: number;
 }
@@ -76,10 +88,17 @@ export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions;
 const milliseconds = z.int().check(z.minimum(1), z.maximum(0x7fffffff));
 const anObject = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'an object');
 
+/** Uploads at a time. */
+const defaultUploads = 4;
+
 const common = {
   flushIntervalMs: z._default(milliseconds, 250),
   heartbeatMs: z._default(milliseconds, 10_000),
   leaseMs: z._default(milliseconds, 60_000),
+  uploads: z._default(
+    z.strictObject({ concurrency: z._default(z.int().check(z.minimum(1), z.maximum(64)), defaultUploads) }),
+    { concurrency: defaultUploads },
+  ),
   on: z._default(anObject<EventListeners<TrackerEventMap>>(), {}),
   logger: z._default(anObject<Logger>(), consoleLogger),
   clock: z._default(anObject<Clock>(), systemClock),
@@ -91,6 +110,13 @@ const embeddedSchema = z.strictObject({
   maxBufferedBytes: z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024),
   overflow: z._default(z.enum(['write', 'drop']), 'write'),
   pollMs: z._default(milliseconds, 1000),
+  artifacts: z.optional(
+    z.custom<ArtifactStore>(
+      (value) =>
+        ['put', 'stat', 'stream', 'read'].every((name) => typeof Reflect.get(Object(value), name) === 'function'),
+      'an artifact store, such as s3Artifacts makes one',
+    ),
+  ),
 });
 
 const storeSchema = z.strictObject({
@@ -122,7 +148,8 @@ async function openStore(options: TrackerOptions) {
   }
   const settings = parseOptions(embeddedSchema, options, 'openTracker');
   checkLease(settings);
-  return { ...settings, store: await openEmbeddedStore({ ...settings, files: nodeFiles }) };
+  const store = await openEmbeddedStore({ ...settings, files: nodeFiles });
+  return { ...settings, store: { ...store, artifacts: settings.artifacts ?? store.artifacts } };
 }
 
 function checkLease({ heartbeatMs, leaseMs }: { heartbeatMs: number; leaseMs: number }): void {
@@ -168,8 +195,15 @@ function newRunId(epochMs: number): string {
 export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   const settings = await openStore(options);
   checkLease(settings);
-  const { store, clock, logger } = settings;
+  const { clock, logger } = settings;
   const events = createEvents<TrackerEventMap>(logger, settings.on);
+  const store: TrackingStore = {
+    ...settings.store,
+    artifacts: boundArtifacts(settings.store.artifacts, {
+      concurrency: settings.uploads.concurrency,
+      onProgress: (place, progress) => events.emit('artifact-progress', { ...place, ...progress }),
+    }),
+  };
   const live = new Map<string, LiveRun>();
   let closed = false;
 

@@ -4,7 +4,7 @@ import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
 import type { CompareOptions, RunComparison } from './search/compare-runs';
 import type { SearchOptions, SearchRow } from './search/search-options';
-import type { ArtifactStreamOptions } from './store/artifact-store';
+import type { ArtifactPlace, ArtifactStreamOptions, UploadProgress } from './store/artifact-store';
 import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
 import type {
@@ -109,6 +109,8 @@ export interface TrackerEventMap {
   'run-end': { readonly id: string; readonly status: EndStatus };
   /** A background write of a run failed; told once until one works again. With no listener it is a warning in the log. */
   'write-fail': { readonly id: string; readonly error: unknown };
+  /** A piece of an artifact was stored; the last one says as many bytes as the artifact has. */
+  'artifact-progress': ArtifactPlace & UploadProgress;
   'version-register': ModelVersion;
   /** This tracker moved, rolled back or deleted an alias. */
   'alias-move': AliasMove & { readonly name: string };
