@@ -12,10 +12,10 @@ import {
   systemClock,
 } from '@fairlead/core';
 import * as z from 'zod/mini';
+import { platformFiles } from '#files';
 import { boundArtifacts } from './artifacts/bounded-artifacts';
 import { openEmbeddedStore } from './embedded/embedded-store';
 import type { OverflowPolicy } from './embedded/segment-writer';
-import { nodeFiles } from './files/node-files';
 import { checkTitle, invalidArgument } from './names';
 import { createRegistry } from './registry/create-registry';
 import { LiveRun } from './run/live-run';
@@ -148,7 +148,7 @@ async function openStore(options: TrackerOptions) {
   }
   const settings = parseOptions(embeddedSchema, options, 'openTracker');
   checkLease(settings);
-  const store = await openEmbeddedStore({ ...settings, files: nodeFiles });
+  const store = await openEmbeddedStore({ ...settings, files: platformFiles });
   return { ...settings, store: { ...store, artifacts: settings.artifacts ?? store.artifacts } };
 }
 

@@ -1,5 +1,5 @@
 import { FairleadError, throwIfAborted } from '@fairlead/core';
-import { createSha256 } from '../files/sha256';
+import { createSha256 } from '#files';
 import type { ArtifactRef, ArtifactStreamOptions, BlobInfo } from '../store/artifact-store';
 import { checkOffset, damagedArtifact } from './pieces';
 

@@ -1,8 +1,8 @@
 import { type CallOptions, type Clock, throwIfAborted } from '@fairlead/core';
+import { createSha256 } from '#files';
 import { checkFound, digestOf, gather, streamChecked } from '../artifacts/checked-read';
 import { artifactNotKept } from '../artifacts/pieces';
 import type { Files } from '../files/files';
-import { createSha256 } from '../files/sha256';
 import { isDigest } from '../names';
 import type { ArtifactRef, ArtifactStore, BlobInfo, KeptBlob } from '../store/artifact-store';
 import { createUploads } from './artifact-upload';

@@ -1,7 +1,8 @@
 import { type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
+import { createSha256 } from '#files';
 import { checkSize, checkSource, piecesOf, wrongSize } from '../artifacts/pieces';
 import type { Files, OpenFile } from '../files/files';
-import { createSha256, type Sha256 } from '../files/sha256';
+import type { Sha256 } from '../files/hash';
 import type { ArtifactSource, BlobInfo, PutOptions } from '../store/artifact-store';
 
 /** Milliseconds without a write after which an upload counts as left by a process that died, and may be taken up. */

@@ -1,7 +1,7 @@
 import { type CallOptions, type Clock, type ClockTimer, FairleadError, throwIfAborted } from '@fairlead/core';
+import { platformFiles } from '#files';
 import { abortable } from '../abortable';
 import { type LogArtifactsOptions, type LoggedArtifact, logFolder } from '../artifacts/log-folder';
-import { walkFolder } from '../files/walk-folder';
 import { checkArtifactName, checkKey, invalidArgument } from '../names';
 import type { ArtifactSource, ArtifactStore, BlobInfo } from '../store/artifact-store';
 import type { Durability, EndStatus, ParamValue, RunStart, RunWriter } from '../store/run-store';
@@ -150,7 +150,7 @@ export class LiveRun implements Run {
 
   async logArtifacts(folder: string, options: LogArtifactsOptions = {}): Promise<readonly LoggedArtifact[]> {
     if (this.#status !== undefined) throw this.#ended();
-    return logFolder(folder, options, walkFolder, (name, path, call) => this.logArtifact(name, path, call));
+    return logFolder(folder, options, platformFiles.walk, (name, path, call) => this.logArtifact(name, path, call));
   }
 
   async flush({ durability = 'disk', signal }: FlushOptions = {}): Promise<void> {

@@ -1,10 +1,9 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { FairleadError, parseOptions, throwIfAborted } from '@fairlead/core';
 import * as z from 'zod/mini';
+import { createSha256, platformFiles } from '#files';
 import { checkFound, digestOf, gather, streamChecked } from '../artifacts/checked-read';
 import { artifactNotKept, checkSize, checkSource, piecesOf, wrongSize } from '../artifacts/pieces';
-import { nodeFiles } from '../files/node-files';
-import { createSha256 } from '../files/sha256';
 import { isDigest } from '../names';
 import type { ArtifactSource, ArtifactStore, BlobInfo, KeptBlob, PutOptions } from '../store/artifact-store';
 import { createS3Requests } from './s3-requests';
@@ -78,7 +77,7 @@ export function s3Artifacts(options: S3ArtifactOptions): ArtifactStore {
   const lookAt = async (source: Uint8Array | string, call: PutOptions): Promise<BlobInfo> => {
     const hash = createSha256();
     let size = 0;
-    for await (const piece of piecesOf(source, nodeFiles.stream)) {
+    for await (const piece of piecesOf(source, platformFiles.stream)) {
       throwIfAborted(call.signal, 'Logging an artifact');
       hash.update(piece);
       size += piece.byteLength;
@@ -103,7 +102,7 @@ export function s3Artifacts(options: S3ArtifactOptions): ArtifactStore {
     const key = keyOf(expected.digest);
     const partLength = partLengthOf(expected.size, partBytes);
     const attempt = (): Promise<BlobInfo> => {
-      const parts = partsOf(source, nodeFiles.stream, partLength);
+      const parts = partsOf(source, platformFiles.stream, partLength);
       return uploadInParts({ requests, key, parts, partLength, call, expected });
     };
     try {
@@ -118,7 +117,7 @@ export function s3Artifacts(options: S3ArtifactOptions): ArtifactStore {
 
   /** A stream has no digest before it has ended: it goes up under a passing name, and is copied within the bucket. */
   const putStream = async (source: AsyncIterable<Uint8Array>, call: PutOptions): Promise<BlobInfo> => {
-    const parts = partsOf(source, nodeFiles.stream, partBytes)[Symbol.asyncIterator]();
+    const parts = partsOf(source, platformFiles.stream, partBytes)[Symbol.asyncIterator]();
     const first = await parts.next();
     const second = first.done ? first : await parts.next();
     if (second.done) {
@@ -154,7 +153,7 @@ export function s3Artifacts(options: S3ArtifactOptions): ArtifactStore {
         return blob;
       }
       if (blob.size > partBytes) return putParts(source, blob, call);
-      const bytes = await gather(blob.size, piecesOf(source, nodeFiles.stream));
+      const bytes = await gather(blob.size, piecesOf(source, platformFiles.stream));
       return putWhole(bytes, { ...call, size: blob.size });
     },
     async read(ref, call = {}) {

@@ -1,6 +1,6 @@
 import { FairleadError, throwIfAborted } from '@fairlead/core';
+import { createSha256 } from '#files';
 import { piecesOf, type ReadFile, wrongSize } from '../artifacts/pieces';
-import { createSha256 } from '../files/sha256';
 import type { ArtifactSource, BlobInfo, PutOptions } from '../store/artifact-store';
 import type { S3Requests, SentPart } from './s3-requests';
 
