@@ -39,8 +39,16 @@ function lastWords(error: unknown): string {
 /** The version whose parser of OpenMetrics the tests were written against. */
 export const prometheusClientVersion = '0.26.0';
 
+/** The version of moto, which speaks S3, that the tests were written against. */
+export const motoVersion = '5.2.5';
+
+/** Makes a virtual environment with moto's server; `command` is its Python. */
+export function prepareMoto(): Peer {
+  return preparePython('moto', motoVersion, '[server,s3]');
+}
+
 /** Makes a virtual environment with one package of PyPI at a version; `command` is its Python. */
-function preparePython(name: string, version: string): Peer {
+function preparePython(name: string, version: string, extras = ''): Peer {
   const peer = `${name} ${version}`;
   const folder = join(cache, `${name.replaceAll('_', '-')}-${version}`);
   const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
@@ -58,7 +66,8 @@ function preparePython(name: string, version: string): Peer {
   try {
     console.log(`interop: installing ${peer} into ${folder}`);
     run('python3', ['-m', 'venv', '--clear', folder], 120_000);
-    run(command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `${name}==${version}`], 300_000);
+    const requirement = `${name}${extras}==${version}`;
+    run(command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement], 300_000);
     run(command, ['-c', check], 30_000);
   } catch (error) {
     return absent(peer, lastWords(error));
@@ -161,4 +170,5 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareTensorBoard();
   prepareMlflowSkinny();
   preparePrometheus();
+  prepareMoto();
 }

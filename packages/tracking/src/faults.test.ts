@@ -84,7 +84,7 @@ test('when the power goes, on a disk that tears, reorders and drops what was not
         const model = await again.registry.getModel('digits').catch(() => undefined);
         expect(model?.versions.length ?? 0).toBe(versions);
         const store = await openEmbeddedStore({ files: disk.files, dir: '/store', clock: systemClock, ...options });
-        for (const digest of artifacts) expect((await store.artifacts.read(digest)).byteLength).toBeGreaterThan(6);
+        for (const digest of artifacts) expect((await store.artifacts.read({ digest })).byteLength).toBeGreaterThan(6);
         const report = await again.check();
         expect(report.problems.filter((problem) => problem.kind === 'missing-file')).toEqual([]);
         // It goes on as if nothing had been.

@@ -1,6 +1,8 @@
+export type { LogArtifactsOptions, LoggedArtifact } from './artifacts/log-folder';
 export { formatModelCard, parseModelCard } from './cards/card-text';
 export { type CardRun, type ModelCardOptions, modelCard } from './cards/generate-card';
 export type { CardMetric, CardResult, ModelCard } from './cards/model-card';
+
 export type { OverflowPolicy } from './embedded/segment-writer';
 export type {
   DatasetNode,
@@ -70,7 +72,17 @@ export { parseFilter, parseOrder } from './search/parse-filter';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ColumnValue, SearchOptions, SearchRow } from './search/search-options';
 export { pageOf, searchRuns } from './search/search-runs';
-export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
+export type {
+  ArtifactPlace,
+  ArtifactRef,
+  ArtifactSource,
+  ArtifactStore,
+  ArtifactStreamOptions,
+  BlobInfo,
+  KeptBlob,
+  PutOptions,
+  UploadProgress,
+} from './store/artifact-store';
 export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
 export type {
   CheckReport,

@@ -357,7 +357,7 @@ describe('artifacts', () => {
       return run.id;
     });
     expect([...(await nodeFiles.list(join(dir, 'store', 'artifacts')))].sort()).toEqual(
-      [digest, await sha256Hex(new Uint8Array(0))].sort(),
+      ['.uploads', digest, await sha256Hex(new Uint8Array(0))].sort(),
     );
     const run = await tracker.getRun(id);
     expect(run.artifacts.map((artifact) => artifact.name)).toEqual(['a/bytes.bin', 'file.bin', 'stream.bin', 'empty']);
@@ -393,7 +393,8 @@ describe('artifacts', () => {
       }
     }
     await expect(run.logArtifact('m', endless(), { signal: abort.signal })).rejects.toMatchObject({ code: 'ABORTED' });
-    expect(await nodeFiles.list(join(dir, 'artifacts'))).toEqual([]);
+    expect(await nodeFiles.list(join(dir, 'artifacts'))).toEqual(['.uploads']);
+    expect(await nodeFiles.list(join(dir, 'artifacts', '.uploads'))).toEqual([]);
     await run.complete();
     expect((await tracker.getRun(run.id)).artifacts).toEqual([]);
   });

@@ -7,9 +7,9 @@ import {
   messageOf,
   throwIfAborted,
 } from '@fairlead/core';
+import { createSha256, platformFiles } from '#files';
+import { boundArtifacts } from './artifacts/bounded-artifacts';
 import { openEmbeddedStore } from './embedded/embedded-store';
-import { nodeFiles } from './files/node-files';
-import { createSha256 } from './files/sha256';
 import { createLineage } from './lineage/create-lineage';
 import { createMaintenanceCalls } from './maintenance-calls';
 import { invalidArgument } from './names';
@@ -23,6 +23,8 @@ import { handleSignals } from './run/signals';
 import { toRunRecord } from './run-record';
 import { createCompare } from './search/tracker-compare';
 import { createSearch } from './search/tracker-search';
+import type { ArtifactStore } from './store/artifact-store';
+import type { TrackingStore } from './store/tracking-store';
 import type { Tracker, TrackerEventMap } from './tracker';
 import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
 
@@ -30,12 +32,29 @@ import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './trac
 async function openStore(options: TrackerOptions) {
   const settings = parseTrackerOptions(options);
   if ('store' in settings) return settings;
-  return { ...settings, store: await openEmbeddedStore({ ...settings, files: nodeFiles }) };
+  const store = await openEmbeddedStore({ ...settings, files: platformFiles });
+  return { ...settings, store };
+}
+
+/** A store that bounds its uploads. It is named member by member, since a store may be an object of any kind. */
+function withArtifacts(store: TrackingStore, artifacts: ArtifactStore): TrackingStore {
+  const { specVersion, name, durabilities, runs, registry, maintenance } = store;
+  return {
+    specVersion,
+    name,
+    durabilities,
+    runs,
+    artifacts,
+    registry,
+    ...(maintenance !== undefined && { maintenance }),
+    close: () => store.close(),
+    [Symbol.asyncDispose]: () => store.close(),
+  };
 }
 
 async function hashFile(path: string, { signal }: CallOptions): Promise<string> {
   const hash = createSha256();
-  for await (const piece of nodeFiles.stream(path)) {
+  for await (const piece of platformFiles.stream(path)) {
     throwIfAborted(signal, 'Reading the dataset');
     hash.update(piece);
   }
@@ -70,8 +89,15 @@ async function failRun(run: Run<unknown>, error: unknown, logger: Logger): Promi
  */
 export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   const settings = await openStore(options);
-  const { store, clock, logger } = settings;
+  const { clock, logger } = settings;
   const events = createEvents<TrackerEventMap>(logger, settings.on);
+  const store = withArtifacts(
+    settings.store,
+    boundArtifacts(settings.store.artifacts, {
+      concurrency: settings.uploads.concurrency,
+      onProgress: (place, progress) => events.emit('artifact-progress', { ...place, ...progress }),
+    }),
+  );
   let closed = false;
 
   const checkOpen = (): void => {
@@ -80,6 +106,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
 
   const live = createLiveRuns({
     ...settings,
+    store,
     events,
     checkOpen,
     hashFile,

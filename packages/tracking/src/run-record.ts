@@ -1,6 +1,7 @@
 import { FairleadError } from '@fairlead/core';
 import { listNames } from './names';
 import { streamRunPoints } from './run-points';
+import type { ArtifactRef } from './store/artifact-store';
 import type { StoredRun } from './store/run-store';
 import type { TrackingStore } from './store/tracking-store';
 import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
@@ -38,17 +39,15 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
       details: { field, expected: existing, given },
     });
   };
-  const artifacts = run.artifacts.map(
-    (artifact): RunArtifact => ({
+  const artifacts = run.artifacts.map((artifact): RunArtifact => {
+    const { name, digest, size } = artifact;
+    const ref: ArtifactRef = { size, place: { run: run.id, name }, ...(digest === undefined ? {} : { digest }) };
+    return {
       ...artifact,
-      async read(call) {
-        if (artifact.digest !== undefined) return store.artifacts.read(artifact.digest, call);
-        throw new FairleadError('UNSUPPORTED', `The store knows no digest of the artifact "${artifact.name}".`, {
-          details: { field: 'artifact', expected: 'an artifact with a digest', given: artifact.name },
-        });
-      },
-    }),
-  );
+      read: (call) => store.artifacts.read(ref, call),
+      stream: (options) => store.artifacts.stream(ref, options),
+    };
+  });
   return {
     ...toRunSummary(run, epochMs),
     artifacts,

@@ -12,6 +12,7 @@ import * as z from 'zod/mini';
 import type { OverflowPolicy } from './embedded/segment-writer';
 import type { RunStartOptions } from './run/run-options';
 import type { EndSignal } from './run/signals';
+import type { ArtifactStore } from './store/artifact-store';
 import type { TrackingStore } from './store/tracking-store';
 import type { TrackerEventMap } from './tracker';
 
@@ -28,6 +29,11 @@ export interface CommonTrackerOptions {
    * handlers of others run, and where there are none the process ends as it would have. Node only. @default none
    */
   readonly signals?: readonly EndSignal[];
+  /** How artifacts are uploaded. */
+  readonly uploads?: {
+    /** Uploads at a time; others wait their turn. 1 to 64. @default 4 */
+    readonly concurrency?: number;
+  };
   /** Listeners, attached before anything happens. */
   readonly on?: EventListeners<TrackerEventMap>;
   /** Where warnings go. @default the console */
@@ -52,6 +58,11 @@ export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
    * `run.health()`, and the next flush rejects. @default 'write'
    */
   readonly overflow?: OverflowPolicy;
+  /**
+   * Where artifacts are kept instead, such as `s3Artifacts` of `@fairlead/tracking/s3`; those that lie in the folder are not
+   * found then. @default the folder
+   */
+  readonly artifacts?: ArtifactStore;
   /** Milliseconds between two looks for alias moves of other processes, beside the system's notices. @default 1000 */
   readonly pollMs?: number;
 }
@@ -69,11 +80,18 @@ export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions;
 const milliseconds = z.int().check(z.minimum(1), z.maximum(0x7fffffff));
 const anObject = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'an object');
 
+/** Uploads at a time. */
+const defaultUploads = 4;
+
 const common = {
   flushIntervalMs: z._default(milliseconds, 250),
   heartbeatMs: z._default(milliseconds, 10_000),
   leaseMs: z._default(milliseconds, 60_000),
   signals: z._default(z.array(z.enum(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'])), []),
+  uploads: z._default(
+    z.strictObject({ concurrency: z._default(z.int().check(z.minimum(1), z.maximum(64)), defaultUploads) }),
+    { concurrency: defaultUploads },
+  ),
   on: z._default(anObject<EventListeners<TrackerEventMap>>(), {}),
   logger: z._default(anObject<Logger>(), consoleLogger),
   clock: z._default(anObject<Clock>(), systemClock),
@@ -85,6 +103,13 @@ const embeddedSchema = z.strictObject({
   maxBufferedBytes: z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024),
   overflow: z._default(z.enum(['write', 'drop']), 'write'),
   pollMs: z._default(milliseconds, 1000),
+  artifacts: z.optional(
+    z.custom<ArtifactStore>(
+      (value) =>
+        ['put', 'stat', 'stream', 'read'].every((name) => typeof Reflect.get(Object(value), name) === 'function'),
+      'an artifact store, such as s3Artifacts makes one',
+    ),
+  ),
 });
 
 const storeSchema = z.strictObject({

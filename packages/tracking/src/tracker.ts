@@ -7,6 +7,7 @@ import type { Run } from './run/run';
 import type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
 import type { CompareOptions, RunComparison } from './search/compare-runs';
 import type { SearchOptions, SearchRow } from './search/search-options';
+import type { ArtifactPlace, ArtifactStreamOptions, UploadProgress } from './store/artifact-store';
 import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
 import type {
@@ -56,6 +57,11 @@ export interface RunSummary {
 export interface RunArtifact extends StoredArtifact {
   /** The bytes, checked. @throws FairleadError `DIGEST_MISMATCH`, `NOT_FOUND`, `ABORTED` */
   read(options?: CallOptions): Promise<Uint8Array>;
+  /**
+   * The bytes in pieces, for artifacts too large for memory; checked at the end.
+   * @throws FairleadError `DIGEST_MISMATCH`, `NOT_FOUND`, `INVALID_ARGUMENT` for an offset past the end, `ABORTED`
+   */
+  stream(options?: ArtifactStreamOptions): AsyncIterable<Uint8Array>;
 }
 
 /** A run with everything that was logged. */
@@ -118,6 +124,8 @@ export interface TrackerEventMap {
   'run-end': { readonly id: string; readonly status: EndStatus };
   /** A background write of a run failed; told once until one works again. With no listener it is a warning in the log. */
   'write-fail': { readonly id: string; readonly error: unknown };
+  /** A piece of an artifact was stored; the last one says as many bytes as the artifact has. */
+  'artifact-progress': ArtifactPlace & UploadProgress;
   'version-register': ModelVersion;
   /** This tracker moved, rolled back or deleted an alias. */
   'alias-move': AliasMove & { readonly name: string };

@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/core';
-import { crc32 } from '../files/crc32';
+import { crc32 } from '#files';
 import type { Files } from '../files/files';
 import { createSerial } from '../serial';
 import { RegistryState } from '../store/registry-state';

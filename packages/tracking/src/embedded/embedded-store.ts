@@ -1,5 +1,6 @@
 import { type Clock, closeable, FairleadError } from '@fairlead/core';
 import type { Files } from '../files/files';
+import type { ArtifactStore } from '../store/artifact-store';
 import type { TrackingStore } from '../store/tracking-store';
 import { createArtifactStore } from './artifact-store';
 import { createMaintenance } from './maintenance/maintenance';
@@ -18,6 +19,8 @@ export interface EmbeddedStoreOptions {
   /** Bytes that a run may hold in memory before its overflow policy takes effect. */
   readonly maxBufferedBytes: number;
   readonly overflow: OverflowPolicy;
+  /** Where artifacts are kept instead of the folder. */
+  readonly artifacts?: ArtifactStore | undefined;
 }
 
 const manifestName = 'fairlead.json';
@@ -95,7 +98,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     name: 'embedded',
     durabilities: ['os', 'disk'],
     runs,
-    artifacts: createArtifactStore(files, dir),
+    artifacts: options.artifacts ?? createArtifactStore({ files, dir, clock }),
     registry: {
       ...registry,
       async commit(...call) {
@@ -103,7 +106,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
         return registry.commit(...call);
       },
     },
-    maintenance: createMaintenance({ files, dir, clock, runs, registry }),
+    maintenance: createMaintenance({ files, dir, clock, runs, registry, artifacts: options.artifacts }),
     ...closeable(async () => {
       await registry.close();
       await runs.close();

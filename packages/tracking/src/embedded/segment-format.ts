@@ -1,4 +1,4 @@
-import { crc32 } from '../files/crc32';
+import { crc32 } from '#files';
 
 /*
  * A segment: the file that one writer appends to. FORMAT.md in the root of this package describes it for other readers;

@@ -12,6 +12,8 @@ export interface ArtifactFacts {
 
 /** What an {@link ArtifactLog} stands on. */
 export interface ArtifactLogOptions {
+  /** The run's id. */
+  readonly run: string;
   readonly artifacts: ArtifactStore;
   /** Records an event of the run. */
   readonly append: (event: RunEvent) => void;
@@ -37,8 +39,8 @@ export class ArtifactLog {
   async log(name: string, source: ArtifactSource, facts: ArtifactFacts, call: CallOptions): Promise<BlobInfo> {
     checkArtifactName(name);
     throwIfAborted(call.signal, 'Logging an artifact');
-    const { artifacts, append, epochMs } = this.#options;
-    const upload = artifacts.put(source, call).then((blob) => {
+    const { run, artifacts, append, epochMs } = this.#options;
+    const upload = artifacts.put(source, { ...call, place: { run, name } }).then((blob) => {
       append({ type: 'artifact', at: epochMs(), name, ...blob, ...facts });
       return blob;
     });

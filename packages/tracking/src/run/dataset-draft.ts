@@ -1,5 +1,5 @@
 import type { CallOptions } from '@fairlead/core';
-import { createSha256 } from '../files/sha256';
+import { createSha256 } from '#files';
 import { invalidArgument, isDigest } from '../names';
 import { redactSecrets } from '../secrets';
 import type { DatasetInput } from '../store/stored-run';

@@ -1,5 +1,7 @@
 import { type CallOptions, type Clock, type ClockTimer, FairleadError } from '@fairlead/core';
+import { platformFiles } from '#files';
 import { abortable } from '../abortable';
+import { type LogArtifactsOptions, type LoggedArtifact, logFolder } from '../artifacts/log-folder';
 import { checkKey, invalidArgument } from '../names';
 import { redactRecord } from '../secrets';
 import type { ArtifactStore } from '../store/artifact-store';
@@ -98,7 +100,7 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
       this.#writer.append(event);
       this.#loop.wake();
     };
-    this.#artifacts = new ArtifactLog({ artifacts: options.artifacts, append, epochMs });
+    this.#artifacts = new ArtifactLog({ run: options.id, artifacts: options.artifacts, append, epochMs });
     this.#params = new ParamLog({
       known: options.knownParams,
       write: (params) => {
@@ -195,6 +197,11 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
   async startRun<P>(options: RunStartOptions | TypedRunStartOptions<unknown, P> = {}): Promise<Run<P>> {
     this.#checkRunning();
     return this.#options.startChild<P>({ ...options, parent: this.id });
+  }
+
+  async logArtifacts(folder: string, options: LogArtifactsOptions = {}): Promise<readonly LoggedArtifact[]> {
+    this.#checkRunning();
+    return logFolder(folder, options, platformFiles.walk, (name, path, call) => this.logArtifact(name, path, call));
   }
 
   async flush({ durability = this.#usualDurability(), signal }: FlushOptions = {}): Promise<void> {

@@ -1,4 +1,5 @@
 import type { CallOptions, Closeable } from '@fairlead/core';
+import type { LogArtifactsOptions, LoggedArtifact } from '../artifacts/log-folder';
 import type { Durability, EndStatus, ParamValue } from '../store/run-store';
 import type { RunMedia } from './run-media';
 import type { RunStartOptions, TypedRunStartOptions } from './run-options';
@@ -83,6 +84,15 @@ export interface Run<Params = Readonly<Record<string, ParamValue>>> extends RunM
    */
   startRun(options?: RunStartOptions): Promise<Run>;
   startRun<Input, Output>(options: TypedRunStartOptions<Input, Output>): Promise<Run<Output>>;
+  /**
+   * Keeps every file of a folder and of those below it, by their paths in it. All names are checked first; the first file
+   * that fails stops the others, and what was kept by then stays. Node only.
+   *
+   * @param folder its path; a symbolic link that leads out of it is refused
+   * @throws FairleadError `NOT_FOUND` for no folder, `INVALID_ARGUMENT` for a link that leads out or in a circle and for a name
+   * that no artifact may have, and as `logArtifact`
+   */
+  logArtifacts(folder: string, options?: LogArtifactsOptions): Promise<readonly LoggedArtifact[]>;
   /**
    * Resolves once everything logged before the call is as safe as asked: only that is acknowledged.
    * @throws FairleadError `STORE_FAILED` when it could not be written, or when points were dropped since the last flush,

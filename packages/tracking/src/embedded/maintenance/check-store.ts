@@ -1,6 +1,6 @@
 import { type CallOptions, FairleadError, messageOf, throwIfAborted } from '@fairlead/core';
+import { createSha256 } from '#files';
 import type { Files } from '../../files/files';
-import { createSha256 } from '../../files/sha256';
 import { isDigest } from '../../names';
 import type { CheckReport, StoreProblem } from '../../store/maintenance';
 import type { RegistryStore } from '../../store/registry-store';
@@ -56,7 +56,7 @@ export async function checkStore(subject: GarbageSubject, call: CallOptions): Pr
   const models = await checkModels(registry, problems, referred, call);
   const blobs = await checkArtifacts(files, dir, problems, call);
   for (const [digest, by] of referred) {
-    if (blobs.digests.has(digest)) continue;
+    if (blobs.digests.has(digest) || (await subject.artifacts?.stat({ digest })) !== undefined) continue;
     const file = `artifacts/${digest}`;
     const message = `${file} is not there, and ${by} refers to it. Log its bytes again.`;
     problems.push({ file, offset: 0, length: 0, kind: 'missing-file', message });

@@ -1,6 +1,7 @@
 import { type CallOptions, type Clock, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../../files/files';
 import { isDigest } from '../../names';
+import type { ArtifactStore } from '../../store/artifact-store';
 import type { CollectGarbageOptions, GarbageItem, GarbageReport } from '../../store/maintenance';
 import type { RegistryStore, StoredModel } from '../../store/registry-store';
 import type { StoreDamage, StoredRun } from '../../store/run-store';
@@ -15,6 +16,8 @@ export interface GarbageSubject {
   readonly clock: Clock;
   readonly runs: EmbeddedRunStore;
   readonly registry: RegistryStore;
+  /** Where artifacts are kept, if not in the folder. */
+  readonly artifacts: ArtifactStore | undefined;
 }
 
 /** A run that is being removed has such a name, so that it is gone at once, wherever a crash ends the work. */

@@ -1,4 +1,5 @@
-import { createSha256, type Sha256 } from '../../files/sha256';
+import { createSha256 } from '#files';
+import type { Sha256 } from '../../files/hash';
 import type { PointsFrame } from '../points-codec';
 
 /** Points that are hashed at a time. */

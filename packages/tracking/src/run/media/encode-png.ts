@@ -1,4 +1,4 @@
-import { crc32 } from '../../files/crc32';
+import { crc32 } from '#files';
 import { invalidArgument } from '../../names';
 
 /** Pixels row by row from the top: 4 bytes each (red, green, blue, alpha), 3 without alpha, or 1 of grey. */
