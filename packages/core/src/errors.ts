@@ -12,6 +12,7 @@
  * - `NOT_FOUND`: a run, version, alias, experiment or artifact does not exist.
  * - `ALREADY_EXISTS`: a name that must be new is taken.
  * - `CONFLICT`: somebody else changed the same thing first; read again and retry.
+ * - `GATE_REFUSED`: a version does not meet the gates of an alias; `details.gates` says what each asked for and found.
  * - `ABORTED`: the caller's signal was aborted; `name` is `AbortError`.
  * - `DEADLINE_EXCEEDED`: the time that the caller gave ran out.
  * - `OVERLOADED`: a bounded queue is full or a deadline cannot be met; `details.retryAfterMs` says when to try again.
@@ -39,6 +40,7 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
   | 'CONFLICT'
+  | 'GATE_REFUSED'
   | 'ABORTED'
   | 'DEADLINE_EXCEEDED'
   | 'OVERLOADED'

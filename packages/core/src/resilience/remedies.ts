@@ -34,6 +34,7 @@ const remedies: Readonly<Record<ErrorCode, Remedy>> = {
   NOT_FOUND: elsewhere,
   ALREADY_EXISTS: callersOwn,
   CONFLICT: callersOwn,
+  GATE_REFUSED: callersOwn,
   ABORTED: callersOwn,
   DEADLINE_EXCEEDED: ill,
   OVERLOADED: busy,

@@ -14,6 +14,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   MODEL_NOT_FOUND: 404,
   ALREADY_EXISTS: 409,
   CONFLICT: 409,
+  GATE_REFUSED: 409,
   LIMIT_EXCEEDED: 413,
   UNSUPPORTED: 415,
   OVERLOADED: 429,

@@ -1,8 +1,10 @@
 import { FairleadError } from '@fairlead/core';
 import { listNames } from '../names';
 import type { RegistryStore, StoredModel, StoredVersion } from '../store/registry-store';
+import { approvalsOf } from './approvals';
+import { targetsOf } from './deployments';
 import type { ModelReference } from './model-reference';
-import type { ModelVersion } from './model-registry';
+import type { ModelVersion } from './model-version';
 
 function notFound(field: string, what: string, given: string, existing: string): FairleadError {
   return new FairleadError('NOT_FOUND', `There is no ${what}. ${existing}`, {
@@ -19,13 +21,14 @@ export async function findModel(store: RegistryStore, name: string, signal?: Abo
   throw notFound('name', `registered model "${name}"`, name, `Registered models: ${names}.`);
 }
 
-/** A version of a model. @throws FairleadError `NOT_FOUND` that names the versions that exist */
+/** A version of a model that was not deleted. @throws FairleadError `NOT_FOUND` that names the versions that exist */
 export function findVersion(model: StoredModel, version: string): StoredVersion {
   const found = model.versions.find((candidate) => candidate.version === version);
-  if (found !== undefined) return found;
-  const numbers = model.versions.map((candidate) => candidate.version);
+  if (found !== undefined && found.deletedAt === undefined) return found;
+  const numbers = model.versions.flatMap((known) => (known.deletedAt === undefined ? [known.version] : []));
   const existing = `Versions of "${model.name}": ${listNames(numbers, 'none')}.`;
-  throw notFound('version', `version ${version} of "${model.name}"`, version, existing);
+  const deleted = found === undefined ? '' : ' any more: it was deleted; audit() says by whom';
+  throw notFound('version', `version ${version} of "${model.name}"${deleted}`, version, existing);
 }
 
 /** The version that an alias points to. @throws FairleadError `NOT_FOUND` that names the aliases that exist */
@@ -47,8 +50,21 @@ export async function findReference(
   return { model, version: findVersion(model, number) };
 }
 
+/** Versions as users see them. */
+export function toModelVersions(model: StoredModel, versions: readonly StoredVersion[]): ModelVersion[] {
+  const [approvals, targets] = [approvalsOf(model), targetsOf(model)];
+  return versions.map(({ deletedAt: _deletedAt, ...content }) => ({
+    name: model.name,
+    ...content,
+    approvals: approvals.get(content.version) ?? [],
+    deployments: targets.get(content.version) ?? [],
+    aliases: Object.keys(model.aliases)
+      .filter((alias) => model.aliases[alias] === content.version)
+      .sort(),
+  }));
+}
+
 /** A version as users see it. */
 export function toModelVersion(model: StoredModel, version: StoredVersion): ModelVersion {
-  const aliases = Object.keys(model.aliases).filter((alias) => model.aliases[alias] === version.version);
-  return { name: model.name, ...version, aliases: aliases.sort() };
+  return toModelVersions(model, [version])[0] as ModelVersion;
 }

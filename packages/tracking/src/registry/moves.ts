@@ -42,6 +42,28 @@ export function checkExpected(
 
 /** The number of the next version. A damaged commit may have been a version, so its number is not given again. */
 export function nextVersion(model: StoredModel | undefined): string {
-  const highest = Math.max(0, ...(model?.versions ?? []).map((known) => Number(known.version)));
+  const highest = (model?.versions ?? []).reduce((most, known) => Math.max(most, Number(known.version)), 0);
   return String(highest + (model?.damage.length ?? 0) + 1);
+}
+
+/**
+ * The versions that an alias pointed to one after the other, the present one last, without those that it was rolled back
+ * from. A deletion ends what came before.
+ */
+function trailOf(model: StoredModel, alias: string): string[] {
+  let trail: string[] = [];
+  for (const { to, rollback } of movesOf(model, alias)) {
+    if (to === null) trail = [];
+    else if (rollback === true && trail.includes(to)) trail = trail.slice(0, trail.lastIndexOf(to) + 1);
+    else trail.push(to);
+  }
+  return trail;
+}
+
+/** The version that a rollback of an alias leads to; `undefined` when there is none before. */
+export function beforeOf(model: StoredModel, alias: string): string | undefined {
+  const trail = trailOf(model, alias);
+  const present = trail.at(-1);
+  const kept = new Set(model.versions.flatMap((known) => (known.deletedAt === undefined ? [known.version] : [])));
+  return trail.findLast((version, index) => index < trail.length - 1 && version !== present && kept.has(version));
 }
