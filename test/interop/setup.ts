@@ -96,6 +96,22 @@ export function prepareMlflowSkinny(): Peer {
   return preparePython('mlflow_skinny', mlflowSkinnyVersion);
 }
 
+/** The version of the library in which DVC hashes. */
+export const dvcDataVersion = '3.18.3';
+
+/** Makes a virtual environment with what of DVC knows files and folders by their hashes; `command` is its Python. */
+export function prepareDvcData(): Peer {
+  return preparePython('dvc_data', dvcDataVersion);
+}
+
+/** The version of OpenLineage's client whose facets the tests were written against. */
+export const openLineageVersion = '1.54.0';
+
+/** Makes a virtual environment with OpenLineage's own client; `command` is its Python. */
+export function prepareOpenLineage(): Peer {
+  return preparePython('openlineage_python', openLineageVersion);
+}
+
 /** Prometheus and the tool that comes with it. */
 export interface PrometheusPrograms {
   readonly prometheus: string;
@@ -171,4 +187,6 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareMlflowSkinny();
   preparePrometheus();
   prepareMoto();
+  prepareDvcData();
+  prepareOpenLineage();
 }

@@ -2,9 +2,10 @@ import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { basename } from 'node:path';
 import { type CallOptions, FairleadError, parseOptions, throwIfAborted } from '@fairlead/core';
 import * as z from 'zod/mini';
+import { redacted } from '../secrets';
 import { type GitState, readGit } from './git';
 import { type Lockfile, readLockfile, readPackageVersions } from './lockfile';
-import { isSecretName, redacted, redactSecrets } from './redact';
+import { isSecretVariable, redactCode } from './redact';
 
 /** What is captured beside the versions and the hardware. */
 export interface CaptureOptions extends CallOptions {
@@ -122,7 +123,7 @@ export async function captureEnvironment(options: CaptureOptions = {}): Promise<
 }
 
 function readVariables(names: readonly string[]): Readonly<Record<string, string>> {
-  const secret = names.find(isSecretName);
+  const secret = names.find(isSecretVariable);
   if (secret !== undefined) {
     throw new FairleadError(
       'INVALID_OPTION',
@@ -131,7 +132,7 @@ function readVariables(names: readonly string[]): Readonly<Record<string, string
     );
   }
   const set = names.filter((name) => process.env[name] !== undefined);
-  return Object.fromEntries(set.map((name) => [name, redactSecrets(process.env[name] as string)]));
+  return Object.fromEntries(set.map((name) => [name, redactCode(process.env[name] as string)]));
 }
 
 /** The arguments, each without secrets; the one behind an option whose name says that it is a secret is left out. */
@@ -141,7 +142,7 @@ function readCommand(): readonly string[] {
     basename(executable),
     ...rest.map((argument, index) => {
       const before = rest[index - 1] ?? '';
-      return before.startsWith('-') && isSecretName(before) ? redacted : redactSecrets(argument);
+      return before.startsWith('-') && isSecretVariable(before) ? redacted : redactCode(argument);
     }),
   ];
 }

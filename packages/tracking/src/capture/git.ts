@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { messageOf } from '@fairlead/core';
-import { isSecretFile, redacted, redactSecrets } from './redact';
+import { redacted } from '../secrets';
+import { isSecretFile, redactCode } from './redact';
 
 /** What Git knows of a folder. */
 export interface GitState {
@@ -114,7 +115,7 @@ export function redactDiff(diff: string): string {
     .split(/^(?=diff --git )/m)
     .map((part) => {
       const path = /^diff --git "?a\/(.+?)"? "?b\//.exec(part)?.[1];
-      if (path === undefined || !isSecretFile(path)) return redactSecrets(part);
+      if (path === undefined || !isSecretFile(path)) return redactCode(part);
       return `${part.slice(0, part.indexOf('\n') + 1)}${redacted}: a file that may hold secrets\n`;
     })
     .join('');

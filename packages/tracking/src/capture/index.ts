@@ -2,4 +2,3 @@ export { type CaptureOptions, captureEnvironment, type Environment } from './env
 export type { GitDiff, GitState } from './git';
 export type { Lockfile } from './lockfile';
 export { logEnvironment } from './log-environment';
-export { redactSecrets } from './redact';

@@ -4,8 +4,8 @@ import { type CaptureOptions, captureEnvironment, type Environment } from './env
 
 /**
  * Captures what a run is computed with, and keeps it with the run: `environment.json`, the changes as
- * `environment.diff` where they were asked for, and tags to search by: `git.commit`, `git.branch`, `git.dirty`,
- * `runtime`, and `seed.<name>` for each seed.
+ * `environment.diff` where they were asked for, and tags to search by: `git.commit`, `git.branch`, `git.remote`,
+ * `git.dirty`, `runtime`, and `seed.<name>` for each seed.
  * @throws FairleadError as {@link captureEnvironment} and `run.logArtifact`
  */
 export async function logEnvironment(
@@ -26,6 +26,7 @@ export async function logEnvironment(
     runtime: `${runtime.name} ${runtime.version}`,
     ...(state?.commit !== undefined && { 'git.commit': state.commit }),
     ...(state?.branch !== undefined && { 'git.branch': state.branch }),
+    ...(state?.remote !== undefined && { 'git.remote': state.remote }),
     ...(state !== undefined && { 'git.dirty': String(state.dirty) }),
     ...Object.fromEntries(Object.entries(seeds).map(([name, seed]) => [`seed.${name}`, String(seed)])),
   });

@@ -164,7 +164,7 @@ function byCodePoint(a: string, b: string): number {
 /** A text in JSON that is ASCII alone, with small digits, as Python writes it. */
 function asciiJson(text: string): string {
   return JSON.stringify(text).replace(
-    /[\u0080-\uffff]/g,
+    /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }

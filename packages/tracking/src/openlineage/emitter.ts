@@ -42,7 +42,13 @@ export interface OpenLineageEmitter extends Closeable {
   /** Resolves once every event so far was sent, or given up. */
   flush(): Promise<void>;
   /** Counts since the beginning. */
-  health(): { readonly sent: number; readonly failed: number; readonly dropped: number; readonly queued: number; readonly lastError: unknown };
+  health(): {
+    readonly sent: number;
+    readonly failed: number;
+    readonly dropped: number;
+    readonly queued: number;
+    readonly lastError: unknown;
+  };
 }
 
 const schema = z.strictObject({
@@ -52,8 +58,14 @@ const schema = z.strictObject({
   maxQueued: z._default(z.int().check(z.minimum(1)), 1000),
   attempts: z._default(z.int().check(z.minimum(1)), 3),
   retryMs: z._default(z.int().check(z.minimum(0)), 500),
-  logger: z._default(z.custom<Logger>((value) => typeof value === 'object' && value !== null, 'a logger'), consoleLogger),
-  clock: z._default(z.custom<Clock>((value) => typeof value === 'object' && value !== null, 'a clock'), systemClock),
+  logger: z._default(
+    z.custom<Logger>((value) => typeof value === 'object' && value !== null, 'a logger'),
+    consoleLogger,
+  ),
+  clock: z._default(
+    z.custom<Clock>((value) => typeof value === 'object' && value !== null, 'a clock'),
+    systemClock,
+  ),
 });
 
 /** Of so many runs the versions are remembered, and that they ended: the last ones. */
@@ -121,7 +133,8 @@ export function emitOpenLineage(tracker: Tracker, options: OpenLineageOptions): 
         sent++;
       } catch (error) {
         // Told once: a server that is down would fill the log.
-        if (failed++ === 0) logger.warn({ id, error }, `OpenLineage: an event of run ${id} is lost: ${messageOf(error)}`);
+        if (failed++ === 0)
+          logger.warn({ id, error }, `OpenLineage: an event of run ${id} is lost: ${messageOf(error)}`);
         lastError = error;
       }
       queued--;

@@ -31,7 +31,10 @@ const schema = z.strictObject({
 export function httpTransport(options: HttpTransportOptions): OpenLineageTransport {
   const { url, endpoint, apiKey, timeoutMs, fetch: send = fetch } = parseOptions(schema, options, 'httpTransport');
   const target = new URL(endpoint, url);
-  const headers = { 'content-type': 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) };
+  const headers = {
+    'content-type': 'application/json',
+    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+  };
   const fail = (why: string, retryable: boolean, cause?: unknown): FairleadError =>
     new FairleadError('REMOTE_FAILED', `${target.origin}${target.pathname} took no event: ${why}`, {
       cause,
@@ -41,7 +44,13 @@ export function httpTransport(options: HttpTransportOptions): OpenLineageTranspo
     let response: Response;
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      response = await send(target, { method: 'POST', headers, body: JSON.stringify(event), signal: limit, redirect: 'error' });
+      response = await send(target, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(event),
+        signal: limit,
+        redirect: 'error',
+      });
       await response.body?.cancel();
     } catch (cause) {
       throw fail(messageOf(cause), true, cause);

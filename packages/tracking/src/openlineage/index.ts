@@ -1,4 +1,9 @@
-export { emitOpenLineage, type OpenLineageEmitter, type OpenLineageOptions, type OpenLineageTransport } from './emitter';
+export {
+  emitOpenLineage,
+  type OpenLineageEmitter,
+  type OpenLineageOptions,
+  type OpenLineageTransport,
+} from './emitter';
 export { type HttpTransportOptions, httpTransport } from './http-transport';
 export {
   type DescribedRun,

@@ -1,5 +1,5 @@
-import type { RunStatus } from '../tracker';
 import type { DatasetInput, MetricSummary, ModelUse, ParamValue, RunError } from '../store/stored-run';
+import type { RunStatus } from '../tracker';
 
 /*
  * Events of OpenLineage 2-0-2: who read what and made what, as catalogues of data such as Marquez, DataHub or
@@ -117,7 +117,10 @@ function ownFacet(name: string, facts: Readonly<Record<string, unknown>>): Facet
   return { _producer: producer, _schemaURL: `urn:fairlead:openlineage:${name}:1`, ...facts };
 }
 
-function runFacets({ id, experiment, name, parent, error, params, metrics, tags }: DescribedRun, namespace: string): Facets {
+function runFacets(
+  { id, experiment, name, parent, error, params, metrics, tags }: DescribedRun,
+  namespace: string,
+): Facets {
   const runtime = tags.runtime?.split(' ');
   return {
     fairlead_run: ownFacet('run', {
@@ -128,7 +131,7 @@ function runFacets({ id, experiment, name, parent, error, params, metrics, tags 
       metrics: Object.fromEntries(Object.entries(metrics).map(([key, { last }]) => [key, numberOf(last)])),
     }),
     ...(parent !== undefined && {
-      parent: facet('1-1-0/ParentRunFacet.json#/$defs/ParentRunFacet', {
+      parent: facet('1-2-0/ParentRunFacet.json#/$defs/ParentRunFacet', {
         run: { runId: uuidOf(parent) },
         job: { namespace, name: experiment },
       }),
@@ -152,14 +155,14 @@ function jobFacets({ tags }: DescribedRun): Facets {
   const commit = tags['git.commit'];
   const remote = tags['git.remote'];
   return {
-    jobType: facet('2-0-3/JobTypeJobFacet.json#/$defs/JobTypeJobFacet', {
+    jobType: facet('2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet', {
       processingType: 'BATCH',
       integration: 'FAIRLEAD',
       jobType: 'TRAINING',
     }),
     ...(commit !== undefined &&
       remote !== undefined && {
-        sourceCodeLocation: facet('1-0-1/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet', {
+        sourceCodeLocation: facet('1-1-0/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet', {
           type: 'git',
           url: remote,
           repoUrl: remote,
@@ -170,25 +173,31 @@ function jobFacets({ tags }: DescribedRun): Facets {
   };
 }
 
-function datasetOf({ name, digest, source, rows, schema, context }: DatasetInput, namespace: string): OpenLineageDataset {
+function datasetOf(
+  { name, digest, source, rows, schema, context }: DatasetInput,
+  namespace: string,
+): OpenLineageDataset {
   return {
     namespace,
     name,
     facets: {
       version: versionOf(digest),
       ...(schema !== undefined && {
-        schema: facet('1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet', {
+        schema: facet('1-2-0/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet', {
           fields: schema.map((column) => ({ name: column.name, type: column.type })),
         }),
       }),
       ...(source !== undefined && {
-        dataSource: facet('1-0-1/DatasourceDatasetFacet.json#/$defs/DatasourceDatasetFacet', { name: source, uri: uriOf(source) }),
+        dataSource: facet('1-0-1/DatasourceDatasetFacet.json#/$defs/DatasourceDatasetFacet', {
+          name: source,
+          uri: uriOf(source),
+        }),
       }),
     },
     inputFacets: {
       ...(rows !== undefined && {
         dataQualityMetrics: facet(
-          '1-0-2/DataQualityMetricsInputDatasetFacet.json#/$defs/DataQualityMetricsInputDatasetFacet',
+          '1-0-3/DataQualityMetricsInputDatasetFacet.json#/$defs/DataQualityMetricsInputDatasetFacet',
           { rowCount: rows, columnMetrics: {} },
         ),
       }),
