@@ -27,7 +27,13 @@ export default {
     ...Object.fromEntries(packages),
     'examples/*': { project: ['**/*.ts'] },
     benchmarks: {
-      entry: ['suites/*.ts', 'lib/fixtures/**/*.ts', 'runner/*.process.ts', 'monitoring/*.process.ts'],
+      entry: [
+        'suites/*.ts',
+        'lib/fixtures/**/*.ts',
+        'runner/*.process.ts',
+        'monitoring/*.process.ts',
+        'tracking/*.process.ts',
+      ],
       project: ['**/*.ts'],
     },
   },

@@ -20,7 +20,8 @@ function buildOf(folder: string): Options {
     clean: folder === 'tracking' ? ['!page/**'] : true,
     // tsup's bundler of declarations sets `baseUrl`, which TypeScript 6 calls deprecated.
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
-    external: external.map((module) => new RegExp(`^${module}(/|$)`)),
+    // A module that begins with # is chosen by a condition when the package is used.
+    external: [/^#/, ...external.map((module) => new RegExp(`^${module}(/|$)`))],
   };
 }
 

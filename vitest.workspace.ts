@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 /** A folder whose tests import the sources of the packages, not their builds, by the `paths` of tsconfig.json. */
 export function project(name: string, folder: string, exclude: string[] = []) {
   return {
-    resolve: { tsconfigPaths: true },
+    resolve: {
+      tsconfigPaths: true,
+      // A package's own `imports` come before the paths, and lead to its build.
+      alias: { '#files': fileURLToPath(new URL('./packages/tracking/src/files/on-node.ts', import.meta.url)) },
+    },
     test: {
       name,
       root: fileURLToPath(new URL(folder, import.meta.url)),

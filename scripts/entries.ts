@@ -16,7 +16,11 @@ const internalEntries: Readonly<Record<string, Readonly<Record<string, string>>>
     'tfjs-lane': 'src/tfjs/tfjs-backend.ts',
   },
   browser: { 'lane-worker': 'src/lanes/lane-worker.ts' },
-  tracking: { 'fairlead-tracking': 'src/cli/main.ts' },
+  tracking: {
+    'fairlead-tracking': 'src/cli/main.ts',
+    'on-node': 'src/files/on-node.ts',
+    'in-browser': 'src/files/in-browser.ts',
+  },
 };
 
 /** The fields of a package.json that the toolchain reads. */

@@ -39,15 +39,22 @@ function lastWords(error: unknown): string {
 /** The version whose parser of OpenMetrics the tests were written against. */
 export const prometheusClientVersion = '0.26.0';
 
-/** Makes a virtual environment with Python's prometheus_client; `command` is its Python. */
-export function preparePrometheusClient(): Peer {
-  const peer = `prometheus_client ${prometheusClientVersion}`;
-  const folder = join(cache, `prometheus-client-${prometheusClientVersion}`);
+/** The version of moto, which speaks S3, that the tests were written against. */
+export const motoVersion = '5.2.5';
+
+/** Makes a virtual environment with moto's server; `command` is its Python. */
+export function prepareMoto(): Peer {
+  return preparePython('moto', motoVersion, '[server,s3]');
+}
+
+/** Makes a virtual environment with one package of PyPI at a version; `command` is its Python. */
+function preparePython(name: string, version: string, extras = ''): Peer {
+  const peer = `${name} ${version}`;
+  const folder = join(cache, `${name.replaceAll('_', '-')}-${version}`);
   const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-  const check = 'from importlib.metadata import version; print(version("prometheus_client"))';
+  const check = `from importlib.metadata import version; print(version("${name}"))`;
   try {
-    if (existsSync(command) && run(command, ['-c', check], 30_000).trim() === prometheusClientVersion)
-      return { command };
+    if (existsSync(command) && run(command, ['-c', check], 30_000).trim() === version) return { command };
   } catch {
     // A folder that an earlier attempt left half made: made anew below.
   }
@@ -59,23 +66,50 @@ export function preparePrometheusClient(): Peer {
   try {
     console.log(`interop: installing ${peer} into ${folder}`);
     run('python3', ['-m', 'venv', '--clear', folder], 120_000);
-    run(
-      command,
-      [
-        '-m',
-        'pip',
-        'install',
-        '--quiet',
-        '--disable-pip-version-check',
-        `prometheus_client==${prometheusClientVersion}`,
-      ],
-      300_000,
-    );
+    const requirement = `${name}${extras}==${version}`;
+    run(command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement], 300_000);
     run(command, ['-c', check], 30_000);
   } catch (error) {
     return absent(peer, lastWords(error));
   }
   return { command };
+}
+
+/** Makes a virtual environment with Python's prometheus_client; `command` is its Python. */
+export function preparePrometheusClient(): Peer {
+  return preparePython('prometheus_client', prometheusClientVersion);
+}
+
+/** The release whose reader of event files the tests were written against. It needs no TensorFlow. */
+export const tensorBoardVersion = '2.21.0';
+
+/** Makes a virtual environment with TensorBoard; `command` is its Python. */
+export function prepareTensorBoard(): Peer {
+  return preparePython('tensorboard', tensorBoardVersion);
+}
+
+/** The release of MLflow whose filters the tests were written against, without its server. */
+export const mlflowSkinnyVersion = '3.17.2';
+
+/** Makes a virtual environment with what MLflow's clients share; `command` is its Python. */
+export function prepareMlflowSkinny(): Peer {
+  return preparePython('mlflow_skinny', mlflowSkinnyVersion);
+}
+
+/** The version of the library in which DVC hashes. */
+export const dvcDataVersion = '3.18.3';
+
+/** Makes a virtual environment with what of DVC knows files and folders by their hashes; `command` is its Python. */
+export function prepareDvcData(): Peer {
+  return preparePython('dvc_data', dvcDataVersion);
+}
+
+/** The version of OpenLineage's client whose facets the tests were written against. */
+export const openLineageVersion = '1.54.0';
+
+/** Makes a virtual environment with OpenLineage's own client; `command` is its Python. */
+export function prepareOpenLineage(): Peer {
+  return preparePython('openlineage_python', openLineageVersion);
 }
 
 /** Prometheus and the tool that comes with it. */
@@ -149,5 +183,10 @@ export function preparePrometheus(): PrometheusPrograms | { readonly missing: st
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   preparePrometheusClient();
+  prepareTensorBoard();
+  prepareMlflowSkinny();
   preparePrometheus();
+  prepareMoto();
+  prepareDvcData();
+  prepareOpenLineage();
 }

@@ -1,11 +1,21 @@
+export type { LogArtifactsOptions, LoggedArtifact } from './artifacts/log-folder';
+export { formatModelCard, parseModelCard } from './cards/card-text';
+export { type CardRun, type ModelCardOptions, modelCard } from './cards/generate-card';
+export type { CardMetric, CardResult, ModelCard } from './cards/model-card';
+
 export type { OverflowPolicy } from './embedded/segment-writer';
-export {
-  type CommonTrackerOptions,
-  type EmbeddedTrackerOptions,
-  openTracker,
-  type StoreTrackerOptions,
-  type TrackerOptions,
-} from './open-tracker';
+export type {
+  DatasetNode,
+  DeploymentNode,
+  Lineage,
+  LineageEdge,
+  LineageGraph,
+  LineageNode,
+  LineageOptions,
+  ModelNode,
+  RunNode,
+} from './lineage/lineage';
+export { openTracker } from './open-tracker';
 export type {
   ApproveOptions,
   CheckAnswer,
@@ -24,7 +34,15 @@ export type {
   RegisteredModel,
   VersionDraft,
 } from './registry/model-version';
+export type { DatasetDraft } from './run/dataset-draft';
+export type { RawImage } from './run/media/encode-png';
+export type { Figure } from './run/media/figure';
+export type { ImageSource } from './run/media/image';
+export type { TableData } from './run/media/table';
 export type { FlushOptions, LogOptions, Run, RunHealth } from './run/run';
+export type { LoggedMedia, MediaOptions, RunMedia } from './run/run-media';
+export type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
+export type { EndSignal } from './run/signals';
 export type {
   ComparedDataset,
   ComparedMetric,
@@ -54,8 +72,28 @@ export { parseFilter, parseOrder } from './search/parse-filter';
 export type { FilterNode, FilterOperator, OrderTerm, RunField, RunPage, RunQuery } from './search/query';
 export type { ColumnValue, SearchOptions, SearchRow } from './search/search-options';
 export { pageOf, searchRuns } from './search/search-runs';
-export type { ArtifactSource, ArtifactStore, BlobInfo } from './store/artifact-store';
+export type {
+  ArtifactPlace,
+  ArtifactRef,
+  ArtifactSource,
+  ArtifactStore,
+  ArtifactStreamOptions,
+  BlobInfo,
+  KeptBlob,
+  PutOptions,
+  UploadProgress,
+} from './store/artifact-store';
 export type { ApprovalsGate, EvaluationGate, Gate, GateResult, MetricGate } from './store/gate';
+export type {
+  CheckReport,
+  CollectGarbageOptions,
+  CompactOptions,
+  CompactReport,
+  GarbageItem,
+  GarbageReport,
+  StoreMaintenance,
+  StoreProblem,
+} from './store/maintenance';
 export { RegistryState } from './store/registry-state';
 export type {
   AliasMove,
@@ -97,10 +135,15 @@ export type {
   RunArtifact,
   RunFilter,
   RunRecord,
-  RunStartOptions,
   RunStatus,
   RunSummary,
   SearchPage,
   Tracker,
   TrackerEventMap,
 } from './tracker';
+export type {
+  CommonTrackerOptions,
+  EmbeddedTrackerOptions,
+  StoreTrackerOptions,
+  TrackerOptions,
+} from './tracker-options';

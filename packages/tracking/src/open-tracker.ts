@@ -1,139 +1,68 @@
 import {
   type CallOptions,
-  type Clock,
   closeable,
-  consoleLogger,
   createEvents,
-  type EventListeners,
   FairleadError,
   type Logger,
   messageOf,
-  parseOptions,
-  systemClock,
+  throwIfAborted,
 } from '@fairlead/core';
-import * as z from 'zod/mini';
+import { createSha256, platformFiles } from '#files';
+import { boundArtifacts } from './artifacts/bounded-artifacts';
 import { openEmbeddedStore } from './embedded/embedded-store';
-import type { OverflowPolicy } from './embedded/segment-writer';
-import { nodeFiles } from './files/node-files';
-import { checkTitle, invalidArgument } from './names';
+import { createLineage } from './lineage/create-lineage';
+import { createMaintenanceCalls } from './maintenance-calls';
+import { invalidArgument } from './names';
 import { createRegistry } from './registry/create-registry';
-import { LiveRun } from './run/live-run';
+import { createRunEdits } from './run/edit-runs';
+import { listRuns } from './run/list-runs';
+import { createLiveRuns } from './run/live-runs';
 import type { Run } from './run/run';
-import { checkParams, checkTags } from './run/values';
-import { toRunRecord, toRunSummary } from './run-record';
+import type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
+import { handleSignals } from './run/signals';
+import { toRunRecord } from './run-record';
 import { createCompare } from './search/tracker-compare';
 import { createSearch } from './search/tracker-search';
-import type { StoredRun } from './store/run-store';
+import type { ArtifactStore } from './store/artifact-store';
 import type { TrackingStore } from './store/tracking-store';
-import type { RunFilter, RunStartOptions, Tracker, TrackerEventMap } from './tracker';
-
-/** Options of {@link openTracker} for any store. */
-export interface CommonTrackerOptions {
-  /** Milliseconds after which logged points are written in the background. 1 or more. @default 250 */
-  readonly flushIntervalMs?: number;
-  /** Milliseconds between two signs of life of a run. 1 or more, less than `leaseMs`. @default 10000 */
-  readonly heartbeatMs?: number;
-  /** Milliseconds without a sign of life after which a run counts as KILLED. 1 or more. @default 60000 */
-  readonly leaseMs?: number;
-  /** Listeners, attached before anything happens. */
-  readonly on?: EventListeners<TrackerEventMap>;
-  /** Where warnings go. @default the console */
-  readonly logger?: Logger;
-  /** Where time comes from. @default the clock of the process */
-  readonly clock?: Clock;
-}
-
-/** A tracker on the embedded store: a folder, no server. */
-export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
-  /** Folder of the store; made where it is missing. Several processes may use it at once. */
-  readonly dir: string;
-  readonly store?: never;
-  /**
-   * Encoded bytes that a run may hold in memory, beside as many that are being written. 65,536 or more.
-   * @default 8388608 (8 MiB)
-   */
-  readonly maxBufferedBytes?: number;
-  /**
-   * What happens when that is reached. `write`: the caller of `log` writes the buffer himself, which takes a few
-   * milliseconds, and only what the file system refuses is dropped. `drop`: what comes is dropped. Drops are counted in
-   * `run.health()`, and the next flush rejects. @default 'write'
-   */
-  readonly overflow?: OverflowPolicy;
-  /** Milliseconds between two looks for alias moves of other processes, beside the system's notices. @default 1000 */
-  readonly pollMs?: number;
-}
-
-/** A tracker on a store of your own. */
-export interface StoreTrackerOptions extends CommonTrackerOptions {
-  /** The store; the tracker closes it. */
-  readonly store: TrackingStore;
-  readonly dir?: never;
-}
-
-/** Options of {@link openTracker}. */
-export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions;
-
-const milliseconds = z.int().check(z.minimum(1), z.maximum(0x7fffffff));
-const anObject = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'an object');
-
-const common = {
-  flushIntervalMs: z._default(milliseconds, 250),
-  heartbeatMs: z._default(milliseconds, 10_000),
-  leaseMs: z._default(milliseconds, 60_000),
-  on: z._default(anObject<EventListeners<TrackerEventMap>>(), {}),
-  logger: z._default(anObject<Logger>(), consoleLogger),
-  clock: z._default(anObject<Clock>(), systemClock),
-};
-
-const embeddedSchema = z.strictObject({
-  ...common,
-  dir: z.string().check(z.minLength(1)),
-  maxBufferedBytes: z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024),
-  overflow: z._default(z.enum(['write', 'drop']), 'write'),
-  pollMs: z._default(milliseconds, 1000),
-});
-
-const storeSchema = z.strictObject({
-  ...common,
-  store: z.custom<TrackingStore>(
-    (value) => (value as TrackingStore | undefined)?.specVersion === 'v1',
-    'a tracking store of specVersion "v1"',
-  ),
-});
-
-const startSchema = z.strictObject({
-  experiment: z._default(z.string(), 'default'),
-  name: z.optional(z.string()),
-  params: z._default(anObject<NonNullable<RunStartOptions['params']>>(), {}),
-  tags: z._default(anObject<NonNullable<RunStartOptions['tags']>>(), {}),
-});
-
-const filterSchema = z.strictObject({
-  experiment: z.optional(z.string()),
-  status: z.optional(z.enum(['RUNNING', 'KILLED', 'FINISHED', 'FAILED', 'INTERRUPTED'])),
-  limit: z.optional(z.int().check(z.minimum(1))),
-  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'an AbortSignal')),
-});
+import type { Tracker, TrackerEventMap } from './tracker';
+import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
 
 /** Settings of the tracker itself, and its store. */
 async function openStore(options: TrackerOptions) {
-  if ((options as { store?: unknown } | undefined)?.store !== undefined) {
-    return parseOptions(storeSchema, options, 'openTracker');
-  }
-  const settings = parseOptions(embeddedSchema, options, 'openTracker');
-  checkLease(settings);
-  return { ...settings, store: await openEmbeddedStore({ ...settings, files: nodeFiles }) };
+  const settings = parseTrackerOptions(options);
+  if ('store' in settings) return settings;
+  const store = await openEmbeddedStore({ ...settings, files: platformFiles });
+  return { ...settings, store };
 }
 
-function checkLease({ heartbeatMs, leaseMs }: { heartbeatMs: number; leaseMs: number }): void {
-  if (heartbeatMs < leaseMs) return;
-  throw new FairleadError('INVALID_OPTION', `openTracker: heartbeatMs must be less than leaseMs (${leaseMs}).`, {
-    details: { field: 'heartbeatMs', expected: `less than ${leaseMs}`, given: String(heartbeatMs) },
-  });
+/** A store that bounds its uploads. It is named member by member, since a store may be an object of any kind. */
+function withArtifacts(store: TrackingStore, artifacts: ArtifactStore): TrackingStore {
+  const { specVersion, name, durabilities, runs, registry, maintenance } = store;
+  return {
+    specVersion,
+    name,
+    durabilities,
+    runs,
+    artifacts,
+    registry,
+    ...(maintenance !== undefined && { maintenance }),
+    close: () => store.close(),
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+}
+
+async function hashFile(path: string, { signal }: CallOptions): Promise<string> {
+  const hash = createSha256();
+  for await (const piece of platformFiles.stream(path)) {
+    throwIfAborted(signal, 'Reading the dataset');
+    hash.update(piece);
+  }
+  return hash.hex();
 }
 
 /** Ends a run whose work threw. That error is the one that counts, so trouble with the end goes to the log. */
-async function failRun(run: Run, error: unknown, logger: Logger): Promise<void> {
+async function failRun(run: Run<unknown>, error: unknown, logger: Logger): Promise<void> {
   try {
     if (run.status === 'RUNNING') await run.fail(error);
   } catch (trouble) {
@@ -144,13 +73,6 @@ async function failRun(run: Run, error: unknown, logger: Logger): Promise<void> 
   } catch (trouble) {
     logger.error({ id: run.id, error: trouble }, `The end of run ${run.id} is lost: ${messageOf(trouble)}`);
   }
-}
-
-/** 32 hexadecimal digits: 12 of the time, so that ids sort by it, and 20 of chance. */
-function newRunId(epochMs: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(10));
-  const tail = Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return Math.floor(epochMs).toString(16).padStart(12, '0') + tail;
 }
 
 /**
@@ -167,76 +89,52 @@ function newRunId(epochMs: number): string {
  */
 export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   const settings = await openStore(options);
-  checkLease(settings);
-  const { store, clock, logger } = settings;
+  const { clock, logger } = settings;
   const events = createEvents<TrackerEventMap>(logger, settings.on);
-  const live = new Map<string, LiveRun>();
+  const store = withArtifacts(
+    settings.store,
+    boundArtifacts(settings.store.artifacts, {
+      concurrency: settings.uploads.concurrency,
+      onProgress: (place, progress) => events.emit('artifact-progress', { ...place, ...progress }),
+    }),
+  );
   let closed = false;
 
   const checkOpen = (): void => {
     if (closed) throw new FairleadError('CLOSED', 'The tracker was closed: open another.');
   };
 
-  const startRun = async (given: RunStartOptions = {}): Promise<Run> => {
-    checkOpen();
-    const { experiment, name, params, tags } = parseOptions(startSchema, given, 'startRun');
-    const at = clock.epochMs();
-    const id = newRunId(at);
-    const title = name ?? id.slice(-8);
-    checkTitle('experiment', experiment);
-    checkTitle('name', title);
-    checkParams(params);
-    checkTags(tags);
-    const { leaseMs, heartbeatMs, flushIntervalMs } = settings;
-    const start = { type: 'start', at, id, experiment, name: title, leaseUntil: at + leaseMs } as const;
-    const writer = await store.runs.create(start);
-    const run = new LiveRun({
-      start,
-      writer,
-      artifacts: store.artifacts,
-      durabilities: store.durabilities,
-      clock,
-      flushIntervalMs,
-      heartbeatMs,
-      leaseMs,
-      onWriteFail: (error) => {
-        const message = `Could not write run ${id}: ${messageOf(error)} What waits is written again soon.`;
-        if (events.listenerCount('write-fail') === 0) logger.warn({ id, error }, message);
-        events.emit('write-fail', { id, error });
-      },
-      onEnd: (status) => events.emit('run-end', { id, status }),
-      onRelease: () => void live.delete(id),
-    });
-    live.set(id, run);
-    run.logParams(params);
-    run.setTags(tags);
-    events.emit('run-start', { id, experiment, name: title });
-    return run;
-  };
-
-  /** What is read of a run that is logged here includes what still waits in memory. */
-  const writeOut = async (runs: Iterable<LiveRun>): Promise<void> => {
-    await Promise.all(Array.from(runs, (run) => run.writeOut()));
-  };
-
-  const readRun = async (id: string, call: CallOptions): Promise<StoredRun | undefined> => {
-    const mine = live.get(id);
-    if (mine !== undefined) await writeOut([mine]);
-    return /^[0-9a-f]{32}$/.test(id) ? store.runs.read(id, call) : undefined;
-  };
+  const live = createLiveRuns({
+    ...settings,
+    store,
+    events,
+    checkOpen,
+    hashFile,
+    resolveModel: (reference, call) => registry.getVersion(reference, call),
+  });
+  const registry = createRegistry({ store, readRun: live.read, clock, logger, events, checkOpen });
+  const edits = createRunEdits(store, live, clock, (id, field) => {
+    logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
+  });
+  const ignoreSignals = handleSignals(settings.signals, logger, () => live.killAll());
 
   const closing = closeable(async () => {
     closed = true;
-    const ended = await Promise.allSettled([...live.values()].map((run) => run.close()));
-    await store.close();
-    events.clear();
-    const failed = ended.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    ignoreSignals();
+    try {
+      await live.closeAll();
+    } finally {
+      await store.close();
+      events.clear();
+    }
   });
 
-  const withRun = async <T>(given: RunStartOptions, work: (run: Run) => Promise<T> | T): Promise<T> => {
+  async function withRun<Params, T>(
+    given: RunStartOptions | TypedRunStartOptions<unknown, Params>,
+    work: (run: Run<Params>) => Promise<T> | T,
+  ): Promise<T> {
     if (typeof work !== 'function') throw invalidArgument('work', 'a function that takes the run', work);
-    const run = await startRun(given);
+    const run = await live.start<Params>(given);
     let result: T;
     try {
       result = await work(run);
@@ -250,40 +148,48 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
       await run.close();
     }
     return result;
-  };
+  }
 
-  const searching = { store, clock, checkOpen, writeOut: () => writeOut(live.values()) };
+  const searching = { store, clock, checkOpen, writeOut: () => live.writeOut() };
 
   return {
     ...closing,
     events,
+    registry,
     search: createSearch(searching),
     compare: createCompare(searching),
-    registry: createRegistry({ store, readRun, clock, logger, events, checkOpen }),
+    lineage: createLineage(searching),
+    ...createMaintenanceCalls(store, checkOpen),
     withRun,
-    startRun,
-    async runs(filter: RunFilter = {}) {
+    startRun: <Params>(given: RunStartOptions | TypedRunStartOptions<unknown, Params> = {}) =>
+      live.start<Params>(given),
+    resumeRun: (id, call = {}) => live.resume(id, call),
+    async setTags(id, tags) {
       checkOpen();
-      const { experiment, status, limit, signal } = parseOptions(filterSchema, filter, 'runs');
-      await writeOut(live.values());
-      const now = clock.epochMs();
-      const page = await store.runs.search(
-        { ...(experiment === undefined ? {} : { experiments: [experiment] }), limit: 50_000 },
-        signal === undefined ? {} : { signal },
-      );
-      return page.runs
-        .map((run) => toRunSummary(run, now))
-        .filter((run) => experiment === undefined || run.experiment === experiment)
-        .filter((run) => status === undefined || run.status === status)
-        .slice(0, limit);
+      await edits.setTags(id, tags);
+    },
+    async deleteRun(id) {
+      checkOpen();
+      await edits.deleteRun(id);
+    },
+    async restoreRun(id) {
+      checkOpen();
+      await edits.restoreRun(id);
+    },
+    async experiments(call = {}) {
+      checkOpen();
+      await live.writeOut();
+      return store.runs.experiments(call);
+    },
+    async runs(filter = {}) {
+      checkOpen();
+      const parsed = parseRunFilter(filter);
+      await live.writeOut();
+      return listRuns(store.runs, parsed, clock.epochMs());
     },
     async getRun(id, call = {}) {
       checkOpen();
-      const run = await readRun(id, call);
-      if (run !== undefined) return toRunRecord(run, clock.epochMs(), store);
-      throw new FairleadError('NOT_FOUND', `There is no run "${id}" in this store. tracker.runs() lists what is.`, {
-        details: { field: 'id', expected: 'the id of a run of this store', given: String(id) },
-      });
+      return toRunRecord(await live.find(id, call), clock.epochMs(), store);
     },
   };
 }

@@ -1,5 +1,7 @@
 import { FairleadError } from '@fairlead/core';
 import { listNames } from './names';
+import { streamRunPoints } from './run-points';
+import type { ArtifactRef } from './store/artifact-store';
 import type { StoredRun } from './store/run-store';
 import type { TrackingStore } from './store/tracking-store';
 import type { RunArtifact, RunRecord, RunStatus, RunSummary } from './tracker';
@@ -12,14 +14,16 @@ export function statusOf(run: StoredRun, epochMs: number): RunStatus {
 
 /** A run as a list shows it. */
 export function toRunSummary(run: StoredRun, epochMs: number): RunSummary {
-  const { id, experiment, name, startedAt, params, tags, metrics, end } = run;
+  const { id, experiment, name, parent, startedAt, deletedAt, params, tags, metrics, end } = run;
   return {
     id,
     experiment,
     name,
+    ...(parent === undefined ? {} : { parent }),
     status: statusOf(run, epochMs),
     startedAt,
     ...(end === undefined ? {} : { endedAt: end.at }),
+    ...(deletedAt === undefined ? {} : { deletedAt }),
     ...(end?.error === undefined ? {} : { error: end.error }),
     params,
     tags,
@@ -35,20 +39,20 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
       details: { field, expected: existing, given },
     });
   };
-  const artifacts = run.artifacts.map(
-    (artifact): RunArtifact => ({
+  const artifacts = run.artifacts.map((artifact): RunArtifact => {
+    const { name, digest, size } = artifact;
+    const ref: ArtifactRef = { size, place: { run: run.id, name }, ...(digest === undefined ? {} : { digest }) };
+    return {
       ...artifact,
-      async read(call) {
-        if (artifact.digest !== undefined) return store.artifacts.read(artifact.digest, call);
-        throw new FairleadError('UNSUPPORTED', `The store knows no digest of the artifact "${artifact.name}".`, {
-          details: { field: 'artifact', expected: 'an artifact with a digest', given: artifact.name },
-        });
-      },
-    }),
-  );
+      read: (call) => store.artifacts.read(ref, call),
+      stream: (options) => store.artifacts.stream(ref, options),
+    };
+  });
   return {
     ...toRunSummary(run, epochMs),
     artifacts,
+    inputs: run.inputs,
+    uses: run.uses,
     damage: run.damage,
     artifact(name) {
       const found = artifacts.find((artifact) => artifact.name === name);
@@ -63,5 +67,6 @@ export function toRunRecord(run: StoredRun, epochMs: number, store: TrackingStor
       if (!Object.hasOwn(run.metrics, key)) throw missing('metric', key, Object.keys(run.metrics).sort());
       return store.runs.history(run.id, key, call);
     },
+    points: (call) => streamRunPoints(store.runs, run, call),
   };
 }

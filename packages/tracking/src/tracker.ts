@@ -1,49 +1,50 @@
 import type { CallOptions, Closeable, Events, Evidence } from '@fairlead/core';
+import type { Lineage } from './lineage/lineage';
+import type { MaintenanceCalls } from './maintenance-calls';
 import type { ModelRegistry } from './registry/model-registry';
 import type { ModelVersion } from './registry/model-version';
 import type { Run } from './run/run';
+import type { RunStartOptions, TypedRunStartOptions } from './run/run-options';
 import type { CompareOptions, RunComparison } from './search/compare-runs';
 import type { SearchOptions, SearchRow } from './search/search-options';
+import type { ArtifactPlace, ArtifactStreamOptions, UploadProgress } from './store/artifact-store';
 import type { Gate, GateResult } from './store/gate';
 import type { AliasMove } from './store/registry-store';
 import type {
+  DatasetInput,
   EndStatus,
+  ExperimentSummary,
+  HistoryOptions,
   MetricHistory,
   MetricSummary,
+  ModelUse,
   ParamValue,
+  PointColumns,
   RunError,
   StoreDamage,
   StoredArtifact,
 } from './store/run-store';
 
 /**
- * How a run stands. `KILLED`: it has no end, and its lease ran out; should its process wake again, the run is `RUNNING`
- * again.
+ * How a run stands. `KILLED`: a signal ended it, or it has no end and its lease ran out; should the process of such a one
+ * wake again, the run is `RUNNING` again.
  */
-export type RunStatus = 'RUNNING' | 'KILLED' | EndStatus;
-
-/** What a run is made of. */
-export interface RunStartOptions {
-  /** The experiment that the run belongs to; it needs no making. 1 to 500 characters. @default 'default' */
-  readonly experiment?: string;
-  /** For people; need not be unique. 1 to 500 characters. @default the first 8 digits of the run's id */
-  readonly name?: string;
-  /** @default {} */
-  readonly params?: Readonly<Record<string, ParamValue>>;
-  /** @default {} */
-  readonly tags?: Readonly<Record<string, string>>;
-}
+export type RunStatus = 'RUNNING' | EndStatus;
 
 /** A run as it was recorded. */
 export interface RunSummary {
   readonly id: string;
   readonly experiment: string;
   readonly name: string;
+  /** The id of the run that this one is part of. */
+  readonly parent?: string;
   readonly status: RunStatus;
   /** Epoch milliseconds. */
   readonly startedAt: number;
-  /** Epoch milliseconds; absent while it runs, and for one that was killed. */
+  /** Epoch milliseconds; absent while it runs, and for one whose process fell silent. */
   readonly endedAt?: number;
+  /** When it was deleted, epoch milliseconds. */
+  readonly deletedAt?: number;
   /** What ended a run that FAILED. */
   readonly error?: RunError;
   readonly params: Readonly<Record<string, ParamValue>>;
@@ -56,17 +57,31 @@ export interface RunSummary {
 export interface RunArtifact extends StoredArtifact {
   /** The bytes, checked. @throws FairleadError `DIGEST_MISMATCH`, `NOT_FOUND`, `ABORTED` */
   read(options?: CallOptions): Promise<Uint8Array>;
+  /**
+   * The bytes in pieces, for artifacts too large for memory; checked at the end.
+   * @throws FairleadError `DIGEST_MISMATCH`, `NOT_FOUND`, `INVALID_ARGUMENT` for an offset past the end, `ABORTED`
+   */
+  stream(options?: ArtifactStreamOptions): AsyncIterable<Uint8Array>;
 }
 
 /** A run with everything that was logged. */
 export interface RunRecord extends RunSummary {
   readonly artifacts: readonly RunArtifact[];
+  /** The datasets that went into it. */
+  readonly inputs: readonly DatasetInput[];
+  /** The registered models that it used. */
+  readonly uses: readonly ModelUse[];
   /** What could not be read; empty for a healthy run. */
   readonly damage: readonly StoreDamage[];
   /** The artifact of a name. @throws FairleadError `NOT_FOUND` that names what exists */
   artifact(name: string): RunArtifact;
-  /** Every point of a metric. @throws FairleadError `NOT_FOUND` that names what exists */
-  history(key: string, options?: CallOptions): Promise<MetricHistory>;
+  /** The points of a metric. @throws FairleadError `NOT_FOUND` that names what exists, `INVALID_ARGUMENT` */
+  history(key: string, options?: HistoryOptions): Promise<MetricHistory>;
+  /**
+   * Every point of every metric in pieces, so that not all of them lie in memory at once; in the order in which they were
+   * logged, or metric by metric where the store knows no other.
+   */
+  points(options?: CallOptions): AsyncIterable<PointColumns>;
 }
 
 /** Which runs are listed. */
@@ -75,6 +90,10 @@ export interface RunFilter extends CallOptions {
   readonly experiment?: string;
   /** Only those that stand so. */
   readonly status?: RunStatus;
+  /** Only those that are part of the run of this id. */
+  readonly parent?: string;
+  /** Whether deleted runs are found. @default 'exclude' */
+  readonly deleted?: 'exclude' | 'only' | 'include';
   /** At most so many, the newest. @default all */
   readonly limit?: number;
 }
@@ -100,9 +119,13 @@ export interface RegistryEvent {
 /** What a tracker tells. */
 export interface TrackerEventMap {
   'run-start': { readonly id: string; readonly experiment: string; readonly name: string };
+  /** A run that had ended is logged again. */
+  'run-resume': { readonly id: string; readonly experiment: string; readonly name: string };
   'run-end': { readonly id: string; readonly status: EndStatus };
   /** A background write of a run failed; told once until one works again. With no listener it is a warning in the log. */
   'write-fail': { readonly id: string; readonly error: unknown };
+  /** A piece of an artifact was stored; the last one says as many bytes as the artifact has. */
+  'artifact-progress': ArtifactPlace & UploadProgress;
   'version-register': ModelVersion;
   /** This tracker moved, rolled back or deleted an alias. */
   'alias-move': AliasMove & { readonly name: string };
@@ -124,8 +147,10 @@ export interface TrackerEventMap {
 }
 
 /** Experiments, runs, artifacts and models of one store. */
-export interface Tracker extends Closeable {
+export interface Tracker extends Closeable, MaintenanceCalls {
   readonly registry: ModelRegistry;
+  /** The graph data → run → model version → deployment. */
+  readonly lineage: Lineage;
   readonly events: Events<TrackerEventMap>;
   /**
    * Runs a function as a run: FINISHED when it returns, FAILED with its error, which is thrown on, when it throws. The end
@@ -134,11 +159,41 @@ export interface Tracker extends Closeable {
    * that it logged could be kept
    */
   withRun<T>(options: RunStartOptions, work: (run: Run) => Promise<T> | T): Promise<T>;
+  withRun<Input, Output, T>(
+    options: TypedRunStartOptions<Input, Output>,
+    work: (run: Run<Output>) => Promise<T> | T,
+  ): Promise<T>;
   /**
    * Starts a run. End it with `complete()` or `fail()`; one that is closed without either is INTERRUPTED.
-   * @throws FairleadError `INVALID_OPTION`, `INVALID_ARGUMENT`, `STORE_FAILED`
+   * @throws FairleadError `INVALID_OPTION`; `INVALID_ARGUMENT` that names a parameter that does not pass the schema;
+   * `NOT_FOUND` for a parent that is not here, `CONFLICT` for one that was deleted; `STORE_FAILED`
    */
   startRun(options?: RunStartOptions): Promise<Run>;
+  startRun<Input, Output>(options: TypedRunStartOptions<Input, Output>): Promise<Run<Output>>;
+  /**
+   * Goes on with a run that has ended, however it did, or whose process fell silent: it is RUNNING again, under the same
+   * id, and its parameters still stand. Two processes that resume one run in the same moment both get it, and both log
+   * to it.
+   * @throws FairleadError `NOT_FOUND`; `CONFLICT` while it is logged here or its lease elsewhere goes on, and for a run
+   * that was deleted; `STORE_FAILED`, `ABORTED`
+   */
+  resumeRun(id: string, options?: CallOptions): Promise<Run>;
+  /**
+   * Sets tags of a run, also after its end, flushed.
+   * @throws FairleadError `NOT_FOUND`, `CONFLICT` for a run that was deleted, `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`,
+   * `STORE_FAILED`
+   */
+  setTags(id: string, tags: Readonly<Record<string, string>>): Promise<void>;
+  /**
+   * Deletes a run: it is no longer found, and garbage collection may remove it for good. Runs that are part of it stay.
+   * A deleted run is left as it is.
+   * @throws FairleadError `NOT_FOUND`, `CONFLICT` while it is being logged, `STORE_FAILED`
+   */
+  deleteRun(id: string): Promise<void>;
+  /** Takes a deletion back. @throws FairleadError `NOT_FOUND`, also after garbage collection; `STORE_FAILED` */
+  restoreRun(id: string): Promise<void>;
+  /** Every experiment that has runs, by name. */
+  experiments(options?: CallOptions): Promise<readonly ExperimentSummary[]>;
   /** Runs, newest first. */
   runs(filter?: RunFilter): Promise<readonly RunSummary[]>;
   /**
@@ -155,7 +210,7 @@ export interface Tracker extends Closeable {
    * @throws FairleadError `NOT_FOUND`, `INVALID_ARGUMENT`, `ABORTED`
    */
   compare(ids: readonly string[], options?: CompareOptions & CallOptions): Promise<RunComparison>;
-  /** One run with everything that was logged. @throws FairleadError `NOT_FOUND` */
+  /** One run with everything that was logged, deleted or not. @throws FairleadError `NOT_FOUND` */
   getRun(id: string, options?: CallOptions): Promise<RunRecord>;
   /** Ends open runs as INTERRUPTED, flushed, and releases the store. */
   close(): Promise<void>;

@@ -132,12 +132,13 @@ export class Batcher {
     this.#aborts = new AbortWatch((cohort, signal) => this.#endEarly(cohort, abortedError(signal, 'The request')));
     this.#collator = new Collator(signature, maxBatchRows, joinable);
     this.#settlement = new Settlement(model, this.#expiry, (code, rows) => observer.onRequestFail(code, rows));
-    this.#teller = new BatchTeller(
+    this.#teller = new BatchTeller({
       observer,
       clock,
-      () => this.#settlement.requests,
-      () => this.#checkDrained(),
-    );
+      answered: () => this.#settlement.requests,
+      onTelling: () => this.#dispatcher.fillScheduled(),
+      onTold: () => this.#checkDrained(),
+    });
     this.#times = new LaneTimes(lanes);
     this.#cap = new BatchCap(maxBatchRows, clock, (rows) => {
       for (const costs of this.#costs.values()) costs.limit(rows);

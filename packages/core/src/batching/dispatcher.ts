@@ -103,7 +103,14 @@ export class Dispatcher {
     else this.#parts.clock.defer(this.#fillNow);
   }
 
+  /** Does what was left to the end of this turn now, if anything was: what else happens there may take its time. */
+  fillScheduled(): void {
+    this.#fillNow();
+  }
+
   readonly #fillNow = (): void => {
+    // It may have been done before its time.
+    if (!this.#isScheduled) return;
     this.#isScheduled = false;
     this.fill(this.#reason);
   };

@@ -57,6 +57,29 @@ describe('what the batcher tells', () => {
     await closeBench(bench);
   });
 
+  test('a batch only once the next one was sent: no lane waits for what listens', async () => {
+    const clock = createVirtualClock();
+    const sent: number[] = [];
+    const bench = await openBench(
+      { latencyMs: () => 4 },
+      { on: { 'batch-end': () => sent.push(bench.backend.calls.length) } },
+      clock,
+    );
+    // Callers who send their next request when they are answered, as those of a loaded server do.
+    const callers = range(3).map(async (value) => {
+      for (let own = 0; own < 3; own++) await bench.runner.run(inputOf(value));
+    });
+    await clock.advance(20);
+    await Promise.all(callers);
+    expect(bench.backend.calls.map(({ rows, at }) => [rows, at])).toEqual([
+      [3, 0],
+      [3, 4],
+      [3, 8],
+    ]);
+    expect(sent).toEqual([2, 3, 3]);
+    await closeBench(bench);
+  });
+
   test('every batch, the last before close as well', async () => {
     const bench = await openBench();
     let rows = 0;

@@ -26,26 +26,28 @@ export interface BatcherObserver {
   onRequestFail(code: ErrorCode, rows: number): void;
 }
 
+/** What a teller asks of the batcher. */
+export interface TellerParts {
+  readonly observer: BatcherObserver;
+  readonly clock: Clock;
+  /** Requests answered so far. */
+  answered(): number;
+  /** Called before a report is given, which may take its time: what lanes are to get in this turn goes first. */
+  onTelling(): void;
+  /** Called when a report was given. */
+  onTold(): void;
+}
+
 /** Tells observers of batches, off the callers' path. */
 export class BatchTeller {
-  readonly #observer: BatcherObserver;
-  readonly #clock: Clock;
-  readonly #answered: () => number;
-  readonly #onTold: () => void;
+  readonly #parts: TellerParts;
   /** Reports that observers are still to get. */
   #pending = 0;
   /** How many of the requests answered observers know of. */
   #told = 0;
 
-  /**
-   * @param answered requests answered so far
-   * @param onTold called when a report was given
-   */
-  constructor(observer: BatcherObserver, clock: Clock, answered: () => number, onTold: () => void) {
-    this.#observer = observer;
-    this.#clock = clock;
-    this.#answered = answered;
-    this.#onTold = onTold;
+  constructor(parts: TellerParts) {
+    this.#parts = parts;
   }
 
   /** Whether reports are still to be given. */
@@ -54,28 +56,30 @@ export class BatchTeller {
   }
 
   isListenedTo(): boolean {
-    return this.#observer.wantsReports();
+    return this.#parts.observer.wantsReports();
   }
 
   /** Tells of a batch in a later turn, then calls `done`: its memory is needed until then. Without a report, at once. */
   tell(report: Omit<BatchReport, 'answered'> | undefined, done: () => void): void {
     if (report === undefined) {
-      this.#told = this.#answered();
+      this.#told = this.#parts.answered();
       done();
       return;
     }
     this.#pending++;
-    this.#clock.defer(() => {
-      const answered = this.#answered() - this.#told;
+    const { clock, observer } = this.#parts;
+    clock.defer(() => {
+      this.#parts.onTelling();
+      const answered = this.#parts.answered() - this.#told;
       this.#told += answered;
-      this.#observer.onBatch({ ...report, answered });
+      observer.onBatch({ ...report, answered });
       done();
       this.#pending--;
-      this.#onTold();
+      this.#parts.onTold();
     });
   }
 
   tellFailure(lane: string, rows: number, error: unknown): void {
-    this.#observer.onBatchFail(lane, rows, error);
+    this.#parts.observer.onBatchFail(lane, rows, error);
   }
 }

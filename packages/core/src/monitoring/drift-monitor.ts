@@ -241,10 +241,11 @@ class WindowedDriftMonitor implements DriftMonitor {
     const watch = watches.turnTo(this.#settings.clock.epochMs());
     const views = watch.viewRows(inputs, batchAxis);
     const rows = views[0]?.rows ?? 0;
-    const taken = Math.min(rows, allowed ?? this.#budget.allowance(rows, startedAt));
-    this.#skipped.budget += rows - taken;
-    this.#count(watch, views, rows, taken, startedAt);
-    if (taken > 0) this.#budget.spend(this.#settings.clock.now() - startedAt, taken);
+    const most = allowed ?? this.#budget.allowance(rows, startedAt);
+    this.#budget.spendOn(rows, startedAt, most, (from, count, taken, now) => {
+      this.#skipped.budget += count - taken;
+      this.#count(watch, views, from, count, taken, now);
+    });
   }
 
   #withoutReference(inputs: Tensors, batchAxis: number): void {
@@ -283,8 +284,15 @@ class WindowedDriftMonitor implements DriftMonitor {
     this.#skipped.budget += rows;
   }
 
-  /** Counts `taken` of the rows, evenly spread from a random start. */
-  #count(watch: ReferenceWatch, views: readonly RowView[], rows: number, taken: number, now: number): void {
+  /** Counts `taken` of so many rows from row `from` on, evenly spread from a random start. */
+  #count(
+    watch: ReferenceWatch,
+    views: readonly RowView[],
+    from: number,
+    rows: number,
+    taken: number,
+    now: number,
+  ): void {
     const seenBefore = this.#rowsSeen;
     if (taken === 0) {
       this.#rowsSeen += rows;
@@ -302,11 +310,12 @@ class WindowedDriftMonitor implements DriftMonitor {
       }
       const block = Math.min(taken - done, watch.room);
       for (let i = 0; i < block; i++) {
-        this.#picked[i] = taken < rows ? Math.min(rows - 1, Math.floor((done + i + offset) * stride)) : done + i;
+        const row = taken < rows ? Math.min(rows - 1, Math.floor((done + i + offset) * stride)) : done + i;
+        this.#picked[i] = from + row;
       }
       done += block;
       this.#rowsObserved += block;
-      this.#rowsSeen = seenBefore + (this.#picked[block - 1] as number) + 1;
+      this.#rowsSeen = seenBefore + (this.#picked[block - 1] as number) - from + 1;
       this.#evidence = watch.addBlock(views, this.#picked, block, mass);
       this.#weigh(watch);
       if (this.#watches?.current === watch && watch.advanceTo(now) > 0) this.#look(watch);

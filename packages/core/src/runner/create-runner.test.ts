@@ -293,10 +293,10 @@ describe('a device that was asked for and is not there', () => {
 
 describe('lanes', () => {
   test('auto: inline for a fast model, and the worker that tried it is gone', async () => {
-    const bench = await openBench({ workers: true, latencyMs: () => 1 }, { warmUp: true });
+    const bench = await openBench({ workers: true, latencyMs: () => 0.1 }, { warmUp: true });
     const { lanes } = bench.runner.describe();
     expect(lanes.slots.map(({ name }) => name)).toEqual(['inline']);
-    expect(lanes.reason).toBe('a batch of 64 took 1.00 ms, less than 2 ms');
+    expect(lanes.reason).toBe('a batch of 64 took 0.10 ms, less than 0.25 ms');
     expect(bench.backend.lanes.map(({ alive }) => alive)).toEqual([false]);
     expect(bench.backend.openSessions).toBe(1);
     await closeBench(bench);

@@ -24,7 +24,7 @@ export interface LaneTuning {
   readonly device: string;
   /** The cores that there were to share out; undefined where the backend does not tell. */
   readonly cores: number | undefined;
-  /** The largest batch of the first lane's warm-up: it decided between inline and workers. */
+  /** The largest batch of the first lane's warm-up: below 0.25 ms the model goes inline, from 2 ms on into workers. */
   readonly batch: WarmUpTime;
   /** What was tried, in order; the first is one lane of one thread. */
   readonly trials: readonly LaneTrial[];
@@ -32,8 +32,12 @@ export interface LaneTuning {
   readonly tookMs: number;
 }
 
-/** A whole batch that takes less than this, on one thread, is computed in the owner's thread. */
+/** A whole batch that takes less than this, on one thread: waking others for it costs about what they could save. */
+export const wakingMs = 0.25;
+/** A whole batch that takes as long as this, on one thread, would hold its owner's thread up. */
 export const inlineBudgetMs = 2;
+/** In between, workers must get so many times the rows done that are done inline: each is a copy of the model. */
+export const worthWorkers = 1.25;
 
 /** Rows a second of one batch after another. */
 export function rateOfBatch({ rows, computeMs }: WarmUpTime): number {
@@ -44,12 +48,22 @@ export function rateOfBatch({ rows, computeMs }: WarmUpTime): number {
 export function reasonOfTuning({ source, lanes, threads, batch, trials }: LaneTuning): string {
   const [first, ...others] = trials;
   const on = first?.threads === undefined ? '' : ` on ${threadsOf(first.threads)}`;
-  const limit = `${lanes === 'inline' ? 'less than' : 'at least'} ${inlineBudgetMs} ms`;
-  const decided = `a batch of ${batch.rows} took ${batch.computeMs.toFixed(2)} ms${on}, ${limit}`;
+  const decided = `a batch of ${batch.rows} took ${batch.computeMs.toFixed(2)} ms${on}, ${verdictOn(batch, lanes)}`;
   const chosen = lanes === 'inline' ? 1 : lanes;
   const rank = (trial: LaneTrial): number => (trial.lanes === chosen && trial.threads === threads ? 0 : 1);
   const told = others.length === 0 ? [] : [...trials].sort((a, b) => rank(a) - rank(b)).map(tellTrial);
   return `${source === 'remembered' ? 'remembered: ' : ''}${[decided, ...told].join('; ')}`;
+}
+
+/** What followed from how long a batch took. */
+function verdictOn({ computeMs }: WarmUpTime, lanes: 'inline' | number): string {
+  if (computeMs < wakingMs) return `less than ${wakingMs} ms`;
+  if (computeMs >= inlineBudgetMs) return `at least ${inlineBudgetMs} ms`;
+  const range = `from ${wakingMs} to ${inlineBudgetMs} ms`;
+  // A record of an earlier release may know of no workers.
+  return lanes === 'inline'
+    ? `${range}, and no workers were found that do ${worthWorkers} times as much as inline`
+    : `${range}, and workers do at least ${worthWorkers} times as much as inline`;
 }
 
 function tellTrial({ lanes, threads, rowsPerSecond, reason }: LaneTrial): string {

@@ -9,11 +9,13 @@ import type { WarmUpTime } from './warm-up';
 /**
  * Where a model computes: `inline` in this thread, in so many worker lanes, or `auto`, by measurement when it is loaded.
  *
- * `auto` tries the model in a worker, on one thread. When a whole batch takes less than 2 ms it belongs inline, since
- * waking a thread would cost more than the work. Else it belongs into workers: lanes × threads within the cores that this
- * process really has are tried one after another, for 2 s at most, and those are kept that compute the most rows a second;
- * of what is within 1 % of the best, or 5 % for a model of 64 MiB or more, the fewest lanes. A number of threads that the backend was given is kept, and only
- * the lanes are then tried. `describe().lanes` tells what was measured, and `tuning` where it is remembered.
+ * `auto` tries the model in a worker, on one thread. When a whole batch takes less than 0.25 ms it belongs inline, since
+ * waking a thread would cost as much as it could save. When it takes 2 ms or more it belongs into workers: lanes × threads
+ * within the cores that this process really has are tried one after another, for 2 s at most, and those are kept that
+ * compute the most rows a second; of what is within 1 % of the best, or 5 % for a model of 64 MiB or more, the fewest lanes.
+ * In between, it goes into workers where two lanes or more compute at least 1.25 times as many rows a second as is done
+ * inline, and inline otherwise. A number of threads that the backend was given is kept, and only the lanes are then tried.
+ * `describe().lanes` tells what was measured, and `tuning` where it is remembered.
  *
  * With a number of lanes, each computes with its share of the cores, so that lanes × threads is at most the cores, unless
  * the backend was given a number of threads. A session inline computes with all of them.

@@ -60,7 +60,7 @@ describe('what was measured is not measured again', () => {
     const second = await open(mock, {}, first.clock);
     expect(second.backend.lanes).toHaveLength(0);
     expect(second.runner.describe().lanes).toMatchObject({
-      reason: 'remembered: a batch of 64 took 0.10 ms on 1 thread, less than 2 ms',
+      reason: 'remembered: a batch of 64 took 0.10 ms on 1 thread, less than 0.25 ms',
       slots: [{ name: 'inline', threads: 1 }],
     });
     await closeBench(first);

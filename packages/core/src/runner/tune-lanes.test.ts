@@ -16,7 +16,7 @@ import {
   until,
   untilSo,
 } from '../testing/test-kit.fixture';
-import { createVirtualClock } from '../testing/virtual-clock';
+import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock';
 import { createRunner, type RunnerOptions } from './create-runner';
 import type { LaneTuning } from './lane-tuning';
 import { tuneLanes } from './tune-lanes';
@@ -27,12 +27,31 @@ const amdahl =
   (rows: number, threads: number): number =>
     fixedMs + (rows * msPerRow) / threads;
 
+/** Batches of a machine that computes one at a time, however many lanes there are: its memory is what is slow. */
+function oneAtATime(clock: VirtualClock, latencyMs: (rows: number, threads: number) => number): MockBackendOptions {
+  let busyUntil = 0;
+  return {
+    latencyMs: (rows, threads) => {
+      busyUntil = Math.max(clock.now(), busyUntil) + latencyMs(rows, threads);
+      return busyUntil - clock.now();
+    },
+  };
+}
+
 interface TunedBench extends Bench {
   readonly tuning: LaneTuning;
 }
 
-async function openTuned(mock: MockBackendOptions, options: Partial<RunnerOptions> = {}): Promise<TunedBench> {
-  const bench = await openBench({ workers: true, threading: { cores: 8 }, ...mock }, { warmUp: true, ...options });
+async function openTuned(
+  mock: MockBackendOptions,
+  options: Partial<RunnerOptions> = {},
+  clock = createVirtualClock(),
+): Promise<TunedBench> {
+  const bench = await openBench(
+    { workers: true, threading: { cores: 8 }, ...mock },
+    { warmUp: true, ...options },
+    clock,
+  );
   return { ...bench, tuning: bench.runner.describe().lanes.tuning as LaneTuning };
 }
 
@@ -180,12 +199,62 @@ describe('a model that belongs into workers', () => {
 });
 
 describe('a model that belongs inline', () => {
-  test('has one thread where it is cheap, and no other is tried', async () => {
-    const bench = await openTuned({ latencyMs: (rows) => rows / 1000 });
-    expect(lanesOf(bench)).toEqual(['inline × 1']);
-    expect(bench.tuning).toMatchObject({ source: 'measured', lanes: 'inline', threads: 1, cores: 8, device: 'cpu' });
-    expect(bench.runner.describe().lanes.reason).toBe('a batch of 64 took 0.06 ms on 1 thread, less than 2 ms');
-    expect(bench.backend.lanes).toHaveLength(1);
+  test('has one thread where a batch takes less than waking others could save, and no other is tried', async () => {
+    for (const [batchMs, told] of [
+      [0.064, '0.06'],
+      [0.249, '0.25'],
+    ] as const) {
+      const bench = await openTuned({ latencyMs: (rows) => (rows / 64) * batchMs });
+      expect(lanesOf(bench)).toEqual(['inline × 1']);
+      expect(bench.tuning).toMatchObject({ source: 'measured', lanes: 'inline', threads: 1, cores: 8, device: 'cpu' });
+      expect(bench.runner.describe().lanes.reason).toBe(`a batch of 64 took ${told} ms on 1 thread, less than 0.25 ms`);
+      expect(bench.backend.lanes).toHaveLength(1);
+      await closeBench(bench);
+    }
+  });
+});
+
+describe('a model in between', () => {
+  test('gets workers where several of them get more done', async () => {
+    const bench = await openTuned({ threading: { cores: 2 }, latencyMs: amdahl(0.3, 0.005) });
+    expect(lanesOf(bench)).toEqual(['worker-1 × 1', 'worker-2 × 1']);
+    expect(bench.runner.describe().lanes.reason).toBe(
+      'a batch of 64 took 0.62 ms on 1 thread, from 0.25 to 2 ms, and workers do at least 1.25 times as much as inline; ' +
+        '2 lanes × 1 thread: 206452 rows/s; 1 lane × 1 thread: 103226 rows/s; 1 lane × 2 threads: 139130 rows/s',
+    );
+    // The first lane, the one with more threads, which was only tried, and the second lane.
+    expect(bench.backend.lanes.map(({ threads, alive }) => [threads, alive])).toEqual([
+      [1, true],
+      [2, false],
+      [1, true],
+    ]);
+    await closeBench(bench);
+  });
+
+  test.each([
+    [1.26, 'workers'],
+    [1.24, 'inline'],
+  ])('gets workers that do %f times as much: %s', async (times, where) => {
+    // Two lanes that are in each other's way.
+    let lanes = 0;
+    const mock: MockBackendOptions = {
+      threading: { cores: 2, threads: 1 },
+      failLane: () => void lanes++,
+      latencyMs: () => (lanes === 2 ? 2 / times : 1),
+    };
+    const bench = await openTuned(mock);
+    expect(lanesOf(bench)).toEqual(where === 'inline' ? ['inline × 1'] : ['worker-1 × 1', 'worker-2 × 1']);
+    expect(Object.values(trialsOf(bench.tuning))).toEqual([64_000, expect.closeTo(64_000 * times, -1)]);
+    expect(bench.backend.openSessions).toBe(where === 'inline' ? 1 : 2);
+    await closeBench(bench);
+  });
+
+  test('gets the fewest workers of those that are about as good', async () => {
+    // Two threads halve the time of a batch, more bring no more.
+    const bench = await openTuned({ latencyMs: (_rows, threads) => 1.6 / Math.min(threads, 2) });
+    expect(lanesOf(bench)).toEqual(Array.from({ length: 4 }, (_, index) => `worker-${index + 1} × 2`));
+    expect(Object.keys(trialsOf(bench.tuning))).toEqual(['1 × 1', '1 × 2', '1 × 4', '8 × 1', '4 × 2', '2 × 4']);
+    expect(bench.tuning.tookMs).toBeLessThanOrEqual(2000);
     await closeBench(bench);
   });
 
@@ -195,26 +264,56 @@ describe('a model that belongs inline', () => {
       (_rows: number, threads: number) => 1.6 * threads ** -0.3,
       8,
     ],
-    ['no thread more where it saves less', (_rows: number, threads: number) => 1.6 * threads ** -0.2, 1],
+    ['no thread more where it saves less', (_rows: number, threads: number) => 1.6 * threads ** -0.1, 1],
     ['as many as help', (_rows: number, threads: number) => (threads > 4 ? 1 : 1.6 / threads), 4],
-  ])('gets %s', async (_what, latencyMs, threads) => {
-    const bench = await openTuned({ latencyMs });
+  ])('inline gets %s', async (_what, latencyMs, threads) => {
+    const clock = createVirtualClock();
+    const bench = await openTuned(oneAtATime(clock, latencyMs), {}, clock);
     expect(lanesOf(bench)).toEqual([`inline × ${threads}`]);
     expect(bench.backend.lanes.every(({ alive }) => !alive)).toBe(true);
     await closeBench(bench);
   });
 
-  test('says what was tried', async () => {
+  test('goes inline where threads bring as much as lanes do, and says what was tried', async () => {
     const bench = await openTuned({ threading: { cores: 2 }, latencyMs: (_rows, threads) => 1.6 / threads });
+    expect(lanesOf(bench)).toEqual(['inline × 2']);
     expect(bench.runner.describe().lanes.reason).toBe(
-      'a batch of 64 took 1.60 ms on 1 thread, less than 2 ms; 1 lane × 2 threads: 80000 rows/s; 1 lane × 1 thread: 40000 rows/s',
+      'a batch of 64 took 1.60 ms on 1 thread, from 0.25 to 2 ms, and no workers were found that do 1.25 times as much as inline; ' +
+        '1 lane × 2 threads: 80000 rows/s; 1 lane × 1 thread: 40000 rows/s; 2 lanes × 1 thread: 80000 rows/s',
     );
     await closeBench(bench);
   });
 
+  test('goes inline where there is one core, or where no worker can be had beside the first', async () => {
+    const alone = await openTuned({ threading: { cores: 1 }, latencyMs: () => 1 });
+    expect(lanesOf(alone)).toEqual(['inline × 1']);
+    expect(alone.backend.lanes).toHaveLength(1);
+    await closeBench(alone);
+    const bench = await openTuned({
+      threading: { cores: 2 },
+      latencyMs: () => 1,
+      failLane: (_model, opened) => (opened === 2 ? new FairleadError('BACKEND_UNAVAILABLE', 'no memory') : undefined),
+    });
+    expect(lanesOf(bench)).toEqual(['inline × 1']);
+    expect(trialsOf(bench.tuning)).toEqual({ '1 × 1': 64000, '1 × 2': 64000, '2 × 1': 'since it failed: no memory' });
+    expect(bench.backend.openSessions).toBe(1);
+    await closeBench(bench);
+  });
+
   test('keeps the threads that the user fixed', async () => {
-    const bench = await openTuned({ threading: { cores: 8, threads: 4 }, latencyMs: () => 1 });
-    expect(lanesOf(bench)).toEqual(['inline × 4']);
+    const clock = createVirtualClock();
+    const mock = { threading: { cores: 8, threads: 4 } };
+    const inline = await openTuned({ ...mock, ...oneAtATime(clock, () => 1) }, {}, clock);
+    expect(lanesOf(inline)).toEqual(['inline × 4']);
+    await closeBench(inline);
+    const workers = await openTuned({ ...mock, latencyMs: () => 1 });
+    expect(lanesOf(workers)).toEqual(['worker-1 × 4', 'worker-2 × 4']);
+    await closeBench(workers);
+  });
+
+  test('on another device than the CPU, whose cores are not shared out, goes inline', async () => {
+    const bench = await openTuned({ device: 'cuda', latencyMs: () => 1 });
+    expect(lanesOf(bench)).toEqual(['inline × undefined']);
     expect(bench.backend.lanes).toHaveLength(1);
     await closeBench(bench);
   });

@@ -1,11 +1,20 @@
-import type { Backend, Threading } from '../backend';
+import type { Backend } from '../backend';
 import { messageOf, throwIfAborted } from '../errors';
 import type { CallOptions } from '../lifecycle';
 import type { Tensors } from '../tensor/tensor';
 import { closeSlots, type Lane, openInlineLane, openWorkerLanes, warmLanes } from './lane';
+import { candidatesFor, moreThreads } from './lane-candidates';
 import { rateOfLanes } from './lane-rate';
 import { type Candidate, createLaneTrials, type LaneTrials, type MeasureLanes, type TuningParts } from './lane-trials';
-import { inlineBudgetMs, type LaneTrial, type LaneTuning, rateOfBatch, reasonOfTuning } from './lane-tuning';
+import {
+  inlineBudgetMs,
+  type LaneTrial,
+  type LaneTuning,
+  rateOfBatch,
+  reasonOfTuning,
+  wakingMs,
+  worthWorkers,
+} from './lane-tuning';
 import { rememberedTuning } from './remembered-tuning';
 import { timeBatch } from './time-batch';
 import type { TuningRecord } from './tuning-store';
@@ -16,8 +25,6 @@ import { type WarmUpTime, zeros } from './warm-up';
  * needed, since a page never needs it.
  */
 
-/** Below this, waking threads costs about what they could save. */
-const worthThreadsMs = 0.25;
 /** More threads inline must bring a batch down to this share of its time: they are taken from the rest of the process. */
 const worthMoreThreads = 0.85;
 /** Of lanes that reach this share of the best, the fewest are taken, since each costs a copy of the model: of a small one … */
@@ -29,8 +36,6 @@ const largeBytes = 64 * 2 ** 20;
 const comparedMs = 60;
 /** From here on, a batch of the warm-up tells how fast its lane is: messages are a trifle beside it. */
 const tellingMs = 20;
-/** Most lanes that are tried: with more, few of them would find a whole batch to compute. */
-const mostLanes = 8;
 
 /** What tuning came to. */
 export interface TunedLanes {
@@ -49,10 +54,11 @@ interface Contender {
 /**
  * Chooses lanes by what was measured, now or at an earlier time, and opens them.
  *
- * It tries a model in a worker, where a slow one blocks nobody, on one thread. When a whole batch takes less than 2 ms it
- * belongs inline, with more threads where they make it markedly faster. Else lanes × threads that fill the cores are
- * tried one after another, every lane at work on whole batches, and the best is kept; of those within 1 % of the best, or 5 %
- * for a large model, the one with the fewest lanes.
+ * It tries a model in a worker, where a slow one blocks nobody, on one thread. When a whole batch takes less than 0.25 ms it
+ * belongs inline, and when it takes 2 ms or more into workers: lanes × threads that fill the cores are tried one after
+ * another, every lane at work on whole batches, and the best is kept; of those within 1 % of the best, or 5 % for a large
+ * model, the one with the fewest lanes. In between, both are tried, with more threads inline where they make a batch
+ * markedly faster, and workers are taken when two or more of them do at least 1.25 times as many rows a second.
  *
  * It takes the warm-up of one lane on one thread, 2 s at most for the trials, and the warm-up of the lanes that were
  * chosen. What would not fit into the 2 s is not tried, and the tuning says so.
@@ -109,8 +115,7 @@ async function measureLanes(parts: TuningParts, options: CallOptions): Promise<T
   if (largest === undefined) return withoutMeasuring(first, parts, options);
   const trials = createLaneTrials(parts, first, openMs, options);
   try {
-    const tune = largest.computeMs < inlineBudgetMs ? tuneInline : tuneWorkers;
-    return await tune(first, largest, trials, parts, options);
+    return await tuneFor(largest.computeMs)({ first, largest, trials, parts, options });
   } catch (error) {
     await trials.keepOnly([]);
     throw error;
@@ -129,14 +134,45 @@ async function withoutMeasuring(first: Lane, parts: TuningParts, options: CallOp
   return { lanes: await openWorkerLanes(1, backend, parts, options), ...rest };
 }
 
-/** A model that belongs inline: with how many threads? They are tried in a worker as well, so that nothing waits. */
-async function tuneInline(
-  first: Lane,
-  largest: WarmUpTime,
-  trials: LaneTrials,
-  parts: TuningParts,
-  options: CallOptions,
-): Promise<TunedLanes> {
+/** A model that was warmed up in its first lane, and is to be tried in others. */
+interface Tryout {
+  readonly first: Lane;
+  /** The largest batch of the warm-up. */
+  readonly largest: WarmUpTime;
+  readonly trials: LaneTrials;
+  readonly parts: TuningParts;
+  readonly options: CallOptions;
+}
+
+type Tune = (tryout: Tryout) => Promise<TunedLanes>;
+
+function tuneFor(batchMs: number): Tune {
+  if (batchMs < wakingMs) return tuneInline;
+  return batchMs < inlineBudgetMs ? tuneEither : tuneWorkers;
+}
+
+/** A model that belongs inline. */
+const tuneInline: Tune = (tryout) => {
+  const { first, largest, trials } = tryout;
+  return goInline(trials.note({ lanes: 1, threads: first.threads, rowsPerSecond: rateOfBatch(largest) }), tryout);
+};
+
+/** A model that may compute inline, since it blocks little, or in workers if they get more done. */
+const tuneEither: Tune = async (tryout) => {
+  const { first, largest, parts, options } = tryout;
+  const inline = await contestInline(tryout);
+  const candidates = candidatesFor(first, parts.backend.threading).filter(({ lanes }) => lanes > 1);
+  const measure: MeasureLanes = (lanes) => rateOfLanes(lanes, largest, parts.clock, options);
+  const workers = await bestOf(candidates, undefined, largest.computeMs, measure, tryout);
+  const areWorthIt = workers !== undefined && rateOf(workers.trial) >= worthWorkers * rateOf(inline);
+  return areWorthIt ? goToWorkers(workers, tryout) : goInline(inline, tryout);
+};
+
+/** A model that belongs into workers, since it would block its owner: into how many, with how many threads each? */
+const tuneWorkers: Tune = async (tryout) => goToWorkers(await contest(tryout), tryout);
+
+/** How many threads are best inline? They are tried in a worker as well, so that nothing waits; the first lane stays open. */
+async function contestInline({ first, largest, trials, parts, options }: Tryout): Promise<LaneTrial> {
   const { backend, clock } = parts;
   const { rows } = largest;
   const measure: MeasureLanes = async ([lane]) => {
@@ -145,36 +181,37 @@ async function tuneInline(
     return rateOfBatch({ rows, computeMs });
   };
   let best = trials.note({ lanes: 1, threads: first.threads, rowsPerSecond: rateOfBatch(largest) });
-  await trials.keepOnly([]);
-  for (const threads of largest.computeMs < worthThreadsMs ? [] : moreThreads(first, backend.threading)) {
+  for (const threads of moreThreads(first, backend.threading)) {
     const [trial] = await trials.measure({ lanes: 1, threads }, largest.computeMs, measure);
-    await trials.keepOnly([]);
+    await trials.keepOnly([first]);
     if (worthMoreThreads * rateOf(trial) < rateOf(best)) break;
     best = trial;
   }
-  const tuning = tuningOf('inline', best.threads, first, largest, trials, parts);
-  const lanes = [await openInlineLane(withThreads(backend, best.threads), parts, options)];
+  return best;
+}
+
+/** Opens a model inline as a trial had it. */
+async function goInline({ threads }: LaneTrial, tryout: Tryout): Promise<TunedLanes> {
+  const { trials, parts, options } = tryout;
+  await trials.keepOnly([]);
+  const tuning = tuningOf('inline', threads, tryout);
+  const lanes = [await openInlineLane(withThreads(parts.backend, threads), parts, options)];
   if (parts.warmUp) await warmLanes(lanes, parts, options);
   return { lanes, reason: reasonOfTuning(tuning), tuning };
 }
 
-/** A model that belongs into workers: into how many, with how many threads each? */
-async function tuneWorkers(
-  first: Lane,
-  largest: WarmUpTime,
-  trials: LaneTrials,
-  parts: TuningParts,
-  options: CallOptions,
-): Promise<TunedLanes> {
-  const { lanes, trial } = await contest(first, trials, parts, options);
+/** Keeps the workers that did best. */
+async function goToWorkers({ lanes, trial }: Contender, tryout: Tryout): Promise<TunedLanes> {
+  const { trials, parts, options } = tryout;
   await trials.keepOnly(lanes);
-  const tuning = tuningOf(trial.lanes, trial.threads, first, largest, trials, parts);
+  const tuning = tuningOf(trial.lanes, trial.threads, tryout);
   const cold = lanes.filter(({ warmUpTimes }) => warmUpTimes.length === 0);
   await warmLanes(cold, parts, options);
   return { lanes, reason: reasonOfTuning(tuning), tuning };
 }
 
-async function contest(first: Lane, trials: LaneTrials, parts: TuningParts, options: CallOptions): Promise<Contender> {
+async function contest(tryout: Tryout): Promise<Contender> {
+  const { first, trials, parts, options } = tryout;
   const { threading } = parts.backend;
   const times = first.warmUpTimes;
   const compared = times.findLast(({ computeMs }) => computeMs <= comparedMs) ?? (times[0] as WarmUpTime);
@@ -184,66 +221,44 @@ async function contest(first: Lane, trials: LaneTrials, parts: TuningParts, opti
 
   const isTold = computeMs >= tellingMs || candidates.length === 0;
   const rowsPerSecond = isTold ? rateOfBatch(compared) : await measure([first]);
-  let best: Contender = {
+  const alone: Contender = {
     trial: trials.note({ lanes: 1, threads: first.threads, rowsPerSecond }),
     lanes: [first],
   };
   if (!trials.hasTimeFor(computeMs) && threading?.withThreads !== undefined && candidates.length > 0) {
     // Too slow to be compared: all cores on one batch answer soonest, and take the memory of one model.
     await trials.keepOnly([]);
-    const alone = { lanes: 1, threads: threading.cores };
-    const trial = { ...alone, rowsPerSecond: undefined, reason: 'since trying it would take too long' };
-    return { trial: trials.note(trial), lanes: await trials.open(alone) };
+    const whole = { lanes: 1, threads: threading.cores };
+    const trial = { ...whole, rowsPerSecond: undefined, reason: 'since trying it would take too long' };
+    return { trial: trials.note(trial), lanes: await trials.open(whole) };
   }
+  return (await bestOf(candidates, alone, computeMs, measure, tryout)) ?? alone;
+}
+
+/** The best of some candidates, and of one before them if there was one; undefined where none could be measured. */
+async function bestOf(
+  candidates: readonly Candidate[],
+  before: Contender | undefined,
+  batchMs: number,
+  measure: MeasureLanes,
+  { trials, parts }: Tryout,
+): Promise<Contender | undefined> {
   const asGoodShare = parts.model.bytes.byteLength < largeBytes ? asGood : asGoodWhereLarge;
-  let top = rowsPerSecond;
+  let best = before;
+  let top = before === undefined ? 0 : rateOf(before.trial);
   for (const candidate of candidates) {
-    const [trial, lanes] = await trials.measure(candidate, computeMs, measure);
+    const [trial, lanes] = await trials.measure(candidate, batchMs, measure);
     top = Math.max(top, rateOf(trial));
-    if (isBetter(trial, best.trial, top * asGoodShare)) best = { trial, lanes };
-    await trials.keepOnly(best.lanes);
+    if (lanes.length > 0 && isBetter(trial, best?.trial, top * asGoodShare)) best = { trial, lanes };
+    await trials.keepOnly(best?.lanes ?? []);
   }
   return best;
 }
 
 /** Whether a trial is to be taken in place of the best before it, when so many rows a second are good enough. */
-function isBetter(trial: LaneTrial, best: LaneTrial, goodEnough: number): boolean {
+function isBetter(trial: LaneTrial, best: LaneTrial | undefined, goodEnough: number): boolean {
   if (rateOf(trial) < goodEnough) return false;
-  return rateOf(best) < goodEnough || trial.lanes < best.lanes;
-}
-
-/**
- * Lanes × threads that fill the cores: one core a lane, then half as many lanes of twice the threads, and so on to one
- * lane that has them all. Without a choice of threads, as many lanes as the cores hold.
- */
-function candidatesFor(first: Lane, threading: Threading | undefined): readonly Candidate[] {
-  if (threading === undefined || first.threads === undefined) return [];
-  const { cores } = threading;
-  if (threading.withThreads === undefined) {
-    const lanes = Math.min(mostLanes, Math.floor(cores / first.threads));
-    return lanes > 1 ? [{ lanes, threads: first.threads }] : [];
-  }
-  const candidates: Candidate[] = [];
-  let lanes = Math.min(mostLanes, cores);
-  for (; lanes >= 1; lanes = previousPowerOfTwo(lanes)) {
-    const threads = Math.floor(cores / lanes);
-    // With as many threads, the lanes before it were more.
-    if (candidates.at(-1)?.threads !== threads && lanes * threads > 1) candidates.push({ lanes, threads });
-  }
-  return candidates;
-}
-
-/** The greatest power of two below a number; 0 below 1. */
-function previousPowerOfTwo(value: number): number {
-  return value <= 1 ? 0 : 2 ** Math.floor(Math.log2(value - 1));
-}
-
-/** 2, 4, 8 … threads, and as many as there are cores. */
-function moreThreads(first: Lane, threading: Threading | undefined): readonly number[] {
-  if (first.threads === undefined || threading?.withThreads === undefined || threading.cores === 1) return [];
-  const counts: number[] = [];
-  for (let threads = 2; threads < threading.cores; threads *= 2) counts.push(threads);
-  return [...counts, threading.cores];
+  return best === undefined || rateOf(best) < goodEnough || trial.lanes < best.lanes;
 }
 
 function withThreads(backend: Backend, threads: number | undefined): Backend {
@@ -258,18 +273,15 @@ function rateOf({ rowsPerSecond = 0 }: LaneTrial): number {
 function tuningOf(
   lanes: 'inline' | number,
   threads: number | undefined,
-  first: Lane,
-  batch: WarmUpTime,
-  trials: LaneTrials,
-  { backend }: TuningParts,
+  { first, largest, trials, parts }: Tryout,
 ): LaneTuning {
   return {
     source: 'measured',
     lanes,
     threads,
     device: first.session.device,
-    cores: backend.threading?.cores,
-    batch,
+    cores: parts.backend.threading?.cores,
+    batch: largest,
     trials: trials.trials,
     tookMs: trials.spentMs(),
   };

@@ -1,39 +1,44 @@
-import { type CallOptions, FairleadError, throwIfAborted } from '@fairlead/core';
+import { type CallOptions, type Clock, throwIfAborted } from '@fairlead/core';
+import { createSha256 } from '#files';
+import { checkFound, digestOf, gather, streamChecked } from '../artifacts/checked-read';
+import { artifactNotKept } from '../artifacts/pieces';
 import type { Files } from '../files/files';
-import { createSha256 } from '../files/sha256';
 import { isDigest } from '../names';
-import type { ArtifactSource, ArtifactStore, BlobInfo } from '../store/artifact-store';
+import type { ArtifactRef, ArtifactStore, BlobInfo, KeptBlob } from '../store/artifact-store';
+import { createUploads } from './artifact-upload';
 
-/** Write buffer of a stream, bytes. */
-const pieceLength = 1 << 20;
-
-async function* pieces(files: Files, source: ArtifactSource): AsyncGenerator<Uint8Array, void, undefined> {
-  if (source instanceof Uint8Array) {
-    for (let at = 0; at < source.byteLength; at += pieceLength) yield source.subarray(at, at + pieceLength);
-    return;
-  }
-  for await (const piece of typeof source === 'string' ? files.stream(source) : source) {
-    if (!(piece instanceof Uint8Array)) {
-      throw new FairleadError('INVALID_ARGUMENT', 'The stream of an artifact must yield Uint8Array.', {
-        details: { field: 'source', expected: 'Uint8Array', given: typeof piece },
-      });
-    }
-    yield piece;
-  }
+/** How the artifacts of a folder are kept. */
+export interface ArtifactStoreOptions {
+  readonly files: Files;
+  /** The store's folder. */
+  readonly dir: string;
+  readonly clock: Clock;
 }
 
+/** The folder of unfinished uploads, in that of the artifacts. */
+const uploadsName = '.uploads';
+
 /** Artifacts in `artifacts/<sha256>`: the same content is kept once, whoever logged it. */
-export function createArtifactStore(files: Files, dir: string): ArtifactStore {
+export function createArtifactStore({ files, dir, clock }: ArtifactStoreOptions): ArtifactStore {
   const root = files.join(dir, 'artifacts');
+  const folder = files.join(root, uploadsName);
+  const upload = createUploads({ files, folder, clock });
   const pathOf = (digest: string): string => files.join(root, digest);
 
-  const stat = async (digest: string): Promise<BlobInfo | undefined> => {
-    const size = isDigest(digest) ? await files.size(pathOf(digest)) : undefined;
-    return size === undefined ? undefined : { digest, size };
+  const stat = async ({ digest }: ArtifactRef): Promise<BlobInfo | undefined> => {
+    const size = digest !== undefined && isDigest(digest) ? await files.size(pathOf(digest)) : undefined;
+    return digest === undefined || size === undefined ? undefined : { digest, size };
+  };
+
+  const find = async (ref: ArtifactRef): Promise<BlobInfo> => {
+    const digest = digestOf(ref);
+    const found = await stat({ digest });
+    if (found === undefined) throw artifactNotKept(digest);
+    return checkFound(ref, found);
   };
 
   /** Whether the bytes under a digest are what it says. A damaged copy is replaced by the next good one. */
-  const isGood = async (digest: string, size: number, call: CallOptions): Promise<boolean> => {
+  const isGood = async ({ digest, size }: BlobInfo, call: CallOptions): Promise<boolean> => {
     if ((await files.size(pathOf(digest))) !== size) return false;
     const hash = createSha256();
     for await (const piece of files.stream(pathOf(digest))) {
@@ -43,58 +48,43 @@ export function createArtifactStore(files: Files, dir: string): ArtifactStore {
     return hash.hex() === digest;
   };
 
-  const put = async (source: ArtifactSource, call: CallOptions = {}): Promise<BlobInfo> => {
-    const temporary = files.join(root, `.tmp-${crypto.randomUUID()}`);
-    const hash = createSha256();
-    let size = 0;
-    try {
-      const file = await files.open(temporary, 'create');
-      if (file === undefined) throw new FairleadError('STORE_FAILED', `Could not create ${temporary}.`);
+  const stream: ArtifactStore['stream'] = async function* (ref, options = {}) {
+    throwIfAborted(options.signal, 'Reading an artifact');
+    const found = await find(ref);
+    yield* streamChecked(found, options, (offset) => files.stream(pathOf(found.digest), offset));
+  };
+
+  return {
+    stat,
+    stream,
+    async put(source, call = {}) {
+      await files.makeFolder(folder);
+      const { path, digest, size } = await upload(source, call);
       try {
-        // One pass, so that the digest is that of the bytes that were kept, even where a file changes underneath.
-        for await (const piece of pieces(files, source)) {
-          throwIfAborted(call.signal, 'Logging an artifact');
-          hash.update(piece);
-          await file.write([piece], size);
-          size += piece.byteLength;
+        // Touched, so that a garbage collection which runs just now sees that somebody wants it.
+        const isKept = (await isGood({ digest, size }, call)) && (await files.touch(pathOf(digest)));
+        if (!isKept) {
+          await files.rename(path, pathOf(digest));
+          await files.syncFolder(root);
         }
-        await file.sync();
       } finally {
-        await file.close();
-      }
-      const digest = hash.hex();
-      if (!(await isGood(digest, size, call))) {
-        await files.rename(temporary, pathOf(digest));
-        await files.syncFolder(root);
+        await files.remove(path);
       }
       return { digest, size };
-    } finally {
-      await files.remove(temporary);
-    }
+    },
+    async read(ref, call = {}) {
+      const found = await find(ref);
+      return gather(found.size, stream(found, call));
+    },
+    async *digests(call = {}): AsyncGenerator<KeptBlob, void, undefined> {
+      for (const digest of await files.list(root)) {
+        throwIfAborted(call.signal, 'Listing the artifacts');
+        const facts = isDigest(digest) ? await files.facts(pathOf(digest)) : undefined;
+        if (facts !== undefined) yield { digest, size: facts.size, storedAt: facts.modifiedAt };
+      }
+    },
+    async remove(digest) {
+      if (isDigest(digest)) await files.remove(pathOf(digest));
+    },
   };
-
-  const read = async (digest: string, call: CallOptions = {}): Promise<Uint8Array> => {
-    throwIfAborted(call.signal, 'Reading an artifact');
-    const bytes = isDigest(digest) ? await files.read(pathOf(digest)) : undefined;
-    if (bytes === undefined) {
-      throw new FairleadError('NOT_FOUND', `The artifact ${digest} is not in this store. Log its bytes again.`, {
-        details: { field: 'digest', expected: 'the SHA-256 of an artifact of this store', given: digest },
-      });
-    }
-    throwIfAborted(call.signal, 'Reading an artifact');
-    const hash = createSha256();
-    hash.update(bytes);
-    const given = hash.hex();
-    if (given !== digest) {
-      throw new FairleadError(
-        'DIGEST_MISMATCH',
-        `The artifact ${digest} was changed on the disk: its bytes have the SHA-256 ${given}. Log the right bytes again; ` +
-          'they replace the damaged ones.',
-        { details: { field: 'digest', expected: digest, given } },
-      );
-    }
-    return bytes;
-  };
-
-  return { put, stat, read };
 }

@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/core';
-import { crc32 } from '../files/crc32';
+import { crc32 } from '#files';
 import type { Files } from '../files/files';
 import { createSerial } from '../serial';
 import { RegistryState } from '../store/registry-state';
@@ -61,15 +61,16 @@ const known: ReadonlySet<unknown> = new Set<RegistryChange['type']>([
 export function decodeCommit(bytes: Uint8Array): RegistryChange | 'corrupt' | 'unknown-record' {
   const text = decoder.decode(bytes);
   const at = text.indexOf(bodyMark);
-  if (at < 0 || !text.endsWith('}\n')) return 'corrupt';
+  if (at < 1 || text[at - 1] !== ',' || !text.endsWith('}\n')) return 'corrupt';
   try {
-    const head = JSON.parse(`${text.slice(0, at).replace(/,$/, '')}}`) as Record<string, unknown>;
+    const head = JSON.parse(`${text.slice(0, at - 1)}}`) as Record<string, unknown>;
     if (typeof head.format === 'number' && head.format > format) {
       throw new FairleadError(
         'UNSUPPORTED',
         `A registry commit has format ${head.format}, and this release reads ${format}. Upgrade @fairlead/tracking.`,
       );
     }
+    if (head.format !== 1 && head.format !== format) return 'corrupt';
     const body = text.slice(at + bodyMark.length, -2);
     if (hex(crc32(encoder.encode(body))) !== head.crc32) return 'corrupt';
     const commit = fromText(body);

@@ -1,7 +1,9 @@
 import { type Clock, closeable, FairleadError } from '@fairlead/core';
 import type { Files } from '../files/files';
+import type { ArtifactStore } from '../store/artifact-store';
 import type { TrackingStore } from '../store/tracking-store';
 import { createArtifactStore } from './artifact-store';
+import { createMaintenance } from './maintenance/maintenance';
 import { createRegistryStore } from './registry-store';
 import { createRunStore } from './run-store';
 import type { OverflowPolicy } from './segment-writer';
@@ -17,6 +19,8 @@ export interface EmbeddedStoreOptions {
   /** Bytes that a run may hold in memory before its overflow policy takes effect. */
   readonly maxBufferedBytes: number;
   readonly overflow: OverflowPolicy;
+  /** Where artifacts are kept instead of the folder. */
+  readonly artifacts?: ArtifactStore | undefined;
 }
 
 const manifestName = 'fairlead.json';
@@ -87,19 +91,14 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   for (const folder of ['runs', 'artifacts', 'registry']) await files.makeFolder(files.join(dir, folder));
   const beforeWrite = await openManifest(files, dir);
   const registry = createRegistryStore(options);
+  const { maxBufferedBytes, overflow } = options;
+  const runs = createRunStore({ files, dir, clock, maxBufferedBytes, overflow, beforeWrite });
   return {
     specVersion: 'v1',
     name: 'embedded',
     durabilities: ['os', 'disk'],
-    runs: createRunStore({
-      files,
-      dir,
-      clock,
-      maxBufferedBytes: options.maxBufferedBytes,
-      overflow: options.overflow,
-      beforeWrite,
-    }),
-    artifacts: createArtifactStore(files, dir),
+    runs,
+    artifacts: options.artifacts ?? createArtifactStore({ files, dir, clock }),
     registry: {
       ...registry,
       async commit(...call) {
@@ -107,6 +106,10 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
         return registry.commit(...call);
       },
     },
-    ...closeable(() => registry.close()),
+    maintenance: createMaintenance({ files, dir, clock, runs, registry, artifacts: options.artifacts }),
+    ...closeable(async () => {
+      await registry.close();
+      await runs.close();
+    }),
   };
 }

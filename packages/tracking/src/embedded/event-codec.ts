@@ -41,6 +41,16 @@ export function decodeEvent(payload: Uint8Array): RunEvent | undefined {
   }
 }
 
+/** The payload of a frame that names segments. */
+export function encodeNames(names: readonly string[]): Uint8Array {
+  return encoder.encode(JSON.stringify(names));
+}
+
+/** The names in such a payload, whose checksum held. */
+export function decodeNames(payload: Uint8Array): ReadonlySet<string> {
+  return new Set(JSON.parse(decoder.decode(payload)) as readonly string[]);
+}
+
 const known: ReadonlySet<unknown> = new Set<RunEvent['type']>([
   'start',
   'params',

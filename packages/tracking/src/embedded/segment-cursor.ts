@@ -14,12 +14,18 @@ export class SegmentCursor {
   #resume: ScanStart | undefined;
   #damage: readonly Omit<StoreDamage, 'file'>[] = [];
   #tail: Omit<StoreDamage, 'file'> | undefined;
+  #gone = false;
   readonly #serial = createSerial();
 
   constructor(files: Files, path: string, label: string) {
     this.#files = files;
     this.#path = path;
     this.#label = label;
+  }
+
+  /** Whether there was no such file at the last refresh. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   /** What the segment adds up to, as of the last refresh. */
@@ -43,6 +49,7 @@ export class SegmentCursor {
 
   async #read(): Promise<void> {
     const file = await this.#files.open(this.#path, 'read');
+    this.#gone = file === undefined;
     if (file === undefined) return this.#reset();
     try {
       const size = await file.size();

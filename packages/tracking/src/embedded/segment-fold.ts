@@ -9,7 +9,7 @@ import type {
   StoredArtifact,
   StoredRun,
 } from '../store/run-store';
-import { decodeEvent } from './event-codec';
+import { decodeEvent, decodeNames } from './event-codec';
 import { decodePoints, type PointsFrame } from './points-codec';
 import { frameTypes } from './segment-format';
 import type { Frame } from './segment-reader';
@@ -37,9 +37,15 @@ export class SegmentFold {
   readonly uses = new Map<string, Stamped<ModelUse>>();
   readonly metrics = new Map<string, MetricSummary>();
   readonly unknown: Omit<StoreDamage, 'file'>[] = [];
+  /** The segments that this one was made of by compaction, by their names. */
+  replaces: ReadonlySet<string> = new Set();
 
   /** Adds a frame. */
   add(frame: Frame): void {
+    if (frame.type === frameTypes.replaces) {
+      this.replaces = decodeNames(frame.payload);
+      return;
+    }
     const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
     const event = frame.type === frameTypes.event ? decodeEvent(frame.payload) : undefined;
     if (points !== undefined) this.#addPoints(points);

@@ -15,7 +15,7 @@ import {
 export interface Frame {
   readonly type: number;
   readonly sequence: number;
-  /** Valid until the next frame is asked for. */
+  /** Part of what was read; it stays as it is. */
   readonly payload: Uint8Array;
   /** Where the frame begins in the file, in bytes. */
   readonly offset: number;
@@ -124,11 +124,12 @@ async function openHeader(window: Window): Promise<{ marker: number; damaged: bo
  * Reads every intact frame of a segment. Damaged bytes are stepped over to the next frame that passes its checksum.
  *
  * @param from where an earlier scan ended; absent, the segment is read from its start
+ * @param onFrame may return `false` to end the scan behind the frame; another one goes on there
  */
 export async function scanSegment(
   file: OpenFile,
   from: ScanStart | undefined,
-  onFrame: (frame: Frame) => void,
+  onFrame: (frame: Frame) => unknown,
 ): Promise<ScanEnd> {
   const window = new Window(file, await file.size());
   const damage: Omit<StoreDamage, 'file'>[] = [];
@@ -158,9 +159,10 @@ export async function scanSegment(
     }
     if (frame.offset > offset) damage.push({ offset, length: frame.offset - offset, kind: 'corrupt' });
     else if (frame.sequence > sequence + 1) damage.push({ offset, length: 0, kind: 'missing' });
-    onFrame(frame);
+    const goesOn = onFrame(frame) !== false;
     sequence = frame.sequence;
     offset = frame.offset + frameHeaderLength + frame.payload.byteLength;
+    if (!goesOn) break;
   }
   return { offset, sequence, marker, damage, tail: undefined };
 }

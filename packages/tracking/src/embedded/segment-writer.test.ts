@@ -128,6 +128,24 @@ describe('a segment writer', () => {
     await writer.close();
   });
 
+  test('writes at once, blocking, what waits and what a write in flight may never finish', async () => {
+    const { writer, faulty, path } = await openWriter('write', 2000, (file) => ({
+      ...file,
+      write: () => new Promise(() => {}), // as when the process dies before the system gets to it
+    }));
+    for (const step of range(3)) writer.appendPoints(onePoint(step));
+    void writer.write();
+    for (const step of [3, 4]) writer.appendPoints(onePoint(step));
+    writer.writeSync();
+    expect(await stepsIn(faulty, path)).toEqual({ steps: range(5), clean: true });
+    writer.appendPoints(onePoint(5));
+    faulty.writeFault = 'EIO';
+    expect(() => writer.writeSync()).toThrow(expect.objectContaining({ code: 'STORE_FAILED' }));
+    faulty.writeFault = undefined;
+    writer.writeSync();
+    expect(await stepsIn(faulty, path)).toEqual({ steps: range(6), clean: true });
+  });
+
   test('a sync that fails rejects the flush', async () => {
     const { writer, faulty } = await openWriter('write');
     writer.append(tag);

@@ -29,6 +29,9 @@ interface Region {
   readonly points: number;
 }
 
+/** So many bytes that wait are written at once in the background, without waiting for the next flush. */
+const eagerBytes = 512 * 1024;
+
 /**
  * Appends frames to one segment. Frames wait in a queue of bounded bytes; a drain takes the whole queue, gives it a place
  * at the end of the file and writes it there. A write that fails keeps its place and is repeated, so a retry after "no
@@ -66,10 +69,7 @@ export class SegmentWriter implements RunWriter {
   }
 
   append(event: RunEvent): boolean {
-    const payload = encodeEvent(event);
-    const frame = newFrame(payload.byteLength);
-    frame.set(payload, frameHeaderLength);
-    if (this.#enqueue(frame, frameTypes.event)) return true;
+    if (this.appendPayload(frameTypes.event, encodeEvent(event))) return true;
     this.#droppedEvents++;
     this.#unreported++;
     return false;
@@ -78,11 +78,19 @@ export class SegmentWriter implements RunWriter {
   appendPoints(points: PointColumns): boolean {
     if (this.#enqueue(encodePoints(points), frameTypes.points)) {
       this.#queuedPoints += points.count;
+      this.#drainEarly();
       return true;
     }
     this.#droppedPoints += points.count;
     this.#unreported += points.count;
     return false;
+  }
+
+  /** Takes a frame of any type into the buffer. */
+  appendPayload(type: number, payload: Uint8Array): boolean {
+    const frame = newFrame(payload.byteLength);
+    frame.set(payload, frameHeaderLength);
+    return this.#enqueue(frame, type);
   }
 
   #enqueue(frame: Uint8Array, type: number): boolean {
@@ -98,6 +106,12 @@ export class SegmentWriter implements RunWriter {
     this.#queue.push(frame);
     this.#queuedBytes += frame.byteLength;
     return true;
+  }
+
+  /** Begins a write when much waits. Whoever flushes hears of its failure; until then nothing is tried early again. */
+  #drainEarly(): void {
+    if (this.#queuedBytes < eagerBytes || this.#region !== undefined || this.#draining !== undefined) return;
+    this.#drain().catch(() => undefined);
   }
 
   /** What is in flight counts only where it may come back. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { crc32, tableCrc32 } from './crc32';
+import { crc32 } from './crc32';
+import { tableCrc32 } from './table-crc32';
 
 test('the check value of CRC-32 comes out of both ways', () => {
   const check = new TextEncoder().encode('123456789');

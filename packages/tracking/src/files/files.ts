@@ -19,6 +19,31 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/** What a file system tells of a file or folder. */
+export interface FileStat {
+  /** Bytes. */
+  readonly size: number;
+  /** When it was changed last, epoch milliseconds with a fraction. */
+  readonly mtimeMs: number;
+}
+
+/** What is known of a file without reading it. */
+export interface FileFacts {
+  /** Bytes. */
+  readonly size: number;
+  /** Epoch milliseconds. */
+  readonly modifiedAt: number;
+  /** The same for as long as a file is the same file and nobody has written to it. */
+  readonly identity: string;
+}
+
+/** A file in a folder or in one below it. */
+export interface FolderEntry {
+  readonly path: string;
+  /** Its path from the folder on, with forward slashes. */
+  readonly name: string;
+}
+
 /** A file system. Paths are the platform's own. */
 export interface Files {
   /** Joins parts to a path. */
@@ -27,23 +52,40 @@ export interface Files {
   makeFolder(path: string): Promise<void>;
   /** The names in a folder, in no order; empty when there is no such folder. */
   list(path: string): Promise<readonly string[]>;
-  /** Opens a file to read, or creates one that must not exist yet. `undefined` when a file to read is missing. */
-  open(path: string, mode: 'read' | 'create'): Promise<OpenFile | undefined>;
+  /**
+   * Opens a file to read, creates one that must not exist yet, or opens one that exists to read and write. `undefined` when
+   * a file that must exist is missing.
+   */
+  open(path: string, mode: 'read' | 'create' | 'resume'): Promise<OpenFile | undefined>;
   /** The whole of a file; `undefined` when there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
-  /** A file's bytes in order, in chunks. Rejects with `NOT_FOUND` when there is no such file. */
-  stream(path: string): AsyncIterable<Uint8Array>;
+  /** A file's bytes in order from `start`, in chunks. Rejects with `NOT_FOUND` when there is no such file. @default start 0 */
+  stream(path: string, start?: number): AsyncIterable<Uint8Array>;
   /** A file's size in bytes; `undefined` when there is none. */
   size(path: string): Promise<number | undefined>;
+  /** A file's size and time, or a folder's, blocking; `undefined` when there is none. Ten times as fast as `size`. */
+  statSync(path: string): FileStat | undefined;
+  /** What is known of a file; `undefined` when there is none. */
+  facts(path: string): Promise<FileFacts | undefined>;
+  /** Says that a file was modified now; `false` when there is none. */
+  touch(path: string): Promise<boolean>;
+  /**
+   * Every file in a folder and below it, sorted by name. Symbolic links are followed where they stay within the folder.
+   * Rejects with `NOT_FOUND` when there is no such folder, with `INVALID_ARGUMENT` for a link that leaves it or leads in a
+   * circle, and for what is neither a file nor a folder.
+   */
+  walk(folder: string): Promise<readonly FolderEntry[]>;
   /**
    * Makes a file with these bytes, whole and durable, unless the name is taken: of several processes that claim one name
    * exactly one gets `true`.
    */
   claim(path: string, bytes: Uint8Array): Promise<boolean>;
-  /** Moves a file within the file system, over whatever stands there. */
+  /** Moves a file within the file system, over whatever stands there, or a folder to a name that is free. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; a missing one is no error. */
   remove(path: string): Promise<void>;
+  /** Removes a folder with all that is in it; a missing one is no error. */
+  removeFolder(path: string): Promise<void>;
   /** Makes the names in a folder durable, where the platform can. */
   syncFolder(path: string): Promise<void>;
   /** Calls back when something in a folder changes. `undefined` where this folder cannot be watched. */

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, watch as watchPath, writevSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, statSync as statPath, watch as watchPath, writevSync } from 'node:fs';
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
-import type { Files, OpenFile } from './files';
+import type { FileFacts, FileStat, Files, OpenFile } from './files';
+import { walkFolder } from './walk-folder';
 
 const advice: Readonly<Record<string, string>> = {
   ENOSPC: 'Free some space; what is buffered is written again then.',
@@ -161,9 +162,18 @@ async function claim(path: string, bytes: Uint8Array): Promise<boolean> {
   return true;
 }
 
-async function* stream(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+function statSync(path: string): FileStat | undefined {
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) yield chunk as Uint8Array;
+    const found = statPath(path, { throwIfNoEntry: false });
+    return found === undefined ? undefined : { size: found.size, mtimeMs: found.mtimeMs };
+  } catch (error) {
+    throw failed('look at', path, error);
+  }
+}
+
+async function* stream(path: string, start = 0): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of createReadStream(path, { start, highWaterMark: 1 << 20 })) yield chunk as Uint8Array;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {
       throw new FairleadError('NOT_FOUND', `There is no file at ${path}. Check the path.`, {
@@ -195,7 +205,9 @@ export const nodeFiles: Files = {
   open: (path, mode) =>
     mode === 'create'
       ? guard('create', path, async () => openFile(await open(path, 'wx+'), path))
-      : guardMissing('open', path, undefined, async () => openFile(await open(path, 'r'), path)),
+      : guardMissing('open', path, undefined, async () =>
+          openFile(await open(path, mode === 'resume' ? 'r+' : 'r'), path),
+        ),
   read: (path) =>
     guardMissing<Uint8Array | undefined>('read', path, undefined, async () => {
       const { buffer, byteOffset, byteLength } = await readFile(path);
@@ -204,9 +216,24 @@ export const nodeFiles: Files = {
     }),
   stream,
   size: (path) => guardMissing<number | undefined>('look at', path, undefined, async () => (await stat(path)).size),
+  statSync,
+  facts: (path) =>
+    guardMissing<FileFacts | undefined>('look at', path, undefined, async () => {
+      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+      const identity = [dev, ino, size, mtimeNs, ctimeNs].join(':');
+      return { size: Number(size), modifiedAt: Number(mtimeNs / 1_000_000n), identity };
+    }),
+  touch: (path) =>
+    guardMissing('touch', path, false, async () => {
+      const now = new Date();
+      await utimes(path, now, now);
+      return true;
+    }),
+  walk: walkFolder,
   claim,
   rename: (from, to) => guard('rename', from, () => rename(from, to)),
   remove: (path) => guard('remove', path, () => rm(path, { force: true })),
+  removeFolder: (path) => guard('remove', path, () => rm(path, { force: true, recursive: true })),
   syncFolder,
   watch,
 };

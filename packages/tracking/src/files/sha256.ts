@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto';
-
-/** A SHA-256 that takes its bytes piece by piece. */
-export interface Sha256 {
-  update(bytes: Uint8Array): void;
-  /** Lower-case hex; call it once, at the end. */
-  hex(): string;
-}
+import type { CreateSha256 } from './hash';
 
 /** Starts a SHA-256. */
-export function createSha256(): Sha256 {
+export const createSha256: CreateSha256 = () => {
   const hash = createHash('sha256');
   return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest('hex') };
-}
+};

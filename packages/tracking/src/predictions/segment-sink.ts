@@ -1,6 +1,6 @@
 import { describeValue, FairleadError } from '@fairlead/core';
 import { createRollingSink, type PredictionSink, type RollingSinkOptions } from '@fairlead/core/monitoring';
-import { nodeFiles } from '../files/node-files';
+import { platformFiles } from '#files';
 import { createSegmentStore } from './segment-store';
 
 /** Options of {@link createSegmentSink}. */
@@ -30,5 +30,5 @@ export function createSegmentSink(options: SegmentSinkOptions): PredictionSink {
       { details: { field: 'dir', expected: 'the path of a folder', given } },
     );
   }
-  return createRollingSink(createSegmentStore(nodeFiles, dir), rolling, 'createSegmentSink');
+  return createRollingSink(createSegmentStore(platformFiles, dir), rolling, 'createSegmentSink');
 }

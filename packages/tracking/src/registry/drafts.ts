@@ -104,6 +104,9 @@ export function checkDraft(draft: VersionDraft): void {
   checkTags(draft.tags ?? {});
   checkDatasets('datasets', draft.datasets ?? []);
   if (draft.author !== undefined) checkTitle('author', draft.author);
+  else if (draft.reason !== undefined) {
+    throw invalidArgument('author', 'given with a reason', draft.author, 'The audit keeps who did something, and why.');
+  }
 }
 
 /** @throws FairleadError `INVALID_OPTION`, `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` */

@@ -11,7 +11,7 @@ async function load(
   version: StoredVersion,
   call: CallOptions,
 ): Promise<LoadedModel> {
-  const bytes = await artifacts.read(version.digest, call);
+  const bytes = await artifacts.read({ digest: version.digest, size: version.size }, call);
   return {
     bytes,
     digest: version.digest,
@@ -19,7 +19,7 @@ async function load(
     version: version.version,
     async sidecar(sidecar, options = {}) {
       const blob = version.sidecars[sidecar];
-      return blob === undefined ? undefined : artifacts.read(blob.digest, options);
+      return blob === undefined ? undefined : artifacts.read(blob, options);
     },
   };
 }

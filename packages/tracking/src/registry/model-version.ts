@@ -25,7 +25,7 @@ export interface VersionDraft {
   readonly sidecars?: Readonly<Partial<Record<SidecarName, Uint8Array>>>;
   /** Who registers it, whose own approval does not count. 1 to 500 characters. @default nobody, and every approval counts */
   readonly author?: string;
-  /** Why. @default 'registered' */
+  /** Why; only with an author. @default 'registered' */
   readonly reason?: string;
 }
 

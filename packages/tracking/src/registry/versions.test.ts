@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256Hex } from '@fairlead/core';
+import { FairleadError, sha256Hex } from '@fairlead/core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openEmbeddedStore } from '../embedded/embedded-store';
+import type { Files } from '../files/files';
 import { nodeFiles } from '../files/node-files';
 import { temporaryFolder } from '../fixtures/temporary-folder';
 import { openTracker } from '../open-tracker';
@@ -260,6 +261,55 @@ describe('the audit', () => {
   });
 });
 
+describe('a commit that fails', () => {
+  /** A tracker whose next claims end as told: before anything was done, or after. */
+  async function openFailing() {
+    const { dir, clock } = await openVersions(0.9, 0.95);
+    const faults: ('before' | 'after')[] = [];
+    const refuse = (): never => {
+      throw new FairleadError('STORE_FAILED', 'The disk is full: ENOSPC.', { details: { errno: 'ENOSPC' } });
+    };
+    const files: Files = {
+      ...nodeFiles,
+      claim: async (path, bytes) => {
+        const fault = faults.shift();
+        if (fault === 'before') refuse();
+        const claimed = await nodeFiles.claim(path, bytes);
+        return fault === 'after' ? refuse() : claimed;
+      },
+    };
+    const options = { files, dir, clock, pollMs: 1000, maxBufferedBytes: 65_536, overflow: 'write' } as const;
+    const tracker = await openTracker({ store: await openEmbeddedStore(options), clock });
+    onTestFinished(() => tracker.close());
+    return { dir, faults, registry: tracker.registry };
+  }
+
+  test('says so, changes nothing, and works when there is room again', async () => {
+    const { dir, faults, registry } = await openFailing();
+    faults.push('before', 'before');
+    const full = { code: 'STORE_FAILED', details: { errno: 'ENOSPC' } };
+    await expect(registry.setAlias('digits', 'champion', '1', evidence)).rejects.toMatchObject(full);
+    await expect(registry.registerVersion('digits', { artifact: bytesOf('x') })).rejects.toMatchObject(full);
+    expect((await registry.getModel('digits')).aliases).toEqual({});
+    await registry.setAlias('digits', 'champion', '1', evidence);
+    expect((await registry.registerVersion('digits', { artifact: bytesOf('x') })).version).toBe('3');
+    expect(await (await open(dir)).registry.getModel('digits')).toEqual(await registry.getModel('digits'));
+  });
+
+  test('after it was kept is read as it is, and nothing is written over it', async () => {
+    const { dir, faults, registry } = await openFailing();
+    faults.push('after');
+    await expect(registry.setAlias('digits', 'champion', '1', evidence)).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+    });
+    expect((await registry.getModel('digits')).aliases).toEqual({ champion: '1' });
+    await registry.setAlias('digits', 'champion', '1', evidence); // nothing left to do
+    await registry.setAlias('digits', 'champion', '2', evidence);
+    const history = await (await open(dir)).registry.aliasHistory('digits', 'champion');
+    expect(history.map((move) => move.to)).toEqual(['1', '2']);
+  });
+});
+
 describe('what the registry refuses', () => {
   const draft = (extra: object) => (registry: ModelRegistry) =>
     registry.registerVersion('digits', { artifact: bytesOf('x'), ...extra } as never);
@@ -277,6 +327,7 @@ describe('what the registry refuses', () => {
   test.each<[field: string, use: (registry: ModelRegistry) => Promise<unknown>]>([
     ['author', draft({ author: ' ' })],
     ['reason', draft({ author: 'ada', reason: '' })],
+    ['author', draft({ reason: 'nobody knows whose' })],
     ['parents', draft({ parents: 'digits/1' })],
     ['reference', draft({ parents: ['digits'] })],
     ['description', draft({ description: 'x'.repeat(65_537) })],

@@ -27,7 +27,7 @@ export function createVersionWriter(context: RegistryContext): VersionWriter {
 
   const contentOf = async (artifact: Uint8Array | string, call: CallOptions): Promise<BlobInfo> => {
     if (typeof artifact !== 'string') return artifacts.put(artifact, call);
-    const blob = await artifacts.stat(artifact);
+    const blob = await artifacts.stat({ digest: artifact }, call);
     if (blob !== undefined) return blob;
     throw new FairleadError('NOT_FOUND', `No artifact ${artifact} is in this store. Log it first, or give its bytes.`, {
       details: { field: 'artifact', expected: 'the digest of an artifact of this store', given: artifact },

@@ -1,15 +1,33 @@
-import { type CallOptions, type Clock, type ClockTimer, FairleadError, throwIfAborted } from '@fairlead/core';
+import { type CallOptions, type Clock, type ClockTimer, FairleadError } from '@fairlead/core';
+import { platformFiles } from '#files';
 import { abortable } from '../abortable';
-import { checkArtifactName, checkKey, invalidArgument } from '../names';
-import type { ArtifactSource, ArtifactStore, BlobInfo } from '../store/artifact-store';
-import type { Durability, EndStatus, ParamValue, RunStart, RunWriter } from '../store/run-store';
+import { type LogArtifactsOptions, type LoggedArtifact, logFolder } from '../artifacts/log-folder';
+import { checkKey, invalidArgument } from '../names';
+import { redactRecord } from '../secrets';
+import type { ArtifactStore } from '../store/artifact-store';
+import type { Durability, EndStatus, ModelUse, ParamValue, RunEvent, RunWriter } from '../store/run-store';
+import { ArtifactLog } from './artifact-log';
+import type { HashFile } from './dataset-draft';
+import { createMediaLog } from './media-log';
 import { MetricBuffer } from './metric-buffer';
+import { ParamLog } from './param-log';
 import type { FlushOptions, LogOptions, Run, RunHealth } from './run';
-import { checkParams, checkRecord, checkTags, inGroups, runErrorOf } from './values';
+import type { RunMedia } from './run-media';
+import type { RunStartOptions, TypedRunStartOptions } from './run-options';
+import { checkRecord, checkTags, inGroups, runErrorOf } from './values';
+import { WriteLoop } from './write-loop';
 
 /** What a live run stands on. */
-export interface LiveRunOptions {
-  readonly start: RunStart;
+export interface LiveRunOptions<Params> {
+  readonly id: string;
+  readonly experiment: string;
+  readonly name: string;
+  readonly parent?: string;
+  readonly params: Params;
+  /** The parameters that the run has already. */
+  readonly knownParams: Readonly<Record<string, ParamValue>>;
+  /** When it was started or resumed, epoch milliseconds; nothing of it is older. */
+  readonly openedAt: number;
   readonly writer: RunWriter;
   readonly artifacts: ArtifactStore;
   readonly durabilities: readonly Durability[];
@@ -17,6 +35,11 @@ export interface LiveRunOptions {
   readonly flushIntervalMs: number;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
+  readonly startChild: <P>(options: RunStartOptions | TypedRunStartOptions<unknown, P>) => Promise<Run<P>>;
+  readonly resolveModel: (reference: string, call: CallOptions) => Promise<ModelUse>;
+  readonly hashFile: HashFile;
+  /** Called for a parameter or tag whose value was a secret. */
+  readonly onRedact: (field: string) => void;
   /** Called when a background write fails, and again only after one has worked. */
   readonly onWriteFail: (error: unknown) => void;
   readonly onEnd: (status: EndStatus) => void;
@@ -42,40 +65,89 @@ function checkLogOptions(options: LogOptions): void {
 }
 
 /** A run that logs: fills the metric buffer, beats, and ends. */
-export class LiveRun implements Run {
-  readonly #options: LiveRunOptions;
+export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements Run<Params> {
+  readonly #options: LiveRunOptions<Params>;
   readonly #clock: Clock;
   readonly #writer: RunWriter;
   readonly #buffer: MetricBuffer;
-  readonly #params = new Map<string, ParamValue>();
+  readonly #params: ParamLog;
+  readonly #artifacts: ArtifactLog;
+  readonly #loop: WriteLoop;
+  readonly logArtifact: RunMedia['logArtifact'];
+  readonly logText: RunMedia['logText'];
+  readonly logTable: RunMedia['logTable'];
+  readonly logImage: RunMedia['logImage'];
+  readonly logFigure: RunMedia['logFigure'];
+  readonly logDataset: RunMedia['logDataset'];
+  readonly useModel: RunMedia['useModel'];
   #status: EndStatus | undefined;
   #ending: Promise<void> | undefined;
+  #endAppended = false;
   #closing: Promise<void> | undefined;
-  #flushTimer: ClockTimer | undefined;
+  #endTold = false;
   #beatTimer: ClockTimer | undefined;
-  /** Whether the last background write failed. */
-  #failing = false;
-  /** Artifacts on their way; the end of the run waits for them. */
-  readonly #uploads = new Set<Promise<unknown>>();
+  #paramFailures = 0;
+  #paramError: unknown;
 
-  constructor(options: LiveRunOptions) {
+  constructor(options: LiveRunOptions<Params>) {
     this.#options = options;
     this.#clock = options.clock;
     this.#writer = options.writer;
     this.#buffer = new MetricBuffer(chunkPoints, (points) => void this.#writer.appendPoints(points));
+    this.#loop = new WriteLoop({ ...options, drain: () => this.#buffer.drain() });
+    const epochMs = (): number => this.#now();
+    const append = (event: RunEvent): void => {
+      this.#writer.append(event);
+      this.#loop.wake();
+    };
+    this.#artifacts = new ArtifactLog({ run: options.id, artifacts: options.artifacts, append, epochMs });
+    this.#params = new ParamLog({
+      known: options.knownParams,
+      write: (params) => {
+        for (const group of inGroups(params)) append({ type: 'params', at: epochMs(), params: group });
+      },
+      keepText: (name, text) =>
+        this.#artifacts.log(name, new TextEncoder().encode(text), { kind: 'text', mediaType: 'text/plain' }, {}),
+      onRedact: (name) => options.onRedact(`params.${name}`),
+    });
+    const { hashFile, resolveModel } = options;
+    const checkRunning = (): void => this.#checkRunning();
+    const { logArtifact, logText, logTable, logImage, logFigure, logDataset, useModel } = createMediaLog({
+      artifacts: this.#artifacts,
+      checkRunning,
+      append,
+      epochMs,
+      hashFile,
+      resolveModel,
+    });
+    this.logArtifact = logArtifact;
+    this.logText = logText;
+    this.logTable = logTable;
+    this.logImage = logImage;
+    this.logFigure = logFigure;
+    this.logDataset = logDataset;
+    this.useModel = useModel;
     this.#beat();
   }
 
   get id(): string {
-    return this.#options.start.id;
+    return this.#options.id;
   }
 
   get experiment(): string {
-    return this.#options.start.experiment;
+    return this.#options.experiment;
   }
 
   get name(): string {
-    return this.#options.start.name;
+    return this.#options.name;
+  }
+
+  get parent(): string | undefined {
+    return this.#options.parent;
+  }
+
+  get params(): Params {
+    return this.#options.params;
   }
 
   get status(): 'RUNNING' | EndStatus {
@@ -97,73 +169,74 @@ export class LiveRun implements Run {
     const step = options?.step ?? 0;
     const timestamp = options?.timestamp ?? Math.floor(this.#clock.epochMs());
     for (const key of keys) buffer.add(key, step, timestamp, metrics[key] as number);
-    this.#flushSoon();
+    this.#loop.wake();
   }
 
   logParams(params: Readonly<Record<string, ParamValue>>): void {
-    if (this.#status !== undefined) throw this.#ended();
-    checkParams(params);
-    const fresh: [string, ParamValue][] = [];
-    for (const [key, value] of Object.entries(params)) {
-      const known = this.#params.get(key);
-      if (known === undefined) fresh.push([key, value]);
-      else if (!Object.is(known, value)) {
-        throw new FairleadError(
-          'CONFLICT',
-          `The parameter "${key}" is ${JSON.stringify(known)} already, and a parameter is written once. Use a tag for what changes.`,
-          { details: { field: `params.${key}`, expected: JSON.stringify(known), given: JSON.stringify(value) } },
-        );
-      }
-    }
-    for (const [key, value] of fresh) this.#params.set(key, value);
-    const at = this.#clock.epochMs();
-    for (const group of inGroups(Object.fromEntries(fresh))) this.#writer.append({ type: 'params', at, params: group });
-    this.#flushSoon();
+    this.#checkRunning();
+    if (!this.#params.log(params)) return;
+    // Whether it works is told by the next flush, which tries again.
+    this.#params.keep().catch((error: unknown) => {
+      this.#paramFailures++;
+      this.#paramError = error;
+      this.#loop.failed(error);
+    });
   }
 
   setTags(tags: Readonly<Record<string, string>>): void {
-    if (this.#status !== undefined) throw this.#ended();
+    this.#checkRunning();
     checkTags(tags);
-    const at = this.#clock.epochMs();
-    for (const group of inGroups(tags)) this.#writer.append({ type: 'tags', at, tags: group });
-    this.#flushSoon();
+    const clean = redactRecord(tags, (name) => this.#options.onRedact(`tags.${name}`));
+    const at = this.#now();
+    for (const group of inGroups(clean)) this.#writer.append({ type: 'tags', at, tags: group });
+    this.#loop.wake();
   }
 
-  async logArtifact(name: string, source: ArtifactSource, options: CallOptions = {}): Promise<BlobInfo> {
-    if (this.#status !== undefined) throw this.#ended();
-    checkArtifactName(name);
-    throwIfAborted(options.signal, 'Logging an artifact');
-    const upload = this.#options.artifacts.put(source, options).then((blob) => {
-      this.#writer.append({ type: 'artifact', at: this.#clock.epochMs(), name, ...blob });
-      this.#flushSoon();
-      return blob;
-    });
-    this.#uploads.add(upload);
-    try {
-      return await upload;
-    } finally {
-      this.#uploads.delete(upload);
-    }
+  startRun(options?: RunStartOptions): Promise<Run>;
+  startRun<Input, Output>(options: TypedRunStartOptions<Input, Output>): Promise<Run<Output>>;
+  async startRun<P>(options: RunStartOptions | TypedRunStartOptions<unknown, P> = {}): Promise<Run<P>> {
+    this.#checkRunning();
+    return this.#options.startChild<P>({ ...options, parent: this.id });
   }
 
-  async flush({ durability = 'disk', signal }: FlushOptions = {}): Promise<void> {
-    if (this.#status !== undefined) throw this.#ended();
-    if (!this.#options.durabilities.includes(durability)) {
-      throw new FairleadError('UNSUPPORTED', `This store cannot promise the durability "${String(durability)}".`, {
-        details: { field: 'durability', expected: this.#options.durabilities.join(', '), given: String(durability) },
-      });
+  async logArtifacts(folder: string, options: LogArtifactsOptions = {}): Promise<readonly LoggedArtifact[]> {
+    this.#checkRunning();
+    return logFolder(folder, options, platformFiles.walk, (name, path, call) => this.logArtifact(name, path, call));
+  }
+
+  async flush({ durability = this.#usualDurability(), signal }: FlushOptions = {}): Promise<void> {
+    this.#checkRunning();
+    const { durabilities } = this.#options;
+    if (!durabilities.includes(durability)) {
+      const hint =
+        durability === 'remote' ? ' Nothing leaves this machine: for that, track to a server or sync to one.' : '';
+      throw new FairleadError(
+        'UNSUPPORTED',
+        `This store cannot promise the durability "${String(durability)}".${hint}`,
+        {
+          details: { field: 'durability', expected: durabilities.join(', '), given: String(durability) },
+        },
+      );
     }
-    this.#buffer.drain();
-    await abortable(this.#writer.flush(durability), signal, 'The flush');
-    this.#failing = false;
+    await abortable(this.#flushAll(durability), signal, 'The flush');
+  }
+
+  async #flushAll(durability: Durability): Promise<void> {
+    await this.#params.settle();
+    await this.#loop.flush(durability);
   }
 
   health(): RunHealth {
-    const oldest = this.#buffer.oldest;
+    const writer = this.#writer.health();
+    const bufferedPoints = this.#buffer.count + writer.bufferedPoints;
     return {
-      ...this.#writer.health(),
-      bufferedPoints: this.#buffer.count + this.#writer.health().bufferedPoints,
-      lagMs: oldest === undefined ? 0 : Math.max(0, this.#clock.epochMs() - oldest),
+      ...writer,
+      bufferedPoints,
+      unsyncedPoints: bufferedPoints + writer.unsyncedPoints,
+      failures: writer.failures + this.#paramFailures,
+      lastError: this.#paramError ?? writer.lastError,
+      pendingArtifacts: this.#artifacts.pending,
+      lagMs: this.#loop.lagMs,
     };
   }
 
@@ -173,6 +246,21 @@ export class LiveRun implements Run {
 
   fail(error: unknown): Promise<void> {
     return this.#end('FAILED', error);
+  }
+
+  /**
+   * Ends the run as KILLED in the last moment of its process: what waits is written before the call returns. Artifacts
+   * that are on their way are lost.
+   * @returns a promise where the store cannot write without waiting
+   * @throws FairleadError as the store's writer does
+   */
+  kill(): void | Promise<void> {
+    if (this.#status !== undefined) return;
+    this.#stop('KILLED');
+    this.#appendEnd('KILLED', undefined);
+    this.#tellEnd('KILLED');
+    if (this.#writer.writeSync === undefined) return this.#writer.flush(this.#usualDurability());
+    this.#writer.writeSync();
   }
 
   close(): Promise<void> {
@@ -197,14 +285,15 @@ export class LiveRun implements Run {
     this.#options.onRelease();
   }
 
+  #stop(status: EndStatus): void {
+    this.#status = status;
+    this.#beatTimer?.clear();
+    this.#loop.stop();
+  }
+
   #end(status: EndStatus, error?: unknown): Promise<void> {
     if (this.#status !== undefined && this.#status !== status) return Promise.reject(this.#ended());
-    if (this.#status === undefined) {
-      this.#status = status;
-      this.#flushTimer?.clear();
-      this.#beatTimer?.clear();
-      this.#buffer.drain();
-    }
+    if (this.#status === undefined) this.#stop(status);
     this.#ending ??= this.#finish(status, error).catch((reason: unknown) => {
       // The next call tries again: the end is in the buffer, or it was dropped and is appended anew.
       this.#ending = undefined;
@@ -213,57 +302,66 @@ export class LiveRun implements Run {
     return this.#ending;
   }
 
-  #endAppended = false;
-
-  async #finish(status: EndStatus, error: unknown): Promise<void> {
-    // Their own callers hear whether they failed.
-    await Promise.allSettled([...this.#uploads]);
+  #appendEnd(status: EndStatus, error: unknown): void {
     this.#endAppended ||= this.#writer.append({
       type: 'end',
-      at: this.#clock.epochMs(),
+      at: this.#now(),
       status,
       ...(status === 'FAILED' ? { error: runErrorOf(error) } : {}),
     });
-    await this.#writer.flush(this.#options.durabilities.includes('disk') ? 'disk' : 'os');
-    this.#options.onEnd(status);
+  }
+
+  #tellEnd(status: EndStatus): void {
+    if (!this.#endTold) this.#options.onEnd(status);
+    this.#endTold = true;
+  }
+
+  async #finish(status: EndStatus, error: unknown): Promise<void> {
+    // Their own callers hear whether they failed.
+    await this.#artifacts.settled();
+    const trouble = await this.#params.settle().then(
+      () => undefined,
+      (reason: unknown) => ({ reason }),
+    );
+    this.#appendEnd(status, error);
+    await this.#writer.flush(this.#usualDurability());
+    this.#tellEnd(status);
+    if (trouble !== undefined) throw trouble.reason;
     await this.#dispose();
   }
 
-  #ended(): FairleadError {
-    return new FairleadError('CLOSED', `The run ${this.id} has ended (${this.#status}): start another to log more.`);
+  /** What an end, and a flush that asks for nothing else, waits for. */
+  #usualDurability(): Durability {
+    const { durabilities } = this.#options;
+    return durabilities.includes('disk') ? 'disk' : (durabilities.at(-1) ?? 'os');
   }
 
-  #flushSoon(): void {
-    if (this.#flushTimer !== undefined) return;
-    this.#flushTimer = this.#clock.setTimer(() => {
-      this.#flushTimer = undefined;
-      void this.writeOut();
-    }, this.#options.flushIntervalMs);
+  /** Epoch milliseconds, never before the run was opened, whatever the clocks of several machines say. */
+  #now(): number {
+    return Math.max(this.#options.openedAt, this.#clock.epochMs());
+  }
+
+  #checkRunning(): void {
+    if (this.#status !== undefined) throw this.#ended();
+  }
+
+  #ended(): FairleadError {
+    return new FairleadError(
+      'CLOSED',
+      `The run ${this.id} has ended (${this.#status}): start another to log more, or go on with tracker.resumeRun().`,
+    );
   }
 
   /** Writes what waits, for a reader in this process. Trouble is told as that of any background write. */
-  async writeOut(): Promise<void> {
-    this.#buffer.drain();
-    await this.#writeInBackground();
-  }
-
-  async #writeInBackground(): Promise<void> {
-    try {
-      await this.#writer.write();
-      this.#failing = false;
-    } catch (error) {
-      if (this.#status !== undefined) return; // the end of the run reports it
-      if (!this.#failing) this.#options.onWriteFail(error);
-      this.#failing = true;
-      this.#flushSoon();
-    }
+  writeOut(): Promise<void> {
+    return this.#loop.write();
   }
 
   #beat(): void {
     this.#beatTimer = this.#clock.setTimer(() => {
-      const at = this.#clock.epochMs();
+      const at = this.#now();
       this.#writer.append({ type: 'beat', at, leaseUntil: at + this.#options.leaseMs });
-      void this.#writeInBackground();
+      void this.#loop.write();
       this.#beat();
     }, this.#options.heartbeatMs);
   }

@@ -1,6 +1,8 @@
 import type { CallOptions, Closeable } from '@fairlead/core';
-import type { ArtifactSource, BlobInfo } from '../store/artifact-store';
+import type { LogArtifactsOptions, LoggedArtifact } from '../artifacts/log-folder';
 import type { Durability, EndStatus, ParamValue } from '../store/run-store';
+import type { RunMedia } from './run-media';
+import type { RunStartOptions, TypedRunStartOptions } from './run-options';
 
 /** Where points stand. */
 export interface LogOptions {
@@ -12,7 +14,10 @@ export interface LogOptions {
 
 /** How far a flush goes. */
 export interface FlushOptions extends CallOptions {
-  /** `os`: the data survives the death of this process. `disk`: a power cut too. @default 'disk' */
+  /**
+   * `os`: the data survives the death of this process. `disk`: a power cut too. `remote`: the loss of this machine,
+   * because another one has acknowledged it. @default 'disk', or the strongest that the store has
+   */
   readonly durability?: Durability;
 }
 
@@ -24,24 +29,32 @@ export interface RunHealth {
   readonly bufferedBytes: number;
   /** Points handed to the operating system. */
   readonly writtenPoints: number;
+  /** Points that no flush to disk, or to another machine where the store has no disk, has made safe yet. */
+  readonly unsyncedPoints: number;
   /** Points that were dropped because the buffer was full and could not be written. */
   readonly droppedPoints: number;
   /** Params, tags, artifact entries and beats dropped for the same reason. */
   readonly droppedEvents: number;
-  /** Writes and syncs that failed; what a failed write held is written again. */
+  /** Writes, syncs and long parameters that failed; what a failed write held is written again. */
   readonly failures: number;
-  /** Milliseconds for which the oldest waiting point has waited; 0 when none waits. */
+  /** Artifacts on their way to the store. */
+  readonly pendingArtifacts: number;
+  /** Milliseconds for which the oldest thing that was logged and is not yet written has waited; 0 when nothing waits. */
   readonly lagMs: number;
   /** What the last failure was; `undefined` when there was none. */
   readonly lastError: unknown;
 }
 
-/** A run that is being logged. */
-export interface Run extends Closeable {
+/** A run that is being logged. `Params` is what its schema makes of its parameters. */
+export interface Run<Params = Readonly<Record<string, ParamValue>>> extends RunMedia, Closeable {
   /** 32 hexadecimal digits; ids of later runs sort after those of earlier ones. */
   readonly id: string;
   readonly experiment: string;
   readonly name: string;
+  /** The id of the run that this one is part of. */
+  readonly parent: string | undefined;
+  /** The parameters that it was started with, as its schema made them; of a resumed run all that were logged before. */
+  readonly params: Params;
   /** How the run ended, or that it has not. */
   readonly status: 'RUNNING' | EndStatus;
   /**
@@ -54,33 +67,41 @@ export interface Run extends Closeable {
    */
   log(metrics: Readonly<Record<string, number>>, options?: LogOptions): void;
   /**
-   * Logs parameters. A parameter is written once: the same value again is no error.
-   * @throws FairleadError `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` for a text of more than 65,536 characters, `CONFLICT` for
-   * another value, `CLOSED`
+   * Logs parameters. A parameter is written once: the same value again is no error. A text of more than 6000 characters
+   * becomes the artifact `params/<name>.txt`, and the parameter `artifact:params/<name>.txt#sha256:…`; trouble with it is
+   * told by `flush`. A value that is a secret, by its name or its looks, is kept as `[redacted]`, with a warning in the log.
+   * @throws FairleadError `INVALID_ARGUMENT`, `CONFLICT` for another value, `CLOSED`
    */
   logParams(params: Readonly<Record<string, ParamValue>>): void;
   /**
-   * Sets tags; a later value replaces an earlier one.
+   * Sets tags; a later value replaces an earlier one. Secrets are treated as in parameters.
    * @throws FairleadError `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` for a text of more than 65,536 characters, `CLOSED`
    */
   setTags(tags: Readonly<Record<string, string>>): void;
   /**
-   * Keeps bytes with the run, streamed, by their SHA-256; the same content is kept once in the whole store.
-   *
-   * @param name a relative path such as `model/digits.onnx`; a later artifact of the same name replaces the earlier
-   * @param source the bytes, the path of a file, or a stream of bytes
-   * @throws FairleadError `INVALID_ARGUMENT`, `NOT_FOUND` for a path that leads nowhere, `STORE_FAILED`, `CLOSED`, `ABORTED`
+   * Starts a run that is part of this one, by default in the same experiment. Neither's end ends the other: end each.
+   * @throws FairleadError as `tracker.startRun`; `CLOSED` after the end of this run
    */
-  logArtifact(name: string, source: ArtifactSource, options?: CallOptions): Promise<BlobInfo>;
+  startRun(options?: RunStartOptions): Promise<Run>;
+  startRun<Input, Output>(options: TypedRunStartOptions<Input, Output>): Promise<Run<Output>>;
+  /**
+   * Keeps every file of a folder and of those below it, by their paths in it. All names are checked first; the first file
+   * that fails stops the others, and what was kept by then stays. Node only.
+   *
+   * @param folder its path; a symbolic link that leads out of it is refused
+   * @throws FairleadError `NOT_FOUND` for no folder, `INVALID_ARGUMENT` for a link that leads out or in a circle and for a name
+   * that no artifact may have, and as `logArtifact`
+   */
+  logArtifacts(folder: string, options?: LogArtifactsOptions): Promise<readonly LoggedArtifact[]>;
   /**
    * Resolves once everything logged before the call is as safe as asked: only that is acknowledged.
    * @throws FairleadError `STORE_FAILED` when it could not be written, or when points were dropped since the last flush,
-   * which is said once; `CLOSED`, `ABORTED`
+   * which is said once; `UNSUPPORTED` for a durability that the store does not have, `CLOSED`, `ABORTED`
    */
   flush(options?: FlushOptions): Promise<void>;
   health(): RunHealth;
   /**
-   * Ends the run as FINISHED, flushed to disk. Where that fails it can be called again.
+   * Ends the run as FINISHED, flushed to disk. Where that fails it can be called again. Runs that are part of this one go on.
    * @throws FairleadError as `flush`; `CLOSED` when the run has ended otherwise
    */
   complete(): Promise<void>;

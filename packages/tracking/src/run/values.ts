@@ -1,8 +1,9 @@
 import { FairleadError } from '@fairlead/core';
 import { checkKey, invalidArgument } from '../names';
+import { redactSecrets } from '../secrets';
 import type { ParamValue, RunError } from '../store/run-store';
 
-/** Longest text of a parameter or tag, in characters. */
+/** Longest text of a tag, in characters. */
 const maxTextLength = 65_536;
 
 /** Values by name, and nothing else: no array, no class of somebody's. */
@@ -20,13 +21,12 @@ function checkText(field: string, text: string): void {
   );
 }
 
-/** Checks parameters. @throws FairleadError `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` */
+/** Checks parameters. @throws FairleadError `INVALID_ARGUMENT` */
 export function checkParams(params: unknown): asserts params is Readonly<Record<string, ParamValue>> {
   checkRecord('params', params);
   for (const [key, value] of Object.entries(params)) {
     checkKey('param', key);
-    if (typeof value === 'string') checkText(`params.${key}`, value);
-    else if (typeof value !== 'number' && typeof value !== 'boolean') {
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
       throw invalidArgument(`params.${key}`, 'a string, a number or a boolean', value);
     }
   }
@@ -63,7 +63,10 @@ export function* inGroups<T extends ParamValue>(
 
 /** What is kept of an error that ended a run. */
 export function runErrorOf(error: unknown): RunError {
-  const cut = (text: string): string => (text.length > 4000 ? `${text.slice(0, 3997)}...` : text);
+  const cut = (whole: string): string => {
+    const text = redactSecrets(whole);
+    return text.length > 4000 ? `${text.slice(0, 3997)}...` : text;
+  };
   if (!(error instanceof Error)) return { name: 'Error', message: cut(String(error)) };
   const code = (error as { code?: unknown }).code;
   return {

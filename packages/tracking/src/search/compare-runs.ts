@@ -62,11 +62,11 @@ export interface RunComparison {
   /** Tags that people set. */
   readonly tags: readonly ComparedValue<string>[];
   readonly datasets: readonly ComparedDataset[];
-  /** Tags that programs set about code, machine and runtime: those that begin with `mlflow.` or `fairlead.`. */
+  /** Tags that programs set about code, machine and runtime: `runtime`, and those that begin with `git.`, `seed.`, `mlflow.` or `fairlead.`. */
   readonly environment: readonly ComparedValue<string>[];
 }
 
-const environmentPrefixes = ['mlflow.', 'fairlead.'];
+const environmentPrefixes = ['runtime', 'git.', 'seed.', 'mlflow.', 'fairlead.'];
 
 function differ(values: readonly (ParamValue | undefined)[]): boolean {
   const [first] = values;

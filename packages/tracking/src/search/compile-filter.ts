@@ -6,14 +6,25 @@ import type { FilterComparison, FilterValue } from './operators';
 import type { FilterNode, RunField } from './query';
 import { type FieldValue, isList, orderOf, sameValue, textOf } from './value-order';
 
+/** A run that may know a shorter way to one of its values than to decode all of them. */
+export type PeekableRun = StoredRun & {
+  /** The last value of a metric, or a parameter or a tag; `undefined` where the run has none. */
+  readonly peek?: (scope: 'metric' | 'param' | 'tag', key: string) => FieldValue | undefined;
+};
+
 /** Whether a run is one of those that a filter asks for. */
-export type RunPredicate = (run: StoredRun) => boolean;
+export type RunPredicate = (run: PeekableRun) => boolean;
+
+function peek(run: PeekableRun, scope: 'metric' | 'param' | 'tag', key: string): FieldValue | undefined {
+  if (run.peek !== undefined) return run.peek(scope, key);
+  if (scope === 'metric') return Object.hasOwn(run.metrics, key) ? run.metrics[key]?.last : undefined;
+  const values = scope === 'param' ? run.params : run.tags;
+  return Object.hasOwn(values, key) ? values[key] : undefined;
+}
 
 /** The value of a field of a run, `undefined` where it has none. Datasets, of which a run may have several, are apart. */
-export function compileField({ scope, key }: RunField, now: number): (run: StoredRun) => FieldValue | undefined {
-  if (scope === 'metric') return (run) => (Object.hasOwn(run.metrics, key) ? run.metrics[key]?.last : undefined);
-  if (scope === 'param') return (run) => (Object.hasOwn(run.params, key) ? run.params[key] : undefined);
-  if (scope === 'tag') return (run) => (Object.hasOwn(run.tags, key) ? run.tags[key] : undefined);
+export function compileField({ scope, key }: RunField, now: number): (run: PeekableRun) => FieldValue | undefined {
+  if (scope === 'metric' || scope === 'param' || scope === 'tag') return (run) => peek(run, scope, key);
   switch (key) {
     case 'id':
       return (run) => run.id;

@@ -99,6 +99,13 @@ describe('pages', () => {
     );
   });
 
+  test('of many runs are the same as if all had been sorted', () => {
+    const runs = Array.from({ length: 2000 }, (_, i) => makeRun({ id: idOf(i), values: { loss: (i * 7919) % 97 } }));
+    const orderBy = [parseOrder('metrics.loss DESC')];
+    const expected = [...runs].sort(compileOrder(orderBy, now));
+    for (const limit of [7, 400]) expect(walk({ orderBy, limit }, () => runs)).toEqual(expected);
+  });
+
   test('hold every run that is there all the while exactly once, whatever comes and goes between them', () => {
     fc.assert(
       fc.property(

@@ -19,33 +19,32 @@ function limitOf({ limit = defaultLimit }: RunQuery): number {
   throw invalidArgument('limit', `a whole number, 1 to ${maxLimit}`, limit);
 }
 
-/** The place of the first of sorted things that comes after the keys. */
-function firstAfter(
-  count: number,
-  keysAt: (index: number) => readonly SortKey[],
-  order: RunOrder,
-  last: readonly SortKey[],
-): number {
-  let [low, high] = [0, count];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (order.compare(keysAt(middle), last) > 0) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
+/** The runs that come first among those that are offered, so many as a page holds and one more, which says that there is more. */
+class FirstRuns {
+  readonly #order: RunOrder;
+  readonly #count: number;
+  #found: Sortable[] = [];
+  /** What does not come before this is not among the first. */
+  #last: readonly SortKey[] | undefined;
 
-function cut(count: number, at: (index: number) => Sortable, order: RunOrder, query: RunQuery): RunPage {
-  const limit = limitOf(query);
-  const from =
-    query.pageToken === undefined
-      ? 0
-      : firstAfter(count, (index) => at(index).keys, order, decodePageToken(query, order));
-  const to = Math.min(from + limit, count);
-  const runs: StoredRun[] = [];
-  for (let i = from; i < to; i++) runs.push(at(i).run);
-  if (to === count) return { runs };
-  return { runs, nextPageToken: encodePageToken(query, order, at(to - 1).keys) };
+  constructor(order: RunOrder, count: number) {
+    this.#order = order;
+    this.#count = count;
+  }
+
+  offer(one: Sortable): void {
+    if (this.#last !== undefined && this.#order.compare(one.keys, this.#last) > 0) return;
+    this.#found.push(one);
+    // Sorting only now and then costs less than keeping everything in its place.
+    if (this.#found.length >= 2 * this.#count + 100) this.sorted();
+  }
+
+  sorted(): readonly Sortable[] {
+    this.#found.sort((a, b) => this.#order.compare(a.keys, b.keys));
+    this.#found.length = Math.min(this.#found.length, this.#count);
+    if (this.#found.length === this.#count) this.#last = this.#found.at(-1)?.keys;
+    return this.#found;
+  }
 }
 
 /**
@@ -56,12 +55,26 @@ function cut(count: number, at: (index: number) => Sortable, order: RunOrder, qu
  * @throws FairleadError `INVALID_ARGUMENT`
  */
 export function pageOf(sortedRuns: readonly StoredRun[], query: RunQuery, now: number): RunPage {
+  const limit = limitOf(query);
   const order = createRunOrder(query.orderBy, now);
-  const at = (index: number): Sortable => {
-    const run = sortedRuns[index] as StoredRun;
-    return { run, keys: order.keysOf(run) };
-  };
-  return cut(sortedRuns.length, at, order, query);
+  let low = 0;
+  if (query.pageToken !== undefined) {
+    const after = decodePageToken(query, order);
+    for (let high = sortedRuns.length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (order.compare(order.keysOf(sortedRuns[middle] as StoredRun), after) > 0) high = middle;
+      else low = middle + 1;
+    }
+  }
+  const found = sortedRuns.slice(low, low + limit + 1).map((run) => ({ run, keys: order.keysOf(run) }));
+  return toPage(found, query, order, limit);
+}
+
+/** A page of what was found for it, which may be one run more than it holds. */
+function toPage(found: readonly Sortable[], query: RunQuery, order: RunOrder, limit: number): RunPage {
+  const runs = found.slice(0, limit).map(({ run }) => run);
+  if (found.length <= limit) return { runs };
+  return { runs, nextPageToken: encodePageToken(query, order, (found[limit - 1] as Sortable).keys) };
 }
 
 /**
@@ -72,18 +85,21 @@ export function pageOf(sortedRuns: readonly StoredRun[], query: RunQuery, now: n
  */
 export function searchRuns(runs: Iterable<StoredRun>, query: RunQuery, now: number): RunPage {
   const { experiments, filter, deleted = 'exclude' } = query;
+  const limit = limitOf(query);
   const order = createRunOrder(query.orderBy, now);
   const matches = filter === undefined ? undefined : compileFilter(filter, now);
   const wanted = experiments === undefined ? undefined : new Set(experiments);
   if (!['exclude', 'only', 'include'].includes(deleted)) {
     throw invalidArgument('deleted', "'exclude', 'only' or 'include'", deleted);
   }
-  const found: Sortable[] = [];
+  const after = query.pageToken === undefined ? undefined : decodePageToken(query, order);
+  const first = new FirstRuns(order, limit + 1);
   for (const run of runs) {
     if (deleted !== 'include' && (run.deletedAt !== undefined) !== (deleted === 'only')) continue;
     if (wanted !== undefined && !wanted.has(run.experiment)) continue;
-    if (matches === undefined || matches(run)) found.push({ run, keys: order.keysOf(run) });
+    if (matches !== undefined && !matches(run)) continue;
+    const keys = order.keysOf(run);
+    if (after === undefined || order.compare(keys, after) > 0) first.offer({ run, keys });
   }
-  found.sort((a, b) => order.compare(a.keys, b.keys));
-  return cut(found.length, (index) => found[index] as Sortable, order, query);
+  return toPage(first.sorted(), query, order, limit);
 }

@@ -1,4 +1,4 @@
-import { type Clock, parseOptions } from '@fairlead/core';
+import { type Clock, parseOptions, throwIfAborted } from '@fairlead/core';
 import * as z from 'zod/mini';
 import { toRunSummary } from '../run-record';
 import type { StoredRun } from '../store/stored-run';
@@ -80,6 +80,7 @@ export function createSearch(context: SearchContext): Tracker['search'] {
     const now = context.clock.epochMs();
     const query = queryOf(options, now);
     const rowOf = compileRow<Columns>(options.columns, now);
+    throwIfAborted(options.signal, 'Searching runs');
     await context.writeOut();
     const page = await context.store.runs.search(query, options.signal === undefined ? {} : { signal: options.signal });
     return {

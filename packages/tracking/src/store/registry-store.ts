@@ -152,7 +152,8 @@ export interface RegistryStore {
    * The one way in. Keeps the change that `decide` makes of the present state, atomically: where somebody else was first,
    * it decides anew. `undefined` leaves everything as it is, and what `decide` throws is thrown on. A store whose server
    * numbers versions may give a new version another number than the change proposes; the result says which.
-   * @throws FairleadError `STORE_FAILED`, `ABORTED`; `CONFLICT` when every attempt was overtaken
+   * @throws FairleadError `STORE_FAILED`, after which a read tells whether the change was kept; `ABORTED`, and nothing was;
+   * `CONFLICT` when every attempt was overtaken
    */
   commit(
     name: string,

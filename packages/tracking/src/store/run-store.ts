@@ -163,6 +163,11 @@ export interface RunStore {
   experiments(options?: CallOptions): Promise<readonly ExperimentSummary[]>;
   /** One run, deleted or not; `undefined` when there is none. */
   read(id: string, options?: CallOptions): Promise<StoredRun | undefined>;
+  /**
+   * Every point of a run, of all metrics, in pieces and in the order in which they were logged, as far as the store knows
+   * it. Left out by stores that read metric by metric.
+   */
+  points?(id: string, options?: CallOptions): AsyncIterable<PointColumns>;
   /** The points of one metric; empty columns when there are none. */
   history(id: string, key: string, options?: HistoryOptions): Promise<MetricHistory>;
 }

@@ -1,5 +1,6 @@
 import type { Closeable } from '@fairlead/core';
 import type { ArtifactStore } from './artifact-store';
+import type { StoreMaintenance } from './maintenance';
 import type { RegistryStore } from './registry-store';
 import type { Durability, RunStore } from './run-store';
 
@@ -18,4 +19,6 @@ export interface TrackingStore extends Closeable {
   readonly runs: RunStore;
   readonly artifacts: ArtifactStore;
   readonly registry: RegistryStore;
+  /** Absent where the store looks after itself. */
+  readonly maintenance?: StoreMaintenance;
 }

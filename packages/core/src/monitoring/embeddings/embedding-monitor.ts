@@ -285,9 +285,16 @@ class ProjectedEmbeddingMonitor implements EmbeddingMonitor {
       throw invalidInput('tensor', `${parts.reference.width} values a row, as the reference has`, `${width}`);
     }
     const startedAt = clock.now();
-    const taken = this.#budget.allowance(rows, startedAt);
+    const allowed = this.#budget.allowance(rows, startedAt);
+    this.#budget.spendOn(rows, startedAt, allowed, (from, count, taken) => {
+      this.#skipped.budget += count - taken;
+      this.#take(parts, from, count, taken);
+    });
+  }
+
+  /** Observes `taken` of so many rows of the view from row `from` on, evenly spread from a random start. */
+  #take(parts: Parts, from: number, rows: number, taken: number): void {
     const seenBefore = this.#rowsSeen;
-    this.#skipped.budget += rows - taken;
     const stride = rows / taken;
     const offset = taken < rows && taken > 0 ? this.#random() : 0;
     for (let done = 0; done < taken; ) {
@@ -301,14 +308,13 @@ class ProjectedEmbeddingMonitor implements EmbeddingMonitor {
         const row = taken < rows ? Math.min(rows - 1, Math.floor((done + offset) * stride)) : done;
         this.#rowsSeen = seenBefore + row + 1;
         this.#rowsObserved++;
-        this.#project(parts, view, row, i);
+        this.#project(parts, this.#view, from + row, i);
       }
       const { features } = parts.projector;
       const data = parts.block.subarray(0, count * features);
       this.#drift.observe({ [projectionInput]: { dtype: 'float64', shape: [count, features], data } });
     }
     this.#rowsSeen = seenBefore + rows;
-    if (taken > 0) this.#budget.spend(clock.now() - startedAt, taken);
   }
 
   #project({ projector, block, shifts, schedule }: Parts, view: ReusableView, row: number, place: number): void {

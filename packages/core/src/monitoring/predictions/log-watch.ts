@@ -72,10 +72,11 @@ export function watchBatches(
     const rows = batchAxis === null ? 1 : event.rows;
     const startedAt = clock.now();
     const allowed = budget.allowance(rows, startedAt);
-    // Spread over the batch, so that no place in it is preferred.
-    for (let i = 0; i < allowed; i++) recordRow(event, rows, Math.floor((i * rows) / allowed));
-    if (allowed < rows) recorder.skip(rows - allowed);
-    budget.spend(clock.now() - startedAt, allowed);
+    budget.spendOn(rows, startedAt, allowed, (from, count, taken) => {
+      // Spread over the batch, so that no place in it is preferred.
+      for (let i = 0; i < taken; i++) recordRow(event, rows, from + Math.floor((i * count) / taken));
+      if (taken < count) recorder.skip(count - taken);
+    });
   });
   return closeable(remove);
 }

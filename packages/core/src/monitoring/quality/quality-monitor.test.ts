@@ -371,6 +371,7 @@ describe('observe', () => {
     const monitor = createQualityMonitor({
       schema,
       logger: silent,
+      maxCpuShare: 1,
       rules: [
         {
           rule: 'record',

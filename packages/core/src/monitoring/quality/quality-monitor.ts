@@ -248,22 +248,21 @@ class WindowedQualityMonitor<Row> implements QualityMonitor<Row> {
 
   /** Checks `allowed` of the rows at most, evenly spread from a random start. */
   #addBatch({ rows, columns }: Batch, startedAt: number, allowed: number): void {
-    const { clock } = this.#settings;
-    const taken = Math.min(rows, allowed);
-    const seenBefore = this.#rowsSeen;
-    const stride = rows / taken;
-    const offset = taken < rows ? this.#random() : 0;
     if (rows > 0) this.#noteRows();
-    for (let i = 0; i < taken; i++) {
-      const row = taken < rows ? Math.min(rows - 1, Math.floor((i + offset) * stride)) : i;
-      this.#rowsSeen = seenBefore + row + 1;
-      this.#rules.row = this.#rowsSeen;
-      this.#rules.addRow(columns, row);
-      this.#endRow();
-    }
-    this.#rowsSeen = seenBefore + rows;
-    this.#unchecked.budget += rows - taken;
-    if (taken > 0) this.#budget.spend(clock.now() - startedAt, taken);
+    this.#budget.spendOn(rows, startedAt, allowed, (from, count, taken) => {
+      const seenBefore = this.#rowsSeen;
+      const stride = count / taken;
+      const offset = taken < count ? this.#random() : 0;
+      for (let i = 0; i < taken; i++) {
+        const row = taken < count ? Math.min(count - 1, Math.floor((i + offset) * stride)) : i;
+        this.#rowsSeen = seenBefore + row + 1;
+        this.#rules.row = this.#rowsSeen;
+        this.#rules.addRow(columns, from + row);
+        this.#endRow();
+      }
+      this.#rowsSeen = seenBefore + count;
+      this.#unchecked.budget += count - taken;
+    });
     if (this.#rules.stale) this.#lookAtAges();
   }
 

@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { SuiteContext } from '../lib/suite';
+
+const folderOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const python = folderOf('../../.cache/peers/mlflow/bin/python');
+const setup = folderOf('../peers/mlflow/setup');
+const script = folderOf('../peers/mlflow/log_points.py');
+const points = 20_000;
+
+/** What MLflow's client came to. */
+export interface PeerFigures {
+  readonly label: string;
+  readonly pointsPerSecond: number;
+}
+
+/**
+ * Points a second of MLflow's Python client, with batches of 1000 on its default store. `undefined`, which is said aloud,
+ * where it was not set up; with FAIRLEAD_BENCH_PEERS=1 it is set up then.
+ */
+export async function measurePeer(folder: string, note: SuiteContext['note']): Promise<PeerFigures | undefined> {
+  const run = promisify(execFile);
+  if (!existsSync(python)) {
+    if (process.env.FAIRLEAD_BENCH_PEERS !== '1') {
+      note(
+        'NOT MEASURED: MLflow, whose row is left out; run benchmarks/peers/mlflow/setup, or set FAIRLEAD_BENCH_PEERS=1',
+      );
+      return undefined;
+    }
+    note('installing MLflow into .cache/peers/mlflow');
+    await run(setup, [], { timeout: 600_000 });
+  }
+  const dir = await mkdtemp(`${folder}/mlflow-`);
+  try {
+    const env = {
+      ...process.env,
+      MLFLOW_TRACKING_URI: undefined,
+      MLFLOW_DISABLE_TELEMETRY: 'true',
+      DO_NOT_TRACK: 'true',
+    };
+    const { stdout } = await run(python, [script, dir, String(points)], { env, timeout: 300_000 });
+    const { version, store, pointsPerSecond, kept } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
+      version: string;
+      store: string;
+      pointsPerSecond: number;
+      kept: boolean;
+    };
+    if (!kept) throw new Error('MLflow did not keep the last point.');
+    return { label: `MLflow ${version}, log_batch of 1000 on ${store.split(':')[0]}`, pointsPerSecond };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,1 @@
+export { type S3ArtifactOptions, s3Artifacts } from './s3-artifacts';

@@ -1,0 +1,172 @@
+import {
+  type Clock,
+  consoleLogger,
+  type EventListeners,
+  FairleadError,
+  type Logger,
+  parseOptions,
+  type StandardSchema,
+  systemClock,
+} from '@fairlead/core';
+import * as z from 'zod/mini';
+import type { OverflowPolicy } from './embedded/segment-writer';
+import type { RunStartOptions } from './run/run-options';
+import type { EndSignal } from './run/signals';
+import type { ArtifactStore } from './store/artifact-store';
+import type { TrackingStore } from './store/tracking-store';
+import type { TrackerEventMap } from './tracker';
+
+/** Options of `openTracker` for any store. */
+export interface CommonTrackerOptions {
+  /** Milliseconds after which logged points are written in the background. 1 or more. @default 250 */
+  readonly flushIntervalMs?: number;
+  /** Milliseconds between two signs of life of a run. 1 or more, less than `leaseMs`. @default 10000 */
+  readonly heartbeatMs?: number;
+  /** Milliseconds without a sign of life after which a run counts as KILLED. 1 or more. @default 60000 */
+  readonly leaseMs?: number;
+  /**
+   * Signals at which open runs are ended as KILLED and written out, blocking, before the signal takes its course: the
+   * handlers of others run, and where there are none the process ends as it would have. Node only. @default none
+   */
+  readonly signals?: readonly EndSignal[];
+  /** How artifacts are uploaded. */
+  readonly uploads?: {
+    /** Uploads at a time; others wait their turn. 1 to 64. @default 4 */
+    readonly concurrency?: number;
+  };
+  /** Listeners, attached before anything happens. */
+  readonly on?: EventListeners<TrackerEventMap>;
+  /** Where warnings go. @default the console */
+  readonly logger?: Logger;
+  /** Where time comes from. @default the clock of the process */
+  readonly clock?: Clock;
+}
+
+/** A tracker on the embedded store: a folder, no server. */
+export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
+  /** Folder of the store; made where it is missing. Several processes may use it at once. */
+  readonly dir: string;
+  readonly store?: never;
+  /**
+   * Encoded bytes that a run may hold in memory, beside as many that are being written. 65,536 or more.
+   * @default 8388608 (8 MiB)
+   */
+  readonly maxBufferedBytes?: number;
+  /**
+   * What happens when that is reached. `write`: the caller of `log` writes the buffer himself, which takes a few
+   * milliseconds, and only what the file system refuses is dropped. `drop`: what comes is dropped. Drops are counted in
+   * `run.health()`, and the next flush rejects. @default 'write'
+   */
+  readonly overflow?: OverflowPolicy;
+  /**
+   * Where artifacts are kept instead, such as `s3Artifacts` of `@fairlead/tracking/s3`; those that lie in the folder are not
+   * found then. @default the folder
+   */
+  readonly artifacts?: ArtifactStore;
+  /** Milliseconds between two looks for alias moves of other processes, beside the system's notices. @default 1000 */
+  readonly pollMs?: number;
+}
+
+/** A tracker on a store of your own. */
+export interface StoreTrackerOptions extends CommonTrackerOptions {
+  /** The store; the tracker closes it. */
+  readonly store: TrackingStore;
+  readonly dir?: never;
+}
+
+/** Options of `openTracker`. */
+export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions;
+
+const milliseconds = z.int().check(z.minimum(1), z.maximum(0x7fffffff));
+const anObject = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'an object');
+
+/** Uploads at a time. */
+const defaultUploads = 4;
+
+const common = {
+  flushIntervalMs: z._default(milliseconds, 250),
+  heartbeatMs: z._default(milliseconds, 10_000),
+  leaseMs: z._default(milliseconds, 60_000),
+  signals: z._default(z.array(z.enum(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'])), []),
+  uploads: z._default(
+    z.strictObject({ concurrency: z._default(z.int().check(z.minimum(1), z.maximum(64)), defaultUploads) }),
+    { concurrency: defaultUploads },
+  ),
+  on: z._default(anObject<EventListeners<TrackerEventMap>>(), {}),
+  logger: z._default(anObject<Logger>(), consoleLogger),
+  clock: z._default(anObject<Clock>(), systemClock),
+};
+
+const embeddedSchema = z.strictObject({
+  ...common,
+  dir: z.string().check(z.minLength(1)),
+  maxBufferedBytes: z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024),
+  overflow: z._default(z.enum(['write', 'drop']), 'write'),
+  pollMs: z._default(milliseconds, 1000),
+  artifacts: z.optional(
+    z.custom<ArtifactStore>(
+      (value) =>
+        ['put', 'stat', 'stream', 'read'].every((name) => typeof Reflect.get(Object(value), name) === 'function'),
+      'an artifact store, such as s3Artifacts makes one',
+    ),
+  ),
+});
+
+const storeSchema = z.strictObject({
+  ...common,
+  store: z.custom<TrackingStore>(
+    (value) => (value as TrackingStore | undefined)?.specVersion === 'v1',
+    'a tracking store of specVersion "v1"',
+  ),
+});
+
+function isStandardSchema(value: unknown): boolean {
+  const standard = (value as { '~standard'?: { validate?: unknown } } | null | undefined)?.['~standard'];
+  return typeof standard?.validate === 'function';
+}
+
+const startSchema = z.strictObject({
+  experiment: z.optional(z.string()),
+  name: z.optional(z.string()),
+  parent: z.optional(
+    z.custom<NonNullable<RunStartOptions['parent']>>(
+      (value) => typeof (typeof value === 'object' ? (value as { id?: unknown } | null)?.id : value) === 'string',
+      'a run or its id',
+    ),
+  ),
+  schema: z.optional(z.custom<StandardSchema>(isStandardSchema, 'a Standard Schema, such as one of zod')),
+  params: z.optional(z.unknown()),
+  tags: z._default(anObject<NonNullable<RunStartOptions['tags']>>(), {}),
+});
+
+const filterSchema = z.strictObject({
+  experiment: z.optional(z.string()),
+  status: z.optional(z.enum(['RUNNING', 'KILLED', 'FINISHED', 'FAILED', 'INTERRUPTED'])),
+  parent: z.optional(z.string()),
+  deleted: z._default(z.enum(['exclude', 'only', 'include']), 'exclude'),
+  limit: z.optional(z.int().check(z.minimum(1))),
+  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'an AbortSignal')),
+});
+
+function checkLease({ heartbeatMs, leaseMs }: { heartbeatMs: number; leaseMs: number }): void {
+  if (heartbeatMs < leaseMs) return;
+  throw new FairleadError('INVALID_OPTION', `openTracker: heartbeatMs must be less than leaseMs (${leaseMs}).`, {
+    details: { field: 'heartbeatMs', expected: `less than ${leaseMs}`, given: String(heartbeatMs) },
+  });
+}
+
+/** The options of `openTracker` with their defaults. @throws FairleadError `INVALID_OPTION` */
+export function parseTrackerOptions(options: TrackerOptions) {
+  const settings =
+    (options as { store?: unknown } | undefined)?.store === undefined
+      ? parseOptions(embeddedSchema, options, 'openTracker')
+      : parseOptions(storeSchema, options, 'openTracker');
+  checkLease(settings);
+  return settings;
+}
+
+/** The options of `startRun`. @throws FairleadError `INVALID_OPTION` */
+export const parseStartOptions = (options: unknown) => parseOptions(startSchema, options, 'startRun');
+
+/** The filter of `runs`. @throws FairleadError `INVALID_OPTION` */
+export const parseRunFilter = (filter: unknown) => parseOptions(filterSchema, filter, 'runs');
