@@ -1,4 +1,3 @@
-import { deflateSync } from 'node:zlib';
 import type { Run, Tracker } from '../../packages/tracking/src/index';
 
 /** A sequence of numbers from 0 to 1 that is the same every time. */
@@ -10,46 +9,18 @@ function createRandom(seed: number): () => number {
   };
 }
 
-function crc32(bytes: Uint8Array): number {
-  let crc = -1;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}
-
-function pngChunk(type: string, content: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(type), content]);
-  const bytes = Buffer.alloc(8 + body.length);
-  bytes.writeUInt32BE(content.length, 0);
-  body.copy(bytes, 4);
-  bytes.writeUInt32BE(crc32(body), bytes.length - 4);
-  return bytes;
-}
-
 /** A confusion matrix as a picture: ten by ten squares, dark on the diagonal. */
-function confusionPng(): Uint8Array {
+function confusionImage(): { width: number; height: number; data: Uint8Array } {
   const [cell, count] = [24, 10];
   const side = cell * count;
-  const rows = Buffer.alloc((side + 1) * side);
+  const data = new Uint8Array(side * side);
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       const [row, column] = [Math.floor(y / cell), Math.floor(x / cell)];
-      rows[y * (side + 1) + 1 + x] = row === column ? 40 : 245 - ((row * 7 + column * 13) % 60);
+      data[y * side + x] = row === column ? 40 : 245 - ((row * 7 + column * 13) % 60);
     }
   }
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(side, 0);
-  header.writeUInt32BE(side, 4);
-  header[8] = 8; // bits of a grey pixel
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([
-    signature,
-    pngChunk('IHDR', header),
-    pngChunk('IDAT', deflateSync(rows)),
-    pngChunk('IEND', new Uint8Array(0)),
-  ]);
+  return { width: side, height: side, data };
 }
 
 /** A figure that tries to run a script, as one that somebody else made may do. */
@@ -101,16 +72,35 @@ export async function fillDemo(tracker: Tracker): Promise<Readonly<Record<string
         train(run, { steps: 120, seed: i + 1, rate });
         if (i < 4) {
           await run.logArtifact('model/digits.onnx', text(`model ${i} `.repeat(2000)));
-          await run.logArtifact('confusion.png', confusionPng());
-          await run.logArtifact(
-            'predictions.csv',
-            text('id,label,predicted,score\n1,7,7,0.994\n2,"2, or so",2,0.981\n3,1,7,0.412\n4,0,0,0.999\n'),
-          );
-          await run.logArtifact('curve.svg', text(figureSvg));
-          await run.logArtifact(
-            'notes.md',
-            text('# Notes\n\nTrained on the second set. <script>alert("note")</script>\n'),
-          );
+          await run.logImage('confusion', confusionImage());
+          await run.logTable('predictions', [
+            { id: 1, label: '7', predicted: '7', score: 0.994 },
+            { id: 2, label: '2, or so', predicted: '2', score: 0.981 },
+            { id: 3, label: '1', predicted: '7', score: 0.412 },
+          ]);
+          await run.logFigure('curve', figureSvg);
+          await run.logFigure('per-class', {
+            tooltip: { formatter: hostileName },
+            grid: { left: 40, right: 16, top: 16, bottom: 28 },
+            xAxis: { type: 'category', data: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] },
+            yAxis: { type: 'value' },
+            series: [{ type: 'bar', data: [97, 98, 91, 88, 94, 90, 96, 93, 86, 89] }],
+          });
+          await run.logText('notes.md', '# Notes\n\nTrained on the second set. <script>alert("note")</script>\n');
+          await run.logDataset({
+            name: 'digits-train',
+            context: 'training',
+            source: 'data/train.csv',
+            digest: 'a'.repeat(64),
+            rows: 60_000,
+          });
+          await run.logDataset({
+            name: 'digits-test',
+            context: 'validation',
+            source: 'data/test.csv',
+            digest: 'b'.repeat(64),
+            rows: 10_000,
+          });
           await run.logArtifact('config.json', text(JSON.stringify({ ...params, seed: i })));
         }
       },
@@ -128,11 +118,11 @@ export async function fillDemo(tracker: Tracker): Promise<Readonly<Record<string
   const hostile = await tracker.startRun({
     experiment: `churn ${hostileName}`,
     name: hostileName,
-    params: { [`note`]: hostileName },
+    params: { note: hostileName },
     tags: { owner: `"><script>alert(2)</script>` },
   });
   ids.hostile = hostile.id;
-  hostile.log({ auc: 0.71 }, { step: 0 });
+  for (let step = 0; step < 40; step++) hostile.log({ auc: 0.71 }, { step });
   await hostile.logArtifact(`${hostileName.replace(':', '')}.html`, text('<script>alert(3)</script><h1>page</h1>'));
   await hostile.complete();
   await tracker.withRun({ experiment: 'churn', name: 'gbm-1', params: { depth: 6, trees: 400 } }, (run) => {

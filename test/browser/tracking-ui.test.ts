@@ -165,7 +165,7 @@ function tests(path: string): void {
       await tab
         .getByRole('img', { name: /^val\/loss: cnn-amber [\d.]+, cnn-basil [\d.]+, cnn-cedar [\d.]+$/ })
         .waitFor();
-      expect(await drawnColors(tab, 'figure.metric >> nth=1 >> canvas')).toBeGreaterThanOrEqual(3);
+      expect(await drawnHues(tab, 'figure.metric >> nth=1 >> canvas')).toBeGreaterThanOrEqual(3);
       const table = tab.getByRole('region', { name: 'Differences' });
       expect(
         await table
@@ -186,7 +186,7 @@ function tests(path: string): void {
       await tab.getByLabel('Smoothing').fill('0.6');
       const parallel = tab.getByRole('img', { name: /^Parallel coordinates of 3 runs over batch_size, dropout, lr/ });
       await parallel.waitFor();
-      expect(await drawnColors(tab, '.parallel canvas')).toBeGreaterThanOrEqual(3);
+      expect(await drawnHues(tab, '.parallel canvas')).toBeGreaterThanOrEqual(3);
       await tab.getByRole('group', { name: 'Axes' }).getByLabel('layers').check();
       await tab.getByRole('img', { name: /^Parallel coordinates of 3 runs over .*layers/ }).waitFor();
       // Dragging along the first axis keeps the runs that go through it there.
@@ -206,13 +206,14 @@ function tests(path: string): void {
     at(
       `#/run/${ids['cnn-amber']}`,
       async (tab) => {
-        const open = (name: string) => tab.locator('.files').getByRole('button', { name }).click();
+        const open = (name: string) => tab.locator('.files').getByText(name, { exact: true }).click();
         const width = (): Promise<number> =>
           tab.locator('.preview img').evaluate((image: HTMLImageElement) => image.naturalWidth);
         await open('confusion.png');
         await tab.waitForFunction(() => (document.querySelector('.preview img') as HTMLImageElement | null)?.complete);
         expect(await width()).toBe(240);
         await open('predictions.csv');
+        await tab.getByRole('cell', { name: '2, or so' }).waitFor();
         expect(
           await tab
             .getByRole('region', { name: 'predictions.csv' })
@@ -227,9 +228,19 @@ function tests(path: string): void {
         await tab.waitForFunction(
           () => ((document.querySelector('.preview img') as HTMLImageElement | null)?.naturalWidth ?? 0) > 0,
         );
-        expect(await tab.getByRole('region', { name: /^Lineage/ }).innerText()).toMatch(
-          /cnn-amber[\s\S]*digits\/1[\s\S]*api-eu/,
+        await open('per-class.echarts.json');
+        await tab.getByRole('img', { name: 'per-class.echarts.json' }).waitFor();
+        expect(await drawnHues(tab, '.figure-chart canvas')).toBeGreaterThanOrEqual(1);
+        const lineage = tab.getByRole('region', { name: 'Lineage, from data to deployment' });
+        expect(await lineage.locator('li a, li strong').allInnerTexts()).toEqual(
+          expect.arrayContaining(['digits-train', 'digits-test', 'cnn-amber', 'digits/1', 'api-eu']),
         );
+        expect(await lineage.locator('path').count()).toBeGreaterThanOrEqual(4);
+        await tab.getByLabel('Tag', { exact: true }).fill('reviewed by');
+        await tab.getByLabel('Value').fill('<i>ada</i>');
+        await tab.keyboard.press('Enter');
+        await tab.locator('dd', { hasText: '<i>ada</i>' }).waitFor();
+        expect((await tracker.getRun(ids['cnn-amber'] as string)).tags['reviewed by']).toBe('<i>ada</i>');
         // Opened by itself, the figure is in a sandbox.
         await tab.goto(`${ui.url}api/runs/${ids['cnn-amber']}/artifacts/curve.svg`);
         await tab.locator('svg').waitFor();
@@ -248,6 +259,7 @@ function tests(path: string): void {
     });
     await at(`#/compare?run=${ids.hostile}&run=${ids['gbm-1']}`, async (tab) => {
       await tab.getByRole('heading', { name: '2 runs compared' }).waitFor();
+      await tab.getByRole('img', { name: /^auc: .*0\.71/ }).waitFor();
       const chart = tab.locator('.metric .chart').first();
       const box = await chart.boundingBox();
       if (box === null) throw new Error('The chart has no box.');
@@ -346,7 +358,7 @@ function tests(path: string): void {
       async (tab) => {
         await tab.getByRole('button', { name: /^Colours: Auto/ }).click();
         await tab.getByRole('button', { name: /^Colours: Light/ }).click();
-        expect(await tab.evaluate(() => document.documentElement.dataset.theme)).toBe('dark');
+        await tab.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
         await tab.reload();
         await tab.getByRole('button', { name: /^Colours: Dark/ }).waitFor();
         expect(await tab.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(14, 17, 22)');
@@ -380,10 +392,10 @@ function tests(path: string): void {
       const asked: string[] = [];
       tab.on('request', (request) => void asked.push(request.url()));
       await tab.getByRole('img', { name: /^val\/loss: cnn-amber [\d.]+, cnn-basil [\d.]+$/ }).waitFor();
-      expect(await drawnColors(tab, 'figure.metric >> nth=1 >> canvas')).toBeGreaterThanOrEqual(2);
+      expect(await drawnHues(tab, 'figure.metric >> nth=1 >> canvas')).toBeGreaterThanOrEqual(2);
       await tab.getByRole('region', { name: 'Differences' }).getByRole('link', { name: 'cnn-amber' }).click();
       await tab.locator('.preview img').waitFor();
-      await tab.locator('.files').getByRole('button', { name: 'predictions.csv' }).click();
+      await tab.locator('.files').getByText('predictions.csv', { exact: true }).click();
       await tab.getByRole('cell', { name: '2, or so' }).waitFor();
       expect(asked.filter((url) => !url.startsWith('data:'))).toEqual([]);
     });
@@ -402,26 +414,24 @@ function tests(path: string): void {
   });
 }
 
-/** How many colours that are no grey a canvas shows. */
-function drawnColors(tab: Page, selector: string): Promise<number> {
+/** How many hues, in steps of 20 degrees, a canvas shows more than a little of. */
+function drawnHues(tab: Page, selector: string): Promise<number> {
   return tab
     .locator(selector)
     .first()
     .evaluate((canvas: HTMLCanvasElement) => {
-      const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(
-        0,
-        0,
-        canvas.width,
-        canvas.height,
-      );
+      const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
       const counts = new Map<number, number>();
       for (let i = 0; i < data.length; i += 4) {
         const [red = 0, green = 0, blue = 0, alpha = 0] = data.subarray(i, i + 4);
-        if (alpha < 250 || Math.max(red, green, blue) - Math.min(red, green, blue) < 60) continue;
-        const color = (red << 16) | (green << 8) | blue;
-        counts.set(color, (counts.get(color) ?? 0) + 1);
+        const chroma = Math.max(red, green, blue) - Math.min(red, green, blue);
+        if (alpha < 60 || chroma < 60) continue;
+        const hue = Math.atan2(Math.sqrt(3) * (green - blue), 2 * red - green - blue);
+        const bucket = Math.round((hue / Math.PI) * 9);
+        counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
       }
-      return [...counts.values()].filter((count) => count > 40).length;
+      return [...counts.values()].filter((count) => count > 60).length;
     });
 }
 

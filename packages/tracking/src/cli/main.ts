@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@fairlead/core';
 import type { Command } from './command';
+import { exportCommand } from './export';
+import { checkCommand, compactCommand, garbageCommand } from './maintenance';
 import { reportCommand } from './report-command';
 import { runCommandLine } from './run-command-line';
 import { uiCommand } from './ui-command';
@@ -9,7 +11,14 @@ import { uiCommand } from './ui-command';
 /* The command fairlead-tracking, built to dist/fairlead-tracking.js. */
 
 /** Every subcommand, in the order in which the overview lists them. */
-const commands: readonly Command[] = [uiCommand, reportCommand];
+const commands: readonly Command[] = [
+  uiCommand,
+  reportCommand,
+  exportCommand,
+  checkCommand,
+  compactCommand,
+  garbageCommand,
+];
 
 /** Of this package, whose package.json lies beside the folder of this script. */
 function ownVersion(): string {

@@ -20,33 +20,10 @@ export interface ErrorAnswer {
   };
 }
 
-/** An experiment of the list. */
-export interface ExperimentAnswer {
-  readonly name: string;
-  readonly runs: number;
-  /** Epoch milliseconds. */
-  readonly lastStartedAt: number;
-}
-
 /** A page of runs. */
 export interface RunsAnswer {
   readonly runs: readonly RunSummary[];
   readonly nextPageToken?: string;
-}
-
-/** A version that a run made or used, as far as the registry knows it. */
-export interface VersionLink {
-  readonly name: string;
-  readonly version: string;
-  readonly aliases: readonly string[];
-  /** Where it serves now. */
-  readonly deployments: readonly string[];
-}
-
-/** A run's neighbour. */
-export interface RunLink {
-  readonly id: string;
-  readonly name: string;
 }
 
 /** One run with everything that its page shows but the points. */
@@ -56,10 +33,6 @@ export interface RunAnswer {
   readonly damage: readonly StoreDamage[];
   readonly inputs: readonly DatasetInput[];
   readonly uses: readonly ModelUse[];
-  readonly parent?: RunLink;
-  readonly children: readonly RunLink[];
-  /** The versions that were registered from it. */
-  readonly versions: readonly VersionLink[];
 }
 
 /** Points of one metric of one run, thinned for a chart. */
@@ -116,5 +89,4 @@ export type RegistryOrder = {
   | { readonly action: 'rollback'; readonly alias: string; readonly expected: string }
   | { readonly action: 'delete-alias'; readonly alias: string; readonly expected: string }
   | { readonly action: 'approve'; readonly version: string; readonly gate: string; readonly approved: boolean }
-  | { readonly action: 'annotate'; readonly version: string; readonly tags: Readonly<Record<string, string | null>> }
 );

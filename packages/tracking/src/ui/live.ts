@@ -23,10 +23,12 @@ export interface Watched {
 
 const told = [
   'run-start',
+  'run-resume',
   'run-end',
   'version-register',
   'alias-move',
   'version-annotate',
+  'version-evaluate',
   'version-approve',
   'version-deploy',
   'version-delete',

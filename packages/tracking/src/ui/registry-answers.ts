@@ -63,12 +63,6 @@ const orderSchema = z.discriminatedUnion('action', [
     gate: z.string(),
     approved: z.boolean(),
   }),
-  z.strictObject({
-    action: z.literal('annotate'),
-    evidence,
-    version: z.string(),
-    tags: z.record(z.string(), z.nullable(z.string())),
-  }),
 ]);
 
 /**
@@ -95,9 +89,6 @@ export async function changeModel(tracker: Tracker, name: string, body: unknown)
       await registry.approve(name, order.version, order.evidence, { gate, approved });
       break;
     }
-    case 'annotate':
-      await registry.annotate(name, order.version, { tags: order.tags }, order.evidence);
-      break;
   }
   return modelAnswer(tracker, name);
 }

@@ -7,7 +7,7 @@ import type { Tracker } from '../tracker';
 import { contentTypeOf } from './artifact-response';
 import { escapeHtml, pageFrame, readPageFiles } from './page-files';
 import type { ReportData } from './report-data';
-import { historiesOf, runAnswer } from './run-answers';
+import { historiesOf, lineageAnswer, runAnswer } from './run-answers';
 
 /** Options of {@link renderRunReport}. */
 export interface RunReportOptions {
@@ -75,6 +75,7 @@ export async function renderRunReport(
   const data: ReportData = {
     title: heading,
     runs,
+    lineages: Object.fromEntries(await Promise.all(ids.map(async (id) => [id, await lineageAnswer(tracker, id)]))),
     comparison,
     histories: await historiesOf(tracker, ids, undefined, maxPoints),
     artifacts: await inlineArtifacts(tracker, ids, maxArtifactBytes),

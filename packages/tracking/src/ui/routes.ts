@@ -5,7 +5,15 @@ import { sendArtifact } from './artifact-response';
 import { streamLive } from './live';
 import { changeModel, gatesAnswer, modelAnswer, modelsAnswer } from './registry-answers';
 import { readJson, sendJson } from './responses';
-import { compareAnswer, experimentsAnswer, historiesAnswer, runAnswer, runsAnswer } from './run-answers';
+import {
+  changeRun,
+  compareAnswer,
+  experimentsAnswer,
+  historiesAnswer,
+  lineageAnswer,
+  runAnswer,
+  runsAnswer,
+} from './run-answers';
 
 /** What answers requests to `/api/…`. */
 export interface ApiContext {
@@ -27,6 +35,7 @@ function readerOf(tracker: Tracker, path: readonly string[], query: URLSearchPar
   }
   if (name === undefined) return undefined;
   if (head === 'runs' && path.length === 2) return () => runAnswer(tracker, name);
+  if (head === 'runs' && path.length === 3 && part === 'lineage') return () => lineageAnswer(tracker, name);
   if (head === 'models' && path.length === 2) return () => modelAnswer(tracker, name);
   if (head === 'models' && path.length === 3 && part === 'gates') return () => gatesAnswer(tracker, name, query);
   return undefined;
@@ -45,9 +54,10 @@ function partsOf(pathname: string): string[] {
 }
 
 /**
- * Answers a request to `/api/…`: `experiments`, `runs`, `runs/<id>`, `runs/<id>/artifacts/<name>`, `histories`, `compare`,
+ * Answers a request to `/api/…`: `experiments`, `runs`, `runs/<id>`, `runs/<id>/lineage`,
+ * `runs/<id>/artifacts/<name>`, `histories`, `compare`,
  * `models`, `models/<name>`, `models/<name>/gates`, and `live/…` before any of these but artifacts for a stream of it. POST to
- * `models/<name>` changes the model.
+ * `models/<name>` changes the model, to `runs/<id>` the run's tags.
  * @throws FairleadError
  */
 export async function answerApi(
@@ -60,14 +70,15 @@ export async function answerApi(
   const query = url.searchParams;
   const [head, name, part, file] = path;
   if (request.method === 'POST') {
-    if (head !== 'models' || name === undefined || path.length !== 2) throw unknown(url);
+    const change = head === 'models' ? changeModel : head === 'runs' ? changeRun : undefined;
+    if (change === undefined || name === undefined || path.length !== 2) throw unknown(url);
     const type = request.headers['content-type'] ?? '';
     if (!/^application\/json\b/.test(type)) {
       throw new FairleadError('INVALID_ARGUMENT', `A change is sent as application/json; given "${type}".`, {
         details: { field: 'content-type', expected: 'application/json', given: type },
       });
     }
-    sendJson(response, 200, await changeModel(tracker, name, await readJson(request)));
+    sendJson(response, 200, await change(tracker, name, await readJson(request)));
     return;
   }
   if (head === 'runs' && part === 'artifacts' && name !== undefined && file !== undefined && path.length === 4) {

@@ -1,10 +1,12 @@
-import { FairleadError } from '@fairlead/core';
-import type { ModelVersion } from '../registry/model-version';
+import { FairleadError, parseOptions } from '@fairlead/core';
+import * as z from 'zod/mini';
+import type { LineageGraph } from '../lineage/lineage';
 import type { RunField } from '../search/query';
-import type { MetricHistory, StoredRun } from '../store/run-store';
-import { thinHistory } from '../thin-history';
-import type { RunRecord, Tracker } from '../tracker';
-import type { CompareAnswer, ExperimentAnswer, HistoryAnswer, RunAnswer, RunLink, RunsAnswer } from './answers';
+import type { ExperimentSummary, MetricHistory } from '../store/run-store';
+import type { Tracker } from '../tracker';
+import type { CompareAnswer, HistoryAnswer, RunAnswer, RunsAnswer } from './answers';
+
+const runOrderSchema = z.strictObject({ tags: z.record(z.string(), z.string()) });
 
 const scopes: readonly unknown[] = ['attribute', 'metric', 'param', 'tag', 'dataset'];
 
@@ -33,15 +35,8 @@ function parseCount(query: URLSearchParams, name: string, fallback: number, mini
 }
 
 /** The experiments that have runs, the latest first. */
-export async function experimentsAnswer(tracker: Tracker): Promise<readonly ExperimentAnswer[]> {
-  const found = new Map<string, { runs: number; lastStartedAt: number }>();
-  for (const { experiment, startedAt } of await tracker.runs()) {
-    const known = found.get(experiment) ?? { runs: 0, lastStartedAt: 0 };
-    found.set(experiment, { runs: known.runs + 1, lastStartedAt: Math.max(known.lastStartedAt, startedAt) });
-  }
-  return [...found]
-    .map(([name, summary]) => ({ name, ...summary }))
-    .sort((a, b) => b.lastStartedAt - a.lastStartedAt || (a.name < b.name ? -1 : 1));
+export async function experimentsAnswer(tracker: Tracker): Promise<readonly ExperimentSummary[]> {
+  return [...(await tracker.experiments())].sort((a, b) => b.lastStartedAt - a.lastStartedAt);
 }
 
 /** A page of the runs that a query finds. */
@@ -62,63 +57,32 @@ export async function runsAnswer(tracker: Tracker, query: URLSearchParams): Prom
   };
 }
 
-async function versionsOf(tracker: Tracker, belongs: (version: ModelVersion) => boolean): Promise<ModelVersion[]> {
-  return (await tracker.registry.models()).flatMap(({ versions }) => versions.filter(belongs));
-}
-
-/** The run of an id as a link; one that is gone keeps its id for a name. */
-async function linkTo(tracker: Tracker, id: string): Promise<RunLink> {
-  try {
-    return { id, name: (await tracker.getRun(id)).name };
-  } catch (error) {
-    if (FairleadError.isInstance(error) && error.code === 'NOT_FOUND') return { id, name: id.slice(0, 8) };
-    throw error;
-  }
-}
-
-/** What a record has beside what its summary has. */
-type Beside = Partial<Pick<StoredRun, 'parent' | 'inputs' | 'uses'>>;
-
 /** One run. @throws FairleadError `NOT_FOUND` */
 export async function runAnswer(tracker: Tracker, id: string): Promise<RunAnswer> {
-  const record: RunRecord & Beside = await tracker.getRun(id);
-  const { name, experiment, status, startedAt, endedAt, error, params, tags, metrics } = record;
-  const [children, versions] = await Promise.all([
-    tracker.search({
-      filter: { kind: 'compare', field: { scope: 'attribute', key: 'parent' }, operator: '=', value: id },
-    }),
-    versionsOf(tracker, (version) => version.run === id),
-  ]);
-  return {
-    run: {
-      id,
-      name,
-      experiment,
-      status,
-      startedAt,
-      ...(endedAt === undefined ? {} : { endedAt }),
-      ...(error === undefined ? {} : { error }),
-      params,
-      tags,
-      metrics,
-    },
-    artifacts: record.artifacts.map(({ read: _, ...artifact }) => artifact),
-    damage: record.damage,
-    inputs: record.inputs ?? [],
-    uses: record.uses ?? [],
-    ...(record.parent === undefined ? {} : { parent: await linkTo(tracker, record.parent) }),
-    children: children.runs.map((child) => ({ id: child.id, name: child.name })),
-    versions: versions.map(({ name: model, version, aliases, deployments }) => ({
-      name: model,
-      version,
-      aliases,
-      deployments,
-    })),
-  };
+  const { artifacts, inputs, uses, damage, artifact: _artifact, history, points, ...run } = await tracker.getRun(id);
+  return { run, artifacts: artifacts.map(({ read, stream, ...facts }) => facts), inputs, uses, damage };
 }
 
-function toHistoryAnswer(run: string, history: MetricHistory, maxPoints: number): HistoryAnswer {
-  const { key, steps, timestamps, values } = thinHistory(history, maxPoints);
+/** So many nodes are drawn at most. */
+const mostNodes = 60;
+
+/** What led to a run and what came of it. @throws FairleadError `NOT_FOUND` */
+export async function lineageAnswer(tracker: Tracker, id: string): Promise<LineageGraph> {
+  await tracker.getRun(id); // says more plainly than a reference what is not there
+  return tracker.lineage.graph(`run:${id}`, { limit: mostNodes });
+}
+
+/**
+ * Sets tags of a run, and answers it as it is then.
+ * @throws FairleadError `INVALID_OPTION`, and as `tracker.setTags`
+ */
+export async function changeRun(tracker: Tracker, id: string, body: unknown): Promise<RunAnswer> {
+  const { tags } = parseOptions(runOrderSchema, body, 'order');
+  await tracker.setTags(id, tags);
+  return runAnswer(tracker, id);
+}
+
+function toHistoryAnswer(run: string, { key, steps, timestamps, values }: MetricHistory): HistoryAnswer {
   return { run, key, steps: Array.from(steps), timestamps: Array.from(timestamps), values: Array.from(values) };
 }
 
@@ -134,7 +98,7 @@ export async function historiesOf(
     const record = await tracker.getRun(id);
     for (const key of keys ?? Object.keys(record.metrics)) {
       if (!Object.hasOwn(record.metrics, key)) continue;
-      answers.push(toHistoryAnswer(id, await record.history(key), maxPoints));
+      answers.push(toHistoryAnswer(id, await record.history(key, { maxPoints })));
     }
   }
   return answers;

@@ -2,17 +2,19 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { StoredArtifact } from '../../store/run-store';
 import { type Preview, previewOf } from './artifact-kind';
+import { Chart } from './chart';
 import { parseCsv } from './csv';
+import { parseFigure } from './figure';
 import { formatBytes, formatCount } from './format';
 import { useSource } from './hooks';
-import { Digest, Empty, FailureBox, Loading } from './pieces';
+import { Digest, Empty, FailureBox, Loading, Scroll } from './pieces';
 import { RequestFailure } from './source';
 
 /** Text and tables of more bytes are not shown, but can be saved. */
 const mostShown = 2_000_000;
 const mostRows = 200;
 /** Which kind is shown first where nobody chose: what one sees at a glance. */
-const showOrder: readonly Preview[] = ['image', 'table', 'text', 'json', 'none'];
+const showOrder: readonly Preview[] = ['image', 'figure', 'table', 'text', 'json', 'none'];
 
 /** The artifacts of a run, and one of them. */
 export function Artifacts({ run, artifacts }: { run: string; artifacts: readonly StoredArtifact[] }) {
@@ -85,7 +87,15 @@ function ArtifactView({ run, artifact }: { run: string; artifact: StoredArtifact
   );
 }
 
-function ArtifactText({ run, name, preview }: { run: string; name: string; preview: 'table' | 'json' | 'text' }) {
+function ArtifactText({
+  run,
+  name,
+  preview,
+}: {
+  run: string;
+  name: string;
+  preview: 'figure' | 'table' | 'json' | 'text';
+}) {
   const source = useSource();
   const [text, setText] = useState<string>();
   const [failure, setFailure] = useState<RequestFailure>();
@@ -97,10 +107,12 @@ function ArtifactText({ run, name, preview }: { run: string; name: string; previ
   if (failure !== undefined) return <FailureBox failure={failure} />;
   if (text === undefined) return <Loading />;
   if (preview === 'table') return <CsvTable text={text} name={name} />;
+  const figure = preview === 'figure' ? parseFigure(text) : undefined;
+  if (figure !== undefined) return <Chart option={figure} label={name} className="figure-chart" />;
   return (
-    <pre tabIndex={0} aria-label={name}>
-      {preview === 'json' ? indented(text) : text}
-    </pre>
+    <Scroll label={name} className="text">
+      <pre>{preview === 'text' ? text : indented(text)}</pre>
+    </Scroll>
   );
 }
 
@@ -117,7 +129,7 @@ function CsvTable({ text, name }: { text: string; name: string }) {
   const shown = rows.slice(0, mostRows);
   return (
     <>
-      <div class="scroll" tabIndex={0} role="region" aria-label={name}>
+      <Scroll label={name}>
         <table>
           <thead>
             <tr>
@@ -140,7 +152,7 @@ function CsvTable({ text, name }: { text: string; name: string }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {rows.length > shown.length && <p class="note">The first {formatCount(shown.length, 'row')} are shown.</p>}
     </>
   );

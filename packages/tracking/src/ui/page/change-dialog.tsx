@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { GateResult } from '../../store/gate';
-import type { ModelAnswer, RegistryOrder } from '../answers';
+import type { RegistryOrder } from '../answers';
 import { useKept, useSource } from './hooks';
 import { RequestFailure } from './source';
 
@@ -37,7 +37,7 @@ export function ChangeDialog({ model, title, action, intent, onClose, children }
     if (intent === undefined || busy) return;
     setBusy(true);
     const order = { ...intent, evidence: { actor: actor.trim(), reason: reason.trim() } } as RegistryOrder;
-    source.change<ModelAnswer>(model, order).then(
+    source.changeModel(model, order).then(
       () => dialog.current?.close(),
       (error: unknown) => {
         setBusy(false);
@@ -92,7 +92,7 @@ export function GateList({ results }: { results: readonly GateResult[] }) {
         <li key={gate} class={passed ? 'good' : 'bad'}>
           <span aria-hidden="true">{passed ? '✓' : '✗'}</span>
           <span>
-            <strong>{gate}</strong> <span class="hidden">{passed ? 'passes' : 'refuses'}</span> asks for {expected};
+            <strong>{gate}</strong> <span class="hidden">{passed ? 'passes' : 'refuses'}</span> asks for {expected},
             found {found}
           </span>
         </li>

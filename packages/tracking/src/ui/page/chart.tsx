@@ -1,6 +1,14 @@
 /** @jsxImportSource preact */
-import { LineChart, ParallelChart } from 'echarts/charts';
-import { GridComponent, ParallelComponent, TooltipComponent } from 'echarts/components';
+import { BarChart, HeatmapChart, LineChart, ParallelChart, ScatterChart } from 'echarts/charts';
+import {
+  DatasetComponent,
+  GridComponent,
+  LegendComponent,
+  ParallelComponent,
+  TitleComponent,
+  TooltipComponent,
+  VisualMapComponent,
+} from 'echarts/components';
 import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { createContext } from 'preact';
@@ -8,7 +16,22 @@ import { useContext, useEffect, useRef } from 'preact/hooks';
 import type { ChartColors } from './chart-options';
 import { chartColors } from './colors';
 
-use([LineChart, ParallelChart, GridComponent, ParallelComponent, TooltipComponent, CanvasRenderer]);
+/* Lines and parallel coordinates are the page's own; the rest is what figures of users are made of. */
+use([
+  BarChart,
+  HeatmapChart,
+  LineChart,
+  ParallelChart,
+  ScatterChart,
+  DatasetComponent,
+  GridComponent,
+  LegendComponent,
+  ParallelComponent,
+  TitleComponent,
+  TooltipComponent,
+  VisualMapComponent,
+  CanvasRenderer,
+]);
 
 /** The colours of the theme that is seen. */
 export const ColorsContext = createContext<ChartColors>(chartColors.light);

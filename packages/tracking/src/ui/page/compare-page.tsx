@@ -7,7 +7,7 @@ import { formatNumber, formatTime, formatValue } from './format';
 import { useAnswer, useSource } from './hooks';
 import { MetricCharts, Swatch } from './metric-charts';
 import { ParallelRuns } from './parallel-runs';
-import { Empty, Loading, Section, StatusPill } from './pieces';
+import { Empty, Loading, Scroll, Section, StatusPill } from './pieces';
 import { runHash, toHash } from './route';
 
 /** Runs side by side. */
@@ -102,7 +102,7 @@ function Comparison({ answer }: { answer: CompareAnswer }) {
           </label>
         }
       >
-        <div class="scroll card flush" tabIndex={0} role="region" aria-label="Differences">
+        <Scroll label="Differences" className="card flush">
           <table class="differences">
             <thead>
               <tr>
@@ -159,7 +159,7 @@ function Comparison({ answer }: { answer: CompareAnswer }) {
               );
             })}
           </table>
-        </div>
+        </Scroll>
       </Section>
     </>
   );

@@ -38,6 +38,30 @@ export function useAnswer<T>(path: string | undefined): Answered<T> {
   return { ...state, current: state.path === path };
 }
 
+/** Fetches a path once, and anew whenever `version` differs. */
+export function useFetched<T>(
+  path: string,
+  version: string,
+): { readonly answer?: T; readonly failure?: RequestFailure } {
+  const source = useSource();
+  const [state, setState] = useState<{ answer?: T; failure?: RequestFailure }>({});
+  useEffect(() => {
+    let dropped = false;
+    source.get<T>(path).then(
+      (answer) => {
+        if (!dropped) setState({ answer });
+      },
+      (failure: unknown) => {
+        if (!dropped && failure instanceof RequestFailure) setState((before) => ({ ...before, failure }));
+      },
+    );
+    return () => {
+      dropped = true;
+    };
+  }, [source, path, version]);
+  return state;
+}
+
 /** Where the page is. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);

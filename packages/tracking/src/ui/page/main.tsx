@@ -4,7 +4,15 @@ import { fromText } from '../../embedded/event-codec';
 import type { ReportData } from '../report-data';
 import { App } from './app';
 import { reportSource, serverSource } from './source';
-import './style.css';
+import './style/base.css';
+import './style/frame.css';
+import './style/pieces.css';
+import './style/search.css';
+import './style/table.css';
+import './style/charts.css';
+import './style/run.css';
+import './style/models.css';
+import './style/narrow.css';
 
 /* The page, which a server sends or a report carries. */
 

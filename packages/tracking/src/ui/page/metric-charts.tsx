@@ -171,7 +171,7 @@ function MetricChart({ name, runs, histories, settings }: MetricChartProps) {
   return (
     <figure class={`card metric ${wide ? 'wide' : ''}`}>
       <figcaption>
-        <span>{name}</span>
+        <span class="name">{name}</span>
         {lines.length === 1 && lines[0] !== undefined && <strong>{last(lines[0].history)}</strong>}
         <button
           type="button"

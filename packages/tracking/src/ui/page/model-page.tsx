@@ -6,7 +6,7 @@ import { changeText, gateText } from './change-text';
 import { formatBytes, formatNumber, formatTime } from './format';
 import { useAnswer, useNow } from './hooks';
 import { ApproveDialog, type Asked, DeleteAliasDialog, PromoteDialog, RollbackDialog } from './model-dialogs';
-import { Ago, DamageBox, Digest, Empty, FailureBox, Loading, Section } from './pieces';
+import { Ago, DamageBox, Digest, Empty, FailureBox, Loading, Scroll, Section } from './pieces';
 import { runHash, toHash } from './route';
 
 type Move = Extract<RegistryChange, { type: 'alias' }>;
@@ -214,7 +214,7 @@ function Versions({ model, now, onAsk }: ViewProps & { now: number }) {
     .map(([key]) => key)
     .slice(0, 5);
   return (
-    <div class="scroll card flush" tabIndex={0} role="region" aria-label="Versions">
+    <Scroll label="Versions" className="card flush">
       <table>
         <thead>
           <tr>
@@ -295,6 +295,6 @@ function Versions({ model, now, onAsk }: ViewProps & { now: number }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -6,7 +6,7 @@ import { Chart, useColors } from './chart';
 import { type Dimension, parallelOption } from './chart-options';
 import { formatCount } from './format';
 import { Swatch } from './metric-charts';
-import { Empty } from './pieces';
+import { Empty, Scroll } from './pieces';
 
 /** So many axes are drawn where nobody chose. */
 const mostAxes = 8;
@@ -81,14 +81,14 @@ export function ParallelRuns({ answer, labels }: { answer: CompareAnswer; labels
       {dimensions.length < 2 ? (
         <p class="muted">Choose two axes or more.</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Parallel coordinates">
+        <Scroll label="Parallel coordinates">
           <Chart
             option={option}
             className={`parallel axes-${Math.min(12, dimensions.length)}`}
             label={`Parallel coordinates of ${formatCount(runs.length, 'run')} over ${dimensions.map(({ key }) => key).join(', ')}`}
             onReady={onReady}
           />
-        </div>
+        </Scroll>
       )}
       <ul class="legend" aria-label="Point at a run to see its line">
         {lines.map(({ label, color }, index) => (

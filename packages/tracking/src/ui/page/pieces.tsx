@@ -91,6 +91,23 @@ export function DamageBox({ damage }: { damage: readonly StoreDamage[] }) {
   );
 }
 
+/** A box that scrolls sideways where it is narrow, by keyboard too. */
+export function Scroll({
+  label,
+  className = '',
+  children,
+}: {
+  label: string;
+  className?: string;
+  children: ComponentChildren;
+}) {
+  return (
+    <section class={`scroll ${className}`} tabIndex={0} aria-label={label}>
+      {children}
+    </section>
+  );
+}
+
 /** A section of a page. */
 export function Section({
   title,
@@ -102,7 +119,7 @@ export function Section({
   children: ComponentChildren;
 }) {
   return (
-    <section aria-label={title}>
+    <section class="part">
       <div class="row">
         <h2>{title}</h2>
         {aside}

@@ -6,9 +6,10 @@ import { formatCount, formatNumber, formatTime, formatValue } from './format';
 import { useAnswer, useNow, useSource } from './hooks';
 import { Lineage } from './lineage';
 import { MetricCharts } from './metric-charts';
-import { Ago, DamageBox, Digest, Empty, FailureBox, Loading, Section, StatusPill } from './pieces';
+import { Ago, DamageBox, Digest, Empty, FailureBox, Loading, Scroll, Section, StatusPill } from './pieces';
 import { toHash } from './route';
 import { durationOf } from './runs-table';
+import { TagForm } from './tag-form';
 
 /** Tags that programs set about code, machine and runtime. */
 const environmentTag = /^(mlflow|fairlead)\./;
@@ -82,7 +83,16 @@ function RunView({ answer }: { answer: RunAnswer }) {
         </div>
       )}
       {run.status === 'KILLED' && (
-        <div class="box warn">Its process gave no sign of life any more before it said how the run ended.</div>
+        <div class="box warn">
+          {run.endedAt === undefined
+            ? 'Its process gave no sign of life any more before it said how the run ended.'
+            : 'A signal ended its process.'}
+        </div>
+      )}
+      {run.deletedAt !== undefined && (
+        <div class="box warn">
+          It was deleted; garbage collection removes it for good. <code>tracker.restoreRun(id)</code> takes that back.
+        </div>
       )}
       <DamageBox damage={damage} />
       <Section title="Charts">
@@ -96,7 +106,7 @@ function RunView({ answer }: { answer: RunAnswer }) {
           {keys.length === 0 ? (
             <p class="muted">No metrics were logged.</p>
           ) : (
-            <div class="scroll card flush" tabIndex={0} role="region" aria-label="Metrics">
+            <Scroll label="Metrics" className="card flush">
               <table>
                 <thead>
                   <tr>
@@ -127,7 +137,7 @@ function RunView({ answer }: { answer: RunAnswer }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )}
         </Section>
       </div>
@@ -138,22 +148,22 @@ function RunView({ answer }: { answer: RunAnswer }) {
         <Artifacts run={run.id} artifacts={artifacts} />
       </Section>
       <Section title="Lineage">
-        <Lineage answer={answer} />
+        <Lineage
+          run={run.id}
+          version={JSON.stringify([answer.inputs, answer.uses, artifacts.length, run.status, run.parent])}
+        />
       </Section>
-      {(ownTags.length > 0 || environment.length > 0) && (
-        <div class="pair">
-          {ownTags.length > 0 && (
-            <Section title="Tags">
-              <Pairs rows={ownTags} empty="" />
-            </Section>
-          )}
-          {environment.length > 0 && (
-            <Section title="Environment">
-              <Pairs rows={environment} empty="" />
-            </Section>
-          )}
-        </div>
-      )}
+      <div class="pair">
+        <Section title="Tags">
+          <Pairs rows={ownTags} empty="No tags." />
+          {live && <TagForm run={run.id} />}
+        </Section>
+        {environment.length > 0 && (
+          <Section title="Environment">
+            <Pairs rows={environment} empty="" />
+          </Section>
+        )}
+      </div>
       {answer.inputs.length > 0 && <Datasets answer={answer} />}
     </>
   );
@@ -162,7 +172,7 @@ function RunView({ answer }: { answer: RunAnswer }) {
 function Datasets({ answer }: { answer: RunAnswer }) {
   return (
     <Section title="Datasets">
-      <div class="scroll card flush" tabIndex={0} role="region" aria-label="Datasets">
+      <Scroll label="Datasets" className="card flush">
         <table>
           <thead>
             <tr>
@@ -192,7 +202,7 @@ function Datasets({ answer }: { answer: RunAnswer }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Section>
   );
 }

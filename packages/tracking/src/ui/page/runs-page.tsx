@@ -1,7 +1,8 @@
 /** @jsxImportSource preact */
 import { useEffect, useState } from 'preact/hooks';
+import type { ExperimentSummary } from '../../store/run-store';
 import type { RunSummary } from '../../tracker';
-import type { ExperimentAnswer, RunsAnswer } from '../answers';
+import type { RunsAnswer } from '../answers';
 import { type Column, ColumnMenu, columnsOf, defaultColumns } from './columns';
 import { formatCount } from './format';
 import { useAnswer, useKept, useSource } from './hooks';
@@ -41,10 +42,10 @@ export function RunsPage({ query }: { query: URLSearchParams }) {
   const [moreFailure, setMoreFailure] = useState<RequestFailure>();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [kept, setKept] = useKept<readonly string[] | null>('columns', null);
-  const [experiments, setExperiments] = useState<readonly ExperimentAnswer[]>([]);
+  const [experiments, setExperiments] = useState<readonly ExperimentSummary[]>([]);
   const newest = answer?.runs[0]?.id ?? '';
   useEffect(() => {
-    source.get<readonly ExperimentAnswer[]>('experiments').then(setExperiments, () => undefined);
+    source.get<readonly ExperimentSummary[]>('experiments').then(setExperiments, () => undefined);
   }, [source, newest]);
 
   const extra = more?.path === path ? more : undefined;

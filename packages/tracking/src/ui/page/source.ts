@@ -1,5 +1,5 @@
 import { fromText } from '../../embedded/event-codec';
-import type { ErrorAnswer, RegistryOrder } from '../answers';
+import type { ErrorAnswer, ModelAnswer, RegistryOrder, RunAnswer } from '../answers';
 import type { ReportData } from '../report-data';
 
 /** What a request came to, where it failed. */
@@ -19,8 +19,10 @@ export interface Source {
   get<T>(path: string): Promise<T>;
   /** Calls back with an answer and whenever it becomes another; what comes back ends it. */
   watch<T>(path: string, onAnswer: (answer: T) => void, onFailure: (failure: RequestFailure) => void): () => void;
-  /** Changes a model and answers what it is then. @throws RequestFailure */
-  change<T>(model: string, order: RegistryOrder): Promise<T>;
+  /** Changes a model. @throws RequestFailure */
+  changeModel(name: string, order: RegistryOrder): Promise<ModelAnswer>;
+  /** Sets tags of a run. @throws RequestFailure */
+  setTags(run: string, tags: Readonly<Record<string, string>>): Promise<RunAnswer>;
   /** Where an artifact's bytes are; `undefined` where a report does not have them. */
   artifactUrl(run: string, name: string, download?: boolean): string | undefined;
   /** An artifact as text. @throws RequestFailure */
@@ -78,16 +80,18 @@ function watchLive<T>(path: string, onAnswer: (answer: T) => void, onFailure: (f
 export function serverSource(token: string): Source {
   const artifactPath = (run: string, name: string): string =>
     `/api/runs/${encodeURIComponent(run)}/artifacts/${encodeURIComponent(name)}`;
+  const post = <T>(path: string, body: unknown): Promise<T> =>
+    request(`/api/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-fairlead-token': token },
+      body: JSON.stringify(body),
+    });
   return {
     live: true,
     get: (path) => request(`/api/${path}`),
     watch: watchLive,
-    change: (model, order) =>
-      request(`/api/models/${encodeURIComponent(model)}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-fairlead-token': token },
-        body: JSON.stringify(order),
-      }),
+    changeModel: (name, order) => post(`models/${encodeURIComponent(name)}`, order),
+    setTags: (run, tags) => post(`runs/${encodeURIComponent(run)}`, { tags }),
     artifactUrl: (run, name, download = false) => `${artifactPath(run, name)}${download ? '?download' : ''}`,
     async artifactText(run, name) {
       const response = await fetch(artifactPath(run, name));
@@ -106,6 +110,8 @@ export function reportSource(report: ReportData): Source {
     const [place = '', text = ''] = path.split('?');
     const query = new URLSearchParams(text);
     if (place === 'compare') return report.comparison;
+    const lineage = /^runs\/([0-9a-f]+)\/lineage$/.exec(place)?.[1];
+    if (lineage !== undefined) return report.lineages[lineage];
     if (place.startsWith('runs/')) return report.runs.find(({ run }) => `runs/${run.id}` === place);
     if (place !== 'histories') return undefined;
     const [runs, keys] = [query.getAll('run'), query.getAll('key')];
@@ -127,7 +133,8 @@ export function reportSource(report: ReportData): Source {
       get<T>(path).then(onAnswer, onFailure);
       return () => undefined;
     },
-    change: () => Promise.reject(missing()),
+    changeModel: () => Promise.reject(missing()),
+    setTags: () => Promise.reject(missing()),
     artifactUrl,
     async artifactText(run, name) {
       const base64 = artifactUrl(run, name)?.split('base64,')[1];
