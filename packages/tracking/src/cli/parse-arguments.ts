@@ -4,6 +4,11 @@ import { UsageError } from './command';
 
 type ParseArgsOptionsConfig = NonNullable<ParseArgsConfig['options']>;
 
+/** What `parseArgs` answers for such options. */
+type Parsed<Options extends ParseArgsOptionsConfig> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: Options; allowPositionals: true; strict: true }>
+>;
+
 /**
  * Parses a command's arguments by `parseArgs` of Node.
  *
@@ -16,7 +21,7 @@ export function parseArguments<const Options extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: Options,
   positionals: readonly string[] = [],
-) {
+): Parsed<Options> {
   const parsed = parseOrRefuse(args, options);
   const takesMany = positionals.at(-1)?.endsWith('…') === true;
   const extra = takesMany ? undefined : parsed.positionals[positionals.length];
@@ -24,7 +29,10 @@ export function parseArguments<const Options extends ParseArgsOptionsConfig>(
   return parsed;
 }
 
-function parseOrRefuse<const Options extends ParseArgsOptionsConfig>(args: readonly string[], options: Options) {
+function parseOrRefuse<const Options extends ParseArgsOptionsConfig>(
+  args: readonly string[],
+  options: Options,
+): Parsed<Options> {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {

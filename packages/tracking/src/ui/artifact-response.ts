@@ -61,6 +61,11 @@ export async function sendArtifact(
       "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'",
   });
   await pipeline(async function* () {
-    for (let next = first; next.done !== true; next = await pieces.next()) yield next.value;
+    for (let next = first; next.done !== true; ) {
+      // The bytes are judged at their end, so the last of them are held back until then.
+      const following = await pieces.next();
+      yield next.value;
+      next = following;
+    }
   }, response);
 }
