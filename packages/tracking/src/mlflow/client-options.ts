@@ -1,6 +1,6 @@
 import { type Clock, FairleadError, parseOptions, systemClock } from '@fairlead/core';
 import * as z from 'zod/mini';
-import { authFromEnvironment, createCredentials, type Credentials, type MlflowAuth } from './auth';
+import { authFromEnvironment, type Credentials, createCredentials, type MlflowAuth } from './auth';
 
 /** How failed requests are tried again. */
 export interface MlflowRetryOptions {
