@@ -6,21 +6,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startMlflow } from './mlflow-server';
 import { prepareMlflow } from './setup';
 
-const peer = prepareMlflow();
+const { command = '', missing } = { command: undefined, ...prepareMlflow() };
 const script = fileURLToPath(new URL('mlflow_client.py', import.meta.url));
 
-describe.skipIf(peer.missing !== undefined)('the client of MLflow against a real server', () => {
+describe.skipIf(missing !== undefined)('the client of MLflow against a real server', () => {
   let server: Awaited<ReturnType<typeof startMlflow>>;
   let client: MlflowClient;
 
   beforeAll(async () => {
-    server = await startMlflow(peer.command as string);
+    server = await startMlflow(command);
     client = createMlflowClient({ url: server.url, auth: 'none' });
   }, 180_000);
   afterAll(() => server?.stop());
 
-  const python = async (...args: string[]): Promise<Record<string, unknown>> => {
-    const { stdout } = await promisify(execFile)(peer.command as string, [script, server.url, ...args]);
+  const ask = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { stdout } = await promisify(execFile)(command, [script, server.url, ...args]);
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
   };
 
@@ -68,7 +68,7 @@ describe.skipIf(peer.missing !== undefined)('the client of MLflow against a real
     await client.models.setAlias('digits', 'champion', version);
     await client.runs.update(run, { status: 'FINISHED', endTime: 1_700_000_100_000 });
 
-    const read = await python('read', run, 'digits', 'champion');
+    const read = await ask('read', run, 'digits', 'champion');
     expect(read).toMatchObject({
       status: 'FINISHED',
       params: { ...params, long: 'x'.repeat(6000) },
@@ -85,7 +85,7 @@ describe.skipIf(peer.missing !== undefined)('the client of MLflow against a real
   });
 
   it('we read back what MLflow wrote', { timeout: 120_000 }, async () => {
-    const { run, experiment } = (await python('write', 'written-by-python')) as { run: string; experiment: string };
+    const { run, experiment } = (await ask('write', 'written-by-python')) as { run: string; experiment: string };
     expect(await client.experiments.getByName('written-by-python')).toMatchObject({ id: experiment, deleted: false });
     expect(await client.runs.get(run)).toMatchObject({
       name: 'from-python',
@@ -167,9 +167,14 @@ describe.skipIf(peer.missing !== undefined)('the client of MLflow against a real
     const { models, versions } = client;
     await models.create('house prices', { tags: { team: 'x' } });
     await expect(models.create('house prices')).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
-    for (const source of ['mlflow-artifacts:/0/a/artifacts/m', 'mlflow-artifacts:/0/b/artifacts/m']) {
-      await versions.create({ name: 'house prices', source });
+    const runId = await startRun('prices');
+    const { artifactUri } = await client.runs.get(runId);
+    for (const folder of ['a', 'b']) {
+      await versions.create({ name: 'house prices', source: `${artifactUri}/${folder}`, runId });
     }
+    await expect(versions.create({ name: 'house prices', source: `${artifactUri}/a` })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
     await models.setAlias('house prices', 'champion', '1');
     await models.setAlias('house prices', 'champion', '2');
     await versions.setTag('house prices', '2', 'score', '0.9');
@@ -180,7 +185,7 @@ describe.skipIf(peer.missing !== undefined)('the client of MLflow against a real
       tags: { score: '0.9' },
       description: 'better',
     });
-    expect(await versions.downloadUri('house prices', '2')).toContain('/b/artifacts/m');
+    expect(await versions.downloadUri('house prices', '2')).toBe(`${artifactUri}/b`);
     const found = await versions.search({ filter: "name = 'house prices'" });
     expect(found.items.map(({ version }) => version).sort()).toEqual(['1', '2']);
     await models.deleteAlias('house prices', 'champion');

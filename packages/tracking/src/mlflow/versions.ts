@@ -31,6 +31,7 @@ export interface MlflowVersionDraft extends CallOptions {
   readonly name: string;
   /** Where its bytes lie, such as `mlflow-artifacts:/0/<run>/artifacts/model`. */
   readonly source: string;
+  /** The run that made it; needed where `source` is among a run's artifacts. */
   readonly runId?: string;
   readonly description?: string;
   readonly tags?: Readonly<Record<string, string>>;
