@@ -52,14 +52,19 @@ function isRefused(error: unknown): boolean {
 }
 
 /** The bytes of a stream as `fetch` takes them, one piece at a time. */
-function toBody(body: RequestBody): { body: BodyInit; duplex?: 'half' } {
+function toBody(body: RequestBody, onFail: (error: unknown) => void): { body: BodyInit; duplex?: 'half' } {
   if (body instanceof Uint8Array) return { body: body as Uint8Array<ArrayBuffer> };
   const pieces = body()[Symbol.asyncIterator]();
   const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const next = await pieces.next();
-      if (next.done) controller.close();
-      else controller.enqueue(next.value);
+      try {
+        const next = await pieces.next();
+        if (next.done) controller.close();
+        else controller.enqueue(next.value);
+      } catch (error) {
+        onFail(error);
+        throw error;
+      }
     },
     async cancel() {
       await pieces.return?.();
@@ -149,7 +154,7 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
     return `${settings.url}${path}${text && `?${text}`}`;
   };
 
-  const send = (request: MlflowRequest, watch: Watch): Promise<Response> => {
+  const send = (request: MlflowRequest, watch: Watch, onFail: (error: unknown) => void): Promise<Response> => {
     const headers = new Headers(request.headers);
     if (credentials.header !== undefined) headers.set('authorization', credentials.header);
     const init: RequestInit & { duplex?: 'half' } = {
@@ -162,7 +167,7 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
       headers.set('content-type', 'application/json');
       init.body = JSON.stringify(request.json);
     } else if (request.body !== undefined) {
-      Object.assign(init, toBody(request.body));
+      Object.assign(init, toBody(request.body, onFail));
     }
     return settings.fetch(urlOf(request), init);
   };
@@ -181,8 +186,11 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
       let again: boolean;
       let askedToWait: number | undefined;
       let handedOn = false;
+      let broken: { readonly error: unknown } | undefined;
       try {
-        const response = await send(request, watch);
+        const response = await send(request, watch, (error) => {
+          broken = { error };
+        });
         if (response.ok) {
           handedOn = true;
           return await take(response, watch);
@@ -193,9 +201,9 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
         askedToWait = retryAfterMs(response.headers.get('retry-after'), clock.epochMs());
       } catch (thrown) {
         throwIfAborted(signal, 'The request');
-        // An error of ours, such as that of the body's own source, is nothing that a repetition mends.
-        const own = FairleadError.isInstance(thrown) ? thrown : (thrown as { cause?: unknown } | undefined)?.cause;
-        if (FairleadError.isInstance(own)) throw own;
+        // What the body's own source threw, and an error of ours, is nothing that a repetition mends.
+        if (broken !== undefined) throw broken.error;
+        if (FairleadError.isInstance(thrown)) throw thrown;
         const why = watch.late ? `nothing came for ${settings.timeoutMs} ms` : networkTrouble(thrown);
         error = unreachableError(asked, credentials.redact(why), watch.late ? undefined : redacted(thrown));
         again = repeatable || (isRefused(thrown) && !handedOn);

@@ -1,4 +1,4 @@
-import type { CallOptions } from '@fairlead/core';
+import { type CallOptions, FairleadError } from '@fairlead/core';
 import type { MlflowSearchOptions } from './experiments';
 import type { MlflowHttp, MlflowRequest } from './http';
 import { checkModelAlias, checkModelTag, checkPageSize, checkRegisteredName } from './limits';
@@ -38,7 +38,7 @@ export interface MlflowModels {
   setAlias(name: string, alias: string, version: string, options?: CallOptions): Promise<void>;
   /** What is not there is no error. */
   deleteAlias(name: string, alias: string, options?: CallOptions): Promise<void>;
-  /** @throws FairleadError `NOT_FOUND`, and `INVALID_ARGUMENT` where an older server says so instead */
+  /** @throws FairleadError `NOT_FOUND` */
   getByAlias(name: string, alias: string, options?: CallOptions): Promise<MlflowVersion>;
 }
 
@@ -114,7 +114,20 @@ export function createModels(http: MlflowHttp): MlflowModels {
       checkRegisteredName(name);
       checkModelAlias(alias);
       const request = { method: 'GET', path: `${root}/alias`, query: { name, alias }, ...call } as const;
-      return toVersion((await http.ask(request, answers.version)).model_version);
+      try {
+        return toVersion((await http.ask(request, answers.version)).model_version);
+      } catch (error) {
+        // The names are well formed, so what the server calls invalid is an alias that is not there.
+        if (!FairleadError.isInstance(error, 'INVALID_ARGUMENT')) throw error;
+        throw new FairleadError(
+          'NOT_FOUND',
+          `The model "${name}" has no alias "${alias}". models.get() lists those it has.`,
+          {
+            cause: error,
+            details: { field: 'alias', expected: 'an alias of the model', given: alias },
+          },
+        );
+      }
     },
   };
 }

@@ -62,8 +62,8 @@ export interface MlflowRuns {
   /**
    * Logs metrics, parameters and tags in as many requests as it takes, parameters and tags first. Everything is checked
    * before the first is sent. It may be called again with the same after it failed: what is there already is kept once.
-   * @throws FairleadError `INVALID_ARGUMENT` for what the server would change silently, `LIMIT_EXCEEDED` for what it would
-   * cut, `CONFLICT` for a run that was deleted
+   * @throws FairleadError `INVALID_ARGUMENT` for what the server would change silently, for another value of a
+   * parameter, and for a run that was deleted; `LIMIT_EXCEEDED` for what it would cut
    */
   logBatch(id: string, batch: MlflowBatch, options?: CallOptions): Promise<void>;
   /** @throws FairleadError `NOT_FOUND` for a tag that is not there */
