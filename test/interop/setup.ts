@@ -88,6 +88,14 @@ export function prepareTensorBoard(): Peer {
   return preparePython('tensorboard', tensorBoardVersion);
 }
 
+/** The newest release of MLflow that can be installed: that of its skinny part is missing for the one after it. */
+export const mlflowVersion = '3.17.2';
+
+/** Makes a virtual environment with all of MLflow, its server included; `command` is its Python. */
+export function prepareMlflow(): Peer {
+  return preparePython('mlflow', mlflowVersion);
+}
+
 /** The release of MLflow whose filters the tests were written against, without its server. */
 export const mlflowSkinnyVersion = '3.17.2';
 
@@ -184,6 +192,7 @@ export function preparePrometheus(): PrometheusPrograms | { readonly missing: st
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   preparePrometheusClient();
   prepareTensorBoard();
+  prepareMlflow();
   prepareMlflowSkinny();
   preparePrometheus();
   prepareMoto();

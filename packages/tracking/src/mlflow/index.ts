@@ -1,0 +1,12 @@
+export type { MlflowArtifacts, MlflowFile } from './artifacts';
+export type { MlflowAuth } from './auth';
+export type { MlflowBatch, MlflowMetric } from './batches';
+export { createMlflowClient, type MlflowClient } from './client';
+export type { MlflowClientOptions, MlflowRetryOptions } from './client-options';
+export type { MlflowDataset } from './datasets';
+export type { MlflowExperiment, MlflowExperiments, MlflowSearchOptions, MlflowView } from './experiments';
+export type { RequestBody } from './http';
+export type { MlflowModel, MlflowModels } from './models';
+export type { MlflowRun, MlflowRunDraft, MlflowRunStatus, MlflowRuns } from './runs';
+export type { MlflowVersion, MlflowVersionDraft, MlflowVersions } from './versions';
+export type { MlflowPage } from './wire';
