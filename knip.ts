@@ -1,16 +1,16 @@
 import type { KnipConfig } from 'knip';
 import { entriesOf, packageFolders } from './scripts/entries';
 
-/** Scripts that tests start as processes of their own, and what is built apart. */
-const apart: Record<string, string[]> = {
+/** Scripts that tests start as processes of their own. */
+const fixtures: Record<string, string[]> = {
   node: ['src/metrics/fixtures/*.ts'],
-  tracking: ['src/fixtures/*.ts', 'src/ui/page/main.tsx'],
+  tracking: ['src/fixtures/*.ts'],
 };
 
 const packages = packageFolders.map((folder) => [
   `packages/${folder}`,
   {
-    entry: [...Object.values(entriesOf(folder)), ...(apart[folder] ?? [])],
+    entry: [...Object.values(entriesOf(folder)), ...(fixtures[folder] ?? [])],
     project: ['src/**/*.{ts,tsx}', '!src/**/*.fixture.ts'],
   },
 ]);

@@ -166,13 +166,6 @@ export interface Dimension {
   readonly key: string;
 }
 
-/** The value of a run on an axis. */
-export function dimensionValue(run: RunAnswer['run'], { scope, key }: Dimension): string | number | undefined {
-  if (scope === 'metric') return Object.hasOwn(run.metrics, key) ? run.metrics[key]?.last : undefined;
-  const value = Object.hasOwn(run.params, key) ? run.params[key] : undefined;
-  return typeof value === 'boolean' ? String(value) : value;
-}
-
 /** What is drawn for a run that has nothing on an axis. */
 const nothing = '–';
 
