@@ -1,7 +1,7 @@
 import type { LineSeriesOption, ParallelSeriesOption } from 'echarts/charts';
 import type { GridComponentOption, TooltipComponentOption } from 'echarts/components';
 import type { ComposeOption, EChartsCoreOption } from 'echarts/core';
-import type { HistoryAnswer, RunAnswer } from '../answers';
+import type { HistoryAnswer } from '../answers';
 import { formatDuration, formatNumber, formatTime, shorten } from './format';
 
 /** What a chart of lines is drawn from. */
