@@ -3,6 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everySection } from '../../packages/core/src/report/page.fixture';
 import { renderReport } from '../../packages/core/src/report/render-report';
 import { findBrowser, noBrowser } from './find-browser';
+import { lowContrasts } from './low-contrasts';
+
+/** What holds texts in a report: HTML, and the SVG of its charts. */
+const texts = 'h1,h2,h3,h4,p,a,dt,dd,th,td,caption,summary,figcaption,.pill,.muted,text,footer';
 
 const executablePath = findBrowser();
 
@@ -49,7 +53,7 @@ function tests(path: string): void {
       // The chart of the evidence is drawn for the width: its letters are of a size to read.
       const letters = tab.locator('figure.card svg:visible text').first();
       expect((await letters.boundingBox())?.height).toBeGreaterThan(9);
-      expect(await tab.evaluate(contrasts)).toEqual([]);
+      expect(await tab.evaluate(lowContrasts, texts)).toEqual([]);
       expect(problems).toEqual([]);
     } finally {
       await tab.close();
@@ -75,35 +79,4 @@ function tests(path: string): void {
       await tab.close();
     }
   });
-
-  /** Texts whose contrast is below what WCAG asks for: their colour is too near to what lies behind them. Runs in the page. */
-  function contrasts(): string[] {
-    const channels = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number);
-    const luminance = (color: string): number => {
-      const [red = 0, green = 0, blue = 0] = channels(color).map((value) =>
-        value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
-      );
-      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-    };
-    const behind = (element: Element | null): string => {
-      for (let at = element; at !== null; at = at.parentElement) {
-        const { backgroundColor } = getComputedStyle(at);
-        if ((channels(backgroundColor)[3] ?? 1) === 1) return backgroundColor;
-      }
-      return 'rgb(255, 255, 255)';
-    };
-    const low: string[] = [];
-    for (const element of document.querySelectorAll(
-      'h1,h2,h3,h4,p,a,dt,dd,th,td,caption,summary,figcaption,.pill,.muted,text,footer',
-    )) {
-      const text = element.textContent?.trim() ?? '';
-      if (text === '') continue;
-      const style = getComputedStyle(element);
-      const front = luminance(element.tagName === 'text' ? style.fill : style.color);
-      const back = luminance(behind(element));
-      const contrast = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-      if (contrast < 4.5) low.push(`${element.tagName} "${text.slice(0, 30)}": ${contrast.toFixed(2)}`);
-    }
-    return [...new Set(low)].slice(0, 10);
-  }
 }

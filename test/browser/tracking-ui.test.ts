@@ -7,7 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTracker, type Tracker } from '../../packages/tracking/src/index';
 import { renderRunReport, serveUi, type UiServer } from '../../packages/tracking/src/ui/index';
 import { findBrowser, noBrowser } from './find-browser';
+import { lowContrasts } from './low-contrasts';
 import { fillDemo, hostileName } from './tracking-demo';
+
+/** What holds texts in the page. */
+const texts = 'h1,h2,h3,p,a,dt,dd,th,td,button,label,code,summary,.pill,.muted';
 
 const executablePath = findBrowser();
 
@@ -344,7 +348,7 @@ function tests(path: string): void {
           await tab.locator('table').first().waitFor();
           expect(await tab.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
           expect(await tab.evaluate(() => document.documentElement.dataset.theme)).toBe(colorScheme);
-          expect(await tab.evaluate(lowContrasts)).toEqual([]);
+          expect(await tab.evaluate(lowContrasts, texts)).toEqual([]);
           expect(await tab.evaluate(nameless)).toEqual([]);
         },
         { colorScheme, viewport: { width, height: 844 } },
@@ -444,35 +448,4 @@ function nameless(): string[] {
       return label.trim() === '' && (labels === null || labels === undefined || labels.length === 0);
     })
     .map((element) => element.outerHTML.slice(0, 80));
-}
-
-/** Texts whose contrast is below what WCAG asks for. Runs in the page. */
-function lowContrasts(): string[] {
-  const channels = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number);
-  const luminance = (color: string): number => {
-    const [red = 0, green = 0, blue = 0] = channels(color).map((value) =>
-      value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
-    );
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const behind = (element: Element | null): string => {
-    for (let at = element; at !== null; at = at.parentElement) {
-      const { backgroundColor } = getComputedStyle(at);
-      if ((channels(backgroundColor)[3] ?? 1) === 1) return backgroundColor;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  const low: string[] = [];
-  for (const element of document.querySelectorAll('h1,h2,h3,p,a,dt,dd,th,td,button,label,code,summary,.pill,.muted')) {
-    const text = [...element.childNodes]
-      .filter((node) => node.nodeType === 3)
-      .map((node) => node.textContent?.trim())
-      .join('');
-    if (text === '' || (element as HTMLButtonElement).disabled === true) continue;
-    const front = luminance(getComputedStyle(element).color);
-    const back = luminance(behind(element));
-    const contrast = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-    if (contrast < 4.5) low.push(`${element.tagName} "${text.slice(0, 30)}": ${contrast.toFixed(2)}`);
-  }
-  return [...new Set(low)].slice(0, 10);
 }
