@@ -129,7 +129,7 @@ export type {
   StoredRun,
   WriterHealth,
 } from './store/run-store';
-export type { TrackingStore } from './store/tracking-store';
+export type { StoreLimits, TrackingStore } from './store/tracking-store';
 export type {
   RegistryEvent,
   RunArtifact,

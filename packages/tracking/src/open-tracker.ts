@@ -38,11 +38,12 @@ async function openStore(options: TrackerOptions) {
 
 /** A store that bounds its uploads. It is named member by member, since a store may be an object of any kind. */
 function withArtifacts(store: TrackingStore, artifacts: ArtifactStore): TrackingStore {
-  const { specVersion, name, durabilities, runs, registry, maintenance } = store;
+  const { specVersion, name, durabilities, limits, runs, registry, maintenance } = store;
   return {
     specVersion,
     name,
     durabilities,
+    ...(limits !== undefined && { limits }),
     runs,
     artifacts,
     registry,

@@ -128,7 +128,12 @@ function trainingSection(version: ModelVersion, run: CardRun | undefined): strin
     ),
     table(
       ['Metric of the run', 'Last', 'Least', 'Most'],
-      Object.entries(run?.metrics ?? {}).map(([key, { last, min, max }]) => [key, `${last}`, `${min}`, `${max}`]),
+      Object.entries(run?.metrics ?? {}).map(([key, { last, min, max }]) => [
+        key,
+        `${last}`,
+        `${min ?? '–'}`,
+        `${max ?? '–'}`,
+      ]),
     ),
     table(['Data', 'Used for', 'Rows', 'Digest'], datasetRows([...(run?.inputs ?? []), ...version.datasets])),
   );

@@ -63,7 +63,7 @@ test('a data directory of format 1 is read in full, and reading leaves it as it 
     expect(run.damage).toEqual([]);
     for (const [key, { count, last }] of Object.entries(run.metrics)) {
       const { steps, values } = await run.history(key);
-      expect(values).toHaveLength(count);
+      expect(values.length).toBe(count);
       expect(values).toContain(last);
       expect([...steps]).toEqual([...steps].sort((a, b) => a - b));
     }

@@ -14,6 +14,9 @@ import { decodePoints, type PointsFrame } from './points-codec';
 import { frameTypes } from './segment-format';
 import type { Frame } from './segment-reader';
 
+/** Here every point is known. */
+type WholeSummary = Required<MetricSummary>;
+
 interface Stamped<T> {
   readonly value: T;
   readonly at: number;
@@ -35,7 +38,7 @@ export class SegmentFold {
   readonly artifacts = new Map<string, StoredArtifact>();
   readonly inputs = new Map<string, Stamped<DatasetInput>>();
   readonly uses = new Map<string, Stamped<ModelUse>>();
-  readonly metrics = new Map<string, MetricSummary>();
+  readonly metrics = new Map<string, WholeSummary>();
   readonly unknown: Omit<StoreDamage, 'file'>[] = [];
   /** The segments that this one was made of by compaction, by their names. */
   replaces: ReadonlySet<string> = new Set();
@@ -120,14 +123,14 @@ function inputKey({ name, digest, context }: DatasetInput): string {
   return JSON.stringify([name, digest, context ?? null]);
 }
 
-type OpenSummary = { -readonly [K in keyof MetricSummary]: MetricSummary[K] };
+type OpenSummary = { -readonly [K in keyof WholeSummary]: WholeSummary[K] };
 
-function openSummary(from: MetricSummary | undefined): OpenSummary {
+function openSummary(from: WholeSummary | undefined): OpenSummary {
   if (from !== undefined) return { ...from };
   return { count: 0, last: Number.NaN, step: 0, timestamp: 0, min: Number.NaN, max: Number.NaN };
 }
 
-function isLater(summary: MetricSummary, step: number, timestamp: number): boolean {
+function isLater(summary: WholeSummary, step: number, timestamp: number): boolean {
   if (summary.count === 0 || step > summary.step) return true;
   return step === summary.step && timestamp >= summary.timestamp;
 }
@@ -145,7 +148,7 @@ function addPoint(summary: OpenSummary, value: number, step: number, timestamp: 
   if (!(summary.max >= value)) summary.max = value;
 }
 
-function joinSummaries(a: MetricSummary, b: MetricSummary): MetricSummary {
+function joinSummaries(a: WholeSummary, b: WholeSummary): WholeSummary {
   const later = isLater(a, b.step, b.timestamp) ? b : a;
   const min = Number.isNaN(a.min) ? b.min : Number.isNaN(b.min) ? a.min : Math.min(a.min, b.min);
   const max = Number.isNaN(a.max) ? b.max : Number.isNaN(b.max) ? a.max : Math.max(a.max, b.max);
@@ -181,7 +184,7 @@ export function mergeRun(id: string, folds: readonly SegmentFold[], damage: read
   const end = endOf(folds);
   const lifecycle = folds.flatMap((fold) => fold.deleted ?? []).sort((a, b) => a.at - b.at);
   const deleted = lifecycle.at(-1);
-  const metrics = new Map<string, MetricSummary>();
+  const metrics = new Map<string, WholeSummary>();
   const artifacts = new Map<string, StoredArtifact>();
   for (const fold of folds) {
     for (const [key, summary] of fold.metrics) {

@@ -34,7 +34,7 @@ export function createRunEdits(
 
   return {
     async setTags(id, tags) {
-      checkTags(tags);
+      checkTags(tags, store.limits);
       const mine = live.get(id);
       if (mine?.status === 'RUNNING') {
         mine.setTags(tags);

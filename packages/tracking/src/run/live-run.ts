@@ -6,6 +6,7 @@ import { checkKey, invalidArgument } from '../names';
 import { redactRecord } from '../secrets';
 import type { ArtifactStore } from '../store/artifact-store';
 import type { Durability, EndStatus, ModelUse, ParamValue, RunEvent, RunWriter } from '../store/run-store';
+import type { StoreLimits } from '../store/tracking-store';
 import { ArtifactLog } from './artifact-log';
 import type { HashFile } from './dataset-draft';
 import { createMediaLog } from './media-log';
@@ -31,6 +32,7 @@ export interface LiveRunOptions<Params> {
   readonly writer: RunWriter;
   readonly artifacts: ArtifactStore;
   readonly durabilities: readonly Durability[];
+  readonly limits: StoreLimits | undefined;
   readonly clock: Clock;
   readonly flushIntervalMs: number;
   readonly heartbeatMs: number;
@@ -185,7 +187,7 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
 
   setTags(tags: Readonly<Record<string, string>>): void {
     this.#checkRunning();
-    checkTags(tags);
+    checkTags(tags, this.#options.limits);
     const clean = redactRecord(tags, (name) => this.#options.onRedact(`tags.${name}`));
     const at = this.#now();
     for (const group of inGroups(clean)) this.#writer.append({ type: 'tags', at, tags: group });

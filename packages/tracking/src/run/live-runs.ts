@@ -80,6 +80,7 @@ export function createLiveRuns(options: LiveRunsOptions): LiveRuns {
       ...own,
       artifacts: store.artifacts,
       durabilities: store.durabilities,
+      limits: store.limits,
       startChild: start,
       onRedact: (field) => {
         logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
@@ -117,7 +118,7 @@ export function createLiveRuns(options: LiveRunsOptions): LiveRuns {
     for (const [field, title] of Object.entries({ experiment, name })) {
       if (title !== undefined) checkTitle(field, title);
     }
-    checkTags(tags);
+    checkTags(tags, store.limits);
     const parsed = schema === undefined ? (params ?? {}) : await parseParams(schema, params);
     // Without a schema parameters are flat, and `logParams` says what is wrong with others.
     const flat = schema === undefined ? (parsed as Readonly<Record<string, ParamValue>>) : flattenParams(parsed);

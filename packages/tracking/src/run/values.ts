@@ -2,6 +2,7 @@ import { FairleadError } from '@fairlead/core';
 import { checkKey, invalidArgument } from '../names';
 import { redactSecrets } from '../secrets';
 import type { ParamValue, RunError } from '../store/run-store';
+import type { StoreLimits } from '../store/tracking-store';
 
 /** Longest text of a tag, in characters. */
 const maxTextLength = 65_536;
@@ -12,12 +13,12 @@ export function checkRecord(field: string, record: unknown): asserts record is R
   if (!plain || record instanceof Map) throw invalidArgument(field, 'an object of values by name', record);
 }
 
-function checkText(field: string, text: string): void {
-  if (text.length <= maxTextLength) return;
+function checkText(field: string, text: string, most: number): void {
+  if (text.length <= most) return;
   throw new FairleadError(
     'LIMIT_EXCEEDED',
-    `"${field}" has ${text.length} characters, and ${maxTextLength} is the most. Keep it with logArtifact().`,
-    { details: { field, expected: `at most ${maxTextLength} characters`, given: `${text.length} characters` } },
+    `"${field}" has ${text.length} characters, and ${most} is the most. Keep it with logArtifact().`,
+    { details: { field, expected: `at most ${most} characters`, given: `${text.length} characters` } },
   );
 }
 
@@ -32,13 +33,16 @@ export function checkParams(params: unknown): asserts params is Readonly<Record<
   }
 }
 
-/** Checks tags. @throws FairleadError `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` */
-export function checkTags(tags: unknown): asserts tags is Readonly<Record<string, string>> {
+/** Checks tags, for a store that keeps texts of a length. @throws FairleadError `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` */
+export function checkTags(
+  tags: unknown,
+  { tagLength = maxTextLength }: StoreLimits = {},
+): asserts tags is Readonly<Record<string, string>> {
   checkRecord('tags', tags);
   for (const [key, value] of Object.entries(tags)) {
     checkKey('tag', key);
     if (typeof value !== 'string') throw invalidArgument(`tags.${key}`, 'a string', value);
-    checkText(`tags.${key}`, value);
+    checkText(`tags.${key}`, value, tagLength);
   }
 }
 

@@ -32,18 +32,18 @@ export interface StoreDamage {
 
 /** One metric of a run in short. */
 export interface MetricSummary {
-  /** How many points were logged. */
-  readonly count: number;
+  /** How many points were logged; absent where a server only tells the latest. */
+  readonly count?: number;
   /** The value at the highest step; of several there, the latest. */
   readonly last: number;
   /** The step of `last`. */
   readonly step: number;
   /** When `last` was logged, epoch milliseconds. */
   readonly timestamp: number;
-  /** Smallest value that is a number; NaN when there is none. */
-  readonly min: number;
-  /** Largest value that is a number; NaN when there is none. */
-  readonly max: number;
+  /** Smallest value that is a number; NaN when there is none. Absent where a server only tells the latest point. */
+  readonly min?: number;
+  /** Largest value that is a number; NaN when there is none. Absent where a server only tells the latest point. */
+  readonly max?: number;
 }
 
 /** Points of one metric in columns, in the order in which they were logged. */

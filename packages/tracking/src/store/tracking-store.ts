@@ -9,6 +9,12 @@ import type { Durability, RunStore } from './run-store';
  * has checked names and values before it calls; a store keeps what it is given, exactly, and answers it again.
  */
 
+/** What a store keeps at most. */
+export interface StoreLimits {
+  /** Characters of a tag's value. @default 65536 */
+  readonly tagLength?: number;
+}
+
 /** Where runs, artifacts and models are kept. */
 export interface TrackingStore extends Closeable {
   readonly specVersion: 'v1';
@@ -16,6 +22,8 @@ export interface TrackingStore extends Closeable {
   readonly name: string;
   /** What `flush` can promise. */
   readonly durabilities: readonly Durability[];
+  /** What the store cannot keep although others can; the tracker refuses it before it is logged. @default none */
+  readonly limits?: StoreLimits;
   readonly runs: RunStore;
   readonly artifacts: ArtifactStore;
   readonly registry: RegistryStore;

@@ -100,7 +100,7 @@ function encodeRecord({ run, folderMtimeMs, segments, checkedAt }: IndexEntry, d
   }
   for (const [key, { count, last, step, timestamp, min, max }] of metrics) {
     text(key);
-    for (const value of [count, last, step, timestamp, min, max]) f64(value);
+    for (const value of [count, last, step, timestamp, min, max]) f64(value as number); // all are known here
   }
   return bytes;
 }
