@@ -5,7 +5,7 @@ import { artifactNotKept, checkSize, checkSource, damagedArtifact } from '../../
 import { invalidArgument, isDigest } from '../../names';
 import type { ArtifactPlace, ArtifactRef, ArtifactStore, BlobInfo, PutOptions } from '../../store/artifact-store';
 import type { MlflowClient } from '../client';
-import { taggedArtifacts } from './artifact-entries';
+import { serverPath, taggedArtifacts } from './artifact-entries';
 import type { BlobPlaces } from './blob-places';
 import type { ExperimentNames } from './experiment-names';
 import type { RunIds } from './run-ids';
@@ -65,7 +65,7 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
   const findInRun = async (ref: ArtifactRef, place: ArtifactPlace, call: CallOptions): Promise<Found | undefined> => {
     const run = await ids.find(place.run, call);
     if (run === undefined) return undefined;
-    const uri = `${run.artifactUri}/${place.name}`;
+    const uri = `${run.artifactUri}/${serverPath(place.name)}`;
     const size = await sizeAt(uri, call);
     if (size === undefined) return undefined;
     const entry = taggedArtifacts(run.tags).find(({ name }) => name === place.name);
@@ -136,7 +136,7 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
         details: { field: 'place.run', expected: 'the id of a run of this server', given: place.run },
       });
     }
-    const uri = `${run.artifactUri}/${place.name}`;
+    const uri = `${run.artifactUri}/${serverPath(place.name)}`;
     const { signal } = call;
     const request = signal === undefined ? {} : { signal };
     if (source instanceof Uint8Array || typeof source === 'string') {

@@ -1,5 +1,6 @@
 import type { StoredRun } from '../../store/stored-run';
 import type { MlflowRun } from '../runs';
+import { serverPath } from './artifact-entries';
 
 /** Where bytes lie, by their digest, as far as this process has come across them. */
 export interface BlobPlaces {
@@ -25,7 +26,7 @@ export function createBlobPlaces(): BlobPlaces {
   return {
     learn,
     learnRun({ artifactUri }, { artifacts }) {
-      for (const { name, digest } of artifacts) if (digest !== undefined) learn(digest, `${artifactUri}/${name}`);
+      for (const { name, digest } of artifacts) if (digest !== undefined) learn(digest, `${artifactUri}/${serverPath(name)}`);
     },
     find: (digest) => places.get(digest),
     forget: (digest) => void places.delete(digest),

@@ -5,14 +5,24 @@ import { hashedTag, ownKinds, parsedTags, parseObject } from './own-tags';
 
 /* A dataset is logged as MLflow has them, for whoever looks there, and whole in a tag, for us. */
 
+/** What a tag says: a dataset, or the part of it that fits. */
+interface InputNote extends DatasetInput {
+  /** Schema and tags were left out: MLflow's own record has them. */
+  readonly isCut?: true;
+}
+
 /** The tag of a dataset in a run. */
 export function inputTag(dataset: DatasetInput): readonly [key: string, value: string] {
   const { name, digest, context } = dataset;
   const key = hashedTag('input', JSON.stringify([name, digest, context ?? null]));
-  const { schema: _, ...short } = dataset;
-  const { tags: __, ...shortest } = short;
-  const texts = [dataset, short, shortest].map((part) => JSON.stringify(part));
-  return [key, texts.find((text) => text.length <= lengths.tag) ?? JSON.stringify({ name, digest, context })];
+  const whole = JSON.stringify(dataset);
+  if (whole.length <= lengths.tag) return [key, whole];
+  const { schema: _, tags: __, ...rest } = dataset;
+  const note: InputNote = { ...rest, isCut: true };
+  const short = JSON.stringify(note);
+  if (short.length <= lengths.tag) return [key, short];
+  const { source: ___, ...shortest } = note;
+  return [key, JSON.stringify(shortest)];
 }
 
 /** A dataset as MLflow shows it. What it has no room for is only in our tag. */
@@ -74,16 +84,8 @@ export function readInputs(
 ): readonly DatasetInput[] {
   const known = new Map(datasets.map((dataset) => [keyOf(dataset), fromMlflow(dataset)]));
   const mine = parsedTags(tags, ownKinds.input).map(({ value }): DatasetInput => {
-    const input = value as unknown as DatasetInput;
-    const whole = known.get(keyOf(input));
-    // What did not fit the tag.
-    const schema = input.schema ?? whole?.schema;
-    const inputTags = input.tags ?? whole?.tags;
-    return {
-      ...input,
-      ...(schema === undefined ? {} : { schema }),
-      ...(inputTags === undefined ? {} : { tags: inputTags }),
-    };
+    const { isCut, ...input } = value as unknown as InputNote;
+    return isCut === true ? { ...known.get(keyOf(input)), ...input } : input;
   });
   const covered = new Set(mine.map(keyOf));
   return [...mine, ...[...known].filter(([key]) => !covered.has(key)).map(([, input]) => input)];

@@ -59,11 +59,16 @@ export function userTags(tags: Readonly<Record<string, string>>): Readonly<Recor
   );
 }
 
+/** SHA-256 of a text, lower-case hex. */
+export function hashOf(text: string): string {
+  const hash = createSha256();
+  hash.update(new TextEncoder().encode(text));
+  return hash.hex();
+}
+
 /** The tag of a kind for something with a long or odd name. */
 export function hashedTag(kind: 'artifact' | 'input' | 'use', name: string): string {
-  const hash = createSha256();
-  hash.update(new TextEncoder().encode(name));
-  return ownKinds[kind] + hash.hex().slice(0, 32);
+  return ownKinds[kind] + hashOf(name).slice(0, 32);
 }
 
 /** The values of all tags of a kind that are JSON of an object; others, which somebody else wrote, are let be. */
