@@ -102,7 +102,11 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
   };
 
   /** The bytes of what was found, checked by all that is known. */
-  async function* pieces(found: Found, offset: number, call: CallOptions): AsyncGenerator<Uint8Array, BlobInfo, undefined> {
+  async function* pieces(
+    found: Found,
+    offset: number,
+    call: CallOptions,
+  ): AsyncGenerator<Uint8Array, BlobInfo, undefined> {
     const hash = createSha256();
     const label = found.digest ?? found.uri.slice(found.uri.lastIndexOf('/') + 1);
     let size = offset;
