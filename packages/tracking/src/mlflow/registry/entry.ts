@@ -61,7 +61,7 @@ const known: ReadonlySet<unknown> = new Set<RegistryChange['type']>([
 const shown: ReadonlySet<unknown> = new Set<RegistryChange['type']>(['version', 'alias', 'annotate', 'delete']);
 
 /** Whether MLflow's own users see something of a change. */
-export function isShown(change: RegistryChange): boolean {
+function isShown(change: RegistryChange): boolean {
   return shown.has(change.type);
 }
 
@@ -84,8 +84,10 @@ export function encodeEntry(entry: {
   readonly after: number;
   readonly change: RegistryChange;
   readonly place?: BlobPlace;
+  /** What MLflow's users see already, because it comes from them. */
+  readonly projected?: boolean;
 }): Readonly<Record<string, string>> {
-  const { token, after, change, place } = entry;
+  const { token, after, change, place, projected = !isShown(change) } = entry;
   const text = toText(change);
   if (text.length > maxLength) {
     throw new FairleadError(
@@ -100,7 +102,7 @@ export function encodeEntry(entry: {
     [tagOf.format]: format,
     [tagOf.token]: token,
     [tagOf.after]: String(after),
-    ...(isShown(change) ? {} : { [tagOf.projected]: 'true' }),
+    ...(projected ? { [tagOf.projected]: 'true' } : {}),
     ...(place === undefined ? {} : { [tagOf.place]: JSON.stringify(place) }),
     ...(Object.fromEntries(pieces) as Record<string, string>),
   };

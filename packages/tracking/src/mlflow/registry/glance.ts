@@ -56,7 +56,11 @@ export function createGlancer(client: MlflowClient): Glancer {
   const findBoth = async (name: string, log: string, call: CallOptions): Promise<(MlflowModel | undefined)[]> => {
     if (!asksTwice) {
       try {
-        const { items } = await client.models.search({ filter: `name IN ('${name}', '${log}')`, maxResults: 2, ...call });
+        const { items } = await client.models.search({
+          filter: `name IN ('${name}', '${log}')`,
+          maxResults: 2,
+          ...call,
+        });
         return [name, log].map((wanted) => items.find((found) => found.name === wanted));
       } catch (error) {
         if (!FairleadError.isInstance(error, 'INVALID_ARGUMENT')) throw error;
