@@ -128,10 +128,16 @@ export async function createFakeRegistry() {
     aliases: (name: string) => Object.fromEntries(models.get(name)?.aliases ?? []),
     /** Milliseconds of the server's clock; every change takes one. */
     now: () => time,
-    advance: (ms: number): void => void (time += ms),
-    meet: (what: (request: SeenRequest) => Mishap): void => void (mishap = what),
+    advance(ms: number): void {
+      time += ms;
+    },
+    meet(what: (request: SeenRequest) => Mishap): void {
+      mishap = what;
+    },
     /** As servers before 3 are. */
-    forgetIn: (): void => void (knowsIn = false),
+    forgetIn(): void {
+      knowsIn = false;
+    },
   };
 
   const searchVersions = (query: URLSearchParams) => {
