@@ -40,8 +40,7 @@ export interface MlflowArtifacts {
   ): Promise<void>;
 }
 
-/** Where the proxy is. */
-export const proxy = '/api/2.0/mlflow-artifacts/artifacts';
+const proxy = '/api/2.0/mlflow-artifacts/artifacts';
 
 function escapePath(path: string): string {
   return path
@@ -51,7 +50,7 @@ function escapePath(path: string): string {
 }
 
 /** Where the proxy has the artifacts of a run. */
-export function proxyPath(artifactUri: string): string {
+function proxyPath(artifactUri: string): string {
   // mlflow-artifacts:/0/<run>/artifacts, or with the server's own address in the middle.
   const match = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.+)$/.exec(artifactUri);
   if (match !== null) return escapePath(match[1] as string);

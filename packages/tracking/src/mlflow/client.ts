@@ -2,7 +2,6 @@ import type { CallOptions } from '@fairlead/core';
 import { createArtifacts, type MlflowArtifacts } from './artifacts';
 import { type MlflowClientOptions, parseClientOptions } from './client-options';
 import { createExperiments, type MlflowExperiments } from './experiments';
-import { createFiles, type MlflowFiles } from './files';
 import { createHttp } from './http';
 import { createModels, type MlflowModels } from './models';
 import { createRuns, type MlflowRuns } from './runs';
@@ -15,8 +14,6 @@ export interface MlflowClient {
   readonly experiments: MlflowExperiments;
   readonly runs: MlflowRuns;
   readonly artifacts: MlflowArtifacts;
-  /** Files by their address. */
-  readonly files: MlflowFiles;
   readonly models: MlflowModels;
   readonly versions: MlflowVersions;
   /** Whether the server says that it is well. @throws FairleadError `REMOTE_FAILED`, `ABORTED` */
@@ -45,7 +42,6 @@ export function createMlflowClient(options: MlflowClientOptions = {}): MlflowCli
     experiments: createExperiments(http),
     runs,
     artifacts: createArtifacts(http, runs),
-    files: createFiles(http),
     models: createModels(http),
     versions: createVersions(http),
     health: (call = {}) => http.tell({ method: 'GET', path: '/health', ...call }),

@@ -5,7 +5,6 @@ export { createMlflowClient, type MlflowClient } from './client';
 export type { MlflowClientOptions, MlflowRetryOptions } from './client-options';
 export type { MlflowDataset } from './datasets';
 export type { MlflowExperiment, MlflowExperiments, MlflowSearchOptions, MlflowView } from './experiments';
-export type { MlflowEntry, MlflowFiles } from './files';
 export type { RequestBody } from './http';
 export type { MlflowModel, MlflowModels } from './models';
 export type { MlflowRun, MlflowRunDraft, MlflowRunStatus, MlflowRuns } from './runs';
