@@ -2,8 +2,8 @@ import { type CallOptions, FairleadError, throwIfAborted } from '@fairlead/core'
 import { createSha256 } from '#files';
 import type { BlobInfo } from '../../store/artifact-store';
 import type { StoredVersion } from '../../store/registry-store';
+import type { ProxyFile } from '../artifact-proxy';
 import type { MlflowClient } from '../client';
-import { uriOf } from '../files';
 import type { MlflowVersion } from '../versions';
 import { ownPrefix } from './entry';
 import { onnxPathOf } from './mlmodel';
@@ -33,6 +33,21 @@ const companions = new Set([
 const maxFolders = 200;
 const maxDescriptionBytes = 1_048_576;
 
+/** The address of a file in a folder. MLflow's addresses are not escaped. */
+function uriOf(folder: string, file: string): string {
+  return `${folder}/${file}`;
+}
+
+async function list(client: MlflowClient, folder: string, call: CallOptions): Promise<readonly ProxyFile[]> {
+  try {
+    return await client.proxy.list(folder, call);
+  } catch (error) {
+    // Some storage calls a folder that is not there an error.
+    if (FairleadError.isInstance(error, 'NOT_FOUND')) return [];
+    throw error;
+  }
+}
+
 interface FoundFile {
   /** From the folder on. */
   readonly path: string;
@@ -46,10 +61,7 @@ async function filesBelow(client: MlflowClient, folder: string, call: CallOption
   for (let listed = 0; open.length > 0; listed++) {
     if (listed === maxFolders) return undefined;
     const path = open.shift() as string;
-    for (const { name, isFolder, size = 0 } of await client.files.list(
-      path === '' ? folder : uriOf(folder, path),
-      call,
-    )) {
+    for (const { name, isFolder, size = 0 } of await list(client, path === '' ? folder : uriOf(folder, path), call)) {
       const below = path === '' ? name : `${path}/${name}`;
       if (isFolder) open.push(below);
       else files.push({ path: below, size });
@@ -61,7 +73,7 @@ async function filesBelow(client: MlflowClient, folder: string, call: CallOption
 async function readText(client: MlflowClient, uri: string, call: CallOptions): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
-  for await (const piece of client.files.get(uri, call)) {
+  for await (const piece of client.proxy.get(uri, call)) {
     text += decoder.decode(piece, { stream: true });
     if (text.length > maxDescriptionBytes) break;
   }
@@ -93,7 +105,7 @@ async function findFile(
   if (files === undefined) return { why: `there are more than ${maxFolders} folders` };
   if (files.length === 0) {
     const [folder, file] = splitPath(address);
-    const isFile = (await client.files.list(folder, call)).some(({ name, isFolder }) => name === file && !isFolder);
+    const isFile = (await list(client, folder, call)).some(({ name, isFolder }) => name === file && !isFolder);
     return isFile ? { folder, file } : { why: 'no files are there' };
   }
   const place = (path: string): Omit<BlobPlace, 'runId'> => {
@@ -113,7 +125,7 @@ async function findFile(
 async function hash(client: MlflowClient, uri: string, call: CallOptions): Promise<BlobInfo> {
   const sha256 = createSha256();
   let size = 0;
-  for await (const piece of client.files.get(uri, call)) {
+  for await (const piece of client.proxy.get(uri, call)) {
     throwIfAborted(call.signal, 'Reading the registry');
     sha256.update(piece);
     size += piece.byteLength;
