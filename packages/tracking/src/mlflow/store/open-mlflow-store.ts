@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@fairlead/core';
 import type { TrackingStore } from '../../store/tracking-store';
 import { createMlflowClient } from '../client';
 import type { MlflowClientOptions } from '../client-options';
+import type { AdoptedVersions } from '../registry/adoption';
 import { createMlflowRegistry } from '../registry/registry-store';
 import { createServerPlaces } from '../registry/server-places';
 import { createMlflowStore } from './mlflow-store';
@@ -13,15 +14,21 @@ export interface OpenMlflowStoreOptions {
   readonly maxBufferedBytes: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Milliseconds between two looks for changes of a model that is watched. */
+  readonly pollMs: number;
+  /** Which versions of other clients become ours. */
+  readonly adopt: AdoptedVersions;
 }
 
 /** Opens the store on an MLflow server. Nothing is asked of it before something is needed. @throws FairleadError `INVALID_OPTION` */
-export function openMlflowStore({ mlflow, maxBufferedBytes, clock, logger }: OpenMlflowStoreOptions): TrackingStore {
+export function openMlflowStore(options: OpenMlflowStoreOptions): TrackingStore {
+  const { mlflow, maxBufferedBytes, clock, logger, pollMs, adopt } = options;
   const client = createMlflowClient({ clock, ...(mlflow === true ? {} : mlflow) });
   return createMlflowStore({
     client,
     clock,
     maxBufferedBytes,
-    registry: (parts) => createMlflowRegistry({ client, clock, logger, places: createServerPlaces(parts) }),
+    registry: (parts) =>
+      createMlflowRegistry({ client, clock, logger, pollMs, adopt, places: createServerPlaces(parts) }),
   });
 }
