@@ -1,7 +1,7 @@
 import { fromText, toText } from '../../embedded/event-codec';
 import type { MetricSummary } from '../../store/stored-run';
 import type { MlflowMetric } from '../batches';
-import { ownKinds, parsedTags } from './own-tags';
+import { ownKinds, ownTags, parsedTags } from './own-tags';
 
 /*
  * A server tells only the latest point of a metric. How many there are, and the smallest and the largest, every writer
@@ -40,6 +40,7 @@ export class MetricAccount {
   /** The metrics of every tag, and how long it may get. */
   readonly #tags: { readonly keys: string[]; length: number; changed: boolean }[] = [];
   readonly #tagOf = new Map<string, number>();
+  #hasTies = false;
 
   /** @param writer a name that no other writer of the run has */
   constructor(writer: string) {
@@ -55,6 +56,7 @@ export class MetricAccount {
   add({ key, value, step = 0, timestamp }: MlflowMetric): void {
     const one: WholeSummary = { count: 1, last: value, step, timestamp, min: value, max: value };
     const known = this.#summaries.get(key);
+    this.#hasTies ||= known?.step === step && known.timestamp === timestamp && !Object.is(known.last, value);
     this.#summaries.set(key, known === undefined ? one : join(known, one));
     const tag = this.#tags[this.#tagOf.get(key) ?? this.#place(key)];
     if (tag !== undefined) tag.changed = true;
@@ -85,7 +87,7 @@ export class MetricAccount {
       return [`${this.#start}${index}`, toText(Object.fromEntries(entries))];
     });
     return {
-      tags: Object.fromEntries(tags),
+      tags: { ...Object.fromEntries(tags), ...(this.#hasTies ? { [ownTags.ties]: 'true' } : {}) },
       done: () => {
         for (const { tag } of taken) tag.changed = false;
       },

@@ -17,6 +17,8 @@ export const ownTags = {
   leaseUntil: 'fairlead.lease_until',
   /** What MLflow's status does not say of the end: JSON of {@link EndNote}. */
   end: 'fairlead.end',
+  /** `true`: a metric has several points at its last step and time, of which MLflow takes another than we do. */
+  ties: 'fairlead.ties',
   /** Epoch milliseconds. */
   deletedAt: 'fairlead.deleted_at',
   /** What a run is for that is none of the user's. */
