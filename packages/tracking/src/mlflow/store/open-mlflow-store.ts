@@ -3,8 +3,6 @@ import type { TrackingStore } from '../../store/tracking-store';
 import { createMlflowClient } from '../client';
 import type { MlflowClientOptions } from '../client-options';
 import type { AdoptedVersions } from '../registry/adoption';
-import { createMlflowRegistry } from '../registry/registry-store';
-import { createServerPlaces } from '../registry/server-places';
 import { createMlflowStore } from './mlflow-store';
 
 /** What `openTracker({ mlflow })` knows of the server. */
@@ -22,13 +20,7 @@ export interface OpenMlflowStoreOptions {
 
 /** Opens the store on an MLflow server. Nothing is asked of it before something is needed. @throws FairleadError `INVALID_OPTION` */
 export function openMlflowStore(options: OpenMlflowStoreOptions): TrackingStore {
-  const { mlflow, maxBufferedBytes, clock, logger, pollMs, adopt } = options;
+  const { mlflow, clock, maxBufferedBytes, pollMs, adopt, logger } = options;
   const client = createMlflowClient({ clock, ...(mlflow === true ? {} : mlflow) });
-  return createMlflowStore({
-    client,
-    clock,
-    maxBufferedBytes,
-    registry: (parts) =>
-      createMlflowRegistry({ client, clock, logger, pollMs, adopt, places: createServerPlaces(parts) }),
-  });
+  return createMlflowStore({ client, clock, maxBufferedBytes, pollMs, adopt, logger });
 }
