@@ -7,7 +7,6 @@ import { announcedWriter } from './announced-writer';
 import { plainRun } from './index/index-page';
 import { RunIndex } from './index/run-index';
 import { markClosed, markOpened } from './index/run-marks';
-import { streamPoints } from './point-stream';
 import { RunReader, segmentSuffix } from './run-reader';
 import { type OverflowPolicy, SegmentWriter } from './segment-writer';
 
@@ -136,14 +135,7 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
       return reader.read(id);
     },
     history: (id, key, call) => reader.history(id, key, call),
-    async *points(id, call = {}) {
-      const names = await reader.segmentsOf(id);
-      yield* streamPoints(
-        files,
-        names.map((name) => files.join(root, id, name)),
-        call,
-      );
-    },
+    points: (id, call) => reader.points(id, call),
     index,
     reader,
     close: () => index.close(),
