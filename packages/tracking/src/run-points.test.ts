@@ -167,7 +167,8 @@ describe('points that are streamed while their run is compacted', () => {
     const dir = await temporaryFolder();
     const id = await logThrice(dir);
     const folder = join(dir, 'runs', id);
-    const [first, second] = (await readdir(folder)).sort() as [string, string];
+    const segments = (await readdir(folder)).filter((name) => name.endsWith('.seg')).sort();
+    const [first, second] = segments as [string, string];
     const changed = expect.objectContaining({ code: 'STORE_FAILED', details: { field: 'id', given: id } });
     const swap = async (piece: number): Promise<void> => {
       if (piece !== 0) return;

@@ -72,6 +72,15 @@ export class RunReader {
     );
   }
 
+  /** When a run was last resumed, as of now, epoch milliseconds; -Infinity for one that never was. */
+  async resumedAt(id: string): Promise<number> {
+    const cursors = await this.#refresh(id);
+    return Math.max(
+      ...Array.from(cursors?.values() ?? [], (cursor) => cursor.fold.resumedAt),
+      Number.NEGATIVE_INFINITY,
+    );
+  }
+
   /** Every point of a metric, or as many as are asked for. */
   async history(id: string, key: string, options: HistoryOptions = {}): Promise<MetricHistory> {
     for (let attempt = 0; attempt < attempts; attempt++) {
