@@ -85,6 +85,10 @@ export function createLiveRuns(options: LiveRunsOptions): LiveRuns {
       onRedact: (field) => {
         logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
       },
+      onLose: (names) => {
+        const shown = `${names.slice(0, 20).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`;
+        logger.warn({ id, artifacts: names }, `A signal ended run ${id} before these artifacts were kept: ${shown}.`);
+      },
       onWriteFail: (error) => {
         const message = `Could not write run ${id}: ${messageOf(error)} What waits is written again soon.`;
         if (events.listenerCount('write-fail') === 0) logger.warn({ id, error }, message);
