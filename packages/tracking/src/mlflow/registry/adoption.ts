@@ -159,7 +159,7 @@ export async function removeLeftovers(
   logger: Logger,
 ): Promise<void> {
   // By the server's clock alone: by another a version might go that is just being committed.
-  const now = Math.max(...[...versions.values()].map(({ createdAt = 0 }) => createdAt));
+  const now = [...versions.values()].reduce((latest, { createdAt = 0 }) => Math.max(latest, createdAt), 0);
   const known = new Set(model.versions.map(({ version }) => version));
   for (const { name, version, tags, createdAt = now } of versions.values()) {
     if (tags[tagOf.pending] === undefined || known.has(version) || now - createdAt < leftoverMs) continue;
