@@ -197,6 +197,33 @@ describe('a registry on an MLflow server', () => {
     expect((await store.read('digits'))?.changes).toHaveLength(2);
   });
 
+  it('counts an entry once whose first request arrives when it was sent again', async () => {
+    const server = await startServer();
+    const { store } = openStore(server);
+    await store.commit('digits', () => versionOf('one'));
+    let attempts = 0;
+    server.meet(({ url, body }) => {
+      if (!isAppend(url, body) || ++attempts > 2) return undefined;
+      if (attempts === 1) return 'fail';
+      const { tags } = JSON.parse(body) as { tags: { key: string; value: string }[] };
+      server.createVersion('digits.fairlead', {
+        source: 'late',
+        tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
+      });
+      return undefined;
+    });
+    let decisions = 0;
+    await store.commit('digits', () => {
+      decisions++;
+      return moveTo('1');
+    });
+    expect(decisions).toBe(1);
+    expect(server.versions('digits.fairlead')).toHaveLength(3);
+    expect((await store.read('digits'))?.changes).toHaveLength(2);
+    expect((await readAnew(server))?.changes).toHaveLength(2);
+    expect(server.versions('digits.fairlead')[1]?.tags.has(tagOf.projected)).toBe(true);
+  });
+
   it('leaves nothing behind of a version that was not committed after all', async () => {
     const server = await startServer();
     const { store } = openStore(server);
@@ -276,7 +303,9 @@ describe('a registry on an MLflow server', () => {
     server.meet(() => undefined);
     const { store } = openStore(server);
     // It is not taken for a removal by another client.
+    const before = server.seen.length;
     expect((await store.read('digits'))?.aliases).toEqual({ champion: '1' });
+    expect(server.seen.length - before).toBe(2);
     expect(server.aliases('digits')).toEqual({});
     server.advance(60_001);
     expect((await store.read('digits'))?.changes).toHaveLength(2);
