@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { openTracker, type Tracker } from '@fairlead/tracking';
-import { mlflowStore } from '@fairlead/tracking/mlflow';
+import { createMlflowClient, createMlflowStore } from '@fairlead/tracking/mlflow';
 import { trackingStoreConformance } from '@fairlead/tracking/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startMlflow } from './mlflow-server';
@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)('the store on a real MLflow server', () =
     const cases = trackingStoreConformance({
       async createPlace() {
         const folder = await mkdtemp(join(files, 'place-'));
-        return { folder, open: () => mlflowStore({ url: server.url, auth: 'none', pollMs: 50 }) };
+        return { folder, open: () => createMlflowStore({ client: createMlflowClient({ url: server.url, auth: 'none' }), pollMs: 50 }) };
       },
       keeps: {
         signOfZero: false,

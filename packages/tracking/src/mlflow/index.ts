@@ -1,12 +1,16 @@
+export type { ArtifactBody, ArtifactProxy, ProxyFile } from './artifact-proxy';
 export type { MlflowArtifacts, MlflowFile } from './artifacts';
 export type { MlflowAuth } from './auth';
 export type { MlflowBatch, MlflowMetric } from './batches';
 export { createMlflowClient, type MlflowClient } from './client';
-export type { MlflowClientOptions, MlflowRetryOptions } from './client-options';
+export type { MlflowClientOptions, MlflowMultipartOptions, MlflowRetryOptions } from './client-options';
 export type { MlflowDataset } from './datasets';
 export type { MlflowExperiment, MlflowExperiments, MlflowSearchOptions, MlflowView } from './experiments';
 export type { RequestBody } from './http';
 export type { MlflowModel, MlflowModels } from './models';
+export type { SizedBody } from './multipart';
+export type { AdoptedVersions } from './registry/adoption';
 export type { MlflowRun, MlflowRunDraft, MlflowRunStatus, MlflowRuns } from './runs';
+export { createMlflowStore, type MlflowStoreOptions } from './store/mlflow-store';
 export type { MlflowVersion, MlflowVersionDraft, MlflowVersions } from './versions';
 export type { MlflowPage } from './wire';
