@@ -44,7 +44,10 @@ describe.skipIf(missing !== undefined)('the store on a real MLflow server', () =
     const cases = trackingStoreConformance({
       async createPlace() {
         const folder = await mkdtemp(join(files, 'place-'));
-        return { folder, open: () => createMlflowStore({ client: createMlflowClient({ url: server.url, auth: 'none' }), pollMs: 50 }) };
+        return {
+          folder,
+          open: () => createMlflowStore({ client: createMlflowClient({ url: server.url, auth: 'none' }), pollMs: 50 }),
+        };
       },
       keeps: {
         signOfZero: false,
