@@ -58,6 +58,14 @@ describe('the artifacts of a run on a server', () => {
     expect(await kit.artifacts.stat({ digest: helloDigest })).toEqual({ digest: helloDigest, size: 5 });
   });
 
+  it('may be empty', async () => {
+    await using kit = await aStore();
+    const place = { run, name: 'empty' };
+    const blob = await kit.artifacts.put(bytesOf(''), { place });
+    expect(await kit.artifacts.stat({ place })).toEqual(blob);
+    expect(await kit.artifacts.read({ place, ...blob })).toEqual(bytesOf(''));
+  });
+
   it('of another size than was said are not kept', async () => {
     await using kit = await aStore();
     for (const source of [bytesOf('hello'), streamOf('hello'), streamOf('hello', 'more')]) {
