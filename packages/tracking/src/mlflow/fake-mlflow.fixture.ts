@@ -150,7 +150,8 @@ export async function startFakeMlflow(trouble: (request: SeenRequest) => Trouble
         name,
         rest.length > 0
           ? { path: path_, is_dir: true }
-          : { path: path_, is_dir: false, file_size: Buffer.byteLength(text) },
+          : // The real one leaves out what is 0.
+            { path: path_, is_dir: false, ...(text === '' ? {} : { file_size: Buffer.byteLength(text) }) },
       );
     }
     return { files: [...found.values()] };
