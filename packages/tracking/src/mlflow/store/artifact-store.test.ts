@@ -58,6 +58,15 @@ describe('the artifacts of a run on a server', () => {
     expect(await kit.artifacts.stat({ digest: helloDigest })).toEqual({ digest: helloDigest, size: 5 });
   });
 
+  it('may be empty, though the server tells no size of such a one', async () => {
+    await using kit = await aStore();
+    for (const place of [{ place: { run, name: 'a/empty' } }, {}]) {
+      const blob = await kit.artifacts.put(new Uint8Array(), place);
+      expect(blob.size).toBe(0);
+      expect(await kit.open().artifacts.read({ ...blob, ...place })).toEqual(new Uint8Array());
+    }
+  });
+
   it('of another size than was said are not kept', async () => {
     await using kit = await aStore();
     for (const source of [bytesOf('hello'), streamOf('hello'), streamOf('hello', 'more')]) {
