@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)('the store on a real MLflow server', () =
   afterAll(async () => {
     await server?.stop();
     await rm(files, { recursive: true, force: true });
-  });
+  }, 60_000);
 
   /** What MLflow's own client in Python answers. */
   const ask = async (...args: string[]): Promise<Record<string, unknown>> => {
