@@ -56,6 +56,14 @@ export class RunReader {
     return names.filter((name) => name.endsWith(segmentSuffix) && !name.startsWith('.')).sort();
   }
 
+  /** Those of them that count, in the same order: what was compacted may still lie beside what it became. */
+  async liveSegmentsOf(id: string): Promise<readonly string[]> {
+    const names = await this.segmentsOf(id);
+    if (names.length <= 1) return names;
+    const cursors = (await this.#refresh(id)) ?? new Map<string, SegmentCursor>();
+    return [...liveSegments(cursors, (cursor) => cursor.fold).keys()];
+  }
+
   /** A run as of now; `undefined` when it has no segment. */
   async read(id: string): Promise<StoredRun | undefined> {
     const cursors = await this.#refresh(id);
@@ -87,11 +95,8 @@ export class RunReader {
 
   /** `false` when a segment went meanwhile. */
   async #collect(id: string, key: string, columns: MetricColumns, call: CallOptions): Promise<boolean> {
-    const names = await this.segmentsOf(id);
-    const counts = names.length > 1 ? await this.#liveNames(id) : new Set(names);
-    for (const name of names) {
+    for (const name of await this.liveSegmentsOf(id)) {
       throwIfAborted(call.signal, `Reading the metric "${key}"`);
-      if (!counts.has(name)) continue;
       const file = await this.#files.open(this.#files.join(this.#root, id, name), 'read');
       if (file === undefined) return false;
       try {
@@ -108,11 +113,6 @@ export class RunReader {
       }
     }
     return true;
-  }
-
-  async #liveNames(id: string): Promise<ReadonlySet<string>> {
-    const cursors = (await this.#refresh(id)) ?? new Map<string, SegmentCursor>();
-    return new Set(liveSegments(cursors, (cursor) => cursor.fold).keys());
   }
 
   /** Reads what is new of every segment. */

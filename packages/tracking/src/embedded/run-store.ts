@@ -137,7 +137,7 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     },
     history: (id, key, call) => reader.history(id, key, call),
     async *points(id, call = {}) {
-      const names = await reader.segmentsOf(id);
+      const names = await reader.liveSegmentsOf(id);
       yield* streamPoints(
         files,
         names.map((name) => files.join(root, id, name)),
