@@ -1,7 +1,9 @@
-import type { Clock } from '@fairlead/core';
+import type { Clock, Logger } from '@fairlead/core';
 import type { TrackingStore } from '../../store/tracking-store';
 import { createMlflowClient } from '../client';
 import type { MlflowClientOptions } from '../client-options';
+import { createMlflowRegistry } from '../registry/registry-store';
+import { createServerPlaces } from '../registry/server-places';
 import { createMlflowStore } from './mlflow-store';
 
 /** What `openTracker({ mlflow })` knows of the server. */
@@ -10,10 +12,16 @@ export interface OpenMlflowStoreOptions {
   readonly mlflow: true | MlflowClientOptions;
   readonly maxBufferedBytes: number;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** Opens the store on an MLflow server. Nothing is asked of it before something is needed. @throws FairleadError `INVALID_OPTION` */
-export function openMlflowStore({ mlflow, maxBufferedBytes, clock }: OpenMlflowStoreOptions): TrackingStore {
+export function openMlflowStore({ mlflow, maxBufferedBytes, clock, logger }: OpenMlflowStoreOptions): TrackingStore {
   const client = createMlflowClient({ clock, ...(mlflow === true ? {} : mlflow) });
-  return createMlflowStore({ client, clock, maxBufferedBytes });
+  return createMlflowStore({
+    client,
+    clock,
+    maxBufferedBytes,
+    registry: (parts) => createMlflowRegistry({ client, clock, logger, places: createServerPlaces(parts) }),
+  });
 }
