@@ -29,13 +29,8 @@ function isThere(artifact: StoredArtifact, known: StoredArtifact | undefined): b
   return artifactText(artifact) === artifactText(known);
 }
 
-/** The bytes, from the beginning for everyone who asks: an upload may begin anew. */
-function bytesOf(store: TrackingStore, ref: ArtifactRef, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
-  return {
-    [Symbol.asyncIterator]: () =>
-      store.artifacts.stream(ref, signal === undefined ? {} : { signal })[Symbol.asyncIterator](),
-  };
-}
+/** Bytes of an artifact that is read as a whole. */
+const mostInMemory = 16 * 1024 * 1024;
 
 async function copyArtifact(artifact: StoredArtifact, options: CopyArtifactsOptions): Promise<void> {
   const { source, target, run, byDigest, signal } = options;
@@ -44,7 +39,12 @@ async function copyArtifact(artifact: StoredArtifact, options: CopyArtifactsOpti
   const ref = { size, place, ...(digest === undefined ? {} : { digest }) };
   const call = signal === undefined ? {} : { signal };
   const known = byDigest && digest !== undefined ? await target.artifacts.stat({ digest, size }, call) : undefined;
-  const blob = known ?? (await target.artifacts.put(bytesOf(source, ref, signal), { place, size, ...call }));
+  // What fits into memory is sent again at once when the connection breaks; a stream has to wait for the next copy.
+  const put = async () => {
+    const bytes = size <= mostInMemory ? await source.artifacts.read(ref, call) : source.artifacts.stream(ref, call);
+    return target.artifacts.put(bytes, { place, size, ...call });
+  };
+  const blob = known ?? (await put());
   if (known === undefined) options.onSent(blob.size);
   await options.append({
     type: 'artifact',

@@ -5,6 +5,8 @@ import type { PointMark } from './point-mark';
 export interface CopyMark {
   /** How much of each metric is on the other side. */
   readonly points: Readonly<Record<string, PointMark>>;
+  /** Metrics as their store told of them when all of their points were copied, for a store whose points cost requests. */
+  readonly seen?: Readonly<Record<string, string>>;
   /** A hash of the run as it was when everything of it was there. */
   readonly done?: string;
 }
@@ -25,15 +27,23 @@ function isPointMark(value: unknown): value is PointMark {
   return Number.isSafeInteger(count) && (count as number) >= 0 && typeof hash === 'string';
 }
 
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isRecordOf<T>(value: unknown, isPart: (part: unknown) => part is T): value is Readonly<Record<string, T>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isPart);
+}
+
 /** What a file of marks says, if it is one of this run and place. */
 function parseMark(bytes: Uint8Array, place: string, id: string): CopyMark | undefined {
   try {
     const found = JSON.parse(decoder.decode(bytes)) as Record<string, unknown> | null;
     if (found?.format !== format || found.place !== place || found.run !== id) return undefined;
-    const { points, done } = found;
-    if (typeof points !== 'object' || points === null || !Object.values(points).every(isPointMark)) return undefined;
-    if (done !== undefined && typeof done !== 'string') return undefined;
-    return { points: points as Record<string, PointMark>, ...(done === undefined ? {} : { done }) };
+    const { points, seen = {}, done } = found;
+    if (!isRecordOf(points, isPointMark) || !isRecordOf(seen, isText)) return undefined;
+    if (done !== undefined && !isText(done)) return undefined;
+    return { points, seen, ...(done === undefined ? {} : { done }) };
   } catch {
     // Torn, or of another program. Everything is compared and sent again then, which changes nothing that is there.
     return undefined;

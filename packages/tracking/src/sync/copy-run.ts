@@ -2,10 +2,11 @@ import { type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Durability, PointColumns, RunEvent, RunWriter, StoredRun } from '../store/run-store';
 import type { TrackingStore } from '../store/tracking-store';
 import { type ArtifactChoice, copyArtifacts } from './copy-artifacts';
-import type { CopyMarks } from './copy-marks';
+import type { CopyMark, CopyMarks } from './copy-marks';
 import { copyPoints, marksOf } from './copy-points';
 import type { PointMark } from './point-mark';
 import { descriptionEvents, endEvents, lifecycleEvents, restoration } from './run-differences';
+import { canonicalText } from './run-state';
 
 /** The other side of a copy. */
 export interface CopyTarget {
@@ -26,6 +27,8 @@ export interface CopyRunOptions {
   readonly marks: CopyMarks;
   readonly clock: Clock;
   readonly artifacts: ArtifactChoice;
+  /** Whether nothing is taken to be there because it once was. */
+  readonly verify: boolean;
   readonly signal: AbortSignal | undefined;
   /** Called with what has arrived. */
   onSent(sent: { readonly points?: number; readonly artifacts?: number; readonly bytes?: number }): void;
@@ -35,6 +38,11 @@ function dropped(id: string): FairleadError {
   return new FairleadError('STORE_FAILED', `The store that run ${id} is copied to takes no more. Try again.`, {
     details: { field: 'id', given: id },
   });
+}
+
+/** A metric in short, which changes when points come to it; and when the run ends, since some may have come unseen before. */
+function seenText(run: StoredRun, key: string): string {
+  return canonicalText([run.metrics[key] ?? null, run.end ?? null]);
 }
 
 /** A writer that takes everything, or fails. */
@@ -104,20 +112,25 @@ async function openWriter(
 /**
  * Makes a run on the other side the same as it is here: what differs is sent, points from their marks on, its end last.
  * Interrupted anywhere and called again, it comes to the same, and nothing is there twice.
+ * @returns what its metrics were like, for a store that is asked for points metric by metric
  * @throws FairleadError of either store; `LIMIT_EXCEEDED` for what the other side does not keep; `ABORTED`
  */
-export async function copyRun(run: StoredRun, options: CopyRunOptions): Promise<void> {
+export async function copyRun(run: StoredRun, options: CopyRunOptions): Promise<CopyMark['seen']> {
   const { source, target, marks, clock, signal, onSent } = options;
   const { store, durability, isLocal } = target;
   const call = signal === undefined ? {} : { signal };
   checkTags(run, store);
   const there = await store.runs.read(run.id, call);
   const mark = there === undefined ? undefined : await marks.read(run.id);
+  const asksByMetric = source.runs.points === undefined;
+  const keys = Object.keys(run.metrics);
+  const isSeen = (key: string): boolean => !options.verify && mark?.seen?.[key] === seenText(run, key);
   const points = await pointMarks(there, mark?.points, target, signal);
   const inner = await openWriter(run, there, target, signal);
   const writer = new CopyWriter(inner, durability, run.id);
   const append = (event: RunEvent) => writer.append(event);
   try {
+    inner.summarize?.(run.metrics);
     const sealed = !isLocal && there?.deletedAt !== undefined;
     if (sealed) await append(restoration(there.deletedAt ?? 0));
     for (const event of descriptionEvents(run, there, clock.epochMs())) await append(event);
@@ -135,14 +148,14 @@ export async function copyRun(run: StoredRun, options: CopyRunOptions): Promise<
     await copyPoints(
       source.runs,
       run,
-      Object.keys(run.metrics),
+      asksByMetric ? keys.filter((key) => !isSeen(key)) : keys,
       {
         marks: points,
         ...(isLocal ? { history: (key: string) => store.runs.history(run.id, key, call) } : {}),
         send: (columns) => writer.send(columns),
         async onSent(count) {
           onSent({ points: count });
-          await marks.write(run.id, { points: Object.fromEntries(points) });
+          if (!isLocal) await marks.write(run.id, { points: Object.fromEntries(points) });
         },
       },
       call,
@@ -153,6 +166,7 @@ export async function copyRun(run: StoredRun, options: CopyRunOptions): Promise<
     for (const event of lifecycleEvents(run, sealed ? undefined : there?.deletedAt)) await append(event);
     await writer.flush();
     if (failure !== undefined) throw failure;
+    return asksByMetric ? Object.fromEntries(keys.map((key) => [key, seenText(run, key)])) : undefined;
   } finally {
     await inner.close();
   }

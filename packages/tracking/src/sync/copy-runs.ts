@@ -2,13 +2,17 @@ import { FairleadError, throwIfAborted } from '@fairlead/core';
 import { createSha256 } from '#files';
 import type { StoredRun } from '../store/run-store';
 import type { TrackingStore } from '../store/tracking-store';
-import type { CopyMarks } from './copy-marks';
+import type { ArtifactChoice } from './copy-artifacts';
+import type { CopyMark, CopyMarks } from './copy-marks';
 import { type CopyRunOptions, copyRun } from './copy-run';
 import { stateText } from './run-state';
 import type { SyncProgress, SyncReport } from './sync-report';
 
 /** Runs that are asked for at once. */
 const pageSize = 500;
+
+/** So many runs in a row without an answer, and no more are tried: each has waited through all of its retries. */
+const mostSilences = 2;
 
 /** Which runs are copied. */
 export interface RunSelection {
@@ -20,14 +24,13 @@ export interface RunSelection {
 
 /** How runs are copied. */
 export interface CopyRunsOptions extends Omit<CopyRunOptions, 'onSent'>, RunSelection {
-  /** Compares every run, those too that are known to be there. */
-  readonly verify: boolean;
   readonly onProgress: ((progress: SyncProgress) => void) | undefined;
 }
 
-function hashOf(run: StoredRun): string {
+/** What a run is like, and what of it is wanted. */
+function hashOf(run: StoredRun, artifacts: ArtifactChoice): string {
   const hash = createSha256();
-  hash.update(new TextEncoder().encode(stateText(run)));
+  hash.update(new TextEncoder().encode(`${artifacts === 'none' ? 'without' : 'with'} artifacts ${stateText(run)}`));
   return hash.hex();
 }
 
@@ -111,9 +114,9 @@ async function isUnwanted(run: StoredRun, { target, signal }: CopyRunsOptions, h
   return (await target.store.runs.read(run.id, signal === undefined ? {} : { signal })) === undefined;
 }
 
-async function noteDone(marks: CopyMarks, id: string, done: string): Promise<void> {
+async function noteDone(marks: CopyMarks, id: string, done: string, seen: CopyMark['seen']): Promise<void> {
   const mark = await marks.read(id);
-  await marks.write(id, { points: mark?.points ?? {}, done });
+  await marks.write(id, { points: mark?.points ?? {}, ...(seen === undefined ? {} : { seen }), done });
 }
 
 /**
@@ -126,22 +129,25 @@ export async function copyRuns(options: CopyRunsOptions): Promise<SyncReport> {
   const sent = { points: 0, artifacts: 0, bytes: 0 };
   const failed: { id: string; error: FairleadError }[] = [];
   let [copied, unchanged] = [0, 0];
+  /** Runs in a row for which the other side did not answer. */
+  let silences = 0;
   let silence: FairleadError | undefined;
 
   const copy = async (seen: StoredRun, tell: () => void): Promise<void> => {
     const { id } = seen;
-    const state = hashOf(seen);
+    const state = hashOf(seen, options.artifacts);
     const mark = await marks.read(id);
     if (mark?.done === state && !verify) {
       unchanged++;
       return;
     }
+    let metrics: CopyMark['seen'];
     if (await isUnwanted(seen, options, mark !== undefined)) {
       unchanged++;
     } else {
       const run = await source.runs.read(id, signal === undefined ? {} : { signal });
       if (run === undefined) throw missing(id);
-      await copyRun(run, {
+      metrics = await copyRun(run, {
         ...options,
         onSent({ points = 0, artifacts = 0, bytes = 0 }) {
           sent.points += points;
@@ -152,7 +158,7 @@ export async function copyRuns(options: CopyRunsOptions): Promise<SyncReport> {
       });
       copied++;
     }
-    await noteDone(marks, id, state);
+    await noteDone(marks, id, state, metrics);
   };
 
   const runs = inOrder(found);
@@ -163,12 +169,15 @@ export async function copyRuns(options: CopyRunsOptions): Promise<SyncReport> {
     };
     throwIfAborted(signal, 'The copy');
     try {
-      if (silence !== undefined) throw silence;
+      if (silence !== undefined && silences >= mostSilences) throw silence;
       await copy(run, () => onProgress?.(progress(index)));
     } catch (error) {
       throwIfAborted(signal, 'The copy');
       const failure = toFairleadError(error);
-      if (isSilence(failure)) silence = failure;
+      if (isSilence(failure)) {
+        silence = failure;
+        silences++;
+      } else silences = 0;
       failed.push({ id: run.id, error: failure });
     }
     onProgress?.(progress(index + 1));
