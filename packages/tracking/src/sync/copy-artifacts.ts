@@ -1,5 +1,4 @@
 import { FairleadError, throwIfAborted } from '@fairlead/core';
-import type { ArtifactRef } from '../store/artifact-store';
 import type { RunEvent, StoredArtifact, StoredRun } from '../store/run-store';
 import type { TrackingStore } from '../store/tracking-store';
 import { artifactText } from './run-state';

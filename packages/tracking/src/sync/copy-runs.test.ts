@@ -1,10 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createVirtualClock, type VirtualClock } from '@fairlead/core/testing';
 import { expect, test } from 'vitest';
 import { platformFiles } from '#files';
 import { temporaryFolder } from '../fixtures/temporary-folder';
-import { openTracker } from '../open-tracker';
 import type { MetricHistory, RunWriter, StoredRun } from '../store/run-store';
 import type { TrackingStore } from '../store/tracking-store';
 import { type CopyMarks, createMarkFiles, noMarks } from './copy-marks';

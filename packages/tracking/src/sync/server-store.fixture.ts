@@ -234,7 +234,8 @@ export function createServerStore(): ServerStore {
       artifacts: {
         async put(source, options = {}) {
           const pieces: Uint8Array[] = [];
-          for await (const piece of source as AsyncIterable<Uint8Array>) pieces.push(piece);
+          if (source instanceof Uint8Array) pieces.push(source);
+          else for await (const piece of source as AsyncIterable<Uint8Array>) pieces.push(piece);
           const bytes = new Uint8Array(Buffer.concat(pieces));
           await reach('put artifact', () => blobs.set(placeOf(options), bytes));
           const hash = createSha256();

@@ -172,7 +172,7 @@ export class Outbox {
           JSON.stringify(event.model),
         );
         break;
-      case 'beat':
+      default: // a beat
         tags.set(ownTags.leaseUntil, String(event.leaseUntil));
         break;
     }
