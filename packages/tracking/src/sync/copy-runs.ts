@@ -40,6 +40,11 @@ function missing(id: string): FairleadError {
   });
 }
 
+function startLost(id: string): FairleadError {
+  const message = `The start of run ${id} is damaged, so that nobody knows what it belongs to. Restore its files from a copy.`;
+  return new FairleadError('STORE_CORRUPT', message, { details: { field: 'id', given: id } });
+}
+
 async function findByIds(
   { runs: store }: TrackingStore,
   ids: readonly string[],
@@ -147,6 +152,11 @@ export async function copyRuns(options: CopyRunsOptions): Promise<SyncReport> {
     } else {
       const run = await source.runs.read(id, signal === undefined ? {} : { signal });
       if (run === undefined) throw missing(id);
+      if (run.experiment === '') {
+        if (run.damage.length > 0) throw startLost(id);
+        unchanged++; // it begins in this moment, and nothing of it has been written
+        return;
+      }
       metrics = await copyRun(run, {
         ...options,
         onSent({ points = 0, artifacts = 0, bytes = 0 }) {

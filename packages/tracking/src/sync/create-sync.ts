@@ -57,27 +57,38 @@ export function createSync(
     return alone(work, { waits, ...(signal === undefined ? {} : { signal }) });
   };
 
+  /** Runs that are being logged here. */
+  const open = new Set<RunWriter>();
+
   /** Sends a run, and everything of it that is on disk. */
   const sendRun = async (id: string): Promise<void> => {
+    // Those that it is part of have to be seen. What cannot be written is theirs to tell.
+    await Promise.allSettled([...open].map((writer) => writer.write()));
     const { failed } = await send({ runs: [id], verify: false }, true);
     const failure = failed.find((each) => each.id === id);
     if (failure !== undefined) throw failure.error;
   };
 
   /** A writer whose run can be flushed to the server. */
-  const withRemote = (writer: RunWriter, id: string): RunWriter => ({
-    append: (event) => writer.append(event),
-    appendPoints: (points) => writer.appendPoints(points),
-    write: () => writer.write(),
-    ...(writer.writeSync === undefined ? {} : { writeSync: () => writer.writeSync?.() }),
-    async flush(durability) {
-      if (durability !== 'remote') return writer.flush(durability);
-      await writer.flush('disk');
-      await sendRun(id);
-    },
-    health: () => writer.health(),
-    close: () => writer.close(),
-  });
+  const withRemote = (writer: RunWriter, id: string): RunWriter => {
+    open.add(writer);
+    return {
+      append: (event) => writer.append(event),
+      appendPoints: (points) => writer.appendPoints(points),
+      write: () => writer.write(),
+      ...(writer.writeSync === undefined ? {} : { writeSync: () => writer.writeSync?.() }),
+      async flush(durability) {
+        if (durability !== 'remote') return writer.flush(durability);
+        await writer.flush('disk');
+        await sendRun(id);
+      },
+      health: () => writer.health(),
+      close() {
+        open.delete(writer);
+        return writer.close();
+      },
+    };
+  };
 
   const { runs } = store;
   return {

@@ -64,9 +64,18 @@ function groundWithFolder(tracker: Tracker): TrackerGround & { readonly dir: str
   );
 }
 
-/** @throws FairleadError `NOT_FOUND` that names what there is */
+/** @throws FairleadError `NOT_FOUND` */
 async function checkExperiments(client: MlflowClient, names: readonly string[], call: CallOptions): Promise<void> {
-  for (const name of names) await client.experiments.getByName(name, call);
+  for (const name of names) {
+    if ((await client.experiments.getByName(name, call)) !== undefined) continue;
+    throw new FairleadError(
+      'NOT_FOUND',
+      `There is no experiment "${name}" on ${client.url}. See the names in its UI.`,
+      {
+        details: { field: 'experiments', expected: 'names of experiments of the server', given: name },
+      },
+    );
+  }
 }
 
 /**
