@@ -9,7 +9,6 @@ import {
 } from '@fairlead/core';
 import { createSha256, platformFiles } from '#files';
 import { boundArtifacts } from './artifacts/bounded-artifacts';
-import { openEmbeddedStore } from './embedded/embedded-store';
 import { createLineage } from './lineage/create-lineage';
 import { createMaintenanceCalls } from './maintenance-calls';
 import { invalidArgument } from './names';
@@ -39,6 +38,8 @@ async function openStore(options: TrackerOptions) {
     const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
     return { ...settings, store: openMlflowStore(settings) };
   }
+  // Only now, so that a page that brings a store of its own does not load this one.
+  const { openEmbeddedStore } = await import('./embedded/embedded-store');
   const store = await openEmbeddedStore({ ...settings, files: platformFiles });
   const { mlflow, dir, clock } = settings;
   if (mlflow === undefined) return { ...settings, store };

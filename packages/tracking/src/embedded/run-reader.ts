@@ -1,8 +1,9 @@
 import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
-import type { HistoryOptions, MetricHistory, StoredRun } from '../store/run-store';
+import type { HistoryOptions, MetricHistory, PointColumns, StoredRun } from '../store/run-store';
 import { thinHistory } from '../thin-history';
 import { MetricColumns } from './metric-columns';
+import { streamPoints } from './point-stream';
 import { decodePoints } from './points-codec';
 import { SegmentCursor } from './segment-cursor';
 import { mergeRun, type SegmentFold } from './segment-fold';
@@ -56,14 +57,6 @@ export class RunReader {
     return names.filter((name) => name.endsWith(segmentSuffix) && !name.startsWith('.')).sort();
   }
 
-  /** Those of them that count, in the same order: what was compacted may still lie beside what it became. */
-  async liveSegmentsOf(id: string): Promise<readonly string[]> {
-    const names = await this.segmentsOf(id);
-    if (names.length <= 1) return names;
-    const cursors = (await this.#refresh(id)) ?? new Map<string, SegmentCursor>();
-    return [...liveSegments(cursors, (cursor) => cursor.fold).keys()];
-  }
-
   /** A run as of now; `undefined` when it has no segment. */
   async read(id: string): Promise<StoredRun | undefined> {
     const cursors = await this.#refresh(id);
@@ -79,6 +72,15 @@ export class RunReader {
     );
   }
 
+  /** When a run was last resumed, as of now, epoch milliseconds; -Infinity for one that never was. */
+  async resumedAt(id: string): Promise<number> {
+    const cursors = await this.#refresh(id);
+    return Math.max(
+      ...Array.from(cursors?.values() ?? [], (cursor) => cursor.fold.resumedAt),
+      Number.NEGATIVE_INFINITY,
+    );
+  }
+
   /** Every point of a metric, or as many as are asked for. */
   async history(id: string, key: string, options: HistoryOptions = {}): Promise<MetricHistory> {
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -88,6 +90,18 @@ export class RunReader {
     throw this.#restless(id);
   }
 
+  /**
+   * Every point of all metrics, a piece at a time, each once and in order, whatever a compaction does meanwhile. None for a
+   * run that is not there.
+   */
+  points(id: string, call: CallOptions = {}): AsyncIterable<PointColumns> {
+    const paths = async (): Promise<string[]> => {
+      const names = await this.#countingNames(id);
+      return names.map((name) => this.#files.join(this.#root, id, name));
+    };
+    return streamPoints({ files: this.#files, paths, restless: () => this.#restless(id) }, call);
+  }
+
   /** Forgets a run that is gone. */
   forget(id: string): void {
     this.#cursors.delete(id);
@@ -95,7 +109,7 @@ export class RunReader {
 
   /** `false` when a segment went meanwhile. */
   async #collect(id: string, key: string, columns: MetricColumns, call: CallOptions): Promise<boolean> {
-    for (const name of await this.liveSegmentsOf(id)) {
+    for (const name of await this.#countingNames(id)) {
       throwIfAborted(call.signal, `Reading the metric "${key}"`);
       const file = await this.#files.open(this.#files.join(this.#root, id, name), 'read');
       if (file === undefined) return false;
@@ -113,6 +127,14 @@ export class RunReader {
       }
     }
     return true;
+  }
+
+  /** The segments that count, in their order. */
+  async #countingNames(id: string): Promise<readonly string[]> {
+    const names = await this.segmentsOf(id);
+    if (names.length < 2) return names;
+    const cursors = (await this.#refresh(id)) ?? new Map<string, SegmentCursor>();
+    return [...liveSegments(cursors, (cursor) => cursor.fold).keys()];
   }
 
   /** Reads what is new of every segment. */
@@ -157,7 +179,7 @@ export class RunReader {
   }
 
   #restless(id: string): FairleadError {
-    return new FairleadError('STORE_FAILED', `The segments of run ${id} go while they are read. Try again.`, {
+    return new FairleadError('STORE_FAILED', `The segments of run ${id} change while they are read. Try again.`, {
       details: { field: 'id', given: id },
     });
   }

@@ -11,7 +11,8 @@ export { type ImportOptions, type ImportReport, importFromMlflow } from './impor
 export type { SkippedVersion } from './import/import-models';
 export type { MlflowModel, MlflowModels } from './models';
 export type { SizedBody } from './multipart';
+export type { AdoptedVersions } from './registry/adoption';
 export type { MlflowRun, MlflowRunDraft, MlflowRunStatus, MlflowRuns } from './runs';
-export { createMlflowStore, type MlflowStoreOptions, type MlflowStoreParts } from './store/mlflow-store';
+export { createMlflowStore, type MlflowStoreOptions } from './store/mlflow-store';
 export type { MlflowVersion, MlflowVersionDraft, MlflowVersions } from './versions';
 export type { MlflowPage } from './wire';

@@ -1,11 +1,18 @@
 import { type CallOptions, FairleadError } from '@fairlead/core';
+import type { ArtifactStore } from '../../store/artifact-store';
 import type { MlflowClient } from '../client';
 import { serverPath, taggedArtifacts } from '../store/artifact-entries';
-import type { MlflowStoreParts } from '../store/mlflow-store';
+import type { BlobPlaces as KnownPlaces } from '../store/blob-places';
+import type { RunIds } from '../store/run-ids';
 import type { BlobPlace, BlobPlaces } from './places';
 
 /** What the places of a server are known from. */
-export type ServerPlacesOptions = Pick<MlflowStoreParts, 'client' | 'ids' | 'places' | 'artifacts'>;
+export interface ServerPlacesOptions {
+  readonly client: MlflowClient;
+  readonly ids: RunIds;
+  readonly places: KnownPlaces;
+  readonly artifacts: ArtifactStore;
+}
 
 /** The run whose artifacts an address is among; MLflow puts them below its id. */
 async function runOf({ runs }: MlflowClient, uri: string, call: CallOptions): Promise<string | undefined> {
