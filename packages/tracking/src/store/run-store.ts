@@ -109,7 +109,8 @@ export interface RunWriter {
   appendPoints(points: PointColumns): boolean;
   /**
    * Hands what waits to the operating system, or wherever the store sends it.
-   * @throws FairleadError `STORE_FAILED`; what could not be written stays in the buffer for the next attempt
+   * @throws FairleadError `STORE_FAILED`, of a store on a server also `REMOTE_FAILED`; what could not be written stays in the
+   * buffer for the next attempt
    */
   write(): Promise<void>;
   /**
