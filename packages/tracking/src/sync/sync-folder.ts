@@ -2,6 +2,7 @@ import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fa
 import { createSha256 } from '#files';
 import type { Files } from '../files/files';
 import { type ClaimPurpose, claimFolder } from '../files/folder-claim';
+import { pause } from '../pause';
 import { createSerial } from '../serial';
 import { type CopyMarks, createMarkFiles } from './copy-marks';
 
@@ -52,17 +53,6 @@ export function createSyncFolder(
   const folder = files.join(dir, 'sync', folderName(direction, url));
   const claimPath = files.join(folder, 'claim');
 
-  const pause = (signal: AbortSignal | undefined): Promise<void> =>
-    new Promise((resolve) => {
-      const end = (): void => {
-        timer.clear();
-        signal?.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = clock.setTimer(end, lookMs);
-      signal?.addEventListener('abort', end, { once: true });
-    });
-
   const claim = async (waits: boolean, signal: AbortSignal | undefined): Promise<() => Promise<void>> => {
     await files.makeFolder(folder);
     const until = clock.epochMs() + (waits ? longestWaitMs : 0);
@@ -73,7 +63,7 @@ export function createSyncFolder(
       } catch (error) {
         if (!FairleadError.isInstance(error, 'CONFLICT') || clock.epochMs() >= until) throw error;
       }
-      await pause(signal);
+      await pause(clock, lookMs, signal, 'The copy');
     }
   };
 
