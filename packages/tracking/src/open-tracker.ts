@@ -24,6 +24,8 @@ import { createCompare } from './search/tracker-compare';
 import { createSearch } from './search/tracker-search';
 import type { ArtifactStore } from './store/artifact-store';
 import type { TrackingStore } from './store/tracking-store';
+import { rememberGround } from './store-of-tracker';
+import type { SyncOptions, SyncReport } from './sync/sync-report';
 import type { Tracker, TrackerEventMap } from './tracker';
 import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
 
@@ -31,7 +33,7 @@ import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './trac
 async function openStore(options: TrackerOptions) {
   const settings = parseTrackerOptions(options);
   if ('store' in settings) return settings;
-  if ('mlflow' in settings) {
+  if (!('dir' in settings)) {
     // Who logs to a folder does not load it.
     const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
     return { ...settings, store: openMlflowStore(settings) };
@@ -39,7 +41,17 @@ async function openStore(options: TrackerOptions) {
   // Only now, so that a page that brings a store of its own does not load this one.
   const { openEmbeddedStore } = await import('./embedded/embedded-store');
   const store = await openEmbeddedStore({ ...settings, files: platformFiles });
-  return { ...settings, store };
+  const { mlflow, dir, clock } = settings;
+  if (mlflow === undefined) return { ...settings, store };
+  try {
+    const { openSyncServer } = await import('./sync/open-sync-server');
+    const { createSync } = await import('./sync/create-sync');
+    const sync = createSync(store, openSyncServer(mlflow, clock), { files: platformFiles, dir, clock });
+    return { ...settings, store: sync.store, sync };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** A store that bounds its uploads. It is named member by member, since a store may be an object of any kind. */
@@ -157,9 +169,17 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     return result;
   }
 
+  async function sync(given: SyncOptions = {}): Promise<SyncReport> {
+    checkOpen();
+    if (!('sync' in settings)) throw noServer('dir' in settings);
+    const parsed = settings.sync.parse(given);
+    await live.writeOut();
+    return settings.sync.run(parsed);
+  }
+
   const searching = { store, clock, checkOpen, writeOut: () => live.writeOut() };
 
-  return {
+  const tracker: Tracker = {
     ...closing,
     events,
     registry,
@@ -198,5 +218,18 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
       checkOpen();
       return toRunRecord(await live.find(id, call), clock.epochMs(), store);
     },
+    sync,
   };
+  rememberGround(tracker, { store, clock, ...('dir' in settings ? { dir: settings.dir } : {}) });
+  return tracker;
+}
+
+/** The error for a tracker that has nobody to send anything to. */
+function noServer(hasFolder: boolean): FairleadError {
+  const why = hasFolder
+    ? 'This tracker knows no server. Open it with openTracker({ dir, mlflow: { url } }) to send its runs there.'
+    : 'This tracker has no folder whose runs could be sent: what it logs goes to its store at once.';
+  return new FairleadError('UNSUPPORTED', why, {
+    details: { field: 'mlflow', expected: 'a tracker that was opened with `dir` and `mlflow`', given: 'none' },
+  });
 }

@@ -49,7 +49,11 @@ export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
   /** Folder of the store; made where it is missing. Several processes may use it at once. */
   readonly dir: string;
   readonly store?: never;
-  readonly mlflow?: never;
+  /**
+   * The server that `sync()` sends runs to, and `flush({ durability: 'remote' })`; `true`: as the environment says,
+   * `MLFLOW_TRACKING_URI` and what goes with it. Nothing is asked of it before. @default none
+   */
+  readonly mlflow?: true | MlflowClientOptions;
   /**
    * Encoded bytes that a run may hold in memory, beside as many that are being written. 65,536 or more.
    * @default 8388608 (8 MiB)
@@ -126,8 +130,15 @@ const common = {
 
 const maxBufferedBytes = z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024);
 
+// The client checks its own options, with no credential in an error.
+const mlflowOption = z.custom<true | MlflowClientOptions>(
+  (value) => value === true || (typeof value === 'object' && value !== null),
+  'options of createMlflowClient such as { url }, or true for those of the environment',
+);
+
 const embeddedSchema = z.strictObject({
   ...common,
+  mlflow: z.optional(mlflowOption),
   dir: z.string().check(z.minLength(1)),
   maxBufferedBytes,
   overflow: z._default(z.enum(['write', 'drop']), 'write'),
@@ -151,11 +162,7 @@ const storeSchema = z.strictObject({
 
 const mlflowSchema = z.strictObject({
   ...common,
-  // The client checks its own options, with no credential in an error.
-  mlflow: z.custom<true | MlflowClientOptions>(
-    (value) => value === true || (typeof value === 'object' && value !== null),
-    'options of createMlflowClient such as { url }, or true for those of the environment',
-  ),
+  mlflow: mlflowOption,
   maxBufferedBytes,
   pollMs: z._default(milliseconds, 5000),
   adopt: z._default(z.enum(['aliased', 'all', 'none']), 'aliased'),
@@ -204,9 +211,9 @@ export function parseTrackerOptions(options: TrackerOptions) {
 }
 
 function parseByStore(options: TrackerOptions) {
-  const { store, mlflow } = (options ?? {}) as { store?: unknown; mlflow?: unknown };
+  const { store, mlflow, dir } = (options ?? {}) as { store?: unknown; mlflow?: unknown; dir?: unknown };
   if (store !== undefined) return parseOptions(storeSchema, options, 'openTracker');
-  if (mlflow !== undefined) return parseOptions(mlflowSchema, options, 'openTracker');
+  if (mlflow !== undefined && dir === undefined) return parseOptions(mlflowSchema, options, 'openTracker');
   return parseOptions(embeddedSchema, options, 'openTracker');
 }
 

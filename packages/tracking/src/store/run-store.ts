@@ -5,6 +5,7 @@ import type {
   DatasetInput,
   EndStatus,
   MetricHistory,
+  MetricSummary,
   ModelUse,
   ParamValue,
   RunError,
@@ -124,6 +125,11 @@ export interface RunWriter {
    * flush) or when something was dropped since the last flush, which is said once
    */
   flush(durability: Durability): Promise<void>;
+  /**
+   * Says what all points of the run come to, those that this writer sends among them: for whoever copies a run. Left out by
+   * stores that see that from the points.
+   */
+  summarize?(metrics: Readonly<Record<string, MetricSummary>>): void;
   health(): WriterHealth;
   /** Releases the writer, without a flush. */
   close(): Promise<void>;
