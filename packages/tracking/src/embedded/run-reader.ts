@@ -2,10 +2,11 @@ import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fa
 import type { Files } from '../files/files';
 import type { HistoryOptions, MetricHistory, StoredRun } from '../store/run-store';
 import { thinHistory } from '../thin-history';
+import { partsOf } from './batch-codec';
 import { MetricColumns } from './metric-columns';
 import { decodePoints } from './points-codec';
 import { SegmentCursor } from './segment-cursor';
-import { mergeRun, type SegmentFold } from './segment-fold';
+import { mergeMarks, mergeRun, type SegmentFold } from './segment-fold';
 import { frameTypes } from './segment-format';
 import { scanSegment } from './segment-reader';
 
@@ -71,6 +72,12 @@ export class RunReader {
     );
   }
 
+  /** The number of the last batch of each page as of now. */
+  async marks(id: string): Promise<ReadonlyMap<string, number>> {
+    const cursors = (await this.#refresh(id)) ?? new Map<string, SegmentCursor>();
+    return mergeMarks([...liveSegments(cursors, (cursor) => cursor.fold).values()].map((cursor) => cursor.fold));
+  }
+
   /** Every point of a metric, or as many as are asked for. */
   async history(id: string, key: string, options: HistoryOptions = {}): Promise<MetricHistory> {
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -95,12 +102,14 @@ export class RunReader {
       const file = await this.#files.open(this.#files.join(this.#root, id, name), 'read');
       if (file === undefined) return false;
       try {
-        await scanSegment(file, undefined, (frame) => {
-          const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
-          const wanted = points?.keys.indexOf(key) ?? -1;
-          if (points === undefined || wanted < 0) return;
-          for (let i = 0; i < points.count; i++) {
-            if (points.keyId(i) === wanted) columns.push(points.step(i), points.timestamp(i), points.value(i));
+        await scanSegment(file, undefined, (whole) => {
+          for (const frame of partsOf(whole)) {
+            const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
+            const wanted = points?.keys.indexOf(key) ?? -1;
+            if (points === undefined || wanted < 0) continue;
+            for (let i = 0; i < points.count; i++) {
+              if (points.keyId(i) === wanted) columns.push(points.step(i), points.timestamp(i), points.value(i));
+            }
           }
         });
       } finally {

@@ -2,7 +2,7 @@ import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fa
 import type { Files } from '../files/files';
 import type { RunPage, RunQuery } from '../search/query';
 import { searchRuns } from '../search/search-runs';
-import type { ExperimentSummary, RunStart, RunStore, RunWriter } from '../store/run-store';
+import type { ExperimentSummary, RunBatch, RunStart, RunStore, RunWriter } from '../store/run-store';
 import { announcedWriter } from './announced-writer';
 import { plainRun } from './index/index-page';
 import { RunIndex } from './index/run-index';
@@ -73,9 +73,10 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     return { writer, name };
   };
 
-  const create = async (start: RunStart): Promise<RunWriter> => {
+  const create = async (start: RunStart, batch?: RunBatch): Promise<RunWriter> => {
     const { writer, name } = await addSegment(start.id, start.at);
-    writer.append(start);
+    if (batch === undefined) writer.append(start);
+    else writer.appendBatch(batch);
     return announcedWriter(writer, {
       leaseUntil: start.leaseUntil,
       known: false,
@@ -134,6 +135,10 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     read: async (id, call = {}) => {
       throwIfAborted(call.signal, 'Reading the run');
       return reader.read(id);
+    },
+    marks: async (id, call = {}) => {
+      throwIfAborted(call.signal, 'Reading the run');
+      return reader.marks(id);
     },
     history: (id, key, call) => reader.history(id, key, call),
     async *points(id, call = {}) {
