@@ -25,6 +25,7 @@ import { createCompare } from './search/tracker-compare';
 import { createSearch } from './search/tracker-search';
 import type { ArtifactStore } from './store/artifact-store';
 import type { TrackingStore } from './store/tracking-store';
+import { rememberStore } from './store-of-tracker';
 import type { Tracker, TrackerEventMap } from './tracker';
 import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
 
@@ -153,7 +154,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
 
   const searching = { store, clock, checkOpen, writeOut: () => live.writeOut() };
 
-  return {
+  const tracker: Tracker = {
     ...closing,
     events,
     registry,
@@ -193,4 +194,6 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
       return toRunRecord(await live.find(id, call), clock.epochMs(), store);
     },
   };
+  rememberStore(tracker, store);
+  return tracker;
 }

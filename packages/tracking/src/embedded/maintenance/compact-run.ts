@@ -2,7 +2,7 @@ import { FairleadError } from '@fairlead/core';
 import type { FileStat, Files } from '../../files/files';
 import { MetricBuffer } from '../../run/metric-buffer';
 import type { RunEvent, StoredRun } from '../../store/run-store';
-import { encodeBatch, partsOf } from '../batch-codec';
+import { partsOf } from '../batch-codec';
 import { decodeEvent, encodeNames, toText } from '../event-codec';
 import { decodePoints } from '../points-codec';
 import { liveSegments, segmentSuffix } from '../run-reader';
