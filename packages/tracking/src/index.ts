@@ -144,6 +144,7 @@ export type {
 export type {
   CommonTrackerOptions,
   EmbeddedTrackerOptions,
+  MlflowTrackerOptions,
   StoreTrackerOptions,
   TrackerOptions,
 } from './tracker-options';

@@ -33,6 +33,11 @@ import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './trac
 async function openStore(options: TrackerOptions) {
   const settings = parseTrackerOptions(options);
   if ('store' in settings) return settings;
+  if ('mlflow' in settings) {
+    // Who logs to a folder does not load it.
+    const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
+    return { ...settings, store: openMlflowStore(settings) };
+  }
   const store = await openEmbeddedStore({ ...settings, files: platformFiles });
   return { ...settings, store };
 }

@@ -10,6 +10,7 @@ import {
 } from '@fairlead/core';
 import * as z from 'zod/mini';
 import type { OverflowPolicy } from './embedded/segment-writer';
+import type { MlflowClientOptions } from './mlflow/client-options';
 import type { RunStartOptions } from './run/run-options';
 import type { EndSignal } from './run/signals';
 import type { ArtifactStore } from './store/artifact-store';
@@ -47,6 +48,7 @@ export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
   /** Folder of the store; made where it is missing. Several processes may use it at once. */
   readonly dir: string;
   readonly store?: never;
+  readonly mlflow?: never;
   /**
    * Encoded bytes that a run may hold in memory, beside as many that are being written. 65,536 or more.
    * @default 8388608 (8 MiB)
@@ -72,10 +74,27 @@ export interface StoreTrackerOptions extends CommonTrackerOptions {
   /** The store; the tracker closes it. */
   readonly store: TrackingStore;
   readonly dir?: never;
+  readonly mlflow?: never;
+}
+
+/** A tracker on an MLflow server, which keeps the runs, the artifacts and the models. */
+export interface MlflowTrackerOptions extends CommonTrackerOptions {
+  /**
+   * The server and who asks, as `createMlflowClient` of `@fairlead/tracking/mlflow` takes them; `true`: as the environment
+   * says, `MLFLOW_TRACKING_URI` and what goes with it.
+   */
+  readonly mlflow: true | MlflowClientOptions;
+  readonly dir?: never;
+  readonly store?: never;
+  /**
+   * Bytes that a run may hold in memory until the server has acknowledged them. What comes when they are used up is
+   * dropped and counted in `run.health()`, and the next flush rejects. 65,536 or more. @default 8388608 (8 MiB)
+   */
+  readonly maxBufferedBytes?: number;
 }
 
 /** Options of `openTracker`. */
-export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions;
+export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions | MlflowTrackerOptions;
 
 const milliseconds = z.int().check(z.minimum(1), z.maximum(0x7fffffff));
 const anObject = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'an object');
@@ -97,10 +116,12 @@ const common = {
   clock: z._default(anObject<Clock>(), systemClock),
 };
 
+const maxBufferedBytes = z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024);
+
 const embeddedSchema = z.strictObject({
   ...common,
   dir: z.string().check(z.minLength(1)),
-  maxBufferedBytes: z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024),
+  maxBufferedBytes,
   overflow: z._default(z.enum(['write', 'drop']), 'write'),
   pollMs: z._default(milliseconds, 1000),
   artifacts: z.optional(
@@ -118,6 +139,16 @@ const storeSchema = z.strictObject({
     (value) => (value as TrackingStore | undefined)?.specVersion === 'v1',
     'a tracking store of specVersion "v1"',
   ),
+});
+
+const mlflowSchema = z.strictObject({
+  ...common,
+  // The client checks its own options, with no credential in an error.
+  mlflow: z.custom<true | MlflowClientOptions>(
+    (value) => value === true || (typeof value === 'object' && value !== null),
+    'options of createMlflowClient such as { url }, or true for those of the environment',
+  ),
+  maxBufferedBytes,
 });
 
 function isStandardSchema(value: unknown): boolean {
@@ -157,12 +188,16 @@ function checkLease({ heartbeatMs, leaseMs }: { heartbeatMs: number; leaseMs: nu
 
 /** The options of `openTracker` with their defaults. @throws FairleadError `INVALID_OPTION` */
 export function parseTrackerOptions(options: TrackerOptions) {
-  const settings =
-    (options as { store?: unknown } | undefined)?.store === undefined
-      ? parseOptions(embeddedSchema, options, 'openTracker')
-      : parseOptions(storeSchema, options, 'openTracker');
+  const settings = parseByStore(options);
   checkLease(settings);
   return settings;
+}
+
+function parseByStore(options: TrackerOptions) {
+  const { store, mlflow } = (options ?? {}) as { store?: unknown; mlflow?: unknown };
+  if (store !== undefined) return parseOptions(storeSchema, options, 'openTracker');
+  if (mlflow !== undefined) return parseOptions(mlflowSchema, options, 'openTracker');
+  return parseOptions(embeddedSchema, options, 'openTracker');
 }
 
 /** The options of `startRun`. @throws FairleadError `INVALID_OPTION` */

@@ -1,6 +1,7 @@
-import { type CallOptions, FairleadError } from '@fairlead/core';
+import type { CallOptions } from '@fairlead/core';
 import { checkArtifactName, invalidArgument } from '../names';
-import type { MlflowHttp, RequestBody } from './http';
+import type { ArtifactBody, ArtifactProxy } from './artifact-proxy';
+import type { MlflowHttp } from './http';
 import { checkId } from './limits';
 import type { MlflowRuns } from './runs';
 import { answers } from './wire';
@@ -28,49 +29,28 @@ export interface MlflowArtifacts {
    */
   get(runId: string, path: string, options?: CallOptions & { readonly offset?: number }): AsyncIterable<Uint8Array>;
   /**
-   * Sends bytes, replacing what is there.
-   * @param body the bytes, or a function that makes their stream anew for every attempt
+   * Sends bytes, replacing what is there. More than 100 MB of known size go in parts straight to the storage behind the
+   * server, where that offers it.
+   * @param body the bytes; a function that makes their stream anew for every attempt; or their size, and how to read them
+   * from a place on
    * @throws FairleadError `UNSUPPORTED` where the run's artifacts do not lie behind the proxy
    */
   put(
     runId: string,
     path: string,
-    body: RequestBody,
+    body: ArtifactBody,
     options?: CallOptions & { readonly mediaType?: string },
   ): Promise<void>;
 }
 
-const proxy = '/api/2.0/mlflow-artifacts/artifacts';
-
-function escapePath(path: string): string {
-  return path
-    .split('/')
-    .map((part) => encodeURIComponent(part))
-    .join('/');
-}
-
-/** Where the proxy has the artifacts of a run. */
-function proxyPath(artifactUri: string): string {
-  // mlflow-artifacts:/0/<run>/artifacts, or with the server's own address in the middle.
-  const match = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.+)$/.exec(artifactUri);
-  if (match !== null) return escapePath(match[1] as string);
-  const [scheme] = artifactUri.split(':', 1);
-  throw new FairleadError(
-    'UNSUPPORTED',
-    `The artifacts of this run lie at a place of the scheme "${scheme}", which only its own clients reach. Start the server ` +
-      'with --serve-artifacts and --artifacts-destination, and use an experiment made since.',
-    { details: { field: 'artifactUri', expected: 'mlflow-artifacts:/…', given: `${scheme}:` } },
-  );
-}
-
 /** The calls on artifacts. */
-export function createArtifacts(http: MlflowHttp, runs: MlflowRuns): MlflowArtifacts {
+export function createArtifacts(http: MlflowHttp, runs: MlflowRuns, proxy: ArtifactProxy): MlflowArtifacts {
   // Where a run's artifacts lie never changes; the newest are kept.
   const places = new Map<string, string>();
   const placeOf = async (runId: string, call: CallOptions): Promise<string> => {
     const known = places.get(runId);
     if (known !== undefined) return known;
-    const place = proxyPath((await runs.get(runId, call)).artifactUri);
+    const place = (await runs.get(runId, call)).artifactUri;
     if (places.size >= 1000) places.delete(places.keys().next().value as string);
     places.set(runId, place);
     return place;
@@ -100,25 +80,13 @@ export function createArtifacts(http: MlflowHttp, runs: MlflowRuns): MlflowArtif
       if (!Number.isSafeInteger(offset) || offset < 0)
         throw invalidArgument('offset', 'a whole number of bytes', offset);
       const place = await placeOf(runId, call);
-      // Not every artifact store behind the proxy knows ranges, so what comes too early is left out here.
-      let left = offset;
-      for await (const piece of http.stream({
-        method: 'GET',
-        path: `${proxy}/${place}/${escapePath(path)}`,
-        ...call,
-      })) {
-        const skipped = Math.min(left, piece.byteLength);
-        left -= skipped;
-        if (skipped < piece.byteLength) yield piece.subarray(skipped);
-      }
-      if (left > 0) throw invalidArgument('offset', 'at most the size of the artifact', offset);
+      yield* proxy.get(`${place}/${path}`, { offset, ...call });
     },
-    async put(runId, path, body, { mediaType = 'application/octet-stream', ...call } = {}) {
+    async put(runId, path, body, options = {}) {
       checkId('run id', runId);
       checkArtifactName(path);
-      const place = await placeOf(runId, call);
-      const headers = { 'content-type': mediaType };
-      await http.tell({ method: 'PUT', path: `${proxy}/${place}/${escapePath(path)}`, body, headers, ...call });
+      const { signal } = options;
+      await proxy.put(`${await placeOf(runId, signal === undefined ? {} : { signal })}/${path}`, body, options);
     },
   };
 }

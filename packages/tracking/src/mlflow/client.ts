@@ -1,4 +1,5 @@
 import type { CallOptions } from '@fairlead/core';
+import { type ArtifactProxy, createProxy } from './artifact-proxy';
 import { createArtifacts, type MlflowArtifacts } from './artifacts';
 import { type MlflowClientOptions, parseClientOptions } from './client-options';
 import { createExperiments, type MlflowExperiments } from './experiments';
@@ -14,6 +15,8 @@ export interface MlflowClient {
   readonly experiments: MlflowExperiments;
   readonly runs: MlflowRuns;
   readonly artifacts: MlflowArtifacts;
+  /** The artifacts of anything, by the places that runs, experiments and versions name. */
+  readonly proxy: ArtifactProxy;
   readonly models: MlflowModels;
   readonly versions: MlflowVersions;
   /** Whether the server says that it is well. @throws FairleadError `REMOTE_FAILED`, `ABORTED` */
@@ -37,11 +40,13 @@ export function createMlflowClient(options: MlflowClientOptions = {}): MlflowCli
   const settings = parseClientOptions(options);
   const http = createHttp(settings);
   const runs = createRuns(http);
+  const proxy = createProxy(http);
   return {
     url: settings.url,
     experiments: createExperiments(http),
     runs,
-    artifacts: createArtifacts(http, runs),
+    artifacts: createArtifacts(http, runs, proxy),
+    proxy,
     models: createModels(http),
     versions: createVersions(http),
     health: (call = {}) => http.tell({ method: 'GET', path: '/health', ...call }),

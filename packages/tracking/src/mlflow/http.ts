@@ -11,6 +11,8 @@ export interface MlflowRequest extends CallOptions {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   /** Behind the server's address, escaped. */
   readonly path: string;
+  /** Another address, with no credentials of ours; `path` says what it is in errors. */
+  readonly away?: string;
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   /** Sent as JSON. */
   readonly json?: unknown;
@@ -32,6 +34,18 @@ export interface MlflowHttp {
   tell(request: MlflowRequest): Promise<void>;
   /** The answer's bytes. What breaks off in the middle is an error. */
   stream(request: MlflowRequest): AsyncIterable<Uint8Array>;
+  /** Sends a part of an upload to where the server said, which is not told who asks. @returns its ETag */
+  putAway(part: AwayPart): Promise<string>;
+}
+
+/** A part of an upload that goes past the server. */
+export interface AwayPart extends CallOptions {
+  /** Whoever has it may write there, so no error shows it. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** What it is, for errors. */
+  readonly place: string;
 }
 
 const retried = new Set([408, 429, 500, 502, 503, 504]);
@@ -156,7 +170,7 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
 
   const send = (request: MlflowRequest, watch: Watch, onFail: (error: unknown) => void): Promise<Response> => {
     const headers = new Headers(request.headers);
-    if (credentials.header !== undefined) headers.set('authorization', credentials.header);
+    if (credentials.header !== undefined && request.away === undefined) headers.set('authorization', credentials.header);
     const init: RequestInit & { duplex?: 'half' } = {
       method: request.method,
       headers,
@@ -169,7 +183,7 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
     } else if (request.body !== undefined) {
       Object.assign(init, toBody(request.body, onFail));
     }
-    return settings.fetch(urlOf(request), init);
+    return settings.fetch(request.away ?? urlOf(request), init);
   };
 
   /** Sends until an answer is a success, and hands it on with the watch, which the taker ends. */
@@ -178,7 +192,8 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
     take: (response: Response, watch: Watch) => Promise<T>,
   ): Promise<T> => {
     const { signal, repeatable = true } = request;
-    const asked: Asked = { method: request.method, place: settings.url + request.path };
+    const place = request.away === undefined ? settings.url + request.path : request.path;
+    const asked: Asked = { method: request.method, place };
     for (let failures = 0; ; failures++) {
       throwIfAborted(signal, 'The request');
       const watch = createWatch(settings, signal);
@@ -244,6 +259,12 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
     },
     async tell(request) {
       await readAnswer(request);
+    },
+    putAway({ url, place, ...part }) {
+      return attempt({ method: 'PUT', path: place, away: url, ...part }, async (response, watch) => {
+        await readBounded(response, maxAnswerBytes, { method: 'PUT', place }, watch);
+        return response.headers.get('etag') ?? '';
+      });
     },
     async *stream(request) {
       // The headers may be tried again, the stream itself not: its taker has seen a part of it.

@@ -1,3 +1,4 @@
+export type { ArtifactBody, ArtifactProxy, ProxyFile } from './artifact-proxy';
 export type { MlflowArtifacts, MlflowFile } from './artifacts';
 export type { MlflowAuth } from './auth';
 export type { MlflowBatch, MlflowMetric } from './batches';
@@ -7,6 +8,8 @@ export type { MlflowDataset } from './datasets';
 export type { MlflowExperiment, MlflowExperiments, MlflowSearchOptions, MlflowView } from './experiments';
 export type { RequestBody } from './http';
 export type { MlflowModel, MlflowModels } from './models';
+export type { SizedBody } from './multipart';
 export type { MlflowRun, MlflowRunDraft, MlflowRunStatus, MlflowRuns } from './runs';
 export type { MlflowVersion, MlflowVersionDraft, MlflowVersions } from './versions';
 export type { MlflowPage } from './wire';
+export { createMlflowStore, type MlflowStoreOptions, type MlflowStoreParts } from './store/mlflow-store';

@@ -122,6 +122,19 @@ export const answers = {
   models: z.object({ registered_models: z._default(z.array(registeredModel), []), next_page_token: nextPage }),
   version: z.object({ model_version: version }),
   versions: z.object({ model_versions: z._default(z.array(version), []), next_page_token: nextPage }),
+  multipart: z.object({
+    upload_id: text,
+    credentials: z._default(
+      z.array(
+        z.object({
+          url: z.string(),
+          part_number: whole,
+          headers: z._default(z.record(z.string(), z.string()), {}),
+        }),
+      ),
+      [],
+    ),
+  }),
   downloadUri: z.object({ artifact_uri: z.string() }),
 };
 

@@ -25,9 +25,16 @@ export function createVersionWriter(context: RegistryContext): VersionWriter {
   const { store, clock, events, checkOpen, readRun } = context;
   const { registry, artifacts } = store;
 
-  const contentOf = async (artifact: Uint8Array | string, call: CallOptions): Promise<BlobInfo> => {
+  const contentOf = async (
+    artifact: Uint8Array | string,
+    run: StoredRun | undefined,
+    call: CallOptions,
+  ): Promise<BlobInfo> => {
     if (typeof artifact !== 'string') return artifacts.put(artifact, call);
-    const blob = await artifacts.stat({ digest: artifact }, call);
+    // A server keeps bytes by the names that runs give them.
+    const logged = run?.artifacts.find(({ digest }) => digest === artifact);
+    const place = run === undefined || logged === undefined ? undefined : { run: run.id, name: logged.name };
+    const blob = await artifacts.stat({ digest: artifact, ...(place === undefined ? {} : { place }) }, call);
     if (blob !== undefined) return blob;
     throw new FairleadError('NOT_FOUND', `No artifact ${artifact} is in this store. Log it first, or give its bytes.`, {
       details: { field: 'artifact', expected: 'the digest of an artifact of this store', given: artifact },
@@ -108,10 +115,10 @@ export function createVersionWriter(context: RegistryContext): VersionWriter {
       checkDraft(draft);
       const { artifact, signature, metrics = {}, tags = {}, description, run, datasets = [], sidecars = {} } = draft;
       const { author, reason = 'registered' } = draft;
-      if (run !== undefined) await findRun(run, call);
+      const maker = run === undefined ? undefined : await findRun(run, call);
       const parents = await parentsOf(draft.parents ?? [], call);
       const content = {
-        ...(await contentOf(artifact, call)),
+        ...(await contentOf(artifact, maker, call)),
         metrics,
         tags,
         parents,
