@@ -145,6 +145,7 @@ export type {
   CommonTrackerOptions,
   EmbeddedTrackerOptions,
   MlflowTrackerOptions,
+  RelayTrackerOptions,
   StoreTrackerOptions,
   TrackerOptions,
 } from './tracker-options';

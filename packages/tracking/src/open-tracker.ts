@@ -9,6 +9,7 @@ import {
 } from '@fairlead/core';
 import { createSha256, platformFiles } from '#files';
 import { boundArtifacts } from './artifacts/bounded-artifacts';
+import type { RelayStore } from './browser/relay-store';
 import { openEmbeddedStore } from './embedded/embedded-store';
 import { createLineage } from './lineage/create-lineage';
 import { createMaintenanceCalls } from './maintenance-calls';
@@ -27,16 +28,25 @@ import type { ArtifactStore } from './store/artifact-store';
 import type { TrackingStore } from './store/tracking-store';
 import { rememberStore } from './store-of-tracker';
 import type { Tracker, TrackerEventMap } from './tracker';
-import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
+import { type CommonTrackerOptions, parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
+
+type OpenedStore = Pick<ReturnType<typeof parseTrackerOptions>, keyof CommonTrackerOptions> & {
+  readonly store: TrackingStore;
+  readonly watchPage?: RelayStore['watchPage'];
+};
 
 /** Settings of the tracker itself, and its store. */
-async function openStore(options: TrackerOptions) {
+async function openStore(options: TrackerOptions): Promise<OpenedStore> {
   const settings = parseTrackerOptions(options);
   if ('store' in settings) return settings;
   if ('mlflow' in settings) {
     // Who logs to a folder does not load it.
     const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
     return { ...settings, store: openMlflowStore(settings) };
+  }
+  if ('relay' in settings) {
+    const { openRelayStore } = await import('./browser/relay-store');
+    return { ...settings, ...(await openRelayStore(settings)) };
   }
   const store = await openEmbeddedStore({ ...settings, files: platformFiles });
   return { ...settings, store };
@@ -123,6 +133,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   const edits = createRunEdits(store, live, clock, (id, field) => {
     logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
   });
+  settings.watchPage?.(() => void live.writeOut());
   const ignoreSignals = handleSignals(settings.signals, logger, () => live.killAll());
 
   const closing = closeable(async () => {

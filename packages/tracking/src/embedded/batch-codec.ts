@@ -62,7 +62,7 @@ export function encodePart(part: RunEvent | PointColumns): EncodedPart {
 }
 
 /** The payload of a batch whose parts are bytes already. */
-export function joinBatch({ writer, seq, parts }: EncodedBatch): Uint8Array {
+export function joinBatch({ writer, seq, parts }: EncodedBatch): Uint8Array<ArrayBuffer> {
   const length = parts.reduce((sum, part) => sum + partHeaderLength + part.payload.byteLength, batchHeaderLength);
   const bytes = new Uint8Array(length);
   const view = viewOf(bytes);
@@ -80,7 +80,7 @@ export function joinBatch({ writer, seq, parts }: EncodedBatch): Uint8Array {
 }
 
 /** The payload of a batch. */
-export function encodeBatch({ writer, seq, parts }: RunBatch): Uint8Array {
+export function encodeBatch({ writer, seq, parts }: RunBatch): Uint8Array<ArrayBuffer> {
   return joinBatch({ writer, seq, parts: parts.map(encodePart) });
 }
 
