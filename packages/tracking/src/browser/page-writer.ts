@@ -59,6 +59,8 @@ export class PageWriter implements RunWriter {
   #droppedEvents = 0;
   #unreported = 0;
   #failures = 0;
+  /** Attempts to send that failed, this writer's batches or another's. */
+  #failedAttempts = 0;
   #lastError: unknown;
   #refusal: FairleadError | undefined;
   #closed = false;
@@ -70,7 +72,11 @@ export class PageWriter implements RunWriter {
     this.#ignore = options.drain.listen(this.#name, {
       onKept: (seq) => this.#onKept(seq),
       onRefused: (seq, error) => this.#onRefused(seq, error),
-      onFail: (error) => this.#fail(error),
+      onFail: (error) => {
+        this.#failedAttempts++;
+        this.#fail(error);
+        this.#tellWaiting();
+      },
     });
   }
 
@@ -175,9 +181,9 @@ export class PageWriter implements RunWriter {
   #sent(target: number): Promise<void> {
     if (this.#kept >= target) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const failuresBefore = this.#failures;
+      const failedBefore = this.#failedAttempts;
       const look = (): void => {
-        if (this.#kept < target && this.#failures === failuresBefore) return;
+        if (this.#kept < target && this.#failedAttempts === failedBefore) return;
         this.#waiting.delete(look);
         if (this.#kept >= target) resolve();
         else reject(this.#notSent());
@@ -224,7 +230,6 @@ export class PageWriter implements RunWriter {
   #fail(error: unknown): void {
     this.#failures++;
     this.#lastError = error;
-    this.#tellWaiting();
   }
 
   #tellWaiting(): void {
