@@ -57,4 +57,32 @@ export default [
     ignore: ['onnxruntime-web', '@noble/hashes', '@fairlead/core/onnx'],
     modifyEsbuildConfig: leavingOut(withoutExtras),
   },
+  {
+    name: '@fairlead/tracking in a page: openTracker, without the store of a folder, which it loads for one alone',
+    path: 'scripts/sizes/open-tracker.js',
+    limit: '50 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/tracking in a page: all of its entry',
+    path: 'packages/tracking/dist/index.js',
+    limit: '56 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/tracking/mlflow',
+    path: 'packages/tracking/dist/mlflow.js',
+    limit: '18 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/tracking/export, on Node',
+    path: 'packages/tracking/dist/export.js',
+    limit: '13.3 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
+  },
 ];

@@ -77,16 +77,10 @@ export async function openRunner(subject: Subject, options: OpenOptions): Promis
   });
 }
 
-/** Threads that a runner computes with. */
-export interface ThreadsInUse {
-  readonly ofOneLane: number;
-  readonly ofAllLanes: number;
-}
-
-/** How many threads the lanes of a runner have: what a bare session may have, to be the equal of one of them or of all. */
-export function threadsOf(runner: LocalRunner, given: number | undefined): ThreadsInUse {
-  const threads = runner.describe().lanes.slots.map((slot) => slot.threads ?? given ?? availableParallelism());
-  return { ofOneLane: threads[0] as number, ofAllLanes: threads.reduce((sum, count) => sum + count, 0) };
+/** How many threads all lanes of a runner have together: what a bare session may have, to be their equal. */
+export function threadsOf(runner: LocalRunner, given: number | undefined): number {
+  const { slots } = runner.describe().lanes;
+  return slots.reduce((sum, slot) => sum + (slot.threads ?? given ?? availableParallelism()), 0);
 }
 
 /** A bare session of the runtime, with the settings that the runner's sessions have. */

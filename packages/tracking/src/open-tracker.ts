@@ -10,7 +10,6 @@ import {
 import { createSha256, platformFiles } from '#files';
 import { boundArtifacts } from './artifacts/bounded-artifacts';
 import type { RelayStore } from './browser/relay-store';
-import { openEmbeddedStore } from './embedded/embedded-store';
 import { createLineage } from './lineage/create-lineage';
 import { createMaintenanceCalls } from './maintenance-calls';
 import { invalidArgument } from './names';
@@ -48,6 +47,8 @@ async function openStore(options: TrackerOptions): Promise<OpenedStore> {
     const { openRelayStore } = await import('./browser/relay-store');
     return { ...settings, ...(await openRelayStore(settings)) };
   }
+  // Only now, so that a page that brings a store of its own does not load this one.
+  const { openEmbeddedStore } = await import('./embedded/embedded-store');
   const store = await openEmbeddedStore({ ...settings, files: platformFiles });
   return { ...settings, store };
 }

@@ -1,4 +1,5 @@
-import { cp } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { raiseLimit, startChild, startLimitedChild } from './fixtures/child';
 import { temporaryFolder } from './fixtures/temporary-folder';
@@ -76,5 +77,28 @@ test('a copy that is made file by file while a run is logged holds all that was 
   }
   over = true;
   await logging;
+  await tracker.close();
+});
+
+test('of 6 processes that resume one run in the same moment, one gets it, time after time', {
+  timeout: 60_000,
+}, async () => {
+  const [dir, signals] = [await temporaryFolder(), await temporaryFolder()];
+  const rounds = 12;
+  const tracker = await openTracker({ dir });
+  const id = await tracker.withRun({}, (run) => run.id);
+  const children = Array.from({ length: 6 }, () => startChild('resume-runs.ts', dir, signals, id, String(rounds)));
+  const lines = () => Promise.all(children.map((child) => child.line()));
+  expect(await lines()).toEqual(children.map(() => 'ready'));
+  for (let round = 0; round < rounds; round++) {
+    await writeFile(join(signals, `begin-${round}`), '');
+    expect((await lines()).sort()).toEqual([...children.slice(1).map(() => 'CONFLICT'), 'got it']);
+    expect(await tracker.getRun(id)).toMatchObject({ status: 'RUNNING' });
+    await writeFile(join(signals, `end-${round}`), '');
+    expect(await lines()).toEqual(children.map(() => 'done'));
+  }
+  expect(await Promise.all(children.map((child) => child.ended))).toEqual(children.map(() => 0));
+  const run = await tracker.getRun(id);
+  expect(run).toMatchObject({ status: 'FINISHED', metrics: { rounds: { count: rounds, last: rounds - 1 } } });
   await tracker.close();
 });

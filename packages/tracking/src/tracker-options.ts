@@ -12,6 +12,7 @@ import * as z from 'zod/mini';
 import type { RelayOptions } from './browser/relay-options';
 import type { OverflowPolicy } from './embedded/segment-writer';
 import type { MlflowClientOptions } from './mlflow/client-options';
+import type { AdoptedVersions } from './mlflow/registry/adoption';
 import type { RunStartOptions } from './run/run-options';
 import type { EndSignal } from './run/signals';
 import type { ArtifactStore } from './store/artifact-store';
@@ -95,6 +96,13 @@ export interface MlflowTrackerOptions extends CommonTrackerOptions {
    * dropped and counted in `run.health()`, and the next flush rejects. 65,536 or more. @default 8388608 (8 MiB)
    */
   readonly maxBufferedBytes?: number;
+  /** Milliseconds between two looks for changes of a model that is watched. 1 or more. @default 5000 */
+  readonly pollMs?: number;
+  /**
+   * Which versions that other clients registered on the server become part of the registry: those that an alias points to,
+   * all, or none. Their bytes are read once. @default 'aliased'
+   */
+  readonly adopt?: AdoptedVersions;
 }
 
 /**
@@ -172,6 +180,8 @@ const mlflowSchema = z.strictObject({
     'options of createMlflowClient such as { url }, or true for those of the environment',
   ),
   maxBufferedBytes,
+  pollMs: z._default(milliseconds, 5000),
+  adopt: z._default(z.enum(['aliased', 'all', 'none']), 'aliased'),
 });
 
 const relaySchema = z.strictObject({

@@ -172,10 +172,10 @@ export interface Tracker extends Closeable, MaintenanceCalls {
   startRun<Input, Output>(options: TypedRunStartOptions<Input, Output>): Promise<Run<Output>>;
   /**
    * Goes on with a run that has ended, however it did, or whose process fell silent: it is RUNNING again, under the same
-   * id, and its parameters still stand. Two processes that resume one run in the same moment both get it, and both log
-   * to it.
-   * @throws FairleadError `NOT_FOUND`; `CONFLICT` while it is logged here or its lease elsewhere goes on, and for a run
-   * that was deleted; `STORE_FAILED`, `ABORTED`
+   * id, and its parameters still stand. Of several processes that resume one run in the same moment one gets it, in a store
+   * that can tell, as that of a folder can.
+   * @throws FairleadError `NOT_FOUND`; `CONFLICT` while it is logged here, its lease elsewhere goes on or another process
+   * resumes it, and for a run that was deleted; `STORE_FAILED`, `ABORTED`
    */
   resumeRun(id: string, options?: CallOptions): Promise<Run>;
   /**

@@ -3,6 +3,7 @@ import type { FairleadError } from '../errors';
 import type { BatchReason, RunTiming } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
+import { AnswerReach } from './answer-reach';
 import type { Cohort, Split } from './cohort';
 import type { CollatedBatch, Collator } from './collate';
 import type { ExpiryWheel } from './expiry-wheel';
@@ -51,9 +52,6 @@ export interface ExecutionParts {
   onOutOfMemory(rows: number): void;
 }
 
-/** Milliseconds in which an answer that is given reaches its caller; one that would reach him later is too late. */
-const reachMs = 0.1;
-
 /** A cohort that is lost with its worker is run again so often. */
 const maxReruns = 1;
 
@@ -67,8 +65,11 @@ export class Execution {
   /** Batches by why they left. */
   readonly left: Record<BatchReason, number> = { full: 0, knee: 0, deadline: 0, idle: 0, free: 0, drain: 0 };
 
+  readonly #reach: AnswerReach;
+
   constructor(parts: ExecutionParts) {
     this.#parts = parts;
+    this.#reach = new AnswerReach(parts.clock);
   }
 
   /** Sends cohorts to a lane as one batch. */
@@ -159,6 +160,8 @@ export class Execution {
     let queueMs: number[] | undefined = teller.isListenedTo() ? [] : undefined;
     let requests = 0;
     let start = 0;
+    let hasDeadlines = false;
+    const reachMs = this.#reach.of(rows);
     this.batches++;
     for (const cohort of cohorts) {
       const waitedMs = Math.max(0, startedAt - cohort.traits.enqueuedAt);
@@ -169,8 +172,10 @@ export class Execution {
       }
       if (cohort.state !== 'done') {
         const { deadline } = cohort.traits;
-        // Answers take time as well, so the clock is asked for each cohort that has a deadline.
-        if (deadline !== Number.POSITIVE_INFINITY && deadline - reachMs < clock.now()) settlement.expire(cohort);
+        if (deadline !== Number.POSITIVE_INFINITY) hasDeadlines = true;
+        // Answers take time as well, so the clock is asked for each cohort that has a deadline: one that would reach its
+        // caller later is too late.
+        if (deadline - reachMs < clock.now()) settlement.expire(cohort);
         else {
           const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs });
           settlement.answer(cohort, split, start, timing, rows);
@@ -178,6 +183,7 @@ export class Execution {
       }
       start += cohort.rows;
     }
+    if (hasDeadlines) this.#reach.observe(rows, now);
     teller.tell(
       queueMs && {
         lane: dispatch.lane.name,

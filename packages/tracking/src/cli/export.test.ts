@@ -46,7 +46,7 @@ test('each format is written', async () => {
   );
   expect(csv).toEqual({ status: 0, stdout: expect.stringMatching(/^Wrote \d+ bytes to .*runs\.csv\n$/), stderr: '' });
   expect(await readFile(join(cwd, 'a/runs.csv'), 'utf8')).toMatch(
-    new RegExp(`^id,.*\r\n${ids[0]},'=1\\+1,good,FINISHED,.*,0\\.1\r\n$`),
+    new RegExp(`^id,.*\r\n${ids[0]},'=1\\+1,good,,FINISHED,.*,0\\.1\r\n$`),
   );
   await run(cwd, '--format', 'csv', '--content', 'points', '--out', 'points.csv', '--run', ids[1] ?? '');
   expect(await readFile(join(cwd, 'points.csv'), 'utf8')).toBe(

@@ -141,6 +141,7 @@ export function createUploads({ files, folder, clock }: UploadOptions) {
           tell();
         }
         if (call.size !== undefined && size !== call.size) throw wrongSize(String(size), call.size);
+        if (size === 0) tell(); // nothing was told of no piece
         await file.sync();
       } finally {
         await file.close();

@@ -1,9 +1,10 @@
 import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
-import type { HistoryOptions, MetricHistory, StoredRun } from '../store/run-store';
+import type { HistoryOptions, MetricHistory, PointColumns, StoredRun } from '../store/run-store';
 import { thinHistory } from '../thin-history';
 import { partsOf } from './batch-codec';
 import { MetricColumns } from './metric-columns';
+import { streamPoints } from './point-stream';
 import { decodePoints } from './points-codec';
 import { SegmentCursor } from './segment-cursor';
 import { mergeMarks, mergeRun, type SegmentFold } from './segment-fold';
@@ -78,6 +79,15 @@ export class RunReader {
     return mergeMarks([...liveSegments(cursors, (cursor) => cursor.fold).values()].map((cursor) => cursor.fold));
   }
 
+  /** When a run was last resumed, as of now, epoch milliseconds; -Infinity for one that never was. */
+  async resumedAt(id: string): Promise<number> {
+    const cursors = await this.#refresh(id);
+    return Math.max(
+      ...Array.from(cursors?.values() ?? [], (cursor) => cursor.fold.resumedAt),
+      Number.NEGATIVE_INFINITY,
+    );
+  }
+
   /** Every point of a metric, or as many as are asked for. */
   async history(id: string, key: string, options: HistoryOptions = {}): Promise<MetricHistory> {
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -87,6 +97,18 @@ export class RunReader {
     throw this.#restless(id);
   }
 
+  /**
+   * Every point of all metrics, a piece at a time, each once and in order, whatever a compaction does meanwhile. None for a
+   * run that is not there.
+   */
+  points(id: string, call: CallOptions = {}): AsyncIterable<PointColumns> {
+    const paths = async (): Promise<string[]> => {
+      const names = await this.#countingNames(id);
+      return names.map((name) => this.#files.join(this.#root, id, name));
+    };
+    return streamPoints({ files: this.#files, paths, restless: () => this.#restless(id) }, call);
+  }
+
   /** Forgets a run that is gone. */
   forget(id: string): void {
     this.#cursors.delete(id);
@@ -94,11 +116,8 @@ export class RunReader {
 
   /** `false` when a segment went meanwhile. */
   async #collect(id: string, key: string, columns: MetricColumns, call: CallOptions): Promise<boolean> {
-    const names = await this.segmentsOf(id);
-    const counts = names.length > 1 ? await this.#liveNames(id) : new Set(names);
-    for (const name of names) {
+    for (const name of await this.#countingNames(id)) {
       throwIfAborted(call.signal, `Reading the metric "${key}"`);
-      if (!counts.has(name)) continue;
       const file = await this.#files.open(this.#files.join(this.#root, id, name), 'read');
       if (file === undefined) return false;
       try {
@@ -119,9 +138,12 @@ export class RunReader {
     return true;
   }
 
-  async #liveNames(id: string): Promise<ReadonlySet<string>> {
+  /** The segments that count, in their order. */
+  async #countingNames(id: string): Promise<readonly string[]> {
+    const names = await this.segmentsOf(id);
+    if (names.length < 2) return names;
     const cursors = (await this.#refresh(id)) ?? new Map<string, SegmentCursor>();
-    return new Set(liveSegments(cursors, (cursor) => cursor.fold).keys());
+    return [...liveSegments(cursors, (cursor) => cursor.fold).keys()];
   }
 
   /** Reads what is new of every segment. */
@@ -166,7 +188,7 @@ export class RunReader {
   }
 
   #restless(id: string): FairleadError {
-    return new FairleadError('STORE_FAILED', `The segments of run ${id} go while they are read. Try again.`, {
+    return new FairleadError('STORE_FAILED', `The segments of run ${id} change while they are read. Try again.`, {
       details: { field: 'id', given: id },
     });
   }

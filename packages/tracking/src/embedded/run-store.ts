@@ -1,5 +1,6 @@
 import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files } from '../files/files';
+import { statusOf } from '../run-record';
 import type { RunPage, RunQuery } from '../search/query';
 import { searchRuns } from '../search/search-runs';
 import type { ExperimentSummary, RunBatch, RunStart, RunStore, RunWriter } from '../store/run-store';
@@ -7,7 +8,7 @@ import { announcedWriter } from './announced-writer';
 import { plainRun } from './index/index-page';
 import { RunIndex } from './index/run-index';
 import { markClosed, markOpened } from './index/run-marks';
-import { streamPoints } from './point-stream';
+import { claimResume, type ResumeLease } from './resume-claim';
 import { RunReader, segmentSuffix } from './run-reader';
 import { type OverflowPolicy, SegmentWriter } from './segment-writer';
 
@@ -88,16 +89,18 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     });
   };
 
-  const open = async (id: string, call: CallOptions = {}): Promise<RunWriter> => {
-    throwIfAborted(call.signal, 'Opening the run');
-    if ((await reader.segmentsOf(id)).length === 0) {
-      throw new FairleadError('NOT_FOUND', `There is no run "${id}" in this store. tracker.runs() lists what is.`, {
-        details: { field: 'id', expected: 'the id of a run of this store', given: id },
-      });
-    }
+  const checkKnown = async (id: string): Promise<void> => {
+    if ((await reader.segmentsOf(id)).length > 0) return;
+    throw new FairleadError('NOT_FOUND', `There is no run "${id}" in this store. tracker.runs() lists what is.`, {
+      details: { field: 'id', expected: 'the id of a run of this store', given: id },
+    });
+  };
+
+  /** Another segment of a run that exists, made known. */
+  const openSegment = async (id: string): Promise<{ writer: RunWriter; name: string }> => {
     const { writer, name } = await addSegment(id, clock.epochMs());
     await markOpened(files, root, id, name);
-    return announcedWriter(writer, {
+    const announced = announcedWriter(writer, {
       leaseUntil: Number.POSITIVE_INFINITY,
       known: true,
       open: () => markOpened(files, root, id, name),
@@ -105,6 +108,48 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
         await markClosed(files, root, id, name);
         index.touch(id);
       },
+    });
+    return { writer: announced, name };
+  };
+
+  const open = async (id: string, call: CallOptions = {}): Promise<RunWriter> => {
+    throwIfAborted(call.signal, 'Opening the run');
+    await checkKnown(id);
+    return (await openSegment(id)).writer;
+  };
+
+  const resume = async (id: string, lease: ResumeLease, call: CallOptions = {}): Promise<RunWriter> => {
+    throwIfAborted(call.signal, 'Resuming the run');
+    await checkKnown(id);
+    await options.beforeWrite();
+    const folder = files.join(root, id);
+    const isMine = await claimResume(
+      {
+        files,
+        folder,
+        id,
+        resumedAt: () => reader.resumedAt(id),
+        isRunning: async () => {
+          const run = await reader.read(id);
+          return run !== undefined && statusOf(run, clock.epochMs()) === 'RUNNING';
+        },
+      },
+      lease,
+    );
+    const { writer, name } = await openSegment(id);
+    try {
+      writer.append({ type: 'resume', ...lease });
+      await writer.write();
+      if (await isMine()) return writer;
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+    // This process was so slow that another took it for dead: what it wrote, which is nothing but that it resumed, goes again.
+    await writer.close();
+    await files.remove(files.join(folder, `${name}${segmentSuffix}`));
+    throw new FairleadError('CONFLICT', `The run ${id} was resumed by another process while this one stood still.`, {
+      details: { field: 'id', given: id },
     });
   };
 
@@ -130,6 +175,7 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
   return {
     create,
     open,
+    resume,
     search,
     experiments,
     read: async (id, call = {}) => {
@@ -141,14 +187,7 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
       return reader.marks(id);
     },
     history: (id, key, call) => reader.history(id, key, call),
-    async *points(id, call = {}) {
-      const names = await reader.segmentsOf(id);
-      yield* streamPoints(
-        files,
-        names.map((name) => files.join(root, id, name)),
-        call,
-      );
-    },
+    points: (id, call) => reader.points(id, call),
     index,
     reader,
     close: () => index.close(),

@@ -51,9 +51,9 @@ describe('CSV', () => {
     const { tracker, ids, startedAt } = await openWithRuns();
     expect(await textOf(exportCsv(tracker))).toBe(
       [
-        'id,name,experiment,status,start_time,end_time,params.lr,params.none,params.note,metrics.loss,metrics.val/acc,tags.team',
-        `${ids[0]},"=HYPERLINK(""x"")",default,FINISHED,${startedAt},${startedAt},0.00001,"","a ""quoted"", text\n",-0,NaN,-1`,
-        `${ids[1]},second,other,FINISHED,${startedAt + 1000},${startedAt + 1000},,,,-Infinity,,`,
+        'id,name,experiment,parent,status,start_time,end_time,deleted_time,error,params.lr,params.none,params.note,metrics.loss,metrics.val/acc,tags.team',
+        `${ids[0]},"=HYPERLINK(""x"")",default,,FINISHED,${startedAt},${startedAt},,,0.00001,"","a ""quoted"", text\n",-0,NaN,-1`,
+        `${ids[1]},second,other,,FINISHED,${startedAt + 1000},${startedAt + 1000},,,,,,-Infinity,,`,
         '',
       ].join('\r\n'),
     );
@@ -152,9 +152,12 @@ describe('Parquet', () => {
       id: ids[0],
       name: '=HYPERLINK("x")',
       experiment: 'default',
+      parent: null,
       status: 'FINISHED',
       start_time: startedAt,
       end_time: startedAt,
+      deleted_time: null,
+      error: null,
       'params.lr': '0.00001',
       'params.none': '',
       'params.note': 'a "quoted", text\n',
@@ -172,6 +175,77 @@ describe('Parquet', () => {
       const empty = await bytesOf(exportParquet(tracker, { content, filter: "name = 'nobody'" }));
       expect(await parquetReadObjects({ file: empty, compressors })).toEqual([]);
     }
+  });
+});
+
+/** A run with everything that a run can have, deleted, and the one that it is part of. */
+async function openWithEverything(): Promise<{
+  tracker: Tracker;
+  id: string;
+  parent: string;
+  at: number;
+  deletedAt: number;
+}> {
+  const clock = createVirtualClock();
+  const at = clock.epochMs();
+  const tracker = await openTracker({ dir: await temporaryFolder(), clock });
+  onTestFinished(() => tracker.close());
+  const above = await tracker.startRun({ name: 'above', params: { lr: 0.5 } });
+  const run = await above.startRun({ name: 'below', params: { seed: 7, debug: true }, tags: { team: 'a' } });
+  run.log({ loss: 2 }, { step: 1, timestamp: 9 });
+  await run.logText('notes.txt', 'hello');
+  await run.logDataset({ name: 'digits', digest: 'ab'.repeat(32), context: 'training', rows: 3 });
+  await run.useModel({ name: 'base', version: '4' });
+  await run.fail(Object.assign(new RangeError('too "far", again'), { code: 'E_FAR' }));
+  await above.complete();
+  await tracker.deleteRun(run.id);
+  const { deletedAt = Number.NaN } = await tracker.getRun(run.id);
+  return { tracker, id: run.id, parent: above.id, at, deletedAt };
+}
+
+describe('of a run that has everything', () => {
+  test('the tables of runs hold the parent, the error and the deletion, and every value by its name', async () => {
+    const { tracker, id, parent, at, deletedAt } = await openWithEverything();
+    const error = 'RangeError [E_FAR]: too "far", again';
+    expect(await textOf(exportCsv(tracker, { runs: [id] }))).toBe(
+      [
+        'id,name,experiment,parent,status,start_time,end_time,deleted_time,error,params.debug,params.seed,metrics.loss,tags.team',
+        `${id},below,default,${parent},FAILED,${at},${at},${deletedAt},"${error.replaceAll('"', '""')}",true,7,2,a`,
+        '',
+      ].join('\r\n'),
+    );
+    const rows = await parquetReadObjects({
+      file: await bytesOf(exportParquet(tracker, { runs: [id, parent] })),
+      compressors,
+    });
+    expect(rows).toEqual([
+      expect.objectContaining({ id, parent, status: 'FAILED', deleted_time: deletedAt, error, 'tags.team': 'a' }),
+      expect.objectContaining({ id: parent, parent: null, deleted_time: null, error: null, 'params.lr': '0.5' }),
+    ]);
+  });
+
+  test('JSON holds the datasets, the models and the artifacts too', async () => {
+    const { tracker, id, parent, at, deletedAt } = await openWithEverything();
+    const everything = {
+      id,
+      name: 'below',
+      parent,
+      status: 'FAILED',
+      endedAt: at,
+      deletedAt,
+      error: { name: 'RangeError', message: 'too "far", again', code: 'E_FAR' },
+      params: { seed: 7, debug: true },
+      tags: { team: 'a' },
+      metrics: { loss: { count: 1, last: 2, step: 1, timestamp: 9, min: 2, max: 2 } },
+      artifacts: [{ name: 'notes.txt', size: 5, kind: 'text', digest: expect.any(String) }],
+      inputs: [{ name: 'digits', digest: 'ab'.repeat(32), context: 'training', rows: 3 }],
+      uses: [{ name: 'base', version: '4' }],
+      damage: [],
+    };
+    const { runs } = fromText(await textOf(exportJson(tracker, { runs: [id] }))) as { runs: object[] };
+    expect(runs).toMatchObject([everything]);
+    const lines = (await textOf(exportJsonLines(tracker, { runs: [id] }))).trimEnd().split('\n');
+    expect(fromText(lines[1] ?? '')).toMatchObject({ type: 'run', ...everything });
   });
 });
 

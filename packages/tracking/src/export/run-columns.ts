@@ -1,4 +1,4 @@
-import type { ParamValue } from '../store/stored-run';
+import type { ParamValue, RunError } from '../store/stored-run';
 import type { RunSummary, Tracker } from '../tracker';
 import { type ExportSelection, selectSummaries } from './selection';
 
@@ -10,13 +10,22 @@ export interface RunColumn {
   of(run: RunSummary): ParamValue | undefined;
 }
 
+/** An error in the form in which Node prints one. */
+function textOfError(error: RunError | undefined): string | undefined {
+  if (error === undefined) return undefined;
+  return `${error.name}${error.code === undefined ? '' : ` [${error.code}]`}: ${error.message}`;
+}
+
 const fixed: readonly RunColumn[] = [
   { name: 'id', type: 'text', of: (run) => run.id },
   { name: 'name', type: 'text', of: (run) => run.name },
   { name: 'experiment', type: 'text', of: (run) => run.experiment },
+  { name: 'parent', type: 'text', of: (run) => run.parent },
   { name: 'status', type: 'text', of: (run) => run.status },
   { name: 'start_time', type: 'time', of: (run) => run.startedAt },
   { name: 'end_time', type: 'time', of: (run) => run.endedAt },
+  { name: 'deleted_time', type: 'time', of: (run) => run.deletedAt },
+  { name: 'error', type: 'text', of: (run) => textOfError(run.error) },
 ];
 
 /** A table has a column for everything that one of its runs has, so its runs are looked at once before it is written. */

@@ -1,5 +1,6 @@
 import { type CallOptions, FairleadError } from '@fairlead/core';
 import { invalidArgument } from '../names';
+import type { MlflowMultipartOptions } from './client-options';
 import type { MlflowHttp, RequestBody } from './http';
 import { createMultipart, type SizedBody } from './multipart';
 import { answers } from './wire';
@@ -65,8 +66,8 @@ function sizedOf(body: ArtifactBody): SizedBody | undefined {
 }
 
 /** The calls on the proxy. */
-export function createProxy(http: MlflowHttp): ArtifactProxy {
-  const multipart = createMultipart(http);
+export function createProxy(http: MlflowHttp, options: Required<MlflowMultipartOptions>): ArtifactProxy {
+  const multipart = createMultipart(http, options);
   return {
     async list(uri, call = {}) {
       const query = { path: proxyPath(uri) };

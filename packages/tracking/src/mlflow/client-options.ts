@@ -14,6 +14,14 @@ export interface MlflowRetryOptions {
   readonly jitterMs?: number;
 }
 
+/** How large artifacts go in parts, straight to the storage behind the server, where that offers it. */
+export interface MlflowMultipartOptions {
+  /** Bytes of the largest artifact that goes in one request. 0 or more. @default 100000000 */
+  readonly leastBytes?: number;
+  /** Bytes of a part; most storage wants 5 MiB or more. 1 or more. @default 10485760 (10 MiB) */
+  readonly partBytes?: number;
+}
+
 /** Options of `createMlflowClient`. */
 export interface MlflowClientOptions {
   /** Where the server is, with its path behind a proxy. @default the environment's `MLFLOW_TRACKING_URI` */
@@ -28,6 +36,7 @@ export interface MlflowClientOptions {
   readonly retry?: MlflowRetryOptions;
   /** Milliseconds that one attempt may take, or that a stream may stand still. 1 or more. @default 120000 */
   readonly timeoutMs?: number;
+  readonly multipart?: MlflowMultipartOptions;
   /** Bytes of the largest answer, artifacts apart. @default 67108864 (64 MiB) */
   readonly maxAnswerBytes?: number;
   /** Where time comes from. @default the clock of the process */
@@ -41,6 +50,7 @@ export interface ClientSettings {
   readonly credentials: Credentials;
   readonly fetch: typeof globalThis.fetch;
   readonly retry: Required<MlflowRetryOptions>;
+  readonly multipart: Required<MlflowMultipartOptions>;
   readonly timeoutMs: number;
   readonly maxAnswerBytes: number;
   readonly clock: Clock;
@@ -65,6 +75,13 @@ const schema = z.strictObject({
       jitterMs: z._default(z.int().check(z.minimum(0), z.maximum(0x7fffffff)), 1000),
     }),
     { retries: 7, backoffMs: 1000, maxBackoffMs: 60_000, jitterMs: 1000 },
+  ),
+  multipart: z._default(
+    z.strictObject({
+      leastBytes: z._default(z.int().check(z.minimum(0)), 100_000_000),
+      partBytes: z._default(z.int().check(z.minimum(1)), 10 * 1024 * 1024),
+    }),
+    { leastBytes: 100_000_000, partBytes: 10 * 1024 * 1024 },
   ),
   timeoutMs: z._default(milliseconds, 120_000),
   maxAnswerBytes: z._default(z.int().check(z.minimum(1024)), 64 * 1024 * 1024),

@@ -40,7 +40,7 @@ export function createMlflowClient(options: MlflowClientOptions = {}): MlflowCli
   const settings = parseClientOptions(options);
   const http = createHttp(settings);
   const runs = createRuns(http);
-  const proxy = createProxy(http);
+  const proxy = createProxy(http, settings.multipart);
   return {
     url: settings.url,
     experiments: createExperiments(http),

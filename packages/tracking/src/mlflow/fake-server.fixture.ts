@@ -21,15 +21,21 @@ export interface FakeAnswer {
 }
 
 /** A server on loopback that answers what it is told and remembers what it was asked. */
-export async function createFakeServer(answer: (request: SeenRequest, index: number) => FakeAnswer) {
+export async function createFakeServer(
+  answer: (request: SeenRequest, index: number) => FakeAnswer | Promise<FakeAnswer>,
+) {
   const seen: SeenRequest[] = [];
   const server = createServer(async (message, response) => {
     const pieces: Buffer[] = [];
-    for await (const piece of message) pieces.push(piece as Buffer);
+    try {
+      for await (const piece of message) pieces.push(piece as Buffer);
+    } catch {
+      return; // the client broke the request off: nothing came of it
+    }
     const { method = '', url = '', headers } = message;
     const request = { method, url, headers, body: Buffer.concat(pieces).toString() };
     seen.push(request);
-    const { status = 200, headers: given = {}, body = {}, cut = false } = answer(request, seen.length - 1);
+    const { status = 200, headers: given = {}, body = {}, cut = false } = await answer(request, seen.length - 1);
     response.writeHead(status, given);
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     if (cut) response.write(text, () => response.destroy());

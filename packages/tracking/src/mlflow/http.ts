@@ -170,7 +170,8 @@ export function createHttp(settings: ClientSettings): MlflowHttp {
 
   const send = (request: MlflowRequest, watch: Watch, onFail: (error: unknown) => void): Promise<Response> => {
     const headers = new Headers(request.headers);
-    if (credentials.header !== undefined && request.away === undefined) headers.set('authorization', credentials.header);
+    if (credentials.header !== undefined && request.away === undefined)
+      headers.set('authorization', credentials.header);
     const init: RequestInit & { duplex?: 'half' } = {
       method: request.method,
       headers,

@@ -16,6 +16,8 @@ export interface MlflowModel {
   readonly tags: Readonly<Record<string, string>>;
   /** Version by alias. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** The version of the highest number in each of MLflow's stages, with no aliases; most models use one stage, `None`. */
+  readonly latestVersions: readonly MlflowVersion[];
 }
 
 /** The registered models of a server. All calls reject with `REMOTE_FAILED` when it does not answer, and `ABORTED`. */
@@ -50,6 +52,7 @@ function toModel(wire: WireModel): MlflowModel {
     ...(wire.last_updated_timestamp === undefined ? {} : { updatedAt: wire.last_updated_timestamp }),
     tags: toRecord(wire.tags),
     aliases: Object.fromEntries(wire.aliases.map(({ alias, version }) => [alias, version])),
+    latestVersions: wire.latest_versions.map(toVersion),
   };
 }
 

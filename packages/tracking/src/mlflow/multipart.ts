@@ -1,4 +1,5 @@
 import { type CallOptions, FairleadError } from '@fairlead/core';
+import type { MlflowMultipartOptions } from './client-options';
 import type { MlflowHttp } from './http';
 import { answers } from './wire';
 
@@ -9,10 +10,7 @@ export interface SizedBody {
   read(from: number, to: number): AsyncIterable<Uint8Array>;
 }
 
-/** What is smaller goes in one request. */
-const least = 100_000_000;
-/** Bytes of a part; stores take 10,000 parts, so larger files have larger ones. */
-const partBytes = 10 * 1024 * 1024;
+/** Storage takes so many parts, so larger files have larger ones. */
 const mostParts = 10_000;
 
 const root = '/api/2.0/mlflow-artifacts/mpu';
@@ -36,12 +34,12 @@ async function partOf(body: SizedBody, from: number, to: number): Promise<Uint8A
  * Uploads large files in parts, straight to the storage behind the server, which gives an address for each.
  * @returns whether it did; `false` for a file that is small, and where the storage does not offer it
  */
-export function createMultipart(http: MlflowHttp) {
+export function createMultipart(http: MlflowHttp, { leastBytes, partBytes }: Required<MlflowMultipartOptions>) {
   /** A server whose storage does not offer it is asked once. */
   let isOffered = true;
 
   return async (place: string, body: SizedBody, call: CallOptions): Promise<boolean> => {
-    if (!isOffered || body.size <= least) return false;
+    if (!isOffered || body.size <= leastBytes) return false;
     const cut = place.lastIndexOf('/');
     const folder = place.slice(0, cut);
     const name = decodeURIComponent(place.slice(cut + 1));

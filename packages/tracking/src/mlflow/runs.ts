@@ -62,6 +62,8 @@ export interface MlflowRuns {
   /**
    * Logs metrics, parameters and tags in as many requests as it takes, parameters and tags first. Everything is checked
    * before the first is sent. It may be called again with the same after it failed: what is there already is kept once.
+   * A run that has ended takes all this as well: that is MLflow's way, and nothing here asks how a run stands. Who wants it
+   * refused logs through a tracker.
    * @throws FairleadError `INVALID_ARGUMENT` for what the server would change silently, for another value of a
    * parameter, and for a run that was deleted; `LIMIT_EXCEEDED` for what it would cut
    */

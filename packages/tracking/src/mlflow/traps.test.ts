@@ -7,6 +7,22 @@ const auth = 'none';
 const run = 'a'.repeat(32);
 const point = { key: 'loss', value: 1, timestamp: 1_700_000_000_000, step: 1 };
 
+/*
+ * Where each trap of MLflow's API is tested:
+ *
+ * a metric value that is a text             here and open-tracker.test.ts
+ * a step or timestamp with a fraction       here and open-tracker.test.ts
+ * ±Infinity, NaN                            here, embedded/segment-writer.test.ts
+ * a parameter of 6001 characters            here, run/traps.test.ts
+ * a history without max_results             here
+ * OR in a filter                            here, search/format-filter.test.ts
+ * the same batch again                      here
+ * logging after FINISHED                    here, run/traps.test.ts
+ * multipart on a local artifact store: 501  http.test.ts
+ * another Origin: 403, plain text           http.test.ts
+ * an unknown path: 404, HTML                http.test.ts
+ */
+
 /** What is refused before anything is sent. */
 async function refusal(batch: unknown): Promise<unknown> {
   await using server = await createFakeServer(() => ({}));
@@ -93,6 +109,39 @@ describe('what an MLflow server would take silently', () => {
     await createMlflowClient({ url: server.url, auth, retry }).runs.logBatch(run, { metrics: [point] });
     expect(server.seen).toHaveLength(2);
     expect(server.seen[1]?.body).toBe(server.seen[0]?.body);
+  });
+
+  it('a filter with OR is not cut down: what the server says of it is the error', async () => {
+    const message = "Invalid clause(s) in filter string: 'OR'";
+    await using server = await createFakeServer(() => ({
+      status: 400,
+      body: { error_code: 'INVALID_PARAMETER_VALUE', message },
+    }));
+    const client = createMlflowClient({ url: server.url, auth });
+    const filter = 'metrics.loss < 1 OR metrics.loss > 2';
+    await expect(client.runs.search({ experimentIds: ['0'], filter })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('OR'),
+    });
+    expect(server.json(0)).toMatchObject({ filter });
+    expect(server.seen).toHaveLength(1);
+  });
+
+  it('what is logged after FINISHED is sent as it is, in one request that asks nothing', async () => {
+    await using server = await createFakeServer(() => ({}));
+    const client = createMlflowClient({ url: server.url, auth });
+    await client.runs.update(run, { status: 'FINISHED', endTime: 1_700_000_100_000 });
+    await client.runs.logBatch(run, { metrics: [point], tags: { late: 'yes' } });
+    expect(server.seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'POST /api/2.0/mlflow/runs/update',
+      'POST /api/2.0/mlflow/runs/log-batch',
+    ]);
+    expect(server.json(1)).toEqual({
+      run_id: run,
+      metrics: [point],
+      params: [],
+      tags: [{ key: 'late', value: 'yes' }],
+    });
   });
 
   it('a digest of 64 characters is shortened to 36, and the whole kept in a tag', async () => {

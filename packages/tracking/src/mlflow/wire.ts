@@ -99,6 +99,7 @@ const registeredModel = z.object({
   description: text,
   tags: pairs,
   aliases: z._default(z.array(z.object({ alias: z.string(), version: z.string() })), []),
+  latest_versions: z._default(z.array(version), []),
 });
 
 const nextPage = z.optional(z.string());

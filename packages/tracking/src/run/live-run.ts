@@ -7,7 +7,7 @@ import { redactRecord } from '../secrets';
 import type { ArtifactStore } from '../store/artifact-store';
 import type { Durability, EndStatus, ModelUse, ParamValue, RunEvent, RunWriter } from '../store/run-store';
 import type { StoreLimits } from '../store/tracking-store';
-import { ArtifactLog } from './artifact-log';
+import { ArtifactLog, lostArtifactsTag, lostArtifactsText } from './artifact-log';
 import type { HashFile } from './dataset-draft';
 import { createMediaLog } from './media-log';
 import { MetricBuffer } from './metric-buffer';
@@ -15,7 +15,7 @@ import { ParamLog } from './param-log';
 import type { FlushOptions, LogOptions, Run, RunHealth } from './run';
 import type { RunMedia } from './run-media';
 import type { RunStartOptions, TypedRunStartOptions } from './run-options';
-import { checkRecord, checkTags, inGroups, runErrorOf } from './values';
+import { checkRecord, checkTags, inGroups, maxTextLength, runErrorOf } from './values';
 import { WriteLoop } from './write-loop';
 
 /** What a live run stands on. */
@@ -44,6 +44,8 @@ export interface LiveRunOptions<Params> {
   readonly onRedact: (field: string) => void;
   /** Called when a background write fails, and again only after one has worked. */
   readonly onWriteFail: (error: unknown) => void;
+  /** Called for artifacts that a signal cut off, with their names. */
+  readonly onLose: (names: readonly string[]) => void;
   readonly onEnd: (status: EndStatus) => void;
   /** Called when the run was released. */
   readonly onRelease: () => void;
@@ -252,17 +254,26 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
 
   /**
    * Ends the run as KILLED in the last moment of its process: what waits is written before the call returns. Artifacts
-   * that are on their way are lost.
+   * that are on their way are lost, and a tag names them.
    * @returns a promise where the store cannot write without waiting
    * @throws FairleadError as the store's writer does
    */
   kill(): void | Promise<void> {
     if (this.#status !== undefined) return;
     this.#stop('KILLED');
+    this.#giveUpArtifacts();
     this.#appendEnd('KILLED', undefined);
     this.#tellEnd('KILLED');
     if (this.#writer.writeSync === undefined) return this.#writer.flush(this.#usualDurability());
     this.#writer.writeSync();
+  }
+
+  #giveUpArtifacts(): void {
+    const lost = this.#artifacts.abandon();
+    if (lost.length === 0) return;
+    const text = lostArtifactsText(lost, this.#options.limits?.tagLength ?? maxTextLength);
+    this.#writer.append({ type: 'tags', at: this.#now(), tags: { [lostArtifactsTag]: text } });
+    this.#options.onLose(lost);
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type CallOptions, type Clock, type EventSource, FairleadError, type Logger, messageOf } from '@fairlead/core';
 import { checkTitle } from '../names';
 import { statusOf } from '../run-record';
-import type { ModelUse, ParamValue, StoredRun } from '../store/run-store';
+import type { ModelUse, ParamValue, RunWriter, StoredRun } from '../store/run-store';
 import type { TrackingStore } from '../store/tracking-store';
 import type { TrackerEventMap } from '../tracker';
 import { parseStartOptions } from '../tracker-options';
@@ -85,6 +85,10 @@ export function createLiveRuns(options: LiveRunsOptions): LiveRuns {
       onRedact: (field) => {
         logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
       },
+      onLose: (names) => {
+        const shown = `${names.slice(0, 20).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`;
+        logger.warn({ id, artifacts: names }, `A signal ended run ${id} before these artifacts were kept: ${shown}.`);
+      },
       onWriteFail: (error) => {
         const message = `Could not write run ${id}: ${messageOf(error)} What waits is written again soon.`;
         if (events.listenerCount('write-fail') === 0) logger.warn({ id, error }, message);
@@ -141,6 +145,23 @@ export function createLiveRuns(options: LiveRunsOptions): LiveRuns {
     return run;
   }
 
+  /** Resumes a run of a store that cannot tell whether somebody else does. */
+  const openAnew = async (
+    id: string,
+    lease: { readonly at: number; readonly leaseUntil: number },
+    call: CallOptions,
+  ): Promise<RunWriter> => {
+    const writer = await store.runs.open(id, call);
+    try {
+      writer.append({ type: 'resume', ...lease });
+      await writer.write();
+      return writer;
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+  };
+
   const resuming = new Set<string>();
 
   const reopen = async (id: string, call: CallOptions): Promise<LiveRun> => {
@@ -156,14 +177,8 @@ export function createLiveRuns(options: LiveRunsOptions): LiveRuns {
     }
     // Later than the end that it undoes, even where that was written by a clock that runs ahead.
     const at = Math.max(now, (run.end?.at ?? Number.NEGATIVE_INFINITY) + 1);
-    const writer = await store.runs.open(id, call);
-    writer.append({ type: 'resume', at, leaseUntil: at + leaseMs });
-    try {
-      await writer.write();
-    } catch (error) {
-      await writer.close();
-      throw error;
-    }
+    const lease = { at, leaseUntil: at + leaseMs };
+    const writer = await (store.runs.resume?.(id, lease, call) ?? openAnew(id, lease, call));
     const { experiment, name, parent, params } = run;
     const resumed = keep({
       id,

@@ -17,7 +17,7 @@ async function open(dir: string) {
   return { tracker, lines };
 }
 
-// Metrics that are texts, broken steps and timestamps, and logging after the end are in open-tracker.test.ts.
+// Metrics that are texts and broken steps and timestamps are in open-tracker.test.ts.
 
 test('a text of 6000 characters is a parameter; a longer one is an artifact that the parameter names with its hash', async () => {
   const { tracker } = await open(await temporaryFolder());
@@ -106,6 +106,41 @@ describe('a secret', () => {
     expect(lines.join()).not.toContain(secret);
   });
 });
+
+test.each(['FINISHED', 'FAILED', 'INTERRUPTED'] as const)(
+  'a run that is %s refuses whatever is logged to it, and what it has stays as it is',
+  async (status) => {
+    const { tracker } = await open(await temporaryFolder());
+    const run = await tracker.startRun({ params: { lr: 1 } });
+    run.log({ loss: 1 }, { step: 1, timestamp: 1 });
+    await { FINISHED: () => run.complete(), FAILED: () => run.fail(new Error('x')), INTERRUPTED: () => run.close() }[
+      status
+    ]();
+    const before = await tracker.getRun(run.id);
+    expect(before.status).toBe(status);
+    const late: readonly (() => unknown)[] = [
+      () => run.log({ loss: 2 }, { step: 2 }),
+      () => run.logParams({ other: 2 }),
+      () => run.setTags({ a: 'b' }),
+      () => run.logArtifact('a.bin', Uint8Array.of(1)),
+      () => run.logText('a', 'b'),
+      () => run.logTable('a', [{ b: 1 }]),
+      () => run.logImage('a', { width: 1, height: 1, data: Uint8Array.of(0) }),
+      () => run.logFigure('a', { series: [] }),
+      () => run.logDataset({ name: 'd', digest: 'ab'.repeat(32) }),
+      () => run.useModel({ name: 'm', version: '1' }),
+      () => run.startRun(),
+      () => run.flush(),
+    ];
+    for (const call of late) {
+      await expect((async () => call())()).rejects.toMatchObject({ code: 'CLOSED' });
+    }
+    const { params, metrics, tags, artifacts, inputs, uses } = await tracker.getRun(run.id);
+    const { params: p, metrics: m, tags: t, artifacts: a, inputs: i, uses: u } = before;
+    expect({ params, metrics, tags, inputs, uses }).toEqual({ params: p, metrics: m, tags: t, inputs: i, uses: u });
+    expect([artifacts, a]).toEqual([[], []]);
+  },
+);
 
 test('a flush that the store cannot promise says what it can', async () => {
   const { tracker } = await open(await temporaryFolder());

@@ -4,8 +4,8 @@ import { redactSecrets } from '../secrets';
 import type { ParamValue, RunError } from '../store/run-store';
 import type { StoreLimits } from '../store/tracking-store';
 
-/** Longest text of a tag, in characters. */
-const maxTextLength = 65_536;
+/** Characters of a text that a store keeps where it does not say otherwise. */
+export const maxTextLength = 65_536;
 
 /** Values by name, and nothing else: no array, no class of somebody's. */
 export function checkRecord(field: string, record: unknown): asserts record is Readonly<Record<string, unknown>> {

@@ -176,6 +176,17 @@ export interface RunStore {
    */
   open(id: string, options?: CallOptions): Promise<RunWriter>;
   /**
+   * The same for one who resumes the run, with the event `resume` written. Of several that do so in one moment one gets a
+   * writer, whatever process they are in. Left out by stores that cannot tell: there the tracker opens a writer and appends
+   * the event.
+   * @throws FairleadError `CONFLICT` for all others; `NOT_FOUND`, `STORE_FAILED`, `ABORTED`
+   */
+  resume?(
+    id: string,
+    lease: { readonly at: number; readonly leaseUntil: number },
+    options?: CallOptions,
+  ): Promise<RunWriter>;
+  /**
    * The runs that a query finds, a page at a time. Runs that start between two pages do not shift them.
    * @throws FairleadError `INVALID_ARGUMENT` for a page token of another query, `UNSUPPORTED`, `ABORTED`
    */

@@ -5,6 +5,7 @@ import type { RunEvent, StoredRun } from '../../store/run-store';
 import { partsOf } from '../batch-codec';
 import { decodeEvent, encodeNames, toText } from '../event-codec';
 import { decodePoints } from '../points-codec';
+import { removeOldClaims } from '../resume-claim';
 import { liveSegments, segmentSuffix } from '../run-reader';
 import { mergeMarks, mergeRun, SegmentFold } from '../segment-fold';
 import { frameTypes } from '../segment-format';
@@ -153,6 +154,7 @@ export async function compactRun(options: CompactRunOptions): Promise<CompactedR
     return { skipped: 'it was written to meanwhile' };
   }
   for (const { name } of read) await files.remove(files.join(folder, name));
+  await removeOldClaims(files, folder);
   return { segments: read.length, before: bytes, after: (await files.size(files.join(folder, target))) ?? 0 };
 }
 

@@ -6,6 +6,7 @@ import { invalidArgument, isDigest } from '../../names';
 import type { ArtifactPlace, ArtifactRef, ArtifactStore, BlobInfo, PutOptions } from '../../store/artifact-store';
 import type { MlflowClient } from '../client';
 import { serverPath, taggedArtifacts } from './artifact-entries';
+import { createBlobArea } from './blob-area';
 import type { BlobPlaces } from './blob-places';
 import type { ExperimentNames } from './experiment-names';
 import type { RunIds } from './run-ids';
@@ -27,27 +28,11 @@ interface Found {
   readonly digest: string | undefined;
 }
 
-/** The experiment whose place holds what belongs to no run. */
-const blobExperiment = 'fairlead';
-
 /** The artifacts behind the proxy of a server: those of runs by their names, others by their digests. */
 export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): ArtifactStore {
   const { client, experiments, ids, places } = options;
   const { proxy } = client;
-  let area: Promise<string> | undefined;
-
-  const findArea = async (call: CallOptions): Promise<string> => {
-    const id = await experiments.ensure(blobExperiment, call);
-    return `${(await client.experiments.get(id, call)).artifactLocation}/blobs`;
-  };
-
-  const blobUri = async (digest: string, call: CallOptions): Promise<string> => {
-    area ??= findArea(call).catch((error: unknown) => {
-      area = undefined;
-      throw error;
-    });
-    return `${await area}/${digest.slice(0, 2)}/${digest}`;
-  };
+  const area = createBlobArea(client, experiments);
 
   /** What lies at a place; `undefined` where nothing does. */
   const sizeAt = async (uri: string, call: CallOptions): Promise<number | undefined> => {
@@ -83,9 +68,13 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
       if (size !== undefined) return { uri, size, digest };
       places.forget(digest);
     }
-    const uri = await blobUri(digest, call);
-    const size = await sizeAt(uri, call);
-    return size === undefined ? undefined : { uri, size, digest };
+    for await (const uri of area.placesOf(digest, call)) {
+      const size = await sizeAt(uri, call);
+      if (size === undefined) continue;
+      places.learn(digest, uri);
+      return { uri, size, digest };
+    }
+    return undefined;
   };
 
   const find = async (ref: ArtifactRef, call: CallOptions): Promise<Found | undefined> => {
@@ -102,7 +91,11 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
   };
 
   /** The bytes of what was found, checked by all that is known. */
-  async function* pieces(found: Found, offset: number, call: CallOptions): AsyncGenerator<Uint8Array, BlobInfo, undefined> {
+  async function* pieces(
+    found: Found,
+    offset: number,
+    call: CallOptions,
+  ): AsyncGenerator<Uint8Array, BlobInfo, undefined> {
     const hash = createSha256();
     const label = found.digest ?? found.uri.slice(found.uri.lastIndexOf('/') + 1);
     let size = offset;
@@ -153,7 +146,7 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
     const held = source instanceof Uint8Array || typeof source === 'string' ? source : await holdStream(source, call);
     const blob = await hashSource(held, call);
     const request = call.signal === undefined ? {} : { signal: call.signal };
-    const uri = await blobUri(blob.digest, request);
+    const uri = await area.placeOf(blob.digest, request);
     // The name says what is in it, so what is there whole is there.
     if ((await sizeAt(uri, request)) !== blob.size) await proxy.put(uri, uploadOf(held, blob, call), request);
     return { uri, blob };

@@ -26,7 +26,8 @@ export function createBlobPlaces(): BlobPlaces {
   return {
     learn,
     learnRun({ artifactUri }, { artifacts }) {
-      for (const { name, digest } of artifacts) if (digest !== undefined) learn(digest, `${artifactUri}/${serverPath(name)}`);
+      for (const { name, digest } of artifacts)
+        if (digest !== undefined) learn(digest, `${artifactUri}/${serverPath(name)}`);
     },
     find: (digest) => places.get(digest),
     forget: (digest) => void places.delete(digest),

@@ -1,24 +1,15 @@
-import { type Clock, closeable, systemClock } from '@fairlead/core';
-import type { RegistryStore } from '../../store/registry-store';
+import { type Clock, closeable, consoleLogger, type Logger, systemClock } from '@fairlead/core';
 import type { TrackingStore } from '../../store/tracking-store';
 import type { MlflowClient } from '../client';
 import { lengths } from '../limits';
+import type { AdoptedVersions } from '../registry/adoption';
+import { createMlflowRegistry } from '../registry/registry-store';
+import { createServerPlaces } from '../registry/server-places';
 import { createMlflowArtifactStore } from './artifact-store';
-import { type BlobPlaces, createBlobPlaces } from './blob-places';
-import { createExperimentNames, type ExperimentNames } from './experiment-names';
-import { noRegistry } from './no-registry';
-import { createRunIds, type RunIds } from './run-ids';
+import { createBlobPlaces } from './blob-places';
+import { createExperimentNames } from './experiment-names';
+import { createRunIds } from './run-ids';
 import { createMlflowRunStore } from './run-store';
-
-/** What a registry on the same server can use. */
-export interface MlflowStoreParts {
-  readonly client: MlflowClient;
-  readonly clock: Clock;
-  readonly experiments: ExperimentNames;
-  readonly ids: RunIds;
-  readonly places: BlobPlaces;
-  readonly artifacts: TrackingStore['artifacts'];
-}
 
 /** Options of {@link createMlflowStore}. */
 export interface MlflowStoreOptions {
@@ -27,8 +18,15 @@ export interface MlflowStoreOptions {
   readonly clock?: Clock;
   /** Bytes that a run may hold in memory until the server has acknowledged them. @default 8388608 (8 MiB) */
   readonly maxBufferedBytes?: number;
-  /** Makes the registry. @default none: its calls reject with `UNSUPPORTED` */
-  readonly registry?: (parts: MlflowStoreParts) => RegistryStore & { close?(): Promise<void> };
+  /** Milliseconds between two looks for changes of a model that is watched. 1 or more. @default 5000 */
+  readonly pollMs?: number;
+  /**
+   * Which versions that other clients registered on the server become part of the registry: those that an alias points to,
+   * all, or none. @default 'aliased'
+   */
+  readonly adopt?: AdoptedVersions;
+  /** Hears what could not be adopted or shown to MLflow's users. @default the console */
+  readonly logger?: Logger;
 }
 
 /**
@@ -44,7 +42,15 @@ export function createMlflowStore(options: MlflowStoreOptions): TrackingStore {
   const ids = createRunIds(client, experiments);
   const places = createBlobPlaces();
   const artifacts = createMlflowArtifactStore({ client, experiments, ids, places });
-  const registry = options.registry?.({ client, clock, experiments, ids, places, artifacts });
+  const { logger = consoleLogger, pollMs, adopt } = options;
+  const registry = createMlflowRegistry({
+    client,
+    clock,
+    logger,
+    places: createServerPlaces({ client, ids, places, artifacts }),
+    ...(pollMs === undefined ? {} : { pollMs }),
+    ...(adopt === undefined ? {} : { adopt }),
+  });
   return {
     specVersion: 'v1',
     name: 'mlflow',
@@ -52,7 +58,7 @@ export function createMlflowStore(options: MlflowStoreOptions): TrackingStore {
     limits: { tagLength: lengths.tag },
     runs: createMlflowRunStore({ client, clock, experiments, ids, places, maxBufferedBytes }),
     artifacts,
-    registry: registry ?? noRegistry,
-    ...closeable(async () => registry?.close?.()),
+    registry,
+    ...closeable(() => registry.close()),
   };
 }

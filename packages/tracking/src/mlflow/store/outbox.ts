@@ -12,8 +12,11 @@ export type Part =
   | { readonly kind: 'param' | 'tag'; readonly key: string; readonly value: string }
   | { readonly kind: 'input'; readonly dataset: DatasetInput };
 
+/** What happens in a run once it has begun. */
+export type LaterEvent = Exclude<RunEvent, { type: 'start' }>;
+
 /** What changes how the run stands, which is never sent together with anything else. */
-export type Turn = Extract<RunEvent, { type: 'resume' | 'end' | 'lifecycle' }>;
+export type Turn = Extract<LaterEvent, { type: 'resume' | 'end' | 'lifecycle' }>;
 
 /** What is sent at once. */
 export type Parcel =
@@ -21,7 +24,7 @@ export type Parcel =
   | { readonly turn?: never; readonly parts: readonly Part[]; readonly isBeat: boolean };
 
 interface Entry {
-  readonly event?: RunEvent;
+  readonly event?: LaterEvent;
   readonly points?: PointColumns;
   readonly bytes: number;
   /** Points of it that are acknowledged. */
@@ -34,7 +37,7 @@ const mostEvents = 200;
 /** Two numbers for the point's place, three for the point. */
 const pointBytes = 32;
 
-function isTurn(event: RunEvent | undefined): event is Turn {
+function isTurn(event: LaterEvent | undefined): event is Turn {
   return event?.type === 'resume' || event?.type === 'end' || event?.type === 'lifecycle';
 }
 
@@ -84,7 +87,7 @@ export class Outbox {
   }
 
   /** Takes an event; `false` when there is no room. How a run ends, there is always room for. */
-  addEvent(event: RunEvent): boolean {
+  addEvent(event: LaterEvent): boolean {
     const bytes = 100 + JSON.stringify(event).length;
     if (!isTurn(event) && !this.#fits(bytes)) return false;
     this.#push({ event, bytes, sent: 0 });
@@ -132,7 +135,8 @@ export class Outbox {
         this.#addParts(entry.event, parts, tags);
       } else if (entry.points !== undefined) {
         const room = Math.min(mostPoints - points, entry.points.count - entry.sent);
-        for (let i = entry.sent; i < entry.sent + room; i++) parts.push({ kind: 'metric', metric: pointOf(entry.points, i) });
+        for (let i = entry.sent; i < entry.sent + room; i++)
+          parts.push({ kind: 'metric', metric: pointOf(entry.points, i) });
         points += room;
         if (entry.sent + room < entry.points.count) break;
       }
@@ -145,10 +149,11 @@ export class Outbox {
     return { parts, isBeat };
   }
 
-  #addParts(event: RunEvent, parts: Part[], tags: Map<string, string>): void {
+  #addParts(event: Exclude<LaterEvent, Turn>, parts: Part[], tags: Map<string, string>): void {
     switch (event.type) {
       case 'params':
-        for (const [key, value] of Object.entries(event.params)) parts.push({ kind: 'param', key, value: paramText(value) });
+        for (const [key, value] of Object.entries(event.params))
+          parts.push({ kind: 'param', key, value: paramText(value) });
         for (const [key, value] of Object.entries(this.#types.add(event.params))) tags.set(key, value);
         break;
       case 'tags':
@@ -162,9 +167,12 @@ export class Outbox {
         tags.set(...inputTag(event.dataset));
         break;
       case 'use':
-        tags.set(hashedTag('use', JSON.stringify([event.model.name, event.model.version])), JSON.stringify(event.model));
+        tags.set(
+          hashedTag('use', JSON.stringify([event.model.name, event.model.version])),
+          JSON.stringify(event.model),
+        );
         break;
-      case 'beat':
+      default: // a beat
         tags.set(ownTags.leaseUntil, String(event.leaseUntil));
         break;
     }

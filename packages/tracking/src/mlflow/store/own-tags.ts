@@ -21,7 +21,12 @@ export const ownTags = {
   ties: 'fairlead.ties',
   /** Epoch milliseconds. */
   deletedAt: 'fairlead.deleted_at',
+  /** What a run is for that is none of the user's. */
+  kind: 'fairlead.kind',
 } as const;
+
+/** The kind of the run that holds bytes which belong to no run. */
+export const blobKind = 'blobs';
 
 /** Tags that there may be several of, each behind its own start. */
 export const ownKinds = {

@@ -54,7 +54,7 @@ export class MlflowRunWriter implements RunWriter {
 
   append(event: RunEvent): boolean {
     // How the run began was said when it was made.
-    if (event.type === 'start' && !this.#isClosed) return true;
+    if (event.type === 'start') return !this.#isClosed;
     if (!this.#isClosed && this.#outbox.addEvent(event)) return true;
     this.#droppedEvents++;
     this.#unreported++;

@@ -9,6 +9,7 @@ import type { MlflowClient } from '../client';
 import type { MlflowView } from '../experiments';
 import type { MlflowRun } from '../runs';
 import type { ExperimentNames } from './experiment-names';
+import { ownTags } from './own-tags';
 import { pushDown } from './push-down';
 import type { RunIds } from './run-ids';
 import { toStoredRun } from './to-stored-run';
@@ -41,7 +42,8 @@ async function* pagesOf(
   let pageToken: string | undefined;
   do {
     const page = await runs.search({ ...question, ...(pageToken === undefined ? {} : { pageToken }) });
-    yield page.items;
+    // Runs that only hold bytes of ours are nobody's runs.
+    yield page.items.filter(({ tags }) => tags[ownTags.kind] === undefined);
     pageToken = page.nextPageToken;
   } while (pageToken !== undefined);
 }

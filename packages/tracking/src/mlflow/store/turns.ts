@@ -14,12 +14,7 @@ async function unlessDone(change: Promise<void>, isDone: () => Promise<boolean>)
 }
 
 /** Changes how a run stands on the server. The tags that explain it come first, and all of it may be repeated. */
-export async function takeTurn(
-  { runs }: MlflowClient,
-  serverId: string,
-  turn: Turn,
-  call: CallOptions,
-): Promise<void> {
+export async function takeTurn({ runs }: MlflowClient, serverId: string, turn: Turn, call: CallOptions): Promise<void> {
   const isDeleted = async (): Promise<boolean> => (await runs.get(serverId, call)).deleted;
   if (turn.type === 'resume') {
     await runs.logBatch(serverId, { tags: { [ownTags.leaseUntil]: String(turn.leaseUntil) } }, call);

@@ -1,7 +1,7 @@
 import { FairleadError, throwIfAborted } from '@fairlead/core';
 import { createSha256, platformFiles } from '#files';
 import { checkSize, checkSource, piecesOf, wrongSize } from '../../artifacts/pieces';
-import type { ArtifactSource, BlobInfo, PutOptions } from '../../store/artifact-store';
+import type { BlobInfo, PutOptions } from '../../store/artifact-store';
 import type { ArtifactBody } from '../artifact-proxy';
 
 /** Bytes of a stream that are held in memory, at most, where their digest must be known before they are sent. */
@@ -28,17 +28,23 @@ export async function hashSource(source: Uint8Array | string, { signal, size }: 
 }
 
 /** A stream that can be read twice. @throws FairleadError `LIMIT_EXCEEDED` */
-export async function holdStream(source: AsyncIterable<Uint8Array>, { signal }: PutOptions): Promise<Uint8Array> {
+export async function holdStream(
+  source: AsyncIterable<Uint8Array>,
+  { signal }: PutOptions,
+  most = mostOfStream,
+): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of piecesOf(source, platformFiles.stream)) {
     throwIfAborted(signal, 'Reading the artifact');
     size += piece.byteLength;
-    if (size > mostOfStream) {
+    if (size > most) {
       throw new FairleadError(
         'LIMIT_EXCEEDED',
-        `A stream without a place in a run is held in memory before it is sent, and this one has more than ${mostOfStream} bytes. Give a file.`,
-        { details: { field: 'source', expected: `at most ${mostOfStream} bytes, or a file`, given: 'a longer stream' } },
+        `A stream without a place in a run is held in memory before it is sent, and this one has more than ${most} bytes. Give a file.`,
+        {
+          details: { field: 'source', expected: `at most ${most} bytes, or a file`, given: 'a longer stream' },
+        },
       );
     }
     pieces.push(piece.slice());
