@@ -132,7 +132,10 @@ describe('batches in the embedded store', () => {
     await writer.flush('disk');
     await writer.close();
     const whole = (await nodeFiles.read(path)) as Uint8Array;
-    const cuts = Array.from({ length: 12 }, (_, i) => before.byteLength + ((i * 29) % (whole.byteLength - before.byteLength)));
+    const cuts = Array.from(
+      { length: 12 },
+      (_, i) => before.byteLength + ((i * 29) % (whole.byteLength - before.byteLength)),
+    );
     for (const length of [...cuts, whole.byteLength - 1, whole.byteLength]) {
       await nodeFiles.remove(path);
       await nodeFiles.claim(path, whole.slice(0, length));
