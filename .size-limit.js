@@ -74,7 +74,7 @@ export default [
   {
     name: '@fairlead/tracking in a page: what openTracker({ relay }) loads, with what of it the entry has already',
     path: 'packages/tracking/dist/relay-store-*.js',
-    limit: '60 kB',
+    limit: '15 kB',
     gzip: true,
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },

@@ -1,3 +1,4 @@
+import 'fake-indexeddb/auto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openTracker } from '../open-tracker';

@@ -1,4 +1,3 @@
-import 'fake-indexeddb/auto';
 import type { Clock } from '@fairlead/core';
 import { createVirtualClock, type VirtualClock } from '@fairlead/core/testing';
 import { IDBFactory } from 'fake-indexeddb';
