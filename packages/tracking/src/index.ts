@@ -148,6 +148,7 @@ export type {
   CommonTrackerOptions,
   EmbeddedTrackerOptions,
   MlflowTrackerOptions,
+  RelayTrackerOptions,
   StoreTrackerOptions,
   TrackerOptions,
 } from './tracker-options';

@@ -3,7 +3,7 @@ import type { Files } from '../files/files';
 import { statusOf } from '../run-record';
 import type { RunPage, RunQuery } from '../search/query';
 import { searchRuns } from '../search/search-runs';
-import type { ExperimentSummary, RunStart, RunStore, RunWriter } from '../store/run-store';
+import type { ExperimentSummary, RunBatch, RunStart, RunStore, RunWriter } from '../store/run-store';
 import { announcedWriter } from './announced-writer';
 import { createAnswers } from './answers';
 import { plainRun } from './index/index-page';
@@ -77,9 +77,10 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     return { writer, name };
   };
 
-  const create = async (start: RunStart): Promise<RunWriter> => {
+  const create = async (start: RunStart, batch?: RunBatch): Promise<RunWriter> => {
     const { writer, name } = await addSegment(start.id, start.at);
-    writer.append(start);
+    if (batch === undefined) writer.append(start);
+    else writer.appendBatch(batch);
     return announcedWriter(writer, {
       leaseUntil: start.leaseUntil,
       known: false,
@@ -184,6 +185,10 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     read: async (id, call = {}) => {
       throwIfAborted(call.signal, 'Reading the run');
       return reader.read(id);
+    },
+    marks: async (id, call = {}) => {
+      throwIfAborted(call.signal, 'Reading the run');
+      return reader.marks(id);
     },
     history: (id, key, call) => reader.history(id, key, call),
     points: (id, call) => reader.points(id, call),
