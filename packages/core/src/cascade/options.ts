@@ -66,7 +66,8 @@ export interface CascadeOptions<S extends AnySignature = AnySignature> {
   readonly clock?: Clock;
 }
 
-const isRunner = (value: unknown): boolean =>
+/** Whether a value is a runner, as far as can be seen. */
+export const isRunner = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && typeof (value as Partial<ModelRunner>).run === 'function';
 
 const measures: readonly ConfidenceMeasure[] = ['max-probability', 'margin', 'entropy'];
