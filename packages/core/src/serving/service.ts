@@ -6,6 +6,7 @@ import { type Catalog, createCatalog, isRunnerReady, type ServedRunners } from '
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { errorResponse, jsonResponse } from './http-error';
 import { infer } from './infer';
+import { binaryExtension } from './open-inference/binary';
 import { encodeMetadata } from './open-inference/metadata';
 import { parseServiceOptions, type ServiceOptions, type ServiceSettings } from './options';
 import { createRouteTable, type RouteTable } from './routes';
@@ -62,7 +63,7 @@ export function createService(runners: ServedRunners, options?: ServiceOptions):
 
 function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceSettings): void {
   const { basePath, isReady, metrics } = settings;
-  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: [] });
+  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: [binaryExtension] });
   routes.add('GET', `${basePath}/v2`, () => jsonResponse(200, server));
   routes.add('GET', `${basePath}/v2/health/live`, () => jsonResponse(200, '{"live":true}'));
   // The text of the protocol contradicts itself on the body; every client goes by the status.
