@@ -72,8 +72,9 @@ export function createBinaryReader(bytes: Uint8Array): BinaryReader {
       if (dtype === 'string') return { dtype, shape, data: readStrings(part, count, name) };
       const expected = count * bytesPerElement(dtype);
       if (size !== expected) throw invalid(field, `${expected} bytes for shape ${formatShape(shape)}`, String(size));
-      // A copy begins where a typed array may begin, and does not keep the whole body in memory.
-      const data = viewData(dtype, part.slice().buffer, 0, count);
+      // A copy begins where a typed array may begin, and does not keep the whole body in memory. `slice` would make none of
+      // the buffers of Node.
+      const data = viewData(dtype, new Uint8Array(part).buffer, 0, count);
       if (dtype === 'bool') checkBooleans(data as Uint8Array, name);
       return { dtype, shape, data } as Tensor;
     },
