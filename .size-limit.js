@@ -57,4 +57,18 @@ export default [
     ignore: ['onnxruntime-web', '@noble/hashes', '@fairlead/core/onnx'],
     modifyEsbuildConfig: leavingOut(withoutExtras),
   },
+  {
+    name: '@fairlead/core/cascade',
+    path: 'packages/core/dist/cascade.js',
+    limit: '25 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
+    name: '@fairlead/core/remote',
+    path: 'packages/core/dist/remote.js',
+    limit: '21 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
 ];

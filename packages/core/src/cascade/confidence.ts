@@ -1,9 +1,9 @@
-import { viewRows } from '../batching/split';
 import { FairleadError, messageOf } from '../errors';
 import type { ModelSignature, TensorSpec } from '../signature';
 import type { DType } from '../tensor/dtype';
 import { halfToNumber } from '../tensor/float16';
 import { formatShape, type Tensor, type Tensors } from '../tensor/tensor';
+import { viewRow } from './rows';
 
 /**
  * How sure a model is of a row, from its scores p over K classes, sorted downwards; all lie in 0 to 1, and 1 is sure:
@@ -192,7 +192,7 @@ export function compileJudge(rule: Omit<ConfidenceRule, 'threshold'>, signature:
 function judgeBy(measure: RowConfidence, hasRows: boolean): Judge {
   const one = (outputs: Tensors, row: number): number => {
     try {
-      return measure(hasRows ? rowOf(outputs, row) : outputs);
+      return measure(hasRows ? viewRow(outputs, row) : outputs);
     } catch (error) {
       throw new FairleadError('OUTPUT_INVALID', `The function "measure" threw on row ${row}: ${messageOf(error)}`, {
         cause: error,
@@ -201,8 +201,4 @@ function judgeBy(measure: RowConfidence, hasRows: boolean): Judge {
     }
   };
   return (outputs, rows) => Float64Array.from({ length: rows }, (_, row) => one(outputs, row));
-}
-
-function rowOf(outputs: Tensors, row: number): Tensors {
-  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, viewRows(tensor, row, 1)]));
 }
