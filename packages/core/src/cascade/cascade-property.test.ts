@@ -45,7 +45,9 @@ const scenario = fc.record({
   hedgeAfterMs: fc.option(fc.constantFrom(0, 10, 'learned' as const), { nil: undefined }),
 });
 
-test('every request ends exactly once and in time, rows are never mixed, the budget holds, local-only stays', { timeout: 60_000 }, async () => {
+test('every request ends exactly once and in time, rows are never mixed, the budget holds, local-only stays', {
+  timeout: 60_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async ({ edge, cloud, requests, budget, hedgeAfterMs }) => {
       const clock = createVirtualClock();
