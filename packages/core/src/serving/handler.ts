@@ -50,5 +50,5 @@ function fromRequest(request: Request): ServiceRequest {
 }
 
 function toResponse(request: Request, { status, headers, body }: ServiceResponse): Response {
-  return new Response(request.method === 'HEAD' ? null : body, { status, headers });
+  return new Response(request.method === 'HEAD' || status === 204 ? null : body, { status, headers });
 }

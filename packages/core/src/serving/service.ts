@@ -44,19 +44,25 @@ export function createService(runners: ServedRunners, options?: ServiceOptions):
     return jsonResponse(405, JSON.stringify({ error: message }), { allow: allowed.join(', ') });
   };
 
-  return {
-    maxBodyBytes: settings.maxBodyBytes,
-    async handle(request) {
-      try {
-        return await answer(request);
-      } catch (error) {
-        const response = errorResponse(error);
-        if (response.status >= 500) {
-          const details = { error, method: request.method, path: request.path, status: response.status };
-          settings.logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
-        }
-        return response;
+  const answered = async (request: ServiceRequest): Promise<ServiceResponse> => {
+    try {
+      return await answer(request);
+    } catch (error) {
+      const response = errorResponse(error);
+      if (response.status >= 500) {
+        const details = { error, method: request.method, path: request.path, status: response.status };
+        settings.logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
       }
+      return response;
+    }
+  };
+
+  const { crossOrigin, maxBodyBytes } = settings;
+  return {
+    maxBodyBytes,
+    async handle(request) {
+      if (crossOrigin === undefined) return answered(request);
+      return crossOrigin.preflight(request) ?? crossOrigin.open(request, await answered(request));
     },
   };
 }
