@@ -72,6 +72,13 @@ export default [
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
+    name: '@fairlead/tracking in a page: what openTracker({ relay }) loads, with what of it the entry has already',
+    path: 'packages/tracking/dist/relay-store-*.js',
+    limit: '15 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
     name: '@fairlead/tracking/mlflow',
     path: 'packages/tracking/dist/mlflow.js',
     limit: '18 kB',

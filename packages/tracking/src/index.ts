@@ -130,6 +130,9 @@ export type {
   WriterHealth,
 } from './store/run-store';
 export type { StoreLimits, TrackingStore } from './store/tracking-store';
+
+export type { SyncOptions, SyncProgress, SyncReport } from './sync/sync-report';
+
 export type {
   RegistryEvent,
   RunArtifact,
@@ -145,6 +148,7 @@ export type {
   CommonTrackerOptions,
   EmbeddedTrackerOptions,
   MlflowTrackerOptions,
+  RelayTrackerOptions,
   StoreTrackerOptions,
   TrackerOptions,
 } from './tracker-options';

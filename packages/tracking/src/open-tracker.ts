@@ -12,6 +12,7 @@ import { boundArtifacts } from './artifacts/bounded-artifacts';
 import { createLineage } from './lineage/create-lineage';
 import { createMaintenanceCalls } from './maintenance-calls';
 import { invalidArgument } from './names';
+import { openStore } from './open-store';
 import { createRegistry } from './registry/create-registry';
 import { createRunEdits } from './run/edit-runs';
 import { listRuns } from './run/list-runs';
@@ -24,23 +25,10 @@ import { createCompare } from './search/tracker-compare';
 import { createSearch } from './search/tracker-search';
 import type { ArtifactStore } from './store/artifact-store';
 import type { TrackingStore } from './store/tracking-store';
+import { rememberGround } from './store-of-tracker';
+import type { SyncOptions, SyncReport } from './sync/sync-report';
 import type { Tracker, TrackerEventMap } from './tracker';
-import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
-
-/** Settings of the tracker itself, and its store. */
-async function openStore(options: TrackerOptions) {
-  const settings = parseTrackerOptions(options);
-  if ('store' in settings) return settings;
-  if ('mlflow' in settings) {
-    // Who logs to a folder does not load it.
-    const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
-    return { ...settings, store: openMlflowStore(settings) };
-  }
-  // Only now, so that a page that brings a store of its own does not load this one.
-  const { openEmbeddedStore } = await import('./embedded/embedded-store');
-  const store = await openEmbeddedStore({ ...settings, files: platformFiles });
-  return { ...settings, store };
-}
+import { parseRunFilter, type TrackerOptions } from './tracker-options';
 
 /** A store that bounds its uploads. It is named member by member, since a store may be an object of any kind. */
 function withArtifacts(store: TrackingStore, artifacts: ArtifactStore): TrackingStore {
@@ -123,6 +111,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   const edits = createRunEdits(store, live, clock, (id, field) => {
     logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
   });
+  settings.watchPage?.(() => void live.writeOut());
   const ignoreSignals = handleSignals(settings.signals, logger, () => live.killAll());
 
   const closing = closeable(async () => {
@@ -157,9 +146,17 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     return result;
   }
 
+  async function sync(given: SyncOptions = {}): Promise<SyncReport> {
+    checkOpen();
+    if (settings.sync === undefined) throw noServer(settings.dir !== undefined);
+    const parsed = settings.sync.parse(given);
+    await live.writeOut();
+    return settings.sync.run(parsed);
+  }
+
   const searching = { store, clock, checkOpen, writeOut: () => live.writeOut() };
 
-  return {
+  const tracker: Tracker = {
     ...closing,
     events,
     registry,
@@ -198,5 +195,18 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
       checkOpen();
       return toRunRecord(await live.find(id, call), clock.epochMs(), store);
     },
+    sync,
   };
+  rememberGround(tracker, { store, clock, ...(settings.dir === undefined ? {} : { dir: settings.dir }) });
+  return tracker;
+}
+
+/** The error for a tracker that has nobody to send anything to. */
+function noServer(hasFolder: boolean): FairleadError {
+  const why = hasFolder
+    ? 'This tracker knows no server. Open it with openTracker({ dir, mlflow: { url } }) to send its runs there.'
+    : 'This tracker has no folder whose runs could be sent: what it logs goes to its store at once.';
+  return new FairleadError('UNSUPPORTED', why, {
+    details: { field: 'mlflow', expected: 'a tracker that was opened with `dir` and `mlflow`', given: 'none' },
+  });
 }

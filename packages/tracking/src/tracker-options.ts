@@ -9,6 +9,7 @@ import {
   systemClock,
 } from '@fairlead/core';
 import * as z from 'zod/mini';
+import type { RelayOptions } from './browser/relay-options';
 import type { OverflowPolicy } from './embedded/segment-writer';
 import type { MlflowClientOptions } from './mlflow/client-options';
 import type { AdoptedVersions } from './mlflow/registry/adoption';
@@ -49,7 +50,12 @@ export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
   /** Folder of the store; made where it is missing. Several processes may use it at once. */
   readonly dir: string;
   readonly store?: never;
-  readonly mlflow?: never;
+  /**
+   * The server that `sync()` sends runs to, and `flush({ durability: 'remote' })`; `true`: as the environment says,
+   * `MLFLOW_TRACKING_URI` and what goes with it. Nothing is asked of it before. @default none
+   */
+  readonly mlflow?: true | MlflowClientOptions;
+  readonly relay?: never;
   /**
    * Encoded bytes that a run may hold in memory, beside as many that are being written. 65,536 or more.
    * @default 8388608 (8 MiB)
@@ -76,6 +82,7 @@ export interface StoreTrackerOptions extends CommonTrackerOptions {
   readonly store: TrackingStore;
   readonly dir?: never;
   readonly mlflow?: never;
+  readonly relay?: never;
 }
 
 /** A tracker on an MLflow server, which keeps the runs, the artifacts and the models. */
@@ -85,6 +92,7 @@ export interface MlflowTrackerOptions extends CommonTrackerOptions {
    * says, `MLFLOW_TRACKING_URI` and what goes with it.
    */
   readonly mlflow: true | MlflowClientOptions;
+  readonly relay?: never;
   readonly dir?: never;
   readonly store?: never;
   /**
@@ -101,8 +109,27 @@ export interface MlflowTrackerOptions extends CommonTrackerOptions {
   readonly adopt?: AdoptedVersions;
 }
 
+/**
+ * A tracker in a page, or on a device, that sends what it logs to the relay on your own server. In a browser it waits in a
+ * queue that survives a reload and being offline; elsewhere the queue lies in memory, and `flush` waits for the relay. It
+ * only sends: runs are searched, and models kept, by the tracker on the server.
+ */
+export interface RelayTrackerOptions extends CommonTrackerOptions {
+  /** Where `createRelayHandler` of `@fairlead/tracking/relay` answers, such as `/tracking`. */
+  readonly relay: string | RelayOptions;
+  readonly dir?: never;
+  readonly store?: never;
+  readonly mlflow?: never;
+  /**
+   * Bytes that a run may hold in memory until the queue has taken them. What comes when they are used up, because the
+   * browser's storage is full, is dropped and counted in `run.health()`, and the next flush rejects. 65,536 or more.
+   * @default 8388608 (8 MiB)
+   */
+  readonly maxBufferedBytes?: number;
+}
+
 /** Options of `openTracker`. */
-export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions | MlflowTrackerOptions;
+export type TrackerOptions = EmbeddedTrackerOptions | StoreTrackerOptions | MlflowTrackerOptions | RelayTrackerOptions;
 
 const milliseconds = z.int().check(z.minimum(1), z.maximum(0x7fffffff));
 const anObject = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'an object');
@@ -126,8 +153,15 @@ const common = {
 
 const maxBufferedBytes = z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024);
 
+// The client checks its own options, with no credential in an error.
+const mlflowOption = z.custom<true | MlflowClientOptions>(
+  (value) => value === true || (typeof value === 'object' && value !== null),
+  'options of createMlflowClient such as { url }, or true for those of the environment',
+);
+
 const embeddedSchema = z.strictObject({
   ...common,
+  mlflow: z.optional(mlflowOption),
   dir: z.string().check(z.minLength(1)),
   maxBufferedBytes,
   overflow: z._default(z.enum(['write', 'drop']), 'write'),
@@ -151,14 +185,20 @@ const storeSchema = z.strictObject({
 
 const mlflowSchema = z.strictObject({
   ...common,
-  // The client checks its own options, with no credential in an error.
-  mlflow: z.custom<true | MlflowClientOptions>(
-    (value) => value === true || (typeof value === 'object' && value !== null),
-    'options of createMlflowClient such as { url }, or true for those of the environment',
-  ),
+  mlflow: mlflowOption,
   maxBufferedBytes,
   pollMs: z._default(milliseconds, 5000),
   adopt: z._default(z.enum(['aliased', 'all', 'none']), 'aliased'),
+});
+
+const relaySchema = z.strictObject({
+  ...common,
+  // Checked where it is used, which a process with a folder does not load.
+  relay: z.custom<string | RelayOptions>(
+    (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
+    'the address of a relay such as "/tracking", or { url, headers }',
+  ),
+  maxBufferedBytes,
 });
 
 function isStandardSchema(value: unknown): boolean {
@@ -204,9 +244,11 @@ export function parseTrackerOptions(options: TrackerOptions) {
 }
 
 function parseByStore(options: TrackerOptions) {
-  const { store, mlflow } = (options ?? {}) as { store?: unknown; mlflow?: unknown };
+  const given: { store?: unknown; mlflow?: unknown; relay?: unknown; dir?: unknown } = options ?? {};
+  const { store, mlflow, relay, dir } = given;
   if (store !== undefined) return parseOptions(storeSchema, options, 'openTracker');
-  if (mlflow !== undefined) return parseOptions(mlflowSchema, options, 'openTracker');
+  if (mlflow !== undefined && dir === undefined) return parseOptions(mlflowSchema, options, 'openTracker');
+  if (relay !== undefined) return parseOptions(relaySchema, options, 'openTracker');
   return parseOptions(embeddedSchema, options, 'openTracker');
 }
 

@@ -1,4 +1,4 @@
-import type { RunWriter } from '../store/run-store';
+import type { RunEvent, RunWriter } from '../store/run-store';
 
 /** How a writer makes itself known to readers of other processes. */
 export interface Announcement {
@@ -16,7 +16,10 @@ export interface Announcement {
  * A writer that says so when it wakes: a run whose lease ran out, because its machine slept for example, counts as dead, and
  * no reader looks at it again by itself.
  */
-export function announcedWriter(writer: RunWriter, announcement: Announcement): RunWriter {
+export function announcedWriter(
+  writer: RunWriter & Required<Pick<RunWriter, 'appendBatch'>>,
+  announcement: Announcement,
+): RunWriter {
   let { leaseUntil } = announcement;
   let opening: Promise<void> | undefined = announcement.known ? Promise.resolve() : undefined;
   let closing: Promise<void> | undefined;
@@ -31,16 +34,23 @@ export function announcedWriter(writer: RunWriter, announcement: Announcement): 
     }
   };
 
+  const look = (event: RunEvent): void => {
+    if (event.type !== 'beat' && event.type !== 'resume') return;
+    if (event.at > leaseUntil) {
+      // Where it cannot be said, readers find out later, by looking at every run now and then.
+      opening ??= announcement.open().catch(() => undefined);
+    }
+    leaseUntil = Math.max(leaseUntil, event.leaseUntil);
+  };
+
   return {
     append(event) {
-      if (event.type === 'beat' || event.type === 'resume') {
-        if (event.at > leaseUntil) {
-          // Where it cannot be said, readers find out later, by looking at every run now and then.
-          opening ??= announcement.open().catch(() => undefined);
-        }
-        leaseUntil = Math.max(leaseUntil, event.leaseUntil);
-      }
+      look(event);
       return writer.append(event);
+    },
+    appendBatch(batch) {
+      for (const part of batch.parts) if ('type' in part) look(part);
+      return writer.appendBatch(batch);
     },
     appendPoints: (points) => writer.appendPoints(points),
     async write() {

@@ -1,6 +1,7 @@
 import { type CallOptions, FairleadError, throwIfAborted } from '@fairlead/core';
 import type { Files, OpenFile } from '../files/files';
 import type { PointColumns } from '../store/run-store';
+import { partsOf } from './batch-codec';
 import { PointTrail, pointsFrom } from './point-trail';
 import { decodePoints, type PointsFrame } from './points-codec';
 import { frameTypes } from './segment-format';
@@ -34,11 +35,13 @@ async function* pointsOf(file: OpenFile, call: CallOptions): AsyncGenerator<Poin
     throwIfAborted(call.signal, 'Reading the points');
     const batch: PointColumns[] = [];
     let count = 0;
-    from = await scanSegment(file, from, (frame) => {
-      const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
-      if (points === undefined) return true;
-      batch.push(copyOf(points));
-      count += points.count;
+    from = await scanSegment(file, from, (whole) => {
+      for (const frame of partsOf(whole)) {
+        const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
+        if (points === undefined) continue;
+        batch.push(copyOf(points));
+        count += points.count;
+      }
       return count < pointsAtOnce;
     });
     yield* batch;

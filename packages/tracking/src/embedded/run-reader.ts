@@ -2,11 +2,12 @@ import { type CallOptions, type Clock, FairleadError, throwIfAborted } from '@fa
 import type { Files } from '../files/files';
 import type { HistoryOptions, MetricHistory, PointColumns, StoredRun } from '../store/run-store';
 import { thinHistory } from '../thin-history';
+import { partsOf } from './batch-codec';
 import { MetricColumns } from './metric-columns';
 import { streamPoints } from './point-stream';
 import { decodePoints } from './points-codec';
 import { SegmentCursor } from './segment-cursor';
-import { mergeRun, type SegmentFold } from './segment-fold';
+import { mergeMarks, mergeRun, type SegmentFold } from './segment-fold';
 import { frameTypes } from './segment-format';
 import { scanSegment } from './segment-reader';
 
@@ -72,6 +73,12 @@ export class RunReader {
     );
   }
 
+  /** The number of the last batch of each page as of now. */
+  async marks(id: string): Promise<ReadonlyMap<string, number>> {
+    const cursors = (await this.#refresh(id)) ?? new Map<string, SegmentCursor>();
+    return mergeMarks([...liveSegments(cursors, (cursor) => cursor.fold).values()].map((cursor) => cursor.fold));
+  }
+
   /** When a run was last resumed, as of now, epoch milliseconds; -Infinity for one that never was. */
   async resumedAt(id: string): Promise<number> {
     const cursors = await this.#refresh(id);
@@ -114,12 +121,14 @@ export class RunReader {
       const file = await this.#files.open(this.#files.join(this.#root, id, name), 'read');
       if (file === undefined) return false;
       try {
-        await scanSegment(file, undefined, (frame) => {
-          const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
-          const wanted = points?.keys.indexOf(key) ?? -1;
-          if (points === undefined || wanted < 0) return;
-          for (let i = 0; i < points.count; i++) {
-            if (points.keyId(i) === wanted) columns.push(points.step(i), points.timestamp(i), points.value(i));
+        await scanSegment(file, undefined, (whole) => {
+          for (const frame of partsOf(whole)) {
+            const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
+            const wanted = points?.keys.indexOf(key) ?? -1;
+            if (points === undefined || wanted < 0) continue;
+            for (let i = 0; i < points.count; i++) {
+              if (points.keyId(i) === wanted) columns.push(points.step(i), points.timestamp(i), points.value(i));
+            }
           }
         });
       } finally {

@@ -3,8 +3,9 @@ import type { Files } from '../files/files';
 import { statusOf } from '../run-record';
 import type { RunPage, RunQuery } from '../search/query';
 import { searchRuns } from '../search/search-runs';
-import type { ExperimentSummary, RunStart, RunStore, RunWriter } from '../store/run-store';
+import type { ExperimentSummary, RunBatch, RunStart, RunStore, RunWriter } from '../store/run-store';
 import { announcedWriter } from './announced-writer';
+import { createAnswers } from './answers';
 import { plainRun } from './index/index-page';
 import { RunIndex } from './index/run-index';
 import { markClosed, markOpened } from './index/run-marks';
@@ -49,6 +50,8 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
   const reader = new RunReader(files, root, clock);
   const index = new RunIndex({ files, dir, root, clock, reader });
 
+  const answers = createAnswers(() => index.version);
+
   /** A new segment of a run, and the name of its writer. */
   const addSegment = async (id: string, at: number): Promise<{ writer: SegmentWriter; name: string }> => {
     await options.beforeWrite();
@@ -74,9 +77,10 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     return { writer, name };
   };
 
-  const create = async (start: RunStart): Promise<RunWriter> => {
+  const create = async (start: RunStart, batch?: RunBatch): Promise<RunWriter> => {
     const { writer, name } = await addSegment(start.id, start.at);
-    writer.append(start);
+    if (batch === undefined) writer.append(start);
+    else writer.appendBatch(batch);
     return announcedWriter(writer, {
       leaseUntil: start.leaseUntil,
       known: false,
@@ -154,7 +158,8 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
 
   const search = async (query: RunQuery, call: CallOptions = {}): Promise<RunPage> => {
     await index.refresh(call);
-    const { runs, ...page } = searchRuns(index.runs(), query, clock.epochMs());
+    const { runs, ...page } =
+      answers.get(query) ?? answers.keep(query, searchRuns(index.runs(), query, clock.epochMs()));
     return { ...page, runs: runs.map(plainRun) };
   };
 
@@ -180,6 +185,10 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
     read: async (id, call = {}) => {
       throwIfAborted(call.signal, 'Reading the run');
       return reader.read(id);
+    },
+    marks: async (id, call = {}) => {
+      throwIfAborted(call.signal, 'Reading the run');
+      return reader.marks(id);
     },
     history: (id, key, call) => reader.history(id, key, call),
     points: (id, call) => reader.points(id, call),

@@ -9,6 +9,7 @@ import type {
   StoredArtifact,
   StoredRun,
 } from '../store/run-store';
+import { decodeBatch } from './batch-codec';
 import { decodeEvent, decodeNames } from './event-codec';
 import { decodePoints, type PointsFrame } from './points-codec';
 import { frameTypes } from './segment-format';
@@ -40,6 +41,8 @@ export class SegmentFold {
   readonly uses = new Map<string, Stamped<ModelUse>>();
   readonly metrics = new Map<string, WholeSummary>();
   readonly unknown: Omit<StoreDamage, 'file'>[] = [];
+  /** The number of the last batch of each page. */
+  readonly marks = new Map<string, number>();
   /** The segments that this one was made of by compaction, by their names. */
   replaces: ReadonlySet<string> = new Set();
 
@@ -47,6 +50,12 @@ export class SegmentFold {
   add(frame: Frame): void {
     if (frame.type === frameTypes.replaces) {
       this.replaces = decodeNames(frame.payload);
+      return;
+    }
+    const batch = frame.type === frameTypes.batch ? decodeBatch(frame.payload) : undefined;
+    if (batch !== undefined) {
+      addMark(this.marks, batch.writer, batch.seq);
+      for (const part of batch.parts) this.add({ ...frame, ...part });
       return;
     }
     const points = frame.type === frameTypes.points ? decodePoints(frame.payload) : undefined;
@@ -112,6 +121,18 @@ export class SegmentFold {
       if (summary !== undefined) this.metrics.set(points.keys[id] as string, summary);
     });
   }
+}
+
+/** Keeps the larger of two marks of a page. */
+export function addMark(marks: Map<string, number>, writer: string, seq: number): void {
+  marks.set(writer, Math.max(seq, marks.get(writer) ?? 0));
+}
+
+/** The marks of several segments together. */
+export function mergeMarks(folds: readonly SegmentFold[]): Map<string, number> {
+  const marks = new Map<string, number>();
+  for (const fold of folds) for (const [writer, seq] of fold.marks) addMark(marks, writer, seq);
+  return marks;
 }
 
 function artifactOf(event: Extract<RunEvent, { type: 'artifact' }>): StoredArtifact {

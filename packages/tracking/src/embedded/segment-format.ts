@@ -15,7 +15,8 @@ import { crc32 } from '#files';
  *            4  4  CRC-32 of everything from byte 8 to the frame's end
  *            8  4  length of the payload
  *           12  4  sequence number, 1, 2, …
- *           16  1  type: 1 event, 2 points, 3 prediction, 4 page of the index, 5 replaced segments
+ *           16  1  type: 1 event, 2 points, 3 prediction, 4 page of the index, 5 replaced segments,
+ *                 6 batch of a page
  *           17  3  zero
  *           20  …  payload
  *
@@ -32,8 +33,8 @@ export const frameHeaderLength = 20;
 /** A longer payload is never written, and never believed. */
 export const maxPayloadLength = 16 * 1024 * 1024;
 
-/** What the payload of a frame is: an event in JSON, points in columns, or, in segments of their own, a prediction in JSON or a page of the index; the names of segments that this one replaces. */
-export const frameTypes = { event: 1, points: 2, prediction: 3, page: 4, replaces: 5 } as const;
+/** What the payload of a frame is: an event in JSON, points in columns, or, in segments of their own, a prediction in JSON or a page of the index; the names of segments that this one replaces; a batch that a page sent. */
+export const frameTypes = { event: 1, points: 2, prediction: 3, page: 4, replaces: 5, batch: 6 } as const;
 
 const magic = 0x47534c46; // "FLSG"
 

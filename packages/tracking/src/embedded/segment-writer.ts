@@ -1,6 +1,7 @@
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { OpenFile } from '../files/files';
-import type { Durability, PointColumns, RunEvent, RunWriter, WriterHealth } from '../store/run-store';
+import type { Durability, PointColumns, RunBatch, RunEvent, RunWriter, WriterHealth } from '../store/run-store';
+import { encodeBatch, isPoints } from './batch-codec';
 import { encodeEvent } from './event-codec';
 import { encodePoints } from './points-codec';
 import { encodeHeader, frameHeaderLength, frameTypes, headerLength, newFrame, sealFrame } from './segment-format';
@@ -84,6 +85,13 @@ export class SegmentWriter implements RunWriter {
     this.#droppedPoints += points.count;
     this.#unreported += points.count;
     return false;
+  }
+
+  appendBatch(batch: RunBatch): boolean {
+    if (!this.appendPayload(frameTypes.batch, encodeBatch(batch))) return false;
+    this.#queuedPoints += batch.parts.reduce((sum, part) => sum + (isPoints(part) ? part.count : 0), 0);
+    this.#drainEarly();
+    return true;
   }
 
   /** Takes a frame of any type into the buffer. */

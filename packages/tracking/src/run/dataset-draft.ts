@@ -1,7 +1,7 @@
 import type { CallOptions } from '@fairlead/core';
 import { createSha256 } from '#files';
 import { invalidArgument, isDigest } from '../names';
-import { redactSecrets } from '../secrets';
+import { redactRecord, redactSecrets } from '../secrets';
 import type { DatasetInput } from '../store/stored-run';
 import { encodeTable, type TableData } from './media/table';
 import { checkTags } from './values';
@@ -128,5 +128,24 @@ export async function toDatasetInput(
     ...(rows === undefined ? {} : { rows }),
     ...(schema === undefined ? {} : { schema: schema.map((column) => ({ name: column.name, type: column.type })) }),
     ...(tags === undefined ? {} : { tags }),
+  };
+}
+
+/**
+ * What was recorded of a dataset elsewhere, checked, without what no dataset has and without credentials in its source.
+ * @throws FairleadError `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`
+ */
+export function checkDatasetInput(dataset: DatasetInput): DatasetInput {
+  checkDraft(dataset);
+  checkDigest(dataset.digest);
+  const { name, digest, context, source, rows, schema, tags } = dataset;
+  return {
+    name,
+    digest,
+    ...(context === undefined ? {} : { context }),
+    ...(source === undefined ? {} : { source: redactSecrets(source) }),
+    ...(rows === undefined ? {} : { rows }),
+    ...(schema === undefined ? {} : { schema: schema.map((column) => ({ name: column.name, type: column.type })) }),
+    ...(tags === undefined ? {} : { tags: redactRecord(tags, () => {}) }),
   };
 }

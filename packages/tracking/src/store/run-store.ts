@@ -5,6 +5,7 @@ import type {
   DatasetInput,
   EndStatus,
   MetricHistory,
+  MetricSummary,
   ModelUse,
   ParamValue,
   RunError,
@@ -81,6 +82,18 @@ export interface PointColumns {
   readonly values: Float64Array;
 }
 
+/**
+ * What a page sent in one piece. A store that takes batches keeps the mark, `writer` and `seq`, in one write with the
+ * content, so that a batch that is sent again is recognised whatever happened before.
+ */
+export interface RunBatch {
+  /** Who sent it: 32 lower-case hexadecimal digits, drawn for each page and run. */
+  readonly writer: string;
+  /** Its number: 1, 2, … up to 4294967295. */
+  readonly seq: number;
+  readonly parts: readonly (RunEvent | PointColumns)[];
+}
+
 /** What a writer knows about its own state. */
 export interface WriterHealth {
   /** Encoded bytes that wait in memory. */
@@ -107,6 +120,11 @@ export interface RunWriter {
   /** Takes points into the buffer, copying them. Never throws on I/O; `false` says that they were dropped, and counted. */
   appendPoints(points: PointColumns): boolean;
   /**
+   * Takes a batch into the buffer, all of it or nothing. Never throws on I/O; `false` says that it was refused, which is not
+   * counted, since its sender still has it. Left out by stores that keep no marks.
+   */
+  appendBatch?(batch: RunBatch): boolean;
+  /**
    * Hands what waits to the operating system, or wherever the store sends it.
    * @throws FairleadError `STORE_FAILED`, of a store on a server also `REMOTE_FAILED`; what could not be written stays in the
    * buffer for the next attempt
@@ -124,6 +142,11 @@ export interface RunWriter {
    * flush) or when something was dropped since the last flush, which is said once
    */
   flush(durability: Durability): Promise<void>;
+  /**
+   * Says what all points of the run come to, those that this writer sends among them: for whoever copies a run. Left out by
+   * stores that see that from the points.
+   */
+  summarize?(metrics: Readonly<Record<string, MetricSummary>>): void;
   health(): WriterHealth;
   /** Releases the writer, without a flush. */
   close(): Promise<void>;
@@ -149,7 +172,11 @@ export interface HistoryOptions extends CallOptions {
 
 /** The runs of a store. */
 export interface RunStore {
-  create(start: RunStart): Promise<RunWriter>;
+  /**
+   * A new run. Given the batch of a page that begins with `start`, a store that takes batches keeps it in one write with the
+   * start; another one ignores it.
+   */
+  create(start: RunStart, batch?: RunBatch): Promise<RunWriter>;
   /**
    * Another writer on a run that exists: to resume it, or to change its tags later. Opening changes nothing by itself.
    * @throws FairleadError `NOT_FOUND`, `STORE_FAILED`, `ABORTED`
@@ -180,6 +207,11 @@ export interface RunStore {
    * it. Left out by stores that read metric by metric.
    */
   points?(id: string, options?: CallOptions): AsyncIterable<PointColumns>;
+  /**
+   * The number of the last batch that is kept of each page that sent some; empty where there is none, or no such run. Left
+   * out by stores that keep no marks.
+   */
+  marks?(id: string, options?: CallOptions): Promise<ReadonlyMap<string, number>>;
   /** The points of one metric; empty columns when there are none. */
   history(id: string, key: string, options?: HistoryOptions): Promise<MetricHistory>;
 }

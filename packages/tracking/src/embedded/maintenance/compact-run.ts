@@ -2,11 +2,12 @@ import { FairleadError } from '@fairlead/core';
 import type { FileStat, Files } from '../../files/files';
 import { MetricBuffer } from '../../run/metric-buffer';
 import type { RunEvent, StoredRun } from '../../store/run-store';
+import { partsOf } from '../batch-codec';
 import { decodeEvent, encodeNames, toText } from '../event-codec';
 import { decodePoints } from '../points-codec';
 import { removeOldClaims } from '../resume-claim';
 import { liveSegments, segmentSuffix } from '../run-reader';
-import { mergeRun, SegmentFold } from '../segment-fold';
+import { mergeMarks, mergeRun, SegmentFold } from '../segment-fold';
 import { frameTypes } from '../segment-format';
 import { scanSegment } from '../segment-reader';
 import { SegmentWriter } from '../segment-writer';
@@ -51,9 +52,11 @@ async function scan(files: Files, path: string, onPoints?: (payload: Uint8Array)
   try {
     const end = await scanSegment(file, undefined, (frame) => {
       fold.add(frame);
-      if (frame.type === frameTypes.points) onPoints?.(frame.payload);
-      const event = frame.type === frameTypes.event ? decodeEvent(frame.payload) : undefined;
-      if (event !== undefined) events.push(event);
+      for (const { type, payload } of partsOf(frame)) {
+        if (type === frameTypes.points) onPoints?.(payload);
+        const event = type === frameTypes.event ? decodeEvent(payload) : undefined;
+        if (event !== undefined) events.push(event);
+      }
     });
     const damaged = end.damage.length > 0 || end.tail !== undefined || fold.unknown.length > 0;
     return { fold, events, damaged };
@@ -62,8 +65,8 @@ async function scan(files: Files, path: string, onPoints?: (payload: Uint8Array)
   }
 }
 
-/** A run in a form in which two that say the same are the same. */
-function canonical(run: StoredRun): string {
+/** A run and the marks of its pages in a form in which two that say the same are the same. */
+function canonical(run: StoredRun, marks: ReadonlyMap<string, number>): string {
   const sorted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(sorted);
     if (typeof value !== 'object' || value === null) return value;
@@ -75,7 +78,7 @@ function canonical(run: StoredRun): string {
   };
   const byText = (list: readonly unknown[]) => list.map((each) => toText(sorted(each))).sort();
   const { artifacts, inputs, uses, ...rest } = run;
-  return toText([sorted(rest), byText(artifacts), byText(inputs), byText(uses)]);
+  return toText([sorted(rest), byText(artifacts), byText(inputs), byText(uses), byText([...marks])]);
 }
 
 function hasChanged(files: Files, folder: string, segments: readonly ReadSegment[]): boolean {
@@ -137,7 +140,8 @@ export async function compactRun(options: CompactRunOptions): Promise<CompactedR
     const written = new PointDigests();
     const copy = await scan(files, temporary, (payload) => addPoints(written, payload));
     if (copy === undefined || copy.damaged || written.text() !== digests) throw differs(id);
-    if (canonical(mergeRun(id, [copy.fold], [])) !== canonical(run)) throw differs(id);
+    if (canonical(mergeRun(id, [copy.fold], []), copy.fold.marks) !== canonical(run, mergeMarks(folds)))
+      throw differs(id);
     if (hasChanged(files, folder, read)) return { skipped: 'it was written to meanwhile' };
     await files.rename(temporary, files.join(folder, target));
     await files.syncFolder(folder);
@@ -191,6 +195,10 @@ async function writeCompacted(
   try {
     writer.appendPayload(frameTypes.replaces, encodeNames(replaces));
     for (const event of events) writer.append(event);
+    // What the batches held lies beside them; a page that sends one again is still recognised.
+    for (const [page, seq] of mergeMarks(live.map((each) => each.fold))) {
+      writer.appendBatch({ writer: page, seq, parts: [] });
+    }
     const buffer = new MetricBuffer(framePoints, (points) => void writer.appendPoints(points));
     for (const { name } of live) {
       await scan(files, files.join(folder, name), (payload) => {
