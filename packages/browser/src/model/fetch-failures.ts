@@ -31,8 +31,11 @@ export function refused(target: Target, { status }: Response): FairleadError {
   });
 }
 
-/** The error of a request that got no answer: which of the usual causes, a page is not told. */
-export function unreachable(target: Target, error: unknown): FairleadError {
+/**
+ * The error of a request that got no answer: which of the usual causes, a page is not told.
+ * @param note what else there is to say, as a part of a sentence
+ */
+export function unreachable(target: Target, error: unknown, note?: string): FairleadError {
   const scope = globalThis as { location?: { origin?: string }; navigator?: { onLine?: boolean } };
   const origin = scope.location?.origin;
   const crossOrigin = origin !== undefined && /^https?:/.test(target.href) && new URL(target.href).origin !== origin;
@@ -41,6 +44,7 @@ export function unreachable(target: Target, error: unknown): FairleadError {
     ...(crossOrigin
       ? [`since it lies on another origin, its server must answer with "Access-Control-Allow-Origin: ${origin}"`]
       : []),
+    ...(note === undefined ? [] : [note]),
   ];
   return new FairleadError(
     'MODEL_NOT_FOUND',
