@@ -57,4 +57,11 @@ export default [
     ignore: ['onnxruntime-web', '@noble/hashes', '@fairlead/core/onnx'],
     modifyEsbuildConfig: leavingOut(withoutExtras),
   },
+  {
+    name: '@fairlead/browser/model-cache',
+    path: 'packages/browser/dist/model-cache.js',
+    limit: '28 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
 ];

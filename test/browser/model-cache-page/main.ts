@@ -42,8 +42,8 @@ function watched(storage: 'auto' | 'opfs' | 'cache' = 'auto'): { cache: ModelCac
   const by: string[] = [];
   const note =
     (name: string) =>
-    (event: { reason?: string }): void =>
-      void events.push(event.reason === undefined ? name : `${name}: ${event.reason}`);
+    (event: object): void =>
+      void events.push('reason' in event ? `${name}: ${event.reason}` : name);
   const cache = createModelCache({
     storage,
     on: {
