@@ -106,4 +106,11 @@ export default [
     gzip: true,
     modifyEsbuildConfig,
   },
+  {
+    name: '@fairlead/browser/model-cache',
+    path: 'packages/browser/dist/model-cache.js',
+    limit: '28 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
 ];

@@ -50,7 +50,8 @@ async function probeWebGpu(allowSoftwareAdapter: boolean): Promise<DeviceProbe> 
   return { available: true };
 }
 
-function isSoftware(adapter: GPUAdapter): boolean {
+/** Whether an adapter is emulated on the CPU. */
+export function isSoftware(adapter: GPUAdapter): boolean {
   // Older browsers have the flag on the adapter itself.
   if ((adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter) return true;
   const info = adapter.info as GPUAdapterInfo | undefined;

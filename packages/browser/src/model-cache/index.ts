@@ -1,0 +1,10 @@
+export type { ModelCacheEventMap, ModelEvent, ProgressEvent } from './cache-events';
+export type { ModelCacheOptions } from './cache-options';
+export { cachedModel } from './cached-model';
+export type { CachedModelOptions } from './cached-model-options';
+export type { ModelVariant, VariantCandidate, VariantName } from './choose-variant';
+export type { Revalidation } from './load-model';
+export { type CachedVersion, type CacheEstimate, createModelCache, type ModelCache } from './model-cache';
+export { memoryStorage } from './storage/memory-storage';
+export type { StorageKind } from './storage/open-storage';
+export type { ModelStorage } from './storage/storage';
