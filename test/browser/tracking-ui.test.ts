@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openTracker, type Tracker } from '../../packages/tracking/src/index';
+import { openTracker, type SearchOptions, type Tracker } from '../../packages/tracking/src/index';
 import { renderRunReport, serveUi, type UiServer } from '../../packages/tracking/src/ui/index';
 import { findBrowser, noBrowser } from './find-browser';
 import { lowContrasts } from './low-contrasts';
@@ -71,6 +71,70 @@ function tests(path: string): void {
   const names = (tab: Page): Promise<string[]> => tab.locator('tbody td.name a').allInnerTexts();
   const focusedRow = (tab: Page): Promise<string | null | undefined> =>
     tab.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+
+  it('draws of a long table what is seen, and every key still moves through all of it', async () => {
+    const summaries = Array.from({ length: 1000 }, (_, i) => ({
+      id: i.toString(16).padStart(32, '0'),
+      experiment: 'many',
+      name: `many-${i}`,
+      status: 'FINISHED' as const,
+      startedAt: 1_700_000_000_000 - i,
+      endedAt: 1_700_000_001_000,
+      params: { lr: i },
+      tags: {},
+      metrics: {},
+    }));
+    const search = (async ({ limit = 100, pageToken = '0' }: SearchOptions = {}) => {
+      const end = Number(pageToken) + limit;
+      const runs = summaries.slice(Number(pageToken), end);
+      return { runs, rows: [], ...(end < summaries.length ? { nextPageToken: String(end) } : {}) };
+    }) as Tracker['search'];
+    const long = await serveUi({ tracker: { ...tracker, search } });
+    try {
+      await at(long.url, async (tab) => {
+        for (let rows = 100; rows < 1000; rows += 100) {
+          await tab.getByText(`${rows} runs, and more`).waitFor();
+          await tab.getByText('Show more runs').click();
+        }
+        await tab.getByText('1000 runs', { exact: true }).waitFor();
+        const table = tab.getByRole('grid', { name: 'Runs' });
+        expect(await table.getAttribute('aria-rowcount')).toBe('1001');
+        const isDrawn = async (name: string): Promise<void> => {
+          await tab.getByRole('link', { name, exact: true }).waitFor();
+          expect(await tab.locator('tbody tr').count()).toBeLessThan(250);
+        };
+        await tab.evaluate(() => scrollTo(0, document.body.scrollHeight));
+        await isDrawn('many-999');
+        const height = await table.evaluate((element) => element.scrollHeight);
+        await tab.evaluate(() => scrollTo(0, 0));
+        await isDrawn('many-0');
+        await tab.evaluate(() => scrollTo(0, document.body.scrollHeight / 2));
+        await isDrawn('many-500');
+        expect(Math.abs((await table.evaluate((element) => element.scrollHeight)) - height)).toBeLessThan(100);
+        await tab.evaluate(() => scrollTo(0, 0));
+        await isDrawn('many-0');
+        await tab.locator('tr[aria-label="many-3, finished"]').focus();
+        const focusAfter = async (key: string, name: string): Promise<void> => {
+          await tab.keyboard.press(key);
+          await tab.waitForFunction(
+            (label) => document.activeElement?.getAttribute('aria-label') === label,
+            `${name}, finished`,
+          );
+        };
+        await focusAfter('End', 'many-999');
+        await focusAfter('ArrowUp', 'many-998');
+        await focusAfter('PageUp', 'many-988');
+        await tab.keyboard.press('Space');
+        await focusAfter('Home', 'many-0');
+        await tab.keyboard.press('Space');
+        await tab.getByText('Compare 2 runs').waitFor();
+        for (let i = 1; i <= 150; i++) await tab.keyboard.press('ArrowDown');
+        await tab.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'many-150, finished');
+      });
+    } finally {
+      await long.close();
+    }
+  });
 
   it('finds runs by a filter, and says under the field what is wrong with one', () =>
     at('', async (tab) => {

@@ -24,7 +24,7 @@ describe.skipIf(missing !== undefined)('a tracker on a real MLflow server', () =
   afterAll(async () => {
     await tracker?.close();
     await server?.stop();
-  });
+  }, 60_000);
 
   /** Runs of every kind, by name; the last of them was deleted. */
   const logRuns = async (experiment: string): Promise<readonly string[]> => {

@@ -130,6 +130,9 @@ export type {
   WriterHealth,
 } from './store/run-store';
 export type { StoreLimits, TrackingStore } from './store/tracking-store';
+
+export type { SyncOptions, SyncProgress, SyncReport } from './sync/sync-report';
+
 export type {
   RegistryEvent,
   RunArtifact,

@@ -9,7 +9,6 @@ import {
 } from '@fairlead/core';
 import { createSha256, platformFiles } from '#files';
 import { boundArtifacts } from './artifacts/bounded-artifacts';
-import type { RelayStore } from './browser/relay-store';
 import { createLineage } from './lineage/create-lineage';
 import { createMaintenanceCalls } from './maintenance-calls';
 import { invalidArgument } from './names';
@@ -25,32 +24,38 @@ import { createCompare } from './search/tracker-compare';
 import { createSearch } from './search/tracker-search';
 import type { ArtifactStore } from './store/artifact-store';
 import type { TrackingStore } from './store/tracking-store';
-import { rememberStore } from './store-of-tracker';
+import { rememberGround } from './store-of-tracker';
+import type { SyncOptions, SyncReport } from './sync/sync-report';
 import type { Tracker, TrackerEventMap } from './tracker';
-import { type CommonTrackerOptions, parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
-
-type OpenedStore = Pick<ReturnType<typeof parseTrackerOptions>, keyof CommonTrackerOptions> & {
-  readonly store: TrackingStore;
-  readonly watchPage?: RelayStore['watchPage'];
-};
+import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
 
 /** Settings of the tracker itself, and its store. */
-async function openStore(options: TrackerOptions): Promise<OpenedStore> {
+async function openStore(options: TrackerOptions) {
   const settings = parseTrackerOptions(options);
   if ('store' in settings) return settings;
-  if ('mlflow' in settings) {
-    // Who logs to a folder does not load it.
-    const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
-    return { ...settings, store: openMlflowStore(settings) };
-  }
   if ('relay' in settings) {
     const { openRelayStore } = await import('./browser/relay-store');
     return { ...settings, ...(await openRelayStore(settings)) };
   }
+  if (!('dir' in settings)) {
+    // Who logs to a folder does not load it.
+    const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
+    return { ...settings, store: openMlflowStore(settings) };
+  }
   // Only now, so that a page that brings a store of its own does not load this one.
   const { openEmbeddedStore } = await import('./embedded/embedded-store');
   const store = await openEmbeddedStore({ ...settings, files: platformFiles });
-  return { ...settings, store };
+  const { mlflow, dir, clock } = settings;
+  if (mlflow === undefined) return { ...settings, store };
+  try {
+    const { openSyncServer } = await import('./sync/open-sync-server');
+    const { createSync } = await import('./sync/create-sync');
+    const sync = createSync(store, openSyncServer(mlflow, clock), { files: platformFiles, dir, clock });
+    return { ...settings, store: sync.store, sync };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** A store that bounds its uploads. It is named member by member, since a store may be an object of any kind. */
@@ -134,7 +139,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   const edits = createRunEdits(store, live, clock, (id, field) => {
     logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
   });
-  settings.watchPage?.(() => void live.writeOut());
+  if ('watchPage' in settings) settings.watchPage(() => void live.writeOut());
   const ignoreSignals = handleSignals(settings.signals, logger, () => live.killAll());
 
   const closing = closeable(async () => {
@@ -167,6 +172,14 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
       await run.close();
     }
     return result;
+  }
+
+  async function sync(given: SyncOptions = {}): Promise<SyncReport> {
+    checkOpen();
+    if (!('sync' in settings)) throw noServer('dir' in settings);
+    const parsed = settings.sync.parse(given);
+    await live.writeOut();
+    return settings.sync.run(parsed);
   }
 
   const searching = { store, clock, checkOpen, writeOut: () => live.writeOut() };
@@ -210,7 +223,18 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
       checkOpen();
       return toRunRecord(await live.find(id, call), clock.epochMs(), store);
     },
+    sync,
   };
-  rememberStore(tracker, store);
+  rememberGround(tracker, { store, clock, ...('dir' in settings ? { dir: settings.dir } : {}) });
   return tracker;
+}
+
+/** The error for a tracker that has nobody to send anything to. */
+function noServer(hasFolder: boolean): FairleadError {
+  const why = hasFolder
+    ? 'This tracker knows no server. Open it with openTracker({ dir, mlflow: { url } }) to send its runs there.'
+    : 'This tracker has no folder whose runs could be sent: what it logs goes to its store at once.';
+  return new FairleadError('UNSUPPORTED', why, {
+    details: { field: 'mlflow', expected: 'a tracker that was opened with `dir` and `mlflow`', given: 'none' },
+  });
 }

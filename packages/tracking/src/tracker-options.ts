@@ -50,7 +50,11 @@ export interface EmbeddedTrackerOptions extends CommonTrackerOptions {
   /** Folder of the store; made where it is missing. Several processes may use it at once. */
   readonly dir: string;
   readonly store?: never;
-  readonly mlflow?: never;
+  /**
+   * The server that `sync()` sends runs to, and `flush({ durability: 'remote' })`; `true`: as the environment says,
+   * `MLFLOW_TRACKING_URI` and what goes with it. Nothing is asked of it before. @default none
+   */
+  readonly mlflow?: true | MlflowClientOptions;
   readonly relay?: never;
   /**
    * Encoded bytes that a run may hold in memory, beside as many that are being written. 65,536 or more.
@@ -149,8 +153,15 @@ const common = {
 
 const maxBufferedBytes = z._default(z.int().check(z.minimum(65_536), z.maximum(0x7fffffff)), 8 * 1024 * 1024);
 
+// The client checks its own options, with no credential in an error.
+const mlflowOption = z.custom<true | MlflowClientOptions>(
+  (value) => value === true || (typeof value === 'object' && value !== null),
+  'options of createMlflowClient such as { url }, or true for those of the environment',
+);
+
 const embeddedSchema = z.strictObject({
   ...common,
+  mlflow: z.optional(mlflowOption),
   dir: z.string().check(z.minLength(1)),
   maxBufferedBytes,
   overflow: z._default(z.enum(['write', 'drop']), 'write'),
@@ -174,11 +185,7 @@ const storeSchema = z.strictObject({
 
 const mlflowSchema = z.strictObject({
   ...common,
-  // The client checks its own options, with no credential in an error.
-  mlflow: z.custom<true | MlflowClientOptions>(
-    (value) => value === true || (typeof value === 'object' && value !== null),
-    'options of createMlflowClient such as { url }, or true for those of the environment',
-  ),
+  mlflow: mlflowOption,
   maxBufferedBytes,
   pollMs: z._default(milliseconds, 5000),
   adopt: z._default(z.enum(['aliased', 'all', 'none']), 'aliased'),
@@ -237,10 +244,12 @@ export function parseTrackerOptions(options: TrackerOptions) {
 }
 
 function parseByStore(options: TrackerOptions) {
-  const { store, mlflow, relay } = (options ?? {}) as { store?: unknown; mlflow?: unknown; relay?: unknown };
+  const { store, mlflow, dir, relay } = (options ?? {}) as Partial<
+    Record<'store' | 'mlflow' | 'dir' | 'relay', unknown>
+  >;
   if (store !== undefined) return parseOptions(storeSchema, options, 'openTracker');
-  if (mlflow !== undefined) return parseOptions(mlflowSchema, options, 'openTracker');
   if (relay !== undefined) return parseOptions(relaySchema, options, 'openTracker');
+  if (mlflow !== undefined && dir === undefined) return parseOptions(mlflowSchema, options, 'openTracker');
   return parseOptions(embeddedSchema, options, 'openTracker');
 }
 

@@ -24,6 +24,7 @@ import type {
   StoreDamage,
   StoredArtifact,
 } from './store/run-store';
+import type { SyncOptions, SyncReport } from './sync/sync-report';
 
 /**
  * How a run stands. `KILLED`: a signal ended it, or it has no end and its lease ran out; should the process of such a one
@@ -212,6 +213,14 @@ export interface Tracker extends Closeable, MaintenanceCalls {
   compare(ids: readonly string[], options?: CompareOptions & CallOptions): Promise<RunComparison>;
   /** One run with everything that was logged, deleted or not. @throws FairleadError `NOT_FOUND` */
   getRun(id: string, options?: CallOptions): Promise<RunRecord>;
+  /**
+   * Sends the runs of the folder to the server, for a tracker that was opened with `dir` and `mlflow`: what is there
+   * already is not sent again, runs that still go on are sent as far as they are. Interrupted anywhere and called again, it
+   * comes to the same. A run that fails does not stop the others; the report names it.
+   * @throws FairleadError `UNSUPPORTED` for a tracker without a server, `INVALID_OPTION`, `NOT_FOUND` for a run that is not
+   * here, `CONFLICT` while another process syncs this folder, `STORE_FAILED`, `ABORTED`
+   */
+  sync(options?: SyncOptions): Promise<SyncReport>;
   /** Ends open runs as INTERRUPTED, flushed, and releases the store. */
   close(): Promise<void>;
 }

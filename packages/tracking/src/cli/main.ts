@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '@fairlead/core';
 import type { Command } from './command';
 import { exportCommand } from './export';
+import { importCommand } from './import-command';
 import { checkCommand, compactCommand, garbageCommand } from './maintenance';
 import { reportCommand } from './report-command';
 import { runCommandLine } from './run-command-line';
+import { syncCommand } from './sync-command';
 import { uiCommand } from './ui-command';
 
 /* The command fairlead-tracking, built to dist/fairlead-tracking.js. */
@@ -15,6 +17,8 @@ const commands: readonly Command[] = [
   uiCommand,
   reportCommand,
   exportCommand,
+  syncCommand,
+  importCommand,
   checkCommand,
   compactCommand,
   garbageCommand,

@@ -5,6 +5,7 @@ import type { RunPage, RunQuery } from '../search/query';
 import { searchRuns } from '../search/search-runs';
 import type { ExperimentSummary, RunBatch, RunStart, RunStore, RunWriter } from '../store/run-store';
 import { announcedWriter } from './announced-writer';
+import { createAnswers } from './answers';
 import { plainRun } from './index/index-page';
 import { RunIndex } from './index/run-index';
 import { markClosed, markOpened } from './index/run-marks';
@@ -48,6 +49,8 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
   const root = files.join(dir, 'runs');
   const reader = new RunReader(files, root, clock);
   const index = new RunIndex({ files, dir, root, clock, reader });
+
+  const answers = createAnswers(() => index.version);
 
   /** A new segment of a run, and the name of its writer. */
   const addSegment = async (id: string, at: number): Promise<{ writer: SegmentWriter; name: string }> => {
@@ -155,7 +158,8 @@ export function createRunStore(options: RunStoreOptions): EmbeddedRunStore {
 
   const search = async (query: RunQuery, call: CallOptions = {}): Promise<RunPage> => {
     await index.refresh(call);
-    const { runs, ...page } = searchRuns(index.runs(), query, clock.epochMs());
+    const { runs, ...page } =
+      answers.get(query) ?? answers.keep(query, searchRuns(index.runs(), query, clock.epochMs()));
     return { ...page, runs: runs.map(plainRun) };
   };
 

@@ -75,7 +75,7 @@ export function createProxy(http: MlflowHttp, options: Required<MlflowMultipartO
       return files.map(({ path, is_dir: isFolder, file_size: size }) => ({
         name: path,
         isFolder,
-        ...(isFolder || size === undefined ? {} : { size }),
+        ...(isFolder ? {} : { size }),
       }));
     },
     async *get(uri, { offset = 0, ...call } = {}) {

@@ -68,7 +68,7 @@ export function createArtifacts(http: MlflowHttp, runs: MlflowRuns, proxy: Artif
           answers.files,
         );
         for (const { path: name, is_dir: isFolder, file_size: size } of page.files) {
-          files.push({ path: name, isFolder, ...(isFolder || size === undefined ? {} : { size }) });
+          files.push({ path: name, isFolder, ...(isFolder ? {} : { size }) });
         }
         token = page.next_page_token || undefined;
       } while (token !== undefined);

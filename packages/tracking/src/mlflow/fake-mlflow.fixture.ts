@@ -139,6 +139,9 @@ export async function startFakeMlflow(trouble: (request: SeenRequest) => Trouble
     };
   };
 
+  /** Of a file; MLflow leaves out a size of 0. */
+  const sizeOf = (size: number): { file_size?: number } => (size === 0 ? {} : { file_size: size });
+
   /** What lies below a place, one level deep. */
   const list = (place: string, prefix: string): unknown => {
     const found = new Map<string, unknown>();
@@ -150,7 +153,7 @@ export async function startFakeMlflow(trouble: (request: SeenRequest) => Trouble
         name,
         rest.length > 0
           ? { path: path_, is_dir: true }
-          : { path: path_, is_dir: false, file_size: Buffer.byteLength(text) },
+          : { path: path_, is_dir: false, ...sizeOf(Buffer.byteLength(text)) },
       );
     }
     return { files: [...found.values()] };

@@ -1,5 +1,6 @@
-import { abortedError, type CallOptions, FairleadError, messageOf, throwIfAborted } from '@fairlead/core';
+import { type CallOptions, FairleadError, messageOf, throwIfAborted } from '@fairlead/core';
 import type * as z from 'zod/mini';
+import { pause } from '../pause';
 import type { ClientSettings } from './client-options';
 import { type Asked, answerError, unreachableError } from './http-errors';
 
@@ -144,18 +145,7 @@ async function readBounded(response: Response, limit: number, asked: Asked, watc
 export function createHttp(settings: ClientSettings): MlflowHttp {
   const { clock, retry, credentials, maxAnswerBytes } = settings;
 
-  const wait = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        timer.clear();
-        reject(abortedError(signal as AbortSignal, 'The request'));
-      };
-      const timer = clock.setTimer(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      }, ms);
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+  const wait = (ms: number, signal: AbortSignal | undefined): Promise<void> => pause(clock, ms, signal, 'The request');
 
   const urlOf = ({ path, query = {} }: MlflowRequest): string => {
     const search = new URLSearchParams();

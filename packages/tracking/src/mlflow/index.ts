@@ -7,6 +7,8 @@ export type { MlflowClientOptions, MlflowMultipartOptions, MlflowRetryOptions } 
 export type { MlflowDataset } from './datasets';
 export type { MlflowExperiment, MlflowExperiments, MlflowSearchOptions, MlflowView } from './experiments';
 export type { RequestBody } from './http';
+export { type ImportOptions, type ImportReport, importFromMlflow } from './import/import-from-mlflow';
+export type { SkippedVersion } from './import/import-models';
 export type { MlflowModel, MlflowModels } from './models';
 export type { SizedBody } from './multipart';
 export type { AdoptedVersions } from './registry/adoption';

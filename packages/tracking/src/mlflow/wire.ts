@@ -114,7 +114,8 @@ export const answers = {
   metrics: z.object({ metrics: z._default(z.array(metric), []), next_page_token: nextPage }),
   files: z.object({
     files: z._default(
-      z.array(z.object({ path: z.string(), is_dir: z._default(z.boolean(), false), file_size: z.optional(whole) })),
+      // MLflow leaves out a size of 0.
+      z.array(z.object({ path: z.string(), is_dir: z._default(z.boolean(), false), file_size: z._default(whole, 0) })),
       [],
     ),
     next_page_token: nextPage,

@@ -10,7 +10,7 @@ import {
 } from '../embedded/segment-format';
 import { scanSegment } from '../embedded/segment-reader';
 import type { Files, OpenFile } from '../files/files';
-import { claimFolder } from './folder-claim';
+import { claimFolder } from '../files/folder-claim';
 
 const ending = '.seg';
 const erasedPrefix = 'erased-';
@@ -42,7 +42,11 @@ export function createSegmentStore(files: Files, dir: string): RollingStore {
   return {
     async open() {
       await files.makeFolder(dir);
-      release = await claimFolder(files, files.join(dir, 'writer.lock'));
+      release = await claimFolder(files, files.join(dir, 'writer.lock'), {
+        does: 'keeps predictions in this folder',
+        advice: 'Give each process a folder of its own',
+        expected: 'a folder that no other sink uses',
+      });
       // What a crash left of a file that was written anew.
       for (const name of await files.list(dir)) {
         if (name.startsWith(draftPrefix)) await files.remove(files.join(dir, name));

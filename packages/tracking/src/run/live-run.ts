@@ -1,14 +1,14 @@
-import { type CallOptions, type Clock, type ClockTimer, FairleadError } from '@fairlead/core';
+import { type Clock, type ClockTimer, FairleadError } from '@fairlead/core';
 import { platformFiles } from '#files';
 import { abortable } from '../abortable';
 import { type LogArtifactsOptions, type LoggedArtifact, logFolder } from '../artifacts/log-folder';
 import { checkKey, invalidArgument } from '../names';
 import { redactRecord } from '../secrets';
-import type { ArtifactStore } from '../store/artifact-store';
-import type { Durability, EndStatus, ModelUse, ParamValue, RunEvent, RunWriter } from '../store/run-store';
-import type { StoreLimits } from '../store/tracking-store';
+import type { Durability, EndStatus, ParamValue, RunEvent, RunWriter } from '../store/run-store';
 import { ArtifactLog, lostArtifactsTag, lostArtifactsText } from './artifact-log';
-import type { HashFile } from './dataset-draft';
+import { checkDurability, usualDurability } from './durability';
+import type { LiveRunOptions } from './live-run-options';
+import { checkLogOptions } from './log-options';
 import { createMediaLog } from './media-log';
 import { MetricBuffer } from './metric-buffer';
 import { ParamLog } from './param-log';
@@ -18,55 +18,8 @@ import type { RunStartOptions, TypedRunStartOptions } from './run-options';
 import { checkRecord, checkTags, inGroups, maxTextLength, runErrorOf } from './values';
 import { WriteLoop } from './write-loop';
 
-/** What a live run stands on. */
-export interface LiveRunOptions<Params> {
-  readonly id: string;
-  readonly experiment: string;
-  readonly name: string;
-  readonly parent?: string;
-  readonly params: Params;
-  /** The parameters that the run has already. */
-  readonly knownParams: Readonly<Record<string, ParamValue>>;
-  /** When it was started or resumed, epoch milliseconds; nothing of it is older. */
-  readonly openedAt: number;
-  readonly writer: RunWriter;
-  readonly artifacts: ArtifactStore;
-  readonly durabilities: readonly Durability[];
-  readonly limits: StoreLimits | undefined;
-  readonly clock: Clock;
-  readonly flushIntervalMs: number;
-  readonly heartbeatMs: number;
-  readonly leaseMs: number;
-  readonly startChild: <P>(options: RunStartOptions | TypedRunStartOptions<unknown, P>) => Promise<Run<P>>;
-  readonly resolveModel: (reference: string, call: CallOptions) => Promise<ModelUse>;
-  readonly hashFile: HashFile;
-  /** Called for a parameter or tag whose value was a secret. */
-  readonly onRedact: (field: string) => void;
-  /** Called when a background write fails, and again only after one has worked. */
-  readonly onWriteFail: (error: unknown) => void;
-  /** Called for artifacts that a signal cut off, with their names. */
-  readonly onLose: (names: readonly string[]) => void;
-  readonly onEnd: (status: EndStatus) => void;
-  /** Called when the run was released. */
-  readonly onRelease: () => void;
-}
-
 /** Points in a chunk: what is encoded at once. */
 const chunkPoints = 4096;
-
-function checkLogOptions(options: LogOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('options of log', 'an object such as { step: 3 }', options);
-  }
-  for (const key in options) {
-    if (key !== 'step' && key !== 'timestamp') throw invalidArgument(`options.${key}`, 'no such option of log', key);
-  }
-  const { step, timestamp } = options;
-  if (step !== undefined && !Number.isSafeInteger(step)) throw invalidArgument('step', 'a whole number', step);
-  if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
-    throw invalidArgument('timestamp', 'whole milliseconds since 1970', timestamp);
-  }
-}
 
 /** A run that logs: fills the metric buffer, beats, and ends. */
 export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements Run<Params> {
@@ -208,20 +161,9 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
     return logFolder(folder, options, platformFiles.walk, (name, path, call) => this.logArtifact(name, path, call));
   }
 
-  async flush({ durability = this.#usualDurability(), signal }: FlushOptions = {}): Promise<void> {
+  async flush({ durability = usualDurability(this.#options.durabilities), signal }: FlushOptions = {}): Promise<void> {
     this.#checkRunning();
-    const { durabilities } = this.#options;
-    if (!durabilities.includes(durability)) {
-      const hint =
-        durability === 'remote' ? ' Nothing leaves this machine: for that, track to a server or sync to one.' : '';
-      throw new FairleadError(
-        'UNSUPPORTED',
-        `This store cannot promise the durability "${String(durability)}".${hint}`,
-        {
-          details: { field: 'durability', expected: durabilities.join(', '), given: String(durability) },
-        },
-      );
-    }
+    checkDurability(durability, this.#options.durabilities);
     await abortable(this.#flushAll(durability), signal, 'The flush');
   }
 
@@ -264,7 +206,7 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
     this.#giveUpArtifacts();
     this.#appendEnd('KILLED', undefined);
     this.#tellEnd('KILLED');
-    if (this.#writer.writeSync === undefined) return this.#writer.flush(this.#usualDurability());
+    if (this.#writer.writeSync === undefined) return this.#writer.flush(usualDurability(this.#options.durabilities));
     this.#writer.writeSync();
   }
 
@@ -337,16 +279,10 @@ export class LiveRun<Params = Readonly<Record<string, ParamValue>>> implements R
       (reason: unknown) => ({ reason }),
     );
     this.#appendEnd(status, error);
-    await this.#writer.flush(this.#usualDurability());
+    await this.#writer.flush(usualDurability(this.#options.durabilities));
     this.#tellEnd(status);
     if (trouble !== undefined) throw trouble.reason;
     await this.#dispose();
-  }
-
-  /** What an end, and a flush that asks for nothing else, waits for. */
-  #usualDurability(): Durability {
-    const { durabilities } = this.#options;
-    return durabilities.includes('disk') ? 'disk' : (durabilities.at(-1) ?? 'os');
   }
 
   /** Epoch milliseconds, never before the run was opened, whatever the clocks of several machines say. */

@@ -7,7 +7,8 @@ import type { TrackerEventMap } from '../tracker';
 import { parseStartOptions } from '../tracker-options';
 import type { HashFile } from './dataset-draft';
 import { flattenParams, parseParams } from './flatten-params';
-import { LiveRun, type LiveRunOptions } from './live-run';
+import { LiveRun } from './live-run';
+import type { LiveRunOptions } from './live-run-options';
 import type { RunStartOptions, TypedRunStartOptions } from './run-options';
 import { checkParams, checkTags } from './values';
 

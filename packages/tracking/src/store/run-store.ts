@@ -5,6 +5,7 @@ import type {
   DatasetInput,
   EndStatus,
   MetricHistory,
+  MetricSummary,
   ModelUse,
   ParamValue,
   RunError,
@@ -125,7 +126,8 @@ export interface RunWriter {
   appendBatch?(batch: RunBatch): boolean;
   /**
    * Hands what waits to the operating system, or wherever the store sends it.
-   * @throws FairleadError `STORE_FAILED`; what could not be written stays in the buffer for the next attempt
+   * @throws FairleadError `STORE_FAILED`, of a store on a server also `REMOTE_FAILED`; what could not be written stays in the
+   * buffer for the next attempt
    */
   write(): Promise<void>;
   /**
@@ -140,6 +142,11 @@ export interface RunWriter {
    * flush) or when something was dropped since the last flush, which is said once
    */
   flush(durability: Durability): Promise<void>;
+  /**
+   * Says what all points of the run come to, those that this writer sends among them: for whoever copies a run. Left out by
+   * stores that see that from the points.
+   */
+  summarize?(metrics: Readonly<Record<string, MetricSummary>>): void;
   health(): WriterHealth;
   /** Releases the writer, without a flush. */
   close(): Promise<void>;

@@ -32,10 +32,14 @@ export const withWriters = (change: (writer: RunWriter) => Partial<RunWriter>): 
     close: () => writer.close(),
     ...change(writer),
   });
-  return withRuns((runs) => ({
-    create: async (start) => wrap(await runs.create(start)),
-    open: async (id, call) => wrap(await runs.open(id, call)),
-  }));
+  return withRuns((runs) => {
+    const { resume } = runs;
+    return {
+      create: async (start) => wrap(await runs.create(start)),
+      open: async (id, call) => wrap(await runs.open(id, call)),
+      ...(resume !== undefined && { resume: async (id, lease, call) => wrap(await resume(id, lease, call)) }),
+    };
+  });
 };
 
 /** Events as they are kept; `undefined` is lost. */

@@ -201,7 +201,7 @@ export const brokenStores: Readonly<Record<string, readonly [group: string, brok
       event.type === 'end' && event.status === 'INTERRUPTED' ? { ...event, status: 'KILLED' } : event,
     ),
   ],
-  'forgets resumptions': ['lifecycle', withEvents((event) => (event.type === 'resume' ? undefined : event))],
+  'forgets resumptions': ['lifecycle', withRuns((runs) => ({ resume: (id, _lease, call) => runs.open(id, call) }))],
   'forgets beats': ['lifecycle', withEvents((event) => (event.type === 'beat' ? undefined : event))],
   'forgets restorations': [
     'lifecycle',

@@ -60,6 +60,7 @@ export const writerCases: readonly StoreCase[] = [
       const start = startOf(bench, { name: 'alles', parent: bench.newRunId() });
       const { id, at } = start;
       const dataset = { name: 'd', digest: 'a'.repeat(64), context: 'test', rows: 3 };
+      const writer = await store.runs.create(start);
       const { digest, size } = await store.artifacts.put(bytesOf('pixels'), { place: { run: id, name: 'a.png' } });
       const facts = { name: 'a.png', digest, size, kind: 'image', mediaType: 'image/png', step: 4 } as const;
       const events: RunEvent[] = [
@@ -72,7 +73,6 @@ export const writerCases: readonly StoreCase[] = [
         { type: 'beat', at: at + 5, leaseUntil: at + 90_000 },
         { type: 'end', at: at + 6, status: 'FAILED', error: { name: 'E', message: 'no', code: 'X' } },
       ];
-      const writer = await store.runs.create(start);
       for (const event of events) expectThat(writer.append(event), `the event "${event.type}" is taken`);
       expectThat(
         writer.appendPoints(

@@ -57,6 +57,7 @@ export class RunIndex {
   #rechecking = false;
   #saving: Promise<void> | undefined;
   #changes = 0;
+  #version = 0;
 
   constructor(options: RunIndexOptions) {
     this.#options = options;
@@ -65,6 +66,11 @@ export class RunIndex {
   /** Every run as of the last refresh, in no order. */
   runs(): StoredRun[] {
     return Array.from(this.#known.values(), (known) => known.entry.run);
+  }
+
+  /** Another number whenever a refresh found that a run has changed, also by nothing but the end of its lease. */
+  get version(): number {
+    return this.#version;
   }
 
   /** A run was changed by this process. */
@@ -134,6 +140,7 @@ export class RunIndex {
       this.#known.delete(id);
       this.#options.reader.forget(id);
       this.#changes++;
+      this.#version++;
     }
     for (const name of this.#names) if (!names.has(name)) differences++;
     this.#names = names;
@@ -222,6 +229,7 @@ export class RunIndex {
       }
       const run = segments.length === 0 ? undefined : await reader.read(id);
       this.#changes++;
+      this.#version++;
       if (run === undefined) this.#known.delete(id);
       else this.#known.set(id, { entry: { run, folderMtimeMs, segments, checkedAt: now }, checkedAt: now });
     } catch (error) {

@@ -94,8 +94,8 @@ function splitPath(uri: string): readonly [folder: string, file: string] {
   return [uri.slice(0, at), uri.slice(at + 1)];
 }
 
-/** The one file that the version is. */
-async function findFile(
+/** The one file that a version is. @throws FairleadError `NOT_FOUND`, `UNSUPPORTED` for what does not lie behind the proxy */
+export async function findModelFile(
   client: MlflowClient,
   version: MlflowVersion,
   call: CallOptions,
@@ -140,7 +140,7 @@ export async function adoptVersion(
   call: CallOptions,
 ): Promise<AdoptedVersion | NotAdopted> {
   try {
-    const found = await findFile(client, version, call);
+    const found = await findModelFile(client, version, call);
     if ('why' in found) return found;
     const blob = await hash(client, uriOf(found.folder, found.file), call);
     const { runId, description, tags, createdAt = 0 } = version;

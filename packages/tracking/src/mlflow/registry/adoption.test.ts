@@ -124,6 +124,29 @@ describe('what other clients of the server do', () => {
     expect(moves).toMatchObject([{ to: '1' }, { from: '1', to: '3', evidence: { actor: 'mlflow' } }]);
   });
 
+  it('is not what one of us did between a look at the aliases and a look at the log', async () => {
+    const server = await startServer();
+    const { store } = openStore(server);
+    for (const text of ['one', 'two']) await store.commit('digits', () => versionOf(text));
+    await store.commit('digits', () => moveTo('1'));
+    const before = Object.fromEntries(server.versions('digits.fairlead').at(-1)?.tags ?? []);
+    let moved = false;
+    server.meet(({ url }) => {
+      if (!moved && url.includes('model-versions/search') && url.includes('digits.fairlead')) {
+        moved = true;
+        const change = JSON.stringify(moveTo('2', '1'));
+        const tags = { ...before, [tagOf.token]: 'theirs', [tagOf.after]: '3', [tagOf.change]: change };
+        server.createVersion('digits.fairlead', { source: 'x', tags });
+        server.setAlias('digits', 'champion', '2');
+      }
+      return undefined;
+    });
+    const model = await openStore(server).store.read('digits');
+    expect(moved).toBe(true);
+    expect(model?.aliases).toEqual({ champion: '2' });
+    expect(model?.changes.map(({ evidence: by }) => by?.actor)).toEqual([undefined, undefined, 'ada', 'ada']);
+  });
+
   it('is left out where several files may be the model, and said once; the alias points nowhere then', async () => {
     const server = await startServer();
     const { store, warnings } = openStore(server);

@@ -23,7 +23,7 @@ export interface Adoption {
   list(model: MlflowModel, call: CallOptions): Promise<ReadonlyMap<string, MlflowVersion>>;
   /**
    * The changes that other clients made, to be appended in this order.
-   * @param hasChanged called before the first that takes long: `true` has the answer be `undefined`, since it would be stale
+   * @param isStale whether the model was looked at before the log was read; then the answer is `'stale'` where there are any
    */
   find(model: MlflowModel | undefined, isStale: boolean, call: CallOptions): Promise<readonly Appendix[] | 'stale'>;
 }
@@ -156,8 +156,10 @@ export async function removeLeftovers(
   client: MlflowClient,
   versions: ReadonlyMap<string, MlflowVersion>,
   model: StoredModel,
-  { now, logger }: { readonly now: number; readonly logger: Logger },
+  logger: Logger,
 ): Promise<void> {
+  // By the server's clock alone: by another a version might go that is just being committed.
+  const now = [...versions.values()].reduce((latest, { createdAt = 0 }) => Math.max(latest, createdAt), 0);
   const known = new Set(model.versions.map(({ version }) => version));
   for (const { name, version, tags, createdAt = now } of versions.values()) {
     if (tags[tagOf.pending] === undefined || known.has(version) || now - createdAt < leftoverMs) continue;

@@ -141,9 +141,7 @@ export class ModelLog {
     }
     const kept = this.#numbers.get(token);
     if (kept === undefined) return undefined;
-    const { change, place } = decodeEntry({ ...made, tags }) as LogEntry;
-    const entry = { number: kept, token, after: 0, projected: false, createdAt: made.createdAt ?? 0, change };
-    return place === undefined ? entry : { ...entry, place };
+    return { ...(decodeEntry({ ...made, tags }) as LogEntry), number: kept };
   }
 
   /** Says that MLflow's users see an entry. */

@@ -43,6 +43,11 @@ interface DraftVersion {
   readonly place: BlobPlace | undefined;
 }
 
+/** The version that a commit made and that is to be deleted unless it comes into the log. */
+interface Drafts {
+  current: DraftVersion | undefined;
+}
+
 /** Reads and commits one model. */
 export function createOneModel(name: string, options: OneModelOptions): OneModel {
   const { client, glancer, clock, places, adopt, logger } = options;
@@ -167,10 +172,25 @@ export function createOneModel(name: string, options: OneModelOptions): OneModel
     );
   };
 
+  /** Appends a change. A version that may be in the log, because nobody could say what came of it, is left where it is. */
+  const append = async (change: RegistryChange, draft: DraftVersion | undefined, drafts: Drafts) => {
+    try {
+      const place = draft?.place;
+      const kept = await log.append({ change, ...(place === undefined ? {} : { place }) });
+      if (kept === undefined) drafts.current ??= draft;
+      return kept;
+    } catch (error) {
+      const isUnknown =
+        FairleadError.isInstance(error, 'REMOTE_FAILED') || FairleadError.isInstance(error, 'PROTOCOL_ERROR');
+      if (!isUnknown) drafts.current ??= draft;
+      throw error;
+    }
+  };
+
   const attempts = async (
     decide: (model: StoredModel | undefined) => RegistryChange | undefined,
     call: CallOptions,
-    drafts: { current: DraftVersion | undefined },
+    drafts: Drafts,
   ): Promise<CommitResult> => {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       throwIfAborted(call.signal, 'The registry commit');
@@ -189,13 +209,13 @@ export function createOneModel(name: string, options: OneModelOptions): OneModel
       }
       // From here on it is not to be aborted: nobody could say whether the change was kept.
       throwIfAborted(call.signal, 'The registry commit');
-      const place = change.type === 'version' ? drafts.current?.place : undefined;
-      const kept = await log.append({ change, ...(place === undefined ? {} : { place }) });
+      const draft = change.type === 'version' ? drafts.current : undefined;
+      if (draft !== undefined) drafts.current = undefined;
+      const kept = await append(change, draft, drafts);
       if (kept === undefined) {
         await pause(clock, Math.random() * Math.min(20 * 2 ** attempt, 2000));
         continue;
       }
-      drafts.current = undefined;
       if (log.pending.some(({ number }) => number === kept.number)) {
         try {
           await project(context, kept);
@@ -214,9 +234,10 @@ export function createOneModel(name: string, options: OneModelOptions): OneModel
 
   const clean = async (): Promise<void> => {
     try {
-      if (glance.model === undefined) return;
-      const versions = await adoption.list(glance.model, {});
-      await removeLeftovers(client, versions, log.model, { now: clock.epochMs(), logger });
+      const { model } = await glancer.look(name);
+      if (model === undefined) return;
+      const versions = await adoption.list(model, {});
+      await removeLeftovers(client, versions, log.model, logger);
     } catch (error) {
       warn('Could not look for what is left over of', error);
     }
@@ -234,7 +255,7 @@ export function createOneModel(name: string, options: OneModelOptions): OneModel
       }),
     commit: (decide, call) =>
       serial(async () => {
-        const drafts: { current: DraftVersion | undefined } = { current: undefined };
+        const drafts: Drafts = { current: undefined };
         try {
           const result = await attempts(decide, call, drafts);
           if (result.change?.type === 'version') await clean();

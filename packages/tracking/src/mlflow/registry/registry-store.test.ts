@@ -197,18 +197,87 @@ describe('a registry on an MLflow server', () => {
     expect((await store.read('digits'))?.changes).toHaveLength(2);
   });
 
+  it('counts an entry once whose first request arrives when it was sent again', async () => {
+    const server = await startServer();
+    const { store } = openStore(server);
+    await store.commit('digits', () => versionOf('one'));
+    let attempts = 0;
+    server.meet(({ url, body }) => {
+      if (!isAppend(url, body) || ++attempts > 2) return undefined;
+      if (attempts === 1) return 'fail';
+      const { tags } = JSON.parse(body) as { tags: { key: string; value: string }[] };
+      server.createVersion('digits.fairlead', {
+        source: 'late',
+        tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
+      });
+      return undefined;
+    });
+    let decisions = 0;
+    await store.commit('digits', () => {
+      decisions++;
+      return moveTo('1');
+    });
+    expect(decisions).toBe(1);
+    expect(server.versions('digits.fairlead')).toHaveLength(3);
+    expect((await store.read('digits'))?.changes).toHaveLength(2);
+    expect((await readAnew(server))?.changes).toHaveLength(2);
+    expect(server.versions('digits.fairlead')[1]?.tags.has(tagOf.projected)).toBe(true);
+  });
+
   it('leaves nothing behind of a version that was not committed after all', async () => {
     const server = await startServer();
     const { store } = openStore(server);
     await store.commit('digits', () => versionOf('one'));
-    server.meet(({ url, body }) => (isAppend(url, body) ? 'fail' : undefined));
-    await expect(store.commit('digits', () => versionOf('two'))).rejects.toMatchObject({ code: 'REMOTE_FAILED' });
+    // Another is first, and then there is nothing to do any more.
+    let decisions = 0;
+    server.meet(({ url, body }) => {
+      if (!isAppend(url, body) || decisions > 1) return undefined;
+      const tags = Object.fromEntries(server.versions('digits.fairlead').at(-1)?.tags ?? []);
+      server.createVersion('digits.fairlead', {
+        source: 'x',
+        tags: { ...tags, [tagOf.token]: 'theirs', [tagOf.after]: '1' },
+      });
+      return undefined;
+    });
+    const { change } = await store.commit('digits', () => (decisions++ === 0 ? versionOf('two') : undefined));
+    expect(change).toBeUndefined();
     expect(server.versions('digits')).toHaveLength(1);
     server.meet(() => undefined);
-    // The number is not given again.
-    expect((await store.commit('digits', () => versionOf('three'))).change).toMatchObject({
-      version: { version: '3' },
+    await expect(
+      store.commit('digits', () => ({
+        ...versionOf('three'),
+        evidence: { ...evidence, data: { text: 'x'.repeat(1e6) } },
+      })),
+    ).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect(server.versions('digits')).toHaveLength(1);
+    // Their numbers are not given again.
+    expect((await store.commit('digits', () => versionOf('four'))).change).toMatchObject({ version: { version: '4' } });
+  });
+
+  it('keeps a version of which nobody could say whether it was committed, until the log says so', async () => {
+    const server = await startServer();
+    const { store } = openStore(server);
+    await store.commit('digits', () => versionOf('one'));
+    let isDown = false;
+    server.meet(({ url, body }) => {
+      if (isDown) return 'fail';
+      isDown = isAppend(url, body);
+      return isDown ? 'lose' : undefined;
     });
+    await expect(store.commit('digits', () => versionOf('two'))).rejects.toMatchObject({ code: 'REMOTE_FAILED' });
+    server.meet(() => undefined);
+    expect((await store.read('digits'))?.versions.map(({ version, deletedAt }) => [version, deletedAt])).toEqual([
+      ['1', undefined],
+      ['2', undefined],
+    ]);
+    server.advance(60_001);
+    await store.read('digits');
+    expect(server.versions('digits').map(({ tags }) => tags.has(tagOf.pending))).toEqual([false, false]);
+
+    server.meet(({ url, body }) => (isAppend(url, body) ? 'fail' : undefined));
+    await expect(store.commit('digits', () => versionOf('three'))).rejects.toMatchObject({ code: 'REMOTE_FAILED' });
+    expect(server.versions('digits')).toHaveLength(3);
+    expect((await store.read('digits'))?.versions).toHaveLength(2);
   });
 
   it('passes over a version whose writer died before its commit, and removes it an hour later', async () => {
@@ -234,7 +303,9 @@ describe('a registry on an MLflow server', () => {
     server.meet(() => undefined);
     const { store } = openStore(server);
     // It is not taken for a removal by another client.
+    const before = server.seen.length;
     expect((await store.read('digits'))?.aliases).toEqual({ champion: '1' });
+    expect(server.seen.length - before).toBe(2);
     expect(server.aliases('digits')).toEqual({});
     server.advance(60_001);
     expect((await store.read('digits'))?.changes).toHaveLength(2);
@@ -326,7 +397,7 @@ describe('a registry on an MLflow server', () => {
 describe('a watch', () => {
   it('costs one request when nothing changed, and calls back after changes of this store and others', async () => {
     const server = await startServer();
-    const { store, poll, polls } = openStore(server);
+    const { store, poll, polls, warnings } = openStore(server);
     await store.commit('digits', () => versionOf('one'));
     await store.read('digits');
     let calls = 0;
@@ -351,6 +422,8 @@ describe('a watch', () => {
     expect(calls).toBe(3);
     server.meet(() => 'fail');
     await settle();
+    await settle();
+    expect(warnings).toEqual([expect.stringContaining('Could not look for changes of "digits"')]);
     await watch.close();
     expect(polls).toHaveLength(0);
   });

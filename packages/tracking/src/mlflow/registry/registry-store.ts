@@ -37,6 +37,8 @@ interface Watch {
   readonly listeners: Set<() => void>;
   timer: ClockTimer | undefined;
   revision: number;
+  /** What went wrong last, so that the same is told once. */
+  trouble: string | undefined;
 }
 
 function isName(name: string): boolean {
@@ -78,10 +80,11 @@ export function createMlflowRegistry(options: MlflowRegistryOptions): MlflowRegi
   const poll = async (name: string, watch: Watch): Promise<void> => {
     try {
       await modelOf(name).read({});
+      watch.trouble = undefined;
     } catch (error) {
-      if (watch.listeners.size > 0) {
-        logger.warn({ name, error }, `Could not look for changes of "${name}": ${messageOf(error)}`);
-      }
+      const trouble = `Could not look for changes of "${name}": ${messageOf(error)}`;
+      if (watch.listeners.size > 0 && trouble !== watch.trouble) logger.warn({ name, error }, trouble);
+      watch.trouble = trouble;
     }
     if (watch.listeners.size === 0) return;
     if (modelOf(name).revision !== watch.revision) notify(name);
@@ -124,7 +127,12 @@ export function createMlflowRegistry(options: MlflowRegistryOptions): MlflowRegi
       // Its own function, so that one listener may be added twice.
       const listener = (): void => onChange();
       const known = watches.get(name);
-      const watch = known ?? { listeners: new Set(), timer: undefined, revision: modelOf(name).revision };
+      const watch: Watch = known ?? {
+        listeners: new Set(),
+        timer: undefined,
+        revision: modelOf(name).revision,
+        trouble: undefined,
+      };
       watch.listeners.add(listener);
       if (known === undefined) {
         watches.set(name, watch);

@@ -58,6 +58,15 @@ describe('the artifacts of a run on a server', () => {
     expect(await kit.artifacts.stat({ digest: helloDigest })).toEqual({ digest: helloDigest, size: 5 });
   });
 
+  it('may be empty, though the server tells no size of such a one', async () => {
+    await using kit = await aStore();
+    for (const place of [{ place: { run, name: 'a/empty' } }, {}]) {
+      const blob = await kit.artifacts.put(new Uint8Array(), place);
+      expect(blob.size).toBe(0);
+      expect(await kit.open().artifacts.read({ ...blob, ...place })).toEqual(new Uint8Array());
+    }
+  });
+
   it('of another size than was said are not kept', async () => {
     await using kit = await aStore();
     for (const source of [bytesOf('hello'), streamOf('hello'), streamOf('hello', 'more')]) {
@@ -134,11 +143,13 @@ describe('bytes that belong to no run', () => {
     for (const source of [bytesOf('hello'), streamOf('he', 'llo')]) {
       expect(await kit.artifacts.put(source)).toEqual({ digest: helloDigest, size: 5 });
     }
-    expect([...kit.server.files.keys()]).toEqual([`2/blobs/2c/${helloDigest}`]);
+    const [path = '', ...others] = kit.server.files.keys();
+    expect(path).toContain(`blobs/2c/${helloDigest}`);
+    expect(others).toEqual([]);
     expect(kit.server.seen.filter(({ method }) => method === 'PUT')).toHaveLength(1);
     const other = kit.open().artifacts;
     expect(await other.read({ digest: helloDigest })).toEqual(bytesOf('hello'));
-    kit.server.files.set(`2/blobs/2c/${helloDigest}`, 'HELLO');
+    kit.server.files.set(path, 'HELLO');
     await expect(other.read({ digest: helloDigest })).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
     await expect(other.read({ digest: 'd'.repeat(64) })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });

@@ -39,7 +39,9 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
     const cut = uri.lastIndexOf('/');
     try {
       const files = await proxy.list(uri.slice(0, cut), call);
-      return files.find(({ name, isFolder }) => !isFolder && name === uri.slice(cut + 1))?.size;
+      const found = files.find(({ name, isFolder }) => !isFolder && name === uri.slice(cut + 1));
+      // The server leaves out what is 0.
+      return found === undefined ? undefined : (found.size ?? 0);
     } catch (error) {
       // Some storage calls a folder that is not there an error.
       if (FairleadError.isInstance(error, 'NOT_FOUND')) return undefined;

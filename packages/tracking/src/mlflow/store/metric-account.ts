@@ -16,6 +16,9 @@ const mostOfTag = 7500;
 /** Room for the six numbers of a metric, each written the longest way. */
 const numbersLength = 6 * 28;
 
+/** The writer that stands for everybody who copied the run. */
+const copierName = 'copy';
+
 function isLater(known: WholeSummary, { step, timestamp }: { step: number; timestamp: number }): boolean {
   return step > known.step || (step === known.step && timestamp >= known.timestamp);
 }
@@ -41,6 +44,7 @@ export class MetricAccount {
   readonly #tags: { readonly keys: string[]; length: number; changed: boolean }[] = [];
   readonly #tagOf = new Map<string, number>();
   #hasTies = false;
+  #isGiven = false;
 
   /** @param writer a name that no other writer of the run has */
   constructor(writer: string) {
@@ -52,11 +56,29 @@ export class MetricAccount {
     return this.#tags.some(({ changed }) => changed);
   }
 
+  /** The account of whoever copies the run and knows what it comes to. Every such writer writes to the same tags. */
+  static of(metrics: Readonly<Record<string, MetricSummary>>): MetricAccount {
+    const account = new MetricAccount(copierName);
+    account.#isGiven = true;
+    for (const [key, { count, last, step, timestamp, min, max }] of Object.entries(metrics)) {
+      if (count === undefined || min === undefined || max === undefined) continue;
+      account.#summaries.set(key, { count, last, step, timestamp, min, max });
+      account.#place(key);
+    }
+    return account;
+  }
+
   /** Adds a point that the server has. */
   add({ key, value, step = 0, timestamp }: MlflowMetric): void {
     const one: WholeSummary = { count: 1, last: value, step, timestamp, min: value, max: value };
     const known = this.#summaries.get(key);
-    this.#hasTies ||= known?.step === step && known.timestamp === timestamp && !Object.is(known.last, value);
+    const isTie = known?.step === step && known.timestamp === timestamp && !Object.is(known.last, value);
+    this.#hasTies ||= isTie;
+    if (this.#isGiven) {
+      const [first] = this.#tags;
+      if (isTie && first !== undefined) first.changed = true;
+      return;
+    }
     this.#summaries.set(key, known === undefined ? one : join(known, one));
     const tag = this.#tags[this.#tagOf.get(key) ?? this.#place(key)];
     if (tag !== undefined) tag.changed = true;

@@ -1,5 +1,5 @@
 import { FairleadError, messageOf } from '@fairlead/core';
-import type { Durability, PointColumns, RunEvent, RunWriter, WriterHealth } from '../../store/run-store';
+import type { Durability, MetricSummary, PointColumns, RunEvent, RunWriter, WriterHealth } from '../../store/run-store';
 import type { MlflowClient } from '../client';
 import { MetricAccount } from './metric-account';
 import { Outbox } from './outbox';
@@ -29,7 +29,7 @@ function newWriterName(): string {
  */
 export class MlflowRunWriter implements RunWriter {
   readonly #options: RunWriterOptions;
-  readonly #account: MetricAccount;
+  #account: MetricAccount;
   readonly #outbox: Outbox;
   readonly #stop = new AbortController();
   #sending: Promise<void> | undefined;
@@ -155,6 +155,10 @@ export class MlflowRunWriter implements RunWriter {
         `them${why}. What was kept is flushed. See run.health(); mend the connection, or raise maxBufferedBytes.`,
       { cause: this.#lastError, details: { dropped } },
     );
+  }
+
+  summarize(metrics: Readonly<Record<string, MetricSummary>>): void {
+    this.#account = MetricAccount.of(metrics);
   }
 
   health(): WriterHealth {

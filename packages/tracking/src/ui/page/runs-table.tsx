@@ -1,11 +1,12 @@
 /** @jsxImportSource preact */
-import { useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { RunSummary } from '../../tracker';
 import { type Column, cellOf } from './columns';
 import { formatDuration } from './format';
 import { useNow } from './hooks';
 import { Ago, StatusPill } from './pieces';
 import { runHash } from './route';
+import { useRowWindow } from './row-window';
 
 interface RunsTableProps {
   readonly runs: readonly RunSummary[];
@@ -46,11 +47,30 @@ function HeadCell({ label, scope, field, order, onOrder, className = '' }: HeadP
   );
 }
 
+/** Stands in for rows that are out of sight. */
+function Gap({ height, columns }: { height: number; columns: number }) {
+  return (
+    <tr class="gap">
+      <td colSpan={5 + columns} style={{ height: `${height}px`, padding: 0 }} />
+    </tr>
+  );
+}
+
 /** Runs, one a row. Arrow keys move, Space selects, Enter opens. */
 export function RunsTable({ runs, columns, order, onOrder, selected, onSelect, stale }: RunsTableProps) {
   const now = useNow(runs.some(({ status }) => status === 'RUNNING') ? 1000 : 30_000);
   const [focused, setFocused] = useState<string>();
   const body = useRef<HTMLTableSectionElement>(null);
+  const { from, to, before, behind, include } = useRowWindow(body, runs.length);
+  /** The index of a row that gets the focus once it is drawn. */
+  const wanted = useRef<number | undefined>(undefined);
+  useLayoutEffect(() => {
+    if (wanted.current === undefined) return;
+    rowAt(wanted.current)?.focus();
+    wanted.current = undefined;
+  });
+  const rowAt = (index: number): HTMLElement | undefined =>
+    body.current?.querySelector<HTMLElement>(`tr[aria-rowindex="${index + 2}"]`) ?? undefined;
   const at = Math.max(
     0,
     runs.findIndex(({ id }) => id === focused),
@@ -63,7 +83,12 @@ export function RunsTable({ runs, columns, order, onOrder, selected, onSelect, s
   const move = (to: number): void => {
     const index = Math.min(runs.length - 1, Math.max(0, to));
     setFocused(runs[index]?.id);
-    (body.current?.rows[index] as HTMLElement | undefined)?.focus();
+    const row = rowAt(index);
+    if (row !== undefined) row.focus();
+    else {
+      wanted.current = index;
+      include(index);
+    }
   };
   const onKeyDown = (event: KeyboardEvent, run: RunSummary, index: number): void => {
     if (event.target !== event.currentTarget) return;
@@ -84,11 +109,13 @@ export function RunsTable({ runs, columns, order, onOrder, selected, onSelect, s
     event.preventDefault();
     act();
   };
+  // Where the focused row is not drawn, the first one that is takes its place in the order of the Tab key.
+  const tabbable = at >= from && at < to ? at : from;
   const allSelected = runs.every(({ id }) => selected.has(id));
   return (
     <>
       <div class={`scroll card flush ${stale ? 'stale' : ''}`}>
-        <table class="runs" role="grid" aria-multiselectable="true" aria-label="Runs">
+        <table class="runs" role="grid" aria-multiselectable="true" aria-label="Runs" aria-rowcount={runs.length + 1}>
           <thead>
             <tr>
               <th scope="col" class="pick">
@@ -117,14 +144,16 @@ export function RunsTable({ runs, columns, order, onOrder, selected, onSelect, s
             </tr>
           </thead>
           <tbody ref={body}>
-            {runs.map((run, index) => (
+            {before > 0 && <Gap height={before} columns={columns.length} />}
+            {runs.slice(from, to).map((run, i) => (
               <tr
                 key={run.id}
-                tabIndex={index === at ? 0 : -1}
+                aria-rowindex={from + i + 2}
+                tabIndex={from + i === tabbable ? 0 : -1}
                 aria-selected={selected.has(run.id)}
                 aria-label={`${run.name}, ${run.status.toLowerCase()}`}
                 onFocus={() => setFocused(run.id)}
-                onKeyDown={(event) => onKeyDown(event, run, index)}
+                onKeyDown={(event) => onKeyDown(event, run, from + i)}
               >
                 <td class="pick">
                   <input
@@ -158,6 +187,7 @@ export function RunsTable({ runs, columns, order, onOrder, selected, onSelect, s
                 })}
               </tr>
             ))}
+            {behind > 0 && <Gap height={behind} columns={columns.length} />}
           </tbody>
         </table>
       </div>

@@ -1,5 +1,15 @@
 import { FairleadError } from '@fairlead/core';
-import type { Files } from '../files/files';
+import type { Files } from './files';
+
+/** What a claim is for, in the words of its error. */
+export interface ClaimPurpose {
+  /** What the owner does, such as `keeps predictions in this folder`. */
+  readonly does: string;
+  /** What to do about it. */
+  readonly advice: string;
+  /** What the error's details expect. */
+  readonly expected: string;
+}
 
 /** Files that this process holds. */
 const held = new Set<string>();
@@ -10,8 +20,8 @@ const held = new Set<string>();
  * @returns a function that gives the folder free
  * @throws FairleadError `CONFLICT`, `STORE_FAILED`
  */
-export async function claimFolder(files: Files, path: string): Promise<() => Promise<void>> {
-  if (held.has(path)) throw conflict(path, process.pid);
+export async function claimFolder(files: Files, path: string, purpose: ClaimPurpose): Promise<() => Promise<void>> {
+  if (held.has(path)) throw conflict(path, process.pid, purpose);
   const bytes = new TextEncoder().encode(`${process.pid}\n`);
   for (let tries = 0; tries < 3; tries++) {
     if (await files.claim(path, bytes)) {
@@ -23,10 +33,10 @@ export async function claimFolder(files: Files, path: string): Promise<() => Pro
     }
     const owner = Number.parseInt(new TextDecoder().decode(await files.read(path)), 10);
     // In a container every process has the same number; one of ours that is not held is one that died.
-    if (owner !== process.pid && isAlive(owner)) throw conflict(path, owner);
+    if (owner !== process.pid && isAlive(owner)) throw conflict(path, owner, purpose);
     await files.remove(path);
   }
-  throw conflict(path, undefined);
+  throw conflict(path, undefined, purpose);
 }
 
 function isAlive(pid: number): boolean {
@@ -40,11 +50,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function conflict(path: string, owner: number | undefined): FairleadError {
+function conflict(path: string, owner: number | undefined, { does, advice, expected }: ClaimPurpose): FairleadError {
   const who = owner === undefined ? 'Another process' : `Process ${owner}`;
   return new FairleadError(
     'CONFLICT',
-    `${who} keeps predictions in this folder (${path}). Give each process a folder of its own; if that process is none of yours, remove the file.`,
-    { details: { field: 'dir', expected: 'a folder that no other sink uses', given: path } },
+    `${who} ${does} (${path}). ${advice}; if that process is none of yours, remove the file.`,
+    { details: { field: 'dir', expected, given: path } },
   );
 }
