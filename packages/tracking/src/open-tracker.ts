@@ -35,7 +35,8 @@ async function openStore(options: TrackerOptions) {
   if ('store' in settings) return settings;
   if ('relay' in settings) {
     const { openRelayStore } = await import('./browser/relay-store');
-    return { ...settings, ...(await openRelayStore(settings)) };
+    const { store, watchPage } = await openRelayStore(settings);
+    return { ...settings, store, watchPage };
   }
   if (!('dir' in settings)) {
     // Who logs to a folder does not load it.
