@@ -92,4 +92,18 @@ export default [
     gzip: true,
     modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
   },
+  {
+    name: '@fairlead/core/cascade',
+    path: 'packages/core/dist/cascade.js',
+    limit: '25 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
+    name: '@fairlead/core/remote',
+    path: 'packages/core/dist/remote.js',
+    limit: '21 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
 ];

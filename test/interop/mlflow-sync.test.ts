@@ -63,7 +63,7 @@ describe.skipIf(missing !== undefined)('runs between a folder and a real MLflow 
   afterAll(async () => {
     await proxy?.stop();
     await server?.stop();
-  });
+  }, 60_000);
 
   const ask = async <T>(...args: string[]): Promise<T> => {
     const { stdout } = await promisify(execFile)(command, [script, server.url, ...args], {

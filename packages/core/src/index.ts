@@ -66,6 +66,7 @@ export type {
   ModelRunner,
   ModelSwapEvent,
   Priority,
+  Privacy,
   RequestFailEvent,
   RunnerEventMap,
   RunnerEvents,

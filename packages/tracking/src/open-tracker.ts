@@ -12,6 +12,7 @@ import { boundArtifacts } from './artifacts/bounded-artifacts';
 import { createLineage } from './lineage/create-lineage';
 import { createMaintenanceCalls } from './maintenance-calls';
 import { invalidArgument } from './names';
+import { openStore } from './open-store';
 import { createRegistry } from './registry/create-registry';
 import { createRunEdits } from './run/edit-runs';
 import { listRuns } from './run/list-runs';
@@ -27,37 +28,7 @@ import type { TrackingStore } from './store/tracking-store';
 import { rememberGround } from './store-of-tracker';
 import type { SyncOptions, SyncReport } from './sync/sync-report';
 import type { Tracker, TrackerEventMap } from './tracker';
-import { parseRunFilter, parseTrackerOptions, type TrackerOptions } from './tracker-options';
-
-/** Settings of the tracker itself, and its store. */
-async function openStore(options: TrackerOptions) {
-  const settings = parseTrackerOptions(options);
-  if ('store' in settings) return settings;
-  if ('relay' in settings) {
-    const { openRelayStore } = await import('./browser/relay-store');
-    const { store, watchPage } = await openRelayStore(settings);
-    return { ...settings, store, watchPage };
-  }
-  if (!('dir' in settings)) {
-    // Who logs to a folder does not load it.
-    const { openMlflowStore } = await import('./mlflow/store/open-mlflow-store');
-    return { ...settings, store: openMlflowStore(settings) };
-  }
-  // Only now, so that a page that brings a store of its own does not load this one.
-  const { openEmbeddedStore } = await import('./embedded/embedded-store');
-  const store = await openEmbeddedStore({ ...settings, files: platformFiles });
-  const { mlflow, dir, clock } = settings;
-  if (mlflow === undefined) return { ...settings, store };
-  try {
-    const { openSyncServer } = await import('./sync/open-sync-server');
-    const { createSync } = await import('./sync/create-sync');
-    const sync = createSync(store, openSyncServer(mlflow, clock), { files: platformFiles, dir, clock });
-    return { ...settings, store: sync.store, sync };
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
+import { parseRunFilter, type TrackerOptions } from './tracker-options';
 
 /** A store that bounds its uploads. It is named member by member, since a store may be an object of any kind. */
 function withArtifacts(store: TrackingStore, artifacts: ArtifactStore): TrackingStore {
@@ -140,7 +111,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
   const edits = createRunEdits(store, live, clock, (id, field) => {
     logger.warn({ id, field }, `"${field}" of run ${id} looks like a secret: its value is not kept.`);
   });
-  if ('watchPage' in settings) settings.watchPage(() => void live.writeOut());
+  settings.watchPage?.(() => void live.writeOut());
   const ignoreSignals = handleSignals(settings.signals, logger, () => live.killAll());
 
   const closing = closeable(async () => {
@@ -177,7 +148,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
 
   async function sync(given: SyncOptions = {}): Promise<SyncReport> {
     checkOpen();
-    if (!('sync' in settings)) throw noServer('dir' in settings);
+    if (settings.sync === undefined) throw noServer(settings.dir !== undefined);
     const parsed = settings.sync.parse(given);
     await live.writeOut();
     return settings.sync.run(parsed);
@@ -226,7 +197,7 @@ export async function openTracker(options: TrackerOptions): Promise<Tracker> {
     },
     sync,
   };
-  rememberGround(tracker, { store, clock, ...('dir' in settings ? { dir: settings.dir } : {}) });
+  rememberGround(tracker, { store, clock, ...(settings.dir === undefined ? {} : { dir: settings.dir }) });
   return tracker;
 }
 

@@ -244,12 +244,11 @@ export function parseTrackerOptions(options: TrackerOptions) {
 }
 
 function parseByStore(options: TrackerOptions) {
-  const { store, mlflow, dir, relay } = (options ?? {}) as Partial<
-    Record<'store' | 'mlflow' | 'dir' | 'relay', unknown>
-  >;
+  const given: { store?: unknown; mlflow?: unknown; relay?: unknown; dir?: unknown } = options ?? {};
+  const { store, mlflow, relay, dir } = given;
   if (store !== undefined) return parseOptions(storeSchema, options, 'openTracker');
-  if (relay !== undefined) return parseOptions(relaySchema, options, 'openTracker');
   if (mlflow !== undefined && dir === undefined) return parseOptions(mlflowSchema, options, 'openTracker');
+  if (relay !== undefined) return parseOptions(relaySchema, options, 'openTracker');
   return parseOptions(embeddedSchema, options, 'openTracker');
 }
 

@@ -2,12 +2,13 @@ import type { Clock, ClockTimer } from '../clock';
 import { deadlineError, noDeadline } from '../deadline';
 import { abortedError, FairleadError, messageOf, throwIfAborted } from '../errors';
 import { checkDeclaredLength, readStream } from '../serving/body';
+import { headersOf, type RemoteHeaders, withoutCredentials } from './credentials';
 import { errorOfResponse } from './remote-error';
 
 /** What the exchanges of one runner have in common. */
 export interface ExchangeSettings {
   readonly fetch: typeof globalThis.fetch;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: RemoteHeaders;
   readonly maxResponseBytes: number;
   readonly clock: Clock;
 }
@@ -19,57 +20,82 @@ export interface Exchange {
   readonly what: string;
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Absolute, on the clock. */
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
 }
 
+/** An answer with a status of 2xx. */
+export interface ExchangeAnswer {
+  readonly bytes: Uint8Array;
+  readonly header: (name: string) => string | null;
+}
+
 const utf8 = new TextDecoder();
 
 /**
- * Sends a request and reads the whole answer.
+ * Sends a request and reads the whole answer. What the user's headers hold stands in no error.
  *
- * @returns the text of an answer with a status of 2xx
  * @throws FairleadError `ABORTED`, `DEADLINE_EXCEEDED`, `LIMIT_EXCEEDED` for too long an answer, `REMOTE_FAILED` when
  * the server cannot be reached, and what an error status stands for
  */
-export async function exchange(request: Exchange, settings: ExchangeSettings): Promise<string> {
+export async function exchange(request: Exchange, settings: ExchangeSettings): Promise<ExchangeAnswer> {
   const { url, what, method, body, deadline, signal } = request;
   throwIfAborted(signal, `The request to ${what}`);
   const ending = createEnding(deadline, signal, settings.clock);
+  let own: Readonly<Record<string, string>> = {};
   try {
+    own = typeof settings.headers === 'function' ? await ending.orCut(headersOf(settings.headers)) : settings.headers;
     const response = await settings.fetch(url, {
       method,
-      headers: { accept: 'application/json', ...settings.headers, ...request.headers },
+      headers: { accept: 'application/json', ...own, ...request.headers },
       signal: ending.signal,
       ...(body !== undefined && { body }),
     });
     const { maxResponseBytes } = settings;
-    let text: string;
+    let bytes: Uint8Array;
     try {
       checkDeclaredLength(response.headers.get('content-length'), maxResponseBytes);
-      text = utf8.decode(await readStream(response.body, maxResponseBytes));
+      bytes = await readStream(response.body, maxResponseBytes);
     } catch (error) {
       throw FairleadError.isInstance(error, 'LIMIT_EXCEEDED') ? answerTooLarge(what, maxResponseBytes) : error;
     }
-    if (!response.ok) throw errorOfResponse(what, response, text, settings.clock.epochMs());
-    return text;
+    if (!response.ok) {
+      // Servers that debug themselves say what they were sent.
+      const said = withoutCredentials(utf8.decode(bytes), own);
+      throw errorOfResponse(what, response, said, settings.clock.epochMs());
+    }
+    return { bytes, header: (name) => response.headers.get(name) };
   } catch (error) {
     // Whatever a server answers to a request that was given up, the caller gets the reason for which it was.
     if (signal?.aborted) throw abortedError(signal, `The request to ${what}`);
     if (ending.expired()) throw deadlineError(`while ${what} was asked`);
     if (FairleadError.isInstance(error)) throw error;
-    throw new FairleadError('REMOTE_FAILED', `${what} cannot be reached: ${reasonOf(error)}. Is the server running?`, {
-      cause: error,
-    });
+    throw unreachable(what, error, own);
   } finally {
     ending.release();
   }
 }
 
+function unreachable(what: string, error: unknown, headers: Readonly<Record<string, string>>): FairleadError {
+  const reason = reasonOf(error);
+  const clean = withoutCredentials(reason, headers);
+  // A page is told nothing more than that it failed, for fear that it might learn about the network.
+  const advice = isUntold(error) ? ' If this is a page: does the server allow its origin (CORS)?' : '';
+  return new FairleadError('REMOTE_FAILED', `${what} cannot be reached: ${clean}. Is the server running?${advice}`, {
+    cause: clean === reason ? error : new Error(clean),
+  });
+}
+
+function isUntold(error: unknown): boolean {
+  return error instanceof TypeError && error.cause === undefined;
+}
+
 interface Ending {
   readonly signal: AbortSignal;
+  /** Waits for something that knows no signal. */
+  orCut<T>(promise: Promise<T>): Promise<T>;
   expired(): boolean;
   release(): void;
 }
@@ -92,6 +118,11 @@ function createEnding(deadline: number, callerSignal: AbortSignal | undefined, c
   callerSignal?.addEventListener('abort', onAbort, { once: true });
   return {
     signal: controller.signal,
+    orCut: (promise) =>
+      new Promise((resolve, reject) => {
+        controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+        promise.then(resolve, reject);
+      }),
     expired: () => expired,
     release() {
       timer?.clear();

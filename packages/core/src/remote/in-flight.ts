@@ -10,6 +10,8 @@ export interface InFlight {
   enter(): () => void;
   /** Lets no one in any more. */
   shut(): void;
+  /** Those that have not left. */
+  readonly count: number;
   /** Resolves when all have left. */
   whenEmpty(): Promise<void>;
 }
@@ -35,6 +37,9 @@ export function createInFlight(max: number): InFlight {
     },
     shut() {
       closed = true;
+    },
+    get count() {
+      return count;
     },
     whenEmpty() {
       return new Promise((resolve) => {

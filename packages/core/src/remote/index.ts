@@ -1,2 +1,3 @@
+export type { RemoteHeaders } from './credentials';
 export type { RemoteOptions } from './options';
-export { remote } from './remote';
+export { type RemoteDescription, type RemoteRunner, remote } from './remote';

@@ -6,6 +6,7 @@ import type { EventListeners } from '../events';
 import { consoleLogger, type Logger } from '../logger';
 import type { RunnerEventMap } from '../runner/runner';
 import type { ModelSignature } from '../signature';
+import { checkHeaders, type RemoteHeaders } from './credentials';
 
 /** Options of {@link remote}. */
 export interface RemoteOptions {
@@ -24,8 +25,17 @@ export interface RemoteOptions {
   readonly maxConcurrent?: number;
   /** Bytes that an answer may have. 1 or more. @default 67108864 (64 MiB) */
   readonly maxResponseBytes?: number;
-  /** Headers of every request, for example an authorization. Never logged. @default {} */
-  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Headers of every request, for example an authorization; a function is asked before each, for a token that expires.
+   * Their values are never logged and stand in no error. @default {}
+   */
+  readonly headers?: RemoteHeaders;
+  /**
+   * How tensors travel: `binary`, as they are in memory, by Triton's binary tensor data extension, several times smaller and
+   * exact to the bit; `json`; or `auto`, binary where the model's metadata offers it, as Fairlead's own servers do.
+   * @default 'auto'
+   */
+  readonly encoding?: 'auto' | 'binary' | 'json';
   /**
    * The model's signature, for a server whose metadata does not describe the tensors. @default what the server says
    */
@@ -51,7 +61,8 @@ export interface RemoteSettings {
   readonly timeoutMs: number;
   readonly maxConcurrent: number;
   readonly maxResponseBytes: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: RemoteHeaders;
+  readonly encoding: 'auto' | 'binary' | 'json';
   readonly signature: ModelSignature | undefined;
   readonly fetch: typeof globalThis.fetch;
   readonly signal: AbortSignal | undefined;
@@ -69,7 +80,9 @@ const schema = z.strictObject({
   timeoutMs: z.optional(z.number().check(z.gt(0))),
   maxConcurrent: z.optional(z.int().check(z.gte(1))),
   maxResponseBytes: z.optional(z.int().check(z.gte(1))),
-  headers: z.optional(z.record(z.string(), z.string())),
+  // Looked at by checkHeaders, whose messages tell no values.
+  headers: z.optional(z.unknown()),
+  encoding: z.optional(z.enum(['auto', 'binary', 'json'])),
   signature: z.optional(z.custom<ModelSignature>(object, 'a signature {inputs, outputs, batchAxis}')),
   fetch: z.optional(z.custom<typeof globalThis.fetch>((value) => typeof value === 'function', 'a function like fetch')),
   signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'an AbortSignal')),
@@ -89,7 +102,8 @@ export function parseRemoteOptions(options: RemoteOptions): RemoteSettings {
     timeoutMs: parsed.timeoutMs ?? 30_000,
     maxConcurrent: parsed.maxConcurrent ?? 1024,
     maxResponseBytes: parsed.maxResponseBytes ?? 64 * 1024 * 1024,
-    headers: parsed.headers ?? {},
+    headers: typeof options.headers === 'function' ? options.headers : checkHeaders(options.headers ?? {}),
+    encoding: parsed.encoding ?? 'auto',
     signature: parsed.signature,
     // Called as a plain function: a browser's fetch refuses any other `this`.
     fetch: parsed.fetch ?? ((input, init) => globalThis.fetch(input, init)),
@@ -107,12 +121,23 @@ function baseOf(url: string): string {
   } catch {
     // Told below, together with the URLs that parse and still do not serve.
   }
+  if (parsed !== undefined && (parsed.username !== '' || parsed.password !== '')) {
+    const expected = 'a URL without name and password; give them by the option "headers"';
+    throw new FairleadError('INVALID_OPTION', `remote: option "url" is wrong: expected ${expected}.`, {
+      details: { field: 'url', expected },
+    });
+  }
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.search !== '' || parsed.hash !== '') {
     throw new FairleadError(
       'INVALID_OPTION',
-      `remote: option "url" is wrong: expected a URL such as "http://127.0.0.1:8080", given ${JSON.stringify(url)}.`,
-      { details: { field: 'url', expected: 'an http or https URL without query', given: url } },
+      `remote: option "url" is wrong: expected a URL such as "http://127.0.0.1:8080", given ${JSON.stringify(withoutSecrets(url))}.`,
+      { details: { field: 'url', expected: 'an http or https URL without query', given: withoutSecrets(url) } },
     );
   }
   return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
+}
+
+/** A query and what stands before an @ may hold a key. */
+function withoutSecrets(url: string): string {
+  return url.replace(/[?#].*$/s, (rest) => `${rest[0]}***`).replace(/\/\/[^/@]*@/, '//***@');
 }

@@ -153,7 +153,10 @@ describe('remote', () => {
 
   it('sends headers, priority and what is left of the time', async () => {
     const clock = createVirtualClock();
-    const { runner, requests } = await setUp({}, { clock, headers: { authorization: 'Bearer t' }, timeoutMs: 7000 });
+    const { runner, requests } = await setUp(
+      {},
+      { clock, headers: { authorization: 'Bearer t' }, timeoutMs: 7000, encoding: 'json' },
+    );
     await clock.advance(1000);
     await runner.run({ x }, { deadline: 1250, priority: 'low' });
     await runner.run({ x }, { timeoutMs: 40.5, priority: 'high' });
@@ -214,6 +217,185 @@ describe('remote', () => {
     expect(await refused({ model: '' })).toBe('INVALID_OPTION');
     expect(await refused({ timeoutMs: 0 })).toBe('INVALID_OPTION');
     expect(await refused({ retries: 3 })).toBe('INVALID_OPTION');
+  });
+});
+
+describe('remote in bytes', () => {
+  const bits = (tensor: Tensor | undefined) => {
+    const { buffer, byteOffset, byteLength } = (tensor as Tensor<'float32'>).data;
+    return [...new Uint8Array(buffer, byteOffset, byteLength)];
+  };
+
+  it('carries every bit of every float, where the server offers it', async () => {
+    const { runner, requests } = await setUp({ compute: ({ x: tensor }) => ({ y: tensor as Tensor }) });
+    expect(runner.describe()).toMatchObject({ url: 'http://test/v2/models/mock', encoding: 'binary', inFlight: 0 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat({ max: 255 }), { minLength: 8, maxLength: 8 }), async (bytes) => {
+        const data = new Float32Array(Uint8Array.from(bytes).buffer);
+        const { outputs } = await runner.run({ x: data });
+        expect(bits(outputs.y)).toEqual(bytes);
+      }),
+      { numRuns: 100 },
+    );
+    expect(requests.at(-1)?.headers.get('content-type')).toBe('application/octet-stream');
+    expect(requests).toHaveLength(101);
+  });
+
+  it('JSON and bytes say the same', async () => {
+    const answers = [];
+    for (const encoding of ['json', 'binary'] as const) {
+      const { runner } = await setUp({}, { encoding });
+      expect(runner.describe().encoding).toBe(encoding);
+      answers.push((await runner.run({ x })).outputs);
+    }
+    expect(answers[0]).toEqual(answers[1]);
+  });
+
+  it('a server that does not offer it gets JSON', async () => {
+    const types: (string | null)[] = [];
+    const runner = await setUpServer((request) => {
+      types.push(request.headers.get('content-type'));
+      return Response.json(answerOf());
+    });
+    await runner.run({ x });
+    expect(types).toEqual(['application/json']);
+  });
+
+  it.each<[string, (json: string) => [string, number[]]]>([
+    ['too few bytes', (json) => [json, [1, 2, 3]]],
+    ['too many bytes', (json) => [json, new Array(20).fill(0) as number[]]],
+    ['no bytes', (json) => [json, []]],
+  ])('an answer with %s is a PROTOCOL_ERROR', async (_what, make) => {
+    const y = { name: 'y', datatype: 'FP32', shape: [2, 2], parameters: { binary_data_size: 16 } };
+    const [json, bytes] = make(JSON.stringify({ outputs: [y] }));
+    const runner = await setUpServer(() => {
+      const head = new TextEncoder().encode(json);
+      const headers = { 'inference-header-content-length': String(head.length) };
+      return new Response(Uint8Array.of(...head, ...bytes), { headers });
+    });
+    expect((await failureOf(runner.run({ x }))).code).toBe('PROTOCOL_ERROR');
+  });
+});
+
+describe('remote and what is secret', () => {
+  const secret = 'Bearer s3cr"et-token-42';
+
+  /** Everything that an error says, its causes too. */
+  const allOf = (error: unknown): string => {
+    if (!(error instanceof Error)) return JSON.stringify(error) ?? '';
+    const details = FairleadError.isInstance(error) ? JSON.stringify(error.details) : '';
+    return `${error.message} ${error.stack} ${details} ${allOf(error.cause)}`;
+  };
+
+  it('no error holds a credential, whatever server and runtime say', async () => {
+    const answers: (() => Response)[] = [
+      () =>
+        Response.json({ error: `bad ${secret}`, code: 'INVALID_INPUT', given: secret, field: secret }, { status: 400 }),
+      () => new Response(`debug: authorization ${secret}`, { status: 500 }),
+      () => new Response(`s3cr"et-token-42`, { status: 401 }),
+      () => {
+        throw new TypeError(`Headers.append: "${secret}" is an invalid header value.`);
+      },
+    ];
+    for (const answer of answers) {
+      const runner = await setUpServer(answer, { headers: { authorization: secret } });
+      const error = await failureOf(runner.run({ x }));
+      expect(allOf(error)).not.toContain('token-42');
+      expect(JSON.stringify(runner.health())).not.toContain('token-42');
+      expect(JSON.stringify(runner.describe())).not.toContain('token-42');
+    }
+  });
+
+  it.each<[string, object]>([
+    ['headers.authorization', { headers: { authorization: `${secret}\nx` } }],
+    ['headers.authorization', { headers: { authorization: [secret] } }],
+    ['headers.bad name', { headers: { 'bad name': secret } }],
+    ['headers', { headers: secret }],
+    ['url', { url: 'http://me:token-42@host/' }],
+    ['url', { url: 'http://host/?key=token-42' }],
+    ['url', { url: 'ftp://me:token-42@host/' }],
+  ])('wrong %s is told without its value', async (field, options) => {
+    const error = await failureOf(remote({ url: 'http://t', model: 'm', ...options }));
+    expect(error).toMatchObject({ code: 'INVALID_OPTION', details: { field } });
+    expect(allOf(error)).not.toContain('token-42');
+  });
+
+  it('headers may be asked for before each request', async () => {
+    let token = 0;
+    const { runner, requests } = await setUp({}, { headers: async () => ({ authorization: `Bearer ${++token}` }) });
+    await runner.run({ x });
+    expect(requests.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer 1', 'Bearer 2']);
+    let fails: 'not' | 'wrong' | 'throws' = 'not';
+    const other = await setUpServer(() => Response.json(answerOf()), {
+      headers() {
+        if (fails === 'throws') throw new Error('signed out');
+        return { authorization: fails === 'wrong' ? `${secret}\nx` : 'x' };
+      },
+    });
+    fails = 'throws';
+    expect(await failureOf(other.run({ x }))).toMatchObject({ code: 'REMOTE_FAILED', details: { field: 'headers' } });
+    fails = 'wrong';
+    expect(allOf(await failureOf(other.run({ x })))).not.toContain('token-42');
+  });
+
+  it('headers that never come do not outlive the deadline', async () => {
+    const clock = createVirtualClock();
+    let asked = 0;
+    const { runner } = await setUp({}, { clock, headers: () => (asked++ === 0 ? {} : new Promise(() => {})) });
+    const late = failureOf(runner.run({ x }, { timeoutMs: 50 }));
+    await clock.advance(50);
+    expect((await late).code).toBe('DEADLINE_EXCEEDED');
+  });
+
+  it('a request that must stay on the device is refused before anything is sent', async () => {
+    const { runner, fetch } = await setUp();
+    const sent = fetch.mock.calls.length;
+    const error = await failureOf(runner.run({ x }, { privacy: 'local-only' }));
+    expect(error).toMatchObject({ code: 'UNSUPPORTED', details: { field: 'privacy' } });
+    const slip = { privacy: 'localonly' } as unknown as { privacy: 'local-only' };
+    expect((await failureOf(runner.run({ x }, slip))).code).toBe('INVALID_ARGUMENT');
+    expect(fetch.mock.calls.length).toBe(sent);
+    expect((await runner.run({ x }, { privacy: 'cloud-allowed' })).batchSize).toBe(2);
+  });
+});
+
+describe('remote and health', () => {
+  it('follows from how the last requests ended, and fades when nobody asks', async () => {
+    const clock = createVirtualClock();
+    let status = 200;
+    const runner = await setUpServer(() => Response.json(status === 200 ? answerOf() : { error: 'no' }, { status }), {
+      clock,
+    });
+    expect(runner.health()).toMatchObject({ status: 'ready', ready: true, reasons: [], model: { name: 'm' } });
+    status = 500;
+    await failureOf(runner.run({ x }));
+    expect(runner.health()).toMatchObject({ status: 'degraded', ready: true, lastError: { code: 'REMOTE_FAILED' } });
+    for (let index = 0; index < 2; index++) await failureOf(runner.run({ x }));
+    expect(runner.health()).toMatchObject({ status: 'failed', ready: false, lanes: { alive: 0, total: 1 } });
+    await clock.advance(10_000);
+    expect(runner.health()).toMatchObject({ status: 'degraded', ready: true });
+    status = 200;
+    await runner.run({ x });
+    expect(runner.health().status).toBe('ready');
+    for (status = 400; status < 430; status += 29) await failureOf(runner.run({ x }));
+    expect(runner.health().status).toBe('ready');
+    await runner.close();
+    expect(runner.health()).toMatchObject({ status: 'closed', ready: false });
+  });
+
+  it('can be asked of the server', async () => {
+    let isReady = true;
+    const { runner, requests } = await setUp({}, {}, { isReady: () => isReady });
+    expect((await runner.checkHealth()).status).toBe('ready');
+    expect(requests.at(-1)?.url).toBe('http://test/v2/models/mock/ready');
+    isReady = false;
+    for (let index = 0; index < 3; index++) await runner.checkHealth();
+    expect(runner.health()).toMatchObject({ status: 'failed', ready: false });
+    isReady = true;
+    expect((await runner.checkHealth()).ready).toBe(true);
+    expect((await failureOf(runner.checkHealth({ signal: AbortSignal.abort() }))).code).toBe('ABORTED');
+    await runner.close();
+    expect((await failureOf(runner.checkHealth())).code).toBe('CLOSED');
   });
 });
 

@@ -284,3 +284,19 @@ test.each([
   const error = thrownBy(() => withRetry(inner, options as never), 'INVALID_OPTION');
   expect(asError(error, 'INVALID_OPTION').details.field).toBe(field);
 });
+
+test.each([
+  [undefined, 2],
+  [502, 2],
+  [503, 2],
+  [504, 2],
+  [401, 1],
+  [500, 1],
+])('a server that answered %s is asked %d times', async (status, times) => {
+  const clock = createVirtualClock();
+  const details = status === undefined ? {} : { status };
+  const inner = scriptedRunner(clock, () => ({ error: failure('REMOTE_FAILED', details) }));
+  const runner = withRetry(inner, { clock, maxAttempts: 2 });
+  await until(rejection(runner.run(pair()), 'REMOTE_FAILED'), clock);
+  expect(inner.calls).toHaveLength(times);
+});

@@ -111,9 +111,20 @@ const optionsSchema = z
   );
 
 const worthRetrying = codesFor('retry');
+/** Bad gateway, unavailable, gateway timeout: what a server says when another one, or itself a little later, may answer. */
+const passingStatuses: ReadonlySet<unknown> = new Set([502, 503, 504]);
+
+/** Whether a failure may pass. A server that refused or failed on the request itself would do so again. */
+function mayPass(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== 'REMOTE_FAILED' || !FairleadError.isInstance(error)) return worthRetrying.has(code);
+  const { status } = error.details;
+  return status === undefined || passingStatuses.has(status);
+}
 
 /**
- * Tries a request again when it failed for a reason that passes: `LANE_LOST`, `REMOTE_FAILED` and `OVERLOADED`. A stated
+ * Tries a request again when it failed for a reason that passes: `LANE_LOST`, `OVERLOADED`, and `REMOTE_FAILED` where the
+ * server was not reached or answered 502, 503 or 504. Answering the same request twice does no harm. A stated
  * `retryAfterMs` is waited for; otherwise delays grow, with a random part, so that callers who failed together do not
  * come back together. No attempt begins after the request's deadline, and the request that is given up fails with the
  * error of its last attempt. Inputs are copied, so that a later attempt computes what the first was given.
@@ -160,7 +171,7 @@ function retryAround(runner: ModelRunner, options: RetryOptions): RetryRunner {
         recovered++;
         return afterWaiting(result, begunAt - calledAt);
       } catch (error) {
-        if (!worthRetrying.has(codeOf(error))) throw error;
+        if (!mayPass(error)) throw error;
         backoff = (backoff ?? delays).next(undefined);
         const delayMs = Math.max(retryAfterOf(error), Math.min(backoff.duration, maxDelayMs));
         const why = obstacle(attempt, delayMs, deadline);

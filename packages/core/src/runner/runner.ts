@@ -17,6 +17,9 @@ export interface ModelInfo {
 /** Class of a request: a higher one leaves the queue first. */
 export type Priority = 'high' | 'normal' | 'low';
 
+/** Whether the inputs of a request may leave the device: `local-only` is a hard stop for every runner that would send them. */
+export type Privacy = 'local-only' | 'cloud-allowed';
+
 /** Options of one request. */
 export interface RunOptions extends CallOptions {
   /** Milliseconds the caller is ready to wait, from now. 0 or more; without it a request never expires. */
@@ -39,6 +42,12 @@ export interface RunOptions extends CallOptions {
    * @default false
    */
   readonly idempotent?: boolean;
+  /**
+   * `local-only`: a cascade asks nobody but the runner on the device, and a remote runner refuses the request with
+   * `UNSUPPORTED` before anything is sent.
+   * @default 'cloud-allowed'
+   */
+  readonly privacy?: Privacy;
 }
 
 /** Where the time of a request went. */

@@ -13,7 +13,7 @@ export type Handler = (request: Request) => Promise<Response>;
  *
  * - `GET /v2`, `/v2/health/live`, `/v2/health/ready`, `/metrics` (with the option)
  * - `GET /v2/models/M[/versions/V]` and `…/ready`; a version is known while it is the one that answers
- * - `POST /v2/models/M[/versions/V]/infer` with JSON
+ * - `POST /v2/models/M[/versions/V]/infer` with JSON, or with tensors behind the JSON by Triton's binary tensor data extension
  *
  * A client gives its time in header `x-request-timeout-ms` (milliseconds; an Envoy proxy's
  * `x-envoy-expected-rq-timeout-ms` is read too) or in parameter `timeout` (microseconds): the earliest counts, and what
@@ -50,5 +50,5 @@ function fromRequest(request: Request): ServiceRequest {
 }
 
 function toResponse(request: Request, { status, headers, body }: ServiceResponse): Response {
-  return new Response(request.method === 'HEAD' ? null : body, { status, headers });
+  return new Response(request.method === 'HEAD' || status === 204 ? null : body, { status, headers });
 }

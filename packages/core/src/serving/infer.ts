@@ -6,6 +6,7 @@ import { readJson } from '../tensor/json/lenient-json';
 import { type Catalog, notFound } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { jsonResponse } from './http-error';
+import { joinBody, jsonLengthHeader, splitBody } from './open-inference/binary';
 import { encodeInferResponse } from './open-inference/messages';
 import { headerDeadline } from './request-deadline';
 
@@ -29,8 +30,9 @@ export async function infer(
   const model = catalog.find(modelName, version);
   const outerDeadline = headerDeadline(request.header, arrivedAt);
   refuseEncodings(request);
-  const text = decodeText(await request.body(maxBodyBytes));
-  const { id, inputs, outputs, timeoutMs, priority } = readJson(text, model.decode);
+  const { json, binary } = splitBody(await request.body(maxBodyBytes), request.header(jsonLengthHeader));
+  const read = readJson(decodeText(json), (message) => model.decode(message, binary));
+  const { id, inputs, outputs, wantsBinary, timeoutMs, priority } = read;
   const deadline = timeoutMs === undefined ? outerDeadline : Math.min(outerDeadline, arrivedAt + timeoutMs);
   const { signal } = request;
   const options: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(deadline, clock) };
@@ -39,10 +41,14 @@ export async function infer(
     // The runner swapped between the look-up and the run: an answer of another version would break the pin.
     throw notFound('version', version, `"${result.model.version}" of "${modelName}"`);
   }
-  return jsonResponse(
-    200,
-    encodeInferResponse(modelName, result.model, id, outputs ?? model.outputNames, result.outputs),
-  );
+  const parts: Uint8Array[] = [];
+  const names = outputs ?? model.outputNames;
+  const collected = { wants: wantsBinary, parts };
+  const answer = encodeInferResponse(modelName, result.model, id, names, result.outputs, collected);
+  if (parts.length === 0) return jsonResponse(200, answer);
+  const { body, jsonLength } = joinBody(answer, parts);
+  const headers = { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(jsonLength) };
+  return { status: 200, headers, body };
 }
 
 /** The runner may count on another clock, so it gets what is left. */
@@ -57,9 +63,6 @@ function refuseEncodings(request: ServiceRequest): void {
   const encoding = request.header('content-encoding');
   if (encoding && encoding !== 'identity') {
     throw unsupported(`content-encoding ${encoding}`, 'Send the body uncompressed.');
-  }
-  if (request.header('inference-header-content-length')) {
-    throw unsupported('the binary extension', 'Send "data" in JSON (tritonclient: binary_data=False).');
   }
 }
 

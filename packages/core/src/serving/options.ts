@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { type Clock, systemClock } from '../clock';
 import { parseOptions } from '../config';
 import { consoleLogger, type Logger } from '../logger';
+import { type CrossOrigin, type CrossOriginOptions, checkOrigins, createCrossOrigin } from './cross-origin';
 
 /** What answers `/metrics`; a metrics registry bound to its renderer fits. */
 export interface MetricsRenderer {
@@ -31,6 +32,8 @@ export interface ServiceOptions {
   readonly maxTensorElements?: number;
   /** What `/metrics` answers; without it there is no such page. */
   readonly metrics?: MetricsRenderer;
+  /** Lets pages of other origins ask, and read the answers. @default none */
+  readonly crossOrigin?: CrossOriginOptions;
   /**
    * Asked by `/v2/health/ready` and the `ready` of each model, so that a server which drains can send its balancer away
    * while it still answers. The `health()` of the runners is asked besides: of all of them, or of the one that is meant.
@@ -49,6 +52,7 @@ export interface ServiceSettings {
   readonly maxBodyBytes: number;
   readonly maxTensorElements: number;
   readonly metrics: MetricsRenderer | undefined;
+  readonly crossOrigin: CrossOrigin | undefined;
   readonly isReady: () => boolean;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -62,6 +66,12 @@ export const serviceFields = {
   maxBodyBytes: z.optional(z.int().check(z.gte(1))),
   maxTensorElements: z.optional(z.int().check(z.gte(1))),
   metrics: z.optional(z.custom<MetricsRenderer>(object, 'an object {render}')),
+  crossOrigin: z.optional(
+    z.strictObject({
+      origins: z.union([z.literal('*'), z.array(z.string())], { error: 'an array of origins, or "*"' }),
+      maxAgeSeconds: z._default(z.int().check(z.gte(0), z.lte(86_400)), 600),
+    }),
+  ),
   isReady: z.optional(z.custom<() => boolean>((value) => typeof value === 'function', 'a function')),
   logger: z.optional(z.custom<Logger>(object, 'a logger')),
   clock: z.optional(z.custom<Clock>(object, 'a clock')),
@@ -72,11 +82,14 @@ const schema = z.strictObject(serviceFields);
 /** @throws FairleadError `INVALID_OPTION` */
 export function parseServiceOptions(options: ServiceOptions | undefined, owner: string): ServiceSettings {
   const parsed = parseOptions(schema, options, owner);
+  const { crossOrigin } = parsed;
+  if (crossOrigin !== undefined) checkOrigins(crossOrigin.origins, owner);
   return {
     basePath: parsed.basePath ?? '',
     maxBodyBytes: parsed.maxBodyBytes ?? 32 * 1024 * 1024,
     maxTensorElements: parsed.maxTensorElements ?? 16 * 1024 * 1024,
     metrics: parsed.metrics,
+    crossOrigin: crossOrigin && createCrossOrigin(crossOrigin),
     isReady: parsed.isReady ?? (() => true),
     logger: parsed.logger ?? consoleLogger,
     clock: parsed.clock ?? systemClock,

@@ -6,6 +6,7 @@ import { type Catalog, createCatalog, isRunnerReady, type ServedRunners } from '
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { errorResponse, jsonResponse } from './http-error';
 import { infer } from './infer';
+import { binaryExtension } from './open-inference/binary';
 import { encodeMetadata } from './open-inference/metadata';
 import { parseServiceOptions, type ServiceOptions, type ServiceSettings } from './options';
 import { createRouteTable, type RouteTable } from './routes';
@@ -43,26 +44,32 @@ export function createService(runners: ServedRunners, options?: ServiceOptions):
     return jsonResponse(405, JSON.stringify({ error: message }), { allow: allowed.join(', ') });
   };
 
-  return {
-    maxBodyBytes: settings.maxBodyBytes,
-    async handle(request) {
-      try {
-        return await answer(request);
-      } catch (error) {
-        const response = errorResponse(error);
-        if (response.status >= 500) {
-          const details = { error, method: request.method, path: request.path, status: response.status };
-          settings.logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
-        }
-        return response;
+  const answered = async (request: ServiceRequest): Promise<ServiceResponse> => {
+    try {
+      return await answer(request);
+    } catch (error) {
+      const response = errorResponse(error);
+      if (response.status >= 500) {
+        const details = { error, method: request.method, path: request.path, status: response.status };
+        settings.logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
       }
+      return response;
+    }
+  };
+
+  const { crossOrigin, maxBodyBytes } = settings;
+  return {
+    maxBodyBytes,
+    async handle(request) {
+      if (crossOrigin === undefined) return answered(request);
+      return crossOrigin.preflight(request) ?? crossOrigin.open(request, await answered(request));
     },
   };
 }
 
 function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceSettings): void {
   const { basePath, isReady, metrics } = settings;
-  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: [] });
+  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: [binaryExtension] });
   routes.add('GET', `${basePath}/v2`, () => jsonResponse(200, server));
   routes.add('GET', `${basePath}/v2/health/live`, () => jsonResponse(200, '{"live":true}'));
   // The text of the protocol contradicts itself on the body; every client goes by the status.

@@ -174,7 +174,11 @@ export async function createFakeRegistry() {
       if (!path.startsWith(`${folder}/`)) continue;
       const [name = '', ...rest] = path.slice(folder.length + 1).split('/');
       const isFolder = rest.length > 0;
-      found.set(name, { path: name, is_dir: isFolder, ...(isFolder || content.length === 0 ? {} : { file_size: content.length }) });
+      found.set(name, {
+        path: name,
+        is_dir: isFolder,
+        ...(isFolder || content.length === 0 ? {} : { file_size: content.length }),
+      });
     }
     return { files: [...found.values()] };
   };

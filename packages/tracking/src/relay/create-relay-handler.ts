@@ -1,7 +1,7 @@
 import { type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { isHexName } from '../embedded/batch-codec';
 import { checkArtifactName } from '../names';
-import { groundOf } from '../store-of-tracker';
+import { storeOfTracker } from '../store-of-tracker';
 import { answer, answerError, refusal, statusOfError } from './answers';
 import { answerPreflight, checkOrigin } from './cors';
 import { batchType, decodeMessage } from './message';
@@ -64,14 +64,7 @@ function checkType(request: Request, expected: string): void {
  */
 export function createRelayHandler(options: RelayHandlerOptions): RelayHandler {
   const { tracker, authorize, limits, cors, logger, clock } = parseRelayOptions(options);
-  const store = groundOf(tracker)?.store;
-  if (store === undefined) {
-    throw new FairleadError(
-      'INVALID_OPTION',
-      'createRelayHandler: "tracker" must be one that openTracker() of the same copy of @fairlead/tracking opened.',
-      { details: { field: 'tracker', expected: 'what openTracker() answers', given: 'another' } },
-    );
-  }
+  const store = storeOfTracker(tracker, 'createRelayHandler');
   const runs = createRelayedRuns(store, clock, logger);
   const waitOf = createRateLimit(clock, limits.requestsPerSecond);
 

@@ -202,6 +202,17 @@ export const brokenStores: Readonly<Record<string, readonly [group: string, brok
     ),
   ],
   'forgets resumptions': ['lifecycle', withRuns((runs) => ({ resume: (id, _lease, call) => runs.open(id, call) }))],
+  'gives a run to everybody who resumes it': [
+    'writers',
+    withRuns((runs) => ({
+      async resume(id, lease, call) {
+        const writer = await runs.open(id, call);
+        writer.append({ type: 'resume', ...lease });
+        await writer.write();
+        return writer;
+      },
+    })),
+  ],
   'forgets beats': ['lifecycle', withEvents((event) => (event.type === 'beat' ? undefined : event))],
   'forgets restorations': [
     'lifecycle',

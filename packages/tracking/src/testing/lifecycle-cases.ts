@@ -192,6 +192,21 @@ export const lifecycleCases: readonly StoreCase[] = [
     },
   ],
   [
+    'of two trackers that resume a run in one moment one gets it, where the store can tell them apart',
+    async (bench) => {
+      const [mine, theirs] = [await bench.tracker(), await bench.tracker()];
+      const id = await finishedRun(bench, mine);
+      const asked = await Promise.allSettled([mine, theirs].map((tracker) => tracker.resumeRun(id)));
+      const refused = asked.filter((result) => result.status === 'rejected');
+      const { resume } = (await bench.store()).runs;
+      expectThat(refused.length < 2, 'one of two gets the run, not none');
+      expectThat(resume === undefined || refused.length === 1, 'one of two gets the run, not both');
+      for (const { reason } of refused) await expectCode('the other', 'CONFLICT', () => Promise.reject(reason));
+      for (const result of asked) if (result.status === 'fulfilled') await result.value.complete();
+      expectEqual('the status', (await (await bench.tracker()).getRun(id)).status, 'FINISHED');
+    },
+  ],
+  [
     'a run whose lease ran out is KILLED, and can be resumed; a beat makes it last',
     async (bench) => {
       const store = await bench.store();

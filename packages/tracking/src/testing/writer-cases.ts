@@ -151,6 +151,25 @@ export const writerCases: readonly StoreCase[] = [
     },
   ],
   [
+    'a resumption, where the store makes it itself, is given to one and refused to who comes later',
+    async (bench) => {
+      const [mine, theirs] = [await bench.store(), await bench.store()];
+      const start = startOf(bench);
+      const writer = await mine.runs.create(start);
+      writer.append({ type: 'end', at: start.at + 1, status: 'FINISHED' });
+      await finish(mine, writer);
+      const lease = { at: start.at + 2, leaseUntil: start.at + 60_000 };
+      const resumed = await mine.runs.resume?.(start.id, lease);
+      if (resumed === undefined) return; // the tracker does it, which the cases of its life try
+      expectEqual('the end after a resumption', (await readAnew(bench, start.id)).end, undefined);
+      await expectCode('a second resumption', 'CONFLICT', async () => theirs.runs.resume?.(start.id, lease));
+      await expectCode('a resumption of nothing', 'NOT_FOUND', async () => mine.runs.resume?.(bench.newRunId(), lease));
+      resumed.append({ type: 'end', at: start.at + 3, status: 'FAILED' });
+      await finish(mine, resumed);
+      expectFields('the end', (await readAnew(bench, start.id)).end, { status: 'FAILED', at: start.at + 3 });
+    },
+  ],
+  [
     'a writer copies the points that it takes, and what was not flushed is no harm',
     async (bench) => {
       const store = await bench.store();

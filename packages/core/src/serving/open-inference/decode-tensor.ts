@@ -3,6 +3,7 @@ import type { DType } from '../../tensor/dtype';
 import { decodeData, decodeShape, type ElementOptions } from '../../tensor/json/decode-data';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { elementCount, formatShape, type Tensor } from '../../tensor/tensor';
+import type { BinaryReader } from './binary';
 import { datatypeOf, dtypeOf } from './datatypes';
 
 /** How tensors are read from JSON. */
@@ -11,6 +12,9 @@ export interface DecodeOptions extends ElementOptions {
   readonly maxElements: number;
 }
 
+/** Where the elements of binary tensors are. */
+type Binary = BinaryReader | undefined;
+
 /** A tensor with the name that it travels under. */
 export interface NamedTensor {
   readonly name: string;
@@ -18,7 +22,8 @@ export interface NamedTensor {
 }
 
 /**
- * Reads one tensor of a message: `{name, shape, datatype, data}` with `data` flat or nested like the shape.
+ * Reads one tensor of a message: `{name, shape, datatype, data}` with `data` flat or nested like the shape, or with
+ * `parameters.binary_data_size` in its place and the elements behind the JSON.
  *
  * Floats may be numbers or the strings "NaN", "Infinity", "-Infinity"; INT64 and UINT64 numbers or strings of digits;
  * BOOL `true`, `false`, 1 or 0; BYTES strings.
@@ -32,6 +37,7 @@ export function decodeTensor(
   field: string,
   expected: (name: string) => DType,
   options: DecodeOptions,
+  binary: Binary,
 ): NamedTensor {
   if (typeof value !== 'object' || value === null)
     throw invalid(field, '{name, shape, datatype, data}', describeGiven(value));
@@ -54,18 +60,18 @@ export function decodeTensor(
       },
     );
   }
-  if (data === undefined && hasBinarySize(parameters)) {
-    throw new FairleadError(
-      'UNSUPPORTED',
-      `Input ${name}: the binary extension is not offered here. Send "data" in JSON (tritonclient: binary_data=False).`,
-      { details: { field: name } },
-    );
+  const size = binarySizeOf(parameters);
+  if (data === undefined && size !== undefined) {
+    if (binary !== undefined) return { name, tensor: binary.read(dtype, sizes, size, name) };
+    const expected = 'header inference-header-content-length, and the data behind the JSON';
+    throw invalid(`${name}.parameters.binary_data_size`, expected, 'no such header');
   }
   return { name, tensor: { dtype, shape: sizes, data: decodeData(dtype, sizes, data, name, options) } };
 }
 
-function hasBinarySize(parameters: unknown): boolean {
-  return typeof parameters === 'object' && parameters !== null && 'binary_data_size' in parameters;
+function binarySizeOf(parameters: unknown): unknown {
+  if (typeof parameters !== 'object' || parameters === null) return undefined;
+  return (parameters as Record<string, unknown>).binary_data_size;
 }
 
 function invalid(field: string, expected: string, given: string): FairleadError {

@@ -1,5 +1,6 @@
 import { encodeElements } from '../../tensor/json/encode-elements';
 import type { Tensor } from '../../tensor/tensor';
+import { type BinaryParts, toBinary } from './binary';
 import { datatypeOf } from './datatypes';
 
 /**
@@ -7,9 +8,14 @@ import { datatypeOf } from './datatypes';
  *
  * Every finite number reads back as the same element. Integers are written with all their digits, past 2^53 too; NaN and
  * the infinities, which JSON lacks, as the strings "NaN", "Infinity" and "-Infinity", as in the JSON mapping of
- * Protocol Buffers.
+ * Protocol Buffers. Where `binary` wants the tensor, its elements go there instead.
  */
-export function encodeTensor(name: string, tensor: Tensor): string {
+export function encodeTensor(name: string, tensor: Tensor, binary?: BinaryParts): string {
   const head = `{"name":${JSON.stringify(name)},"shape":[${tensor.shape.join(',')}],"datatype":"${datatypeOf(tensor.dtype)}"`;
+  if (binary?.wants(name)) {
+    const bytes = toBinary(tensor);
+    binary.parts.push(bytes);
+    return `${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;
+  }
   return `${head},"data":[${encodeElements(tensor)}]}`;
 }

@@ -4,6 +4,7 @@ import type { ModelSignature, TensorSpec } from '../../signature';
 import type { DType } from '../../tensor/dtype';
 import { describeGiven } from '../../tensor/json/describe-given';
 import type { Tensor, Tensors } from '../../tensor/tensor';
+import { type BinaryParts, createBinaryReader } from './binary';
 import { type DecodeOptions, decodeTensor } from './decode-tensor';
 import { encodeTensor } from './encode-tensor';
 
@@ -13,14 +14,19 @@ export interface InferRequest {
   readonly inputs: Tensors;
   /** Names of the outputs to answer; undefined for all. */
   readonly outputs: readonly string[] | undefined;
+  /** Which of them the client wants behind the JSON. */
+  readonly wantsBinary: (output: string) => boolean;
   /** Parameter `timeout`, in milliseconds; undefined when there is none. */
   readonly timeoutMs: number | undefined;
   /** Parameter `priority`: 1 is high, 2 and absent normal, 3 and more low. */
   readonly priority: Priority;
 }
 
-/** Reads the body of an infer request against a signature. */
-export type RequestDecoder = (message: unknown) => InferRequest;
+/**
+ * Reads the body of an infer request against a signature.
+ * @param binary what follows the JSON, for tensors whose elements lie there
+ */
+export type RequestDecoder = (message: unknown, binary?: Uint8Array) => InferRequest;
 
 /**
  * Compiles a signature into the decoder of its infer requests.
@@ -33,7 +39,8 @@ export function compileRequestDecoder(signature: ModelSignature, maxElements: nu
   const options: DecodeOptions = { maxElements, nullIsNaN: false };
   const dtypeOfInput = expectName(inputDtypes, 'an input');
 
-  return (message) => {
+  return (message, binary) => {
+    const reader = binary && createBinaryReader(binary);
     const body = asObject(message, 'the body', 'an object {inputs, ...}');
     const { id, inputs: entries, outputs, parameters } = body;
     if (id !== undefined && typeof id !== 'string') throw invalid('id', 'a string', describeGiven(id));
@@ -44,14 +51,17 @@ export function compileRequestDecoder(signature: ModelSignature, maxElements: nu
     // No prototype, so that an input may have any name.
     const inputs: Record<string, Tensor> = Object.create(null);
     for (let index = 0; index < entries.length; index++) {
-      const { name, tensor } = decodeTensor(entries[index], `inputs[${index}]`, dtypeOfInput, options);
+      const { name, tensor } = decodeTensor(entries[index], `inputs[${index}]`, dtypeOfInput, options, reader);
       if (name in inputs) throw invalid(name, 'one tensor of that name', 'two');
       inputs[name] = tensor;
     }
     for (const spec of signature.inputs) {
       if (!(spec.name in inputs)) throw invalid(spec.name, 'a tensor of that name in "inputs"', 'nothing');
     }
-    return { id, inputs, outputs: selectOutputs(outputs, outputNames), ...decodeParameters(parameters) };
+    reader?.end();
+    const selected = selectOutputs(outputs, outputNames);
+    const wantsBinary = binaryWishes(outputs, parameters);
+    return { id, inputs, outputs: selected, wantsBinary, ...decodeParameters(parameters) };
   };
 }
 
@@ -67,6 +77,25 @@ function selectOutputs(outputs: unknown, known: ReadonlySet<string>): readonly s
     }
     return name;
   });
+}
+
+/** A wish for one output, `binary_data`, counts before that for all, `binary_data_output`. */
+function binaryWishes(outputs: unknown, parameters: unknown): (output: string) => boolean {
+  const forAll = wishOf(parameters, 'binary_data_output', 'parameters') ?? false;
+  const wishes = new Map<string, boolean>();
+  for (const [index, output] of (Array.isArray(outputs) ? outputs : []).entries()) {
+    const { name, parameters: own } = output as { name: string; parameters?: unknown };
+    const wish = wishOf(own, 'binary_data', `outputs[${index}].parameters`);
+    if (wish !== undefined) wishes.set(name, wish);
+  }
+  return (output) => wishes.get(output) ?? forAll;
+}
+
+function wishOf(parameters: unknown, name: string, field: string): boolean | undefined {
+  if (parameters === undefined) return undefined;
+  const wish = asObject(parameters, field, 'an object')[name];
+  if (wish === undefined || typeof wish === 'boolean') return wish;
+  throw invalid(`${field}.${name}`, 'true or false', describeGiven(wish));
 }
 
 function decodeParameters(value: unknown): Pick<InferRequest, 'timeoutMs' | 'priority'> {
@@ -97,31 +126,43 @@ export interface InferRequestParameters {
   /** What is left of the caller's time; travels as parameter `timeout`, in microseconds. */
   readonly timeoutMs?: number;
   readonly priority?: Priority;
+  /** Outputs to answer behind the JSON, and those to answer in it. @default all of them in it */
+  readonly outputs?: readonly { readonly name: string; readonly binary: boolean }[];
 }
 
-/** Writes the body of an infer request. */
+/**
+ * Writes the body of an infer request.
+ * @param binary takes the elements of the tensors that it wants
+ */
 export function encodeInferRequest(
   specs: readonly TensorSpec[],
   tensors: readonly Tensor[],
   request: InferRequestParameters,
+  binary?: BinaryParts,
 ): string {
   const parameters: Record<string, number> = {};
   if (request.timeoutMs !== undefined) parameters.timeout = Math.max(1, Math.round(request.timeoutMs * 1000));
   if (request.priority === 'high') parameters.priority = 1;
   if (request.priority === 'low') parameters.priority = 3;
-  const inputs = specs.map((spec, index) => encodeTensor(spec.name, tensors[index] as Tensor));
+  const inputs = specs.map((spec, index) => encodeTensor(spec.name, tensors[index] as Tensor, binary));
+  const outputs = request.outputs?.map(({ name, binary: wish }) => ({ name, parameters: { binary_data: wish } }));
   const id = request.id === undefined ? '' : `"id":${JSON.stringify(request.id)},`;
   const extra = Object.keys(parameters).length === 0 ? '' : `"parameters":${JSON.stringify(parameters)},`;
-  return `{${id}${extra}"inputs":[${inputs.join(',')}]}`;
+  const wishes = outputs === undefined ? '' : `,"outputs":${JSON.stringify(outputs)}`;
+  return `{${id}${extra}"inputs":[${inputs.join(',')}]${wishes}}`;
 }
 
-/** Writes the body of an infer response, outputs in the order that was asked for. */
+/**
+ * Writes the body of an infer response, outputs in the order that was asked for.
+ * @param binary takes the elements of the outputs that it wants
+ */
 export function encodeInferResponse(
   modelName: string,
   model: ModelInfo,
   id: string | undefined,
   names: readonly string[],
   outputs: Tensors,
+  binary?: BinaryParts,
 ): string {
   const head = `{"model_name":${JSON.stringify(modelName)},"model_version":${JSON.stringify(model.version)}`;
   const echo = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
@@ -136,7 +177,7 @@ export function encodeInferResponse(
         `The model's answer lacks the output "${name}" that its signature promises.`,
       );
     }
-    tensors += (index === 0 ? '' : ',') + encodeTensor(name, tensor);
+    tensors += (index === 0 ? '' : ',') + encodeTensor(name, tensor, binary);
   }
   return `${head}${echo}${digest},"outputs":[${tensors}]}`;
 }
@@ -152,18 +193,26 @@ export interface InferResponse {
 /**
  * Reads an infer response against a signature.
  *
+ * @param binary what follows the JSON
  * @throws FairleadError `INVALID_INPUT` or `LIMIT_EXCEEDED`, which a client reports as the server's fault
  */
-export function decodeInferResponse(message: unknown, signature: ModelSignature, maxElements: number): InferResponse {
+export function decodeInferResponse(
+  message: unknown,
+  signature: ModelSignature,
+  maxElements: number,
+  binary?: Uint8Array,
+): InferResponse {
+  const reader = binary && createBinaryReader(binary);
   const body = asObject(message, 'the answer', 'an object {model_name, outputs, ...}');
   if (!Array.isArray(body.outputs)) throw invalid('outputs', 'an array of tensors', describeGiven(body.outputs));
   const dtypeOfOutput = expectName(dtypesByName(signature.outputs), 'an output');
   const options: DecodeOptions = { maxElements, nullIsNaN: true };
   const outputs: Record<string, Tensor> = Object.create(null);
   for (let index = 0; index < body.outputs.length; index++) {
-    const { name, tensor } = decodeTensor(body.outputs[index], `outputs[${index}]`, dtypeOfOutput, options);
+    const { name, tensor } = decodeTensor(body.outputs[index], `outputs[${index}]`, dtypeOfOutput, options, reader);
     outputs[name] = tensor;
   }
+  reader?.end();
   for (const spec of signature.outputs) {
     if (!(spec.name in outputs)) throw invalid(spec.name, 'an output of that name', 'nothing');
   }

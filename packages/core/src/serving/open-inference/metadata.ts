@@ -1,6 +1,7 @@
 import { FairleadError } from '../../errors';
 import type { ModelInfo } from '../../runner/runner';
 import type { ModelSignature, TensorSpec } from '../../signature';
+import { binaryExtension } from './binary';
 import { datatypeOf, dtypeOf } from './datatypes';
 
 /** Writes the metadata of a model. Dimensions that any size fits travel as -1. */
@@ -12,7 +13,8 @@ export function encodeMetadata(modelName: string, model: ModelInfo, signature: M
     inputs: signature.inputs.map(encodeSpec),
     outputs: signature.outputs.map(encodeSpec),
     // Beyond the protocol: -1 says that an axis is open, not that rows of several callers can be joined along it.
-    parameters: { batch_axis: signature.batchAxis, digest: model.digest },
+    // And what the server as a whole offers, so that a client need not ask for that too.
+    parameters: { batch_axis: signature.batchAxis, digest: model.digest, extensions: [binaryExtension] },
   });
 }
 
@@ -28,6 +30,8 @@ export interface RemoteMetadata {
   readonly digest: string;
   /** Undefined when the server does not describe the tensors, as MLServer without a configuration. */
   readonly signature: ModelSignature | undefined;
+  /** Whether the server says that it takes and gives binary tensors. */
+  readonly binary: boolean;
 }
 
 /**
@@ -39,13 +43,16 @@ export interface RemoteMetadata {
 export function decodeMetadata(message: unknown): RemoteMetadata {
   if (typeof message !== 'object' || message === null) throw malformed('expected an object');
   const { versions, inputs, outputs, parameters } = message as Record<string, unknown>;
-  const { batch_axis: batchAxis, digest } = (
-    typeof parameters === 'object' && parameters !== null ? parameters : {}
-  ) as Record<string, unknown>;
+  const {
+    batch_axis: batchAxis,
+    digest,
+    extensions,
+  } = (typeof parameters === 'object' && parameters !== null ? parameters : {}) as Record<string, unknown>;
   return {
     versions: Array.isArray(versions) ? versions.map(String) : [],
     digest: typeof digest === 'string' ? digest : '',
     signature: decodeSignature(inputs, outputs, batchAxis),
+    binary: Array.isArray(extensions) && extensions.includes(binaryExtension),
   };
 }
 

@@ -39,9 +39,7 @@ export function createMlflowArtifactStore(options: MlflowArtifactStoreOptions): 
     const cut = uri.lastIndexOf('/');
     try {
       const files = await proxy.list(uri.slice(0, cut), call);
-      const found = files.find(({ name, isFolder }) => !isFolder && name === uri.slice(cut + 1));
-      // The server leaves out what is 0.
-      return found === undefined ? undefined : (found.size ?? 0);
+      return files.find(({ name, isFolder }) => !isFolder && name === uri.slice(cut + 1))?.size;
     } catch (error) {
       // Some storage calls a folder that is not there an error.
       if (FairleadError.isInstance(error, 'NOT_FOUND')) return undefined;
