@@ -36,7 +36,7 @@ export default [
   {
     name: '@fairlead/core with all that a runner may fetch later: what runs a model, and every extra',
     path: 'packages/core/dist/index.js',
-    limit: '41 kB',
+    limit: '41.5 kB',
     gzip: true,
     modifyEsbuildConfig,
   },
@@ -79,9 +79,9 @@ export default [
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
-    name: '@fairlead/tracking/mlflow',
+    name: '@fairlead/tracking/mlflow: the client, a store on a server with its registry, and the import',
     path: 'packages/tracking/dist/mlflow.js',
-    limit: '18 kB',
+    limit: '55 kB',
     gzip: true,
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },

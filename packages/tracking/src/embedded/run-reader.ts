@@ -58,11 +58,12 @@ export class RunReader {
     return names.filter((name) => name.endsWith(segmentSuffix) && !name.startsWith('.')).sort();
   }
 
-  /** A run as of now; `undefined` when it has no segment. */
+  /** A run as of now; `undefined` when it has no segment, or only such as its writer is about to begin. */
   async read(id: string): Promise<StoredRun | undefined> {
     const cursors = await this.#refresh(id);
     if (cursors === undefined) return undefined;
     const all = [...liveSegments(cursors, (cursor) => cursor.fold).values()];
+    if (all.every((cursor) => cursor.isBlank)) return undefined;
     const folds = all.map((cursor) => cursor.fold);
     const leaseUntil = Math.max(...folds.map((fold) => fold.leaseUntil));
     const over = folds.some((fold) => fold.end !== undefined) || leaseUntil < this.#clock.epochMs();

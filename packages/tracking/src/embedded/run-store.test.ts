@@ -37,6 +37,18 @@ async function write(writer: RunWriter, ...events: readonly RunEvent[]): Promise
 }
 
 describe('the runs of a folder', () => {
+  test('a run whose writer has written nothing yet is none to anybody else', async () => {
+    const dir = await temporaryFolder();
+    const [mine, others] = [await openRuns(dir), await openRuns(dir)];
+    const writer = await mine.create(startOf(1));
+    expect(await others.read(idOf(1))).toBeUndefined();
+    expect((await others.search({})).runs).toEqual([]);
+    await writer.flush('os');
+    expect(await others.read(idOf(1))).toMatchObject({ name: 'run 1', damage: [] });
+    expect((await others.search({})).runs).toMatchObject([{ name: 'run 1' }]);
+    await writer.close();
+  });
+
   test('a run that is opened again has another segment, and one history', async () => {
     const dir = await temporaryFolder();
     const runs = await openRuns(dir);

@@ -15,6 +15,7 @@ export class SegmentCursor {
   #damage: readonly Omit<StoreDamage, 'file'>[] = [];
   #tail: Omit<StoreDamage, 'file'> | undefined;
   #gone = false;
+  #isBlank = true;
   readonly #serial = createSerial();
 
   constructor(files: Files, path: string, label: string) {
@@ -26,6 +27,11 @@ export class SegmentCursor {
   /** Whether there was no such file at the last refresh. */
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** Whether its writer had written nothing yet at the last refresh. */
+  get isBlank(): boolean {
+    return this.#isBlank;
   }
 
   /** What the segment adds up to, as of the last refresh. */
@@ -53,6 +59,7 @@ export class SegmentCursor {
     if (file === undefined) return this.#reset();
     try {
       const size = await file.size();
+      this.#isBlank = size === 0;
       // A damaged place may be a gap that its writer still fills, so such a segment is read anew.
       const whole = this.#damage.length > 0 || this.#resume === undefined || size < this.#resume.offset;
       if (whole) this.#reset();
