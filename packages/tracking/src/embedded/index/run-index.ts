@@ -230,6 +230,8 @@ export class RunIndex {
       const run = segments.length === 0 ? undefined : await reader.read(id);
       this.#changes++;
       this.#version++;
+      // Its writer is about to begin: nothing but another look will tell.
+      if (run === undefined && segments.length > 0) this.#dirty.add(id);
       if (run === undefined) this.#known.delete(id);
       else this.#known.set(id, { entry: { run, folderMtimeMs, segments, checkedAt: now }, checkedAt: now });
     } catch (error) {
