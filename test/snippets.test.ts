@@ -14,7 +14,10 @@ interface Snippet {
   readonly code: string;
 }
 
-/** The fenced blocks of a page whose info string is exactly `ts`. Blocks for a browser say `ts browser` and run there. */
+/**
+ * The fenced blocks of a page whose info string is exactly `ts`. Blocks for a browser say `ts browser` and run there, those
+ * for an MLflow server say `ts mlflow` and run in test/interop.
+ */
 function snippetsOf(file: string, markdown: string): Snippet[] {
   const snippets: Snippet[] = [];
   const fence = /^```ts\n([\s\S]*?)^```$/gm;
