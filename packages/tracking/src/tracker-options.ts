@@ -1,6 +1,7 @@
 import {
   type Clock,
   consoleLogger,
+  describeValue,
   type EventListeners,
   FairleadError,
   type Logger,
@@ -249,7 +250,16 @@ function parseByStore(options: TrackerOptions) {
   if (store !== undefined) return parseOptions(storeSchema, options, 'openTracker');
   if (mlflow !== undefined && dir === undefined) return parseOptions(mlflowSchema, options, 'openTracker');
   if (relay !== undefined) return parseOptions(relaySchema, options, 'openTracker');
+  if (dir === undefined) throw nowhere(options);
   return parseOptions(embeddedSchema, options, 'openTracker');
+}
+
+/** The error for a tracker that has no place for what it logs. */
+function nowhere(options: unknown): FairleadError {
+  const expected = "a folder, as in { dir: '.fairlead' }, or else { mlflow }, { relay } or { store }";
+  return new FairleadError('INVALID_OPTION', `openTracker: where does it log to? Give ${expected}.`, {
+    details: { field: 'dir', expected, given: describeValue(options) },
+  });
 }
 
 /** The options of `startRun`. @throws FairleadError `INVALID_OPTION` */

@@ -5,6 +5,7 @@ import { type Command, UsageError } from './command';
 import { createCopyProgress, reportLines } from './copy-progress';
 import { countOf } from './format-bytes';
 import { parseArguments } from './parse-arguments';
+import { serverAddress } from './server-address';
 
 const choices = ['new', 'all', 'none'] as const;
 
@@ -51,6 +52,7 @@ export const importCommand: Command = {
     if (artifacts === undefined) {
       throw new UsageError(`--artifacts must be one of ${choices.join(', ')}; given "${values.artifacts}".`);
     }
+    const server = serverAddress('--from', from, io);
     const tracker = await openTracker({ dir: resolve(io.cwd, positionals[0] ?? '.fairlead') });
     const progress = createCopyProgress(io, Date.now);
     try {
@@ -60,7 +62,7 @@ export const importCommand: Command = {
         verify,
         signal: io.signal,
         onProgress: progress.show,
-        ...(from === undefined ? {} : { url: from }),
+        ...server,
         ...(experiments === undefined ? {} : { experiments }),
       }).finally(progress.end);
       io.stdout.write(reportLines(report, 'fetched') + modelLines(report));

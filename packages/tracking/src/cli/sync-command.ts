@@ -3,6 +3,7 @@ import { type Command, UsageError } from './command';
 import { createCopyProgress, reportLines } from './copy-progress';
 import { storeFolder } from './open-store';
 import { parseArguments } from './parse-arguments';
+import { serverAddress } from './server-address';
 
 /** `fairlead-tracking sync`. */
 export const syncCommand: Command = {
@@ -34,8 +35,9 @@ export const syncCommand: Command = {
     if (experiments !== undefined && runs !== undefined) {
       throw new UsageError('--run names the runs, so --experiment is not for use beside it.');
     }
+    const server = serverAddress('--to', to, io);
     const dir = await storeFolder(positionals[0] ?? '.fairlead', io);
-    const tracker = await openTracker({ dir, mlflow: to === undefined ? true : { url: to } });
+    const tracker = await openTracker({ dir, mlflow: server });
     const progress = createCopyProgress(io, Date.now);
     try {
       const report = await tracker

@@ -75,5 +75,12 @@ test('what cannot be done says why, and the status tells', async () => {
     status: 1,
     err: expect.stringContaining('"nope"'),
   });
-  expect((await command('sync', dir, '--to', 'ftp://x')).status).toBe(1);
+  for (const [name, option] of [
+    ['sync', '--to'],
+    ['import', '--from'],
+  ] as const) {
+    const [none, wrong] = [await command(name, dir), await command(name, dir, option, 'ftp://x')];
+    expect(none).toMatchObject({ status: 2, err: expect.stringContaining(`Say which server: ${option} <url>`) });
+    expect(wrong).toMatchObject({ status: 2, err: expect.stringContaining(`${option} must be`) });
+  }
 });
