@@ -14,6 +14,9 @@ export function project(name: string, folder: string, exclude: string[] = []) {
       root: fileURLToPath(new URL(folder, import.meta.url)),
       include: ['**/*.test.ts'],
       exclude: ['**/node_modules/**', '**/dist/**', ...exclude],
+      // Nothing depends on how fast the machine is: these only end what hangs.
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
     },
   };
 }

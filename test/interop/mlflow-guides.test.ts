@@ -34,7 +34,10 @@ describe.skipIf(missing !== undefined)('the guides, on a real MLflow server', ()
   }, 60_000);
 
   const run = async (code: string): Promise<void> => {
-    await writeFile(`${folder}/snippet.ts`, code.replaceAll(/http:\/\/(mlflow\.example|127\.0\.0\.1):5000/g, server.url));
+    await writeFile(
+      `${folder}/snippet.ts`,
+      code.replaceAll(/http:\/\/(mlflow\.example|127\.0\.0\.1):5000/g, server.url),
+    );
     const tsx = `${root}node_modules/tsx/dist/cli.mjs`;
     const { stderr } = await promisify(execFile)(process.execPath, [tsx, 'snippet.ts'], {
       cwd: folder,

@@ -191,7 +191,7 @@ function MetricChart({ name, runs, histories, settings }: MetricChartProps) {
         </button>
       </figcaption>
       <Chart option={option} label={`${name}: ${described === '' ? 'no points yet' : described}`} />
-      {strange > 0 && <p class="note">{strange} of the points are NaN or infinite and are gaps.</p>}
+      {strange > 0 && <p class="note">Gaps are points that are NaN or infinite: {strange}.</p>}
     </figure>
   );
 }
