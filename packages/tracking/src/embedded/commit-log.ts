@@ -2,7 +2,7 @@ import { FairleadError } from '@fairlead/core';
 import { crc32 } from '#files';
 import type { Files } from '../files/files';
 import { createSerial } from '../serial';
-import { RegistryState } from '../store/registry-state';
+import { isKnownChange, RegistryState } from '../store/registry-state';
 import type { AliasMove, RegistryChange, StoredModel, StoredVersion } from '../store/registry-store';
 import type { StoreDamage } from '../store/run-store';
 import { fromText, toText } from './event-codec';
@@ -44,16 +44,6 @@ function fromFirst(commit: FirstCommit): RegistryChange {
   return { type: 'version', at: version.registeredAt, version };
 }
 
-const known: ReadonlySet<unknown> = new Set<RegistryChange['type']>([
-  'version',
-  'alias',
-  'gates',
-  'annotate',
-  'approve',
-  'delete',
-  'deploy',
-]);
-
 /**
  * Reads a commit's file: the change, or what is wrong with it.
  * @throws FairleadError `UNSUPPORTED` for a later format
@@ -75,7 +65,7 @@ export function decodeCommit(bytes: Uint8Array): RegistryChange | 'corrupt' | 'u
     if (hex(crc32(encoder.encode(body))) !== head.crc32) return 'corrupt';
     const commit = fromText(body);
     const change = head.format === 1 ? fromFirst(commit as FirstCommit) : (commit as { change: RegistryChange }).change;
-    return known.has(change.type) ? change : 'unknown-record';
+    return isKnownChange(change) ? change : 'unknown-record';
   } catch (error) {
     if (FairleadError.isInstance(error)) throw error;
     return 'corrupt';

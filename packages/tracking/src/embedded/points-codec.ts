@@ -118,3 +118,23 @@ export function decodePoints(payload: Uint8Array): PointsFrame | undefined {
     value: (index) => view.getFloat64(valuesAt + index * 8, true),
   };
 }
+
+/** A frame's points for keeps: its bytes are valid only for the moment. */
+export function copyPoints(frame: PointsFrame): PointColumns {
+  const { count, keys } = frame;
+  const columns = {
+    count,
+    keys,
+    keyIds: new Uint16Array(count),
+    steps: new Float64Array(count),
+    timestamps: new Float64Array(count),
+    values: new Float64Array(count),
+  };
+  for (let i = 0; i < count; i++) {
+    columns.keyIds[i] = frame.keyId(i);
+    columns.steps[i] = frame.step(i);
+    columns.timestamps[i] = frame.timestamp(i);
+    columns.values[i] = frame.value(i);
+  }
+  return columns;
+}

@@ -1,6 +1,6 @@
 import { type EncodedPart, isHexName } from '../embedded/batch-codec';
 import { decodeEvent } from '../embedded/event-codec';
-import { decodePoints } from '../embedded/points-codec';
+import { copyPoints, decodePoints } from '../embedded/points-codec';
 import { frameTypes } from '../embedded/segment-format';
 import { checkKey, invalidArgument } from '../names';
 import type { PointColumns, RunBatch, RunEvent } from '../store/run-store';
@@ -12,26 +12,14 @@ function pointsOf(payload: Uint8Array): PointColumns {
   const points = decodePoints(payload);
   if (points === undefined) throw invalidArgument('points', 'columns whose lengths add up', 'others');
   for (const key of points.keys) checkKey('metric', key);
-  const { count, keys } = points;
-  const columns = {
-    count,
-    keys,
-    keyIds: new Uint16Array(count),
-    steps: new Float64Array(count),
-    timestamps: new Float64Array(count),
-    values: new Float64Array(count),
-  };
-  for (let i = 0; i < count; i++) {
-    const step = points.step(i);
-    const timestamp = points.timestamp(i);
+  const columns = copyPoints(points);
+  for (const step of columns.steps) {
     if (!Number.isSafeInteger(step)) throw invalidArgument('step', 'a whole number', step);
+  }
+  for (const timestamp of columns.timestamps) {
     if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
       throw invalidArgument('timestamp', 'whole milliseconds since 1970', timestamp);
     }
-    columns.keyIds[i] = points.keyId(i);
-    columns.steps[i] = step;
-    columns.timestamps[i] = timestamp;
-    columns.values[i] = points.value(i);
   }
   return columns;
 }

@@ -1,6 +1,21 @@
 import type { RegistryChange, StoredModel, StoredVersion } from './registry-store';
 import type { StoreDamage } from './run-store';
 
+const known: Readonly<Record<RegistryChange['type'], true>> = {
+  version: true,
+  alias: true,
+  gates: true,
+  annotate: true,
+  approve: true,
+  delete: true,
+  deploy: true,
+};
+
+/** Whether a change is of a kind that this release knows: a later one may have written others. */
+export function isKnownChange(change: { readonly type?: unknown }): boolean {
+  return Object.hasOwn(known, String(change.type));
+}
+
 /** What the changes of a model add up to, taken one by one: for stores that keep changes. */
 export class RegistryState {
   readonly #name: string;

@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import { fromText, toText } from '../../embedded/event-codec';
+import { isKnownChange } from '../../store/registry-state';
 import type { RegistryChange } from '../../store/registry-store';
 import type { MlflowVersion } from '../versions';
 import type { BlobPlace } from './places';
@@ -47,16 +48,6 @@ export interface LogEntry {
   /** Where the bytes of a version lie. */
   readonly place?: BlobPlace;
 }
-
-const known: ReadonlySet<unknown> = new Set<RegistryChange['type']>([
-  'version',
-  'alias',
-  'gates',
-  'annotate',
-  'approve',
-  'delete',
-  'deploy',
-]);
 
 const shown: ReadonlySet<unknown> = new Set<RegistryChange['type']>(['version', 'alias', 'annotate', 'delete']);
 
@@ -139,7 +130,7 @@ function changeOf(tags: MlflowVersion['tags']): LogEntry['change'] {
   for (let piece = 2; tags[`${tagOf.change}.${piece}`] !== undefined; piece++) text += tags[`${tagOf.change}.${piece}`];
   try {
     const change = fromText(text) as RegistryChange;
-    return known.has(change.type) ? change : 'unknown-record';
+    return isKnownChange(change) ? change : 'unknown-record';
   } catch {
     // Told as damage by the reader.
     return 'corrupt';
