@@ -43,6 +43,7 @@ export function removePage(folder: string): void {
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css',
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
   '.json': 'application/json',
@@ -74,6 +75,16 @@ export function servePage(folder: string, isolated: boolean): Promise<Site> {
     else if (path.startsWith('/models/')) sendFile(join(modelsFolder, normalize(path.slice(7))), headers, response);
     else if (path.startsWith('/ort/')) sendFile(join(runtimeFolder, normalize(path.slice(4))), headers, response);
     else sendFile(join(folder, normalize(path)), headers, response);
+  });
+}
+
+/** Serves a bundled page under a path, such as `/demo/`, as a static host with a strict policy does, and 404 elsewhere. */
+export function serveUnder(path: string, folder: string): Promise<Site> {
+  const headers = { 'content-security-policy': contentSecurityPolicy };
+  return listen((request, response) => {
+    const asked = decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname);
+    const file = asked.startsWith(path) ? asked.slice(path.length) || 'index.html' : '../outside';
+    sendFile(join(folder, normalize(`/${file}`)), headers, response);
   });
 }
 
