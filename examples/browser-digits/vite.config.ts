@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
-import { contentPolicy } from './build/content-policy';
-import { digits } from './build/digits';
-import { offline } from './build/offline';
+import { contentPolicy } from './build/content-policy.ts';
+import { digits } from './build/digits.ts';
+import { offline } from './build/offline.ts';
 
 const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 

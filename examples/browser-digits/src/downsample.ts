@@ -29,6 +29,7 @@ export const looks: readonly Look[] = [19, 23].flatMap((width) => [
   { width, tilt: 0, upright: 0 },
   { width, tilt: 0.12, upright: 0 },
   { width, tilt: 0, upright: 0.5 },
+  { width, tilt: 0, upright: 1 },
 ]);
 
 // The data set's own way: a digit is brought to the size of a bitmap of 32 × 32, and each pixel of the model counts the ink

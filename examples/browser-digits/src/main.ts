@@ -31,7 +31,7 @@ const feeders = [...document.querySelectorAll<HTMLButtonElement>('[data-feed]')]
 let machine: Machine | undefined;
 /** A sample that lies on the paper in place of a drawing. */
 let picture: Float32Array | undefined;
-let frame: number | undefined;
+let isFrameAhead = false;
 let lastAsked = 0;
 let lastShown = 0;
 let inFlight = 0;
@@ -63,8 +63,10 @@ function paperChanged(finalNow: boolean): void {
   undo.disabled = sketch.drawing.length === 0;
   clear.disabled = isEmpty;
   isFinal ||= finalNow;
-  frame ??= requestAnimationFrame(() => {
-    frame = undefined;
+  if (isFrameAhead) return;
+  isFrameAhead = true;
+  requestAnimationFrame(() => {
+    isFrameAhead = false;
     const announce = isFinal;
     isFinal = false;
     void look(announce);

@@ -21,6 +21,8 @@ export function createPad(paper: SVGSVGElement, sketch: Sketch, tell: (what: str
   const picture = makeSvg('g', { class: 'picture' });
   const ink = makeSvg('g', { class: 'ink', 'stroke-width': penWidth });
   const cursor = makeSvg('circle', { class: 'cursor', r: penWidth / 2 + 1.5 });
+  // Without a script the paper can do nothing, so it is not on the way of the Tab key either.
+  paper.tabIndex = 0;
   paper.append(picture, ink, cursor);
   const pen = keyboardPen(paper, sketch, tell, ({ x, y }) => {
     cursor.setAttribute('cx', String(x));

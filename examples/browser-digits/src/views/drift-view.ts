@@ -18,7 +18,8 @@ const fullDistance = 0.5;
 export function createDriftView(): DriftView {
   const text = (id: string) => element(id, HTMLElement);
   const badge = text('drift-state');
-  const meter = text('evidence');
+  const meter = element('evidence', HTMLMeterElement);
+  const bar = text('evidence-bar');
   const map = createPixelGrid(text('map'));
   const groups = text('groups');
 
@@ -31,11 +32,11 @@ export function createDriftView(): DriftView {
       if (badge.textContent !== word) badge.textContent = word;
       badge.dataset.state = shown;
       const filled = state === 'drift' ? 1 : evidence;
-      meter.dataset.state = shown;
-      meter.setAttribute('aria-valuenow', String(Math.round(filled * 100)));
-      meter.setAttribute('aria-valuetext', `${Math.round(filled * 100)} % of an alarm`);
-      meter.style.setProperty('--filled', String(filled));
-      meter.style.setProperty('--warning', String(warningAt));
+      bar.dataset.state = shown;
+      meter.value = filled * 100;
+      meter.textContent = `${Math.round(filled * 100)} % of an alarm`;
+      bar.style.setProperty('--filled', String(filled));
+      bar.style.setProperty('--warning', String(warningAt));
       text('drift-intro').textContent =
         `Is what comes in still like the ${count(trainingRows)} digits that the model was trained on?`;
       text('drift-sentence').textContent = sentenceFor(summary);
@@ -72,7 +73,7 @@ function groupItem({ name, score, moved, pixels }: GroupDrift): HTMLLIElement {
     make('span', 'name', name),
     make('span', 'score', score.toFixed(2)),
     track,
-    make('span', 'note', moved === 0 ? 'no pixel moved' : `${moved} of ${pixels} pixels moved`),
+    make('span', 'note', moved === 0 ? 'no more than chance explains' : `${moved} of ${pixels} pixels moved`),
   );
   item.style.setProperty('--share', String(Math.min(1, score / fullDistance)));
   return item;
