@@ -11,6 +11,8 @@ export const darkest = 16;
 export interface Look {
   /** Columns of the bitmap of 32 × 32 that a digit covers at most. */
   readonly width: number;
+  /** Rows of the bitmap that it covers at most. */
+  readonly height: number;
   /** How far the digit is tilted: by so many columns a row. */
   readonly tilt: number;
   /** The part of the drawing's own slant that is taken out, 0 to 1. */
@@ -18,18 +20,21 @@ export interface Look {
 }
 
 /** The look that is shown, and that is compared with the training rows. */
-export const plainLook: Look = { width: 21, tilt: 0, upright: 0 };
+export const plainLook: Look = { width: 21, height: 31, tilt: 0, upright: 0 };
 
 /**
  * The looks that the model answers about, as one batch: the mean of their probabilities is right more often than any
  * one of them is, since hands slant and stretch in more ways than the few that the model was trained on.
  */
-export const looks: readonly Look[] = [19, 23].flatMap((width) => [
-  { width, tilt: -0.12, upright: 0 },
-  { width, tilt: 0, upright: 0 },
-  { width, tilt: 0.12, upright: 0 },
-  { width, tilt: 0, upright: 0.5 },
-  { width, tilt: 0, upright: 1 },
+export const looks: readonly Look[] = [
+  { width: 19, height: 30 },
+  { width: 24, height: 28.5 },
+].flatMap((size) => [
+  { ...size, tilt: -0.12, upright: 0 },
+  { ...size, tilt: 0, upright: 0 },
+  { ...size, tilt: 0.12, upright: 0 },
+  { ...size, tilt: 0, upright: 0.5 },
+  { ...size, tilt: 0, upright: 1 },
 ]);
 
 // The data set's own way: a digit is brought to the size of a bitmap of 32 × 32, and each pixel of the model counts the ink
@@ -37,7 +42,6 @@ export const looks: readonly Look[] = [19, 23].flatMap((width) => [
 // and the pen is a sixth as wide as the digit is high.
 const block = 4;
 const bitmapSide = side * block;
-const tallest = 31;
 const penWidth = 5.4;
 /** Most that height is stretched more than width, so that a flat line does not become a square of ink. */
 const mostStretch = 1.6;
@@ -78,13 +82,13 @@ export function downsampleAll(drawing: Drawing, wanted: readonly Look[] = looks)
 }
 
 /** Brings a drawing to the middle of the bitmap, as large as it may be there; half a pen's width stays free around it. */
-function placement(drawing: Drawing, { width, tilt, upright }: Look): (point: Point) => Point {
+function placement(drawing: Drawing, { width, height, tilt, upright }: Look): (point: Point) => Point {
   const { y: middleY } = centreOf(drawing);
   const shear = tilt - upright * slantOf(drawing);
   const tilted = ({ x, y }: Point): Point => ({ x: x + shear * (y - middleY), y });
   const { left, right, top, bottom } = boxOf(drawing.map((stroke) => stroke.map(tilted)));
   const across = (width - penWidth) / (right - left);
-  const down = (tallest - penWidth) / (bottom - top);
+  const down = (height - penWidth) / (bottom - top);
   const common = Math.min(across, down);
   // A dot has no size that could be brought to another.
   const scale = Number.isFinite(common) ? common : 1;

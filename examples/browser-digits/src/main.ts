@@ -1,3 +1,4 @@
+import { samples } from 'virtual:digits';
 import { createCounting } from './counting';
 import { downsample } from './downsample';
 import { element, make } from './elements';
@@ -22,7 +23,7 @@ const readingView = createReadingView();
 const factsView = createFactsView();
 const driftView = createDriftView();
 const statusView = createStatusView(() => void start());
-const reel = createSampleReel();
+const reel = createSampleReel(samples);
 const undo = element('undo', HTMLButtonElement);
 const clear = element('clear', HTMLButtonElement);
 const forget = element('forget', HTMLButtonElement);

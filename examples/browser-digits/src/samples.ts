@@ -1,4 +1,3 @@
-import { samples as shipped } from 'virtual:digits';
 import { darkest, pixelCount, side } from './downsample';
 
 /** A digit that somebody wrote, which the model was never trained on. */
@@ -38,8 +37,8 @@ export interface SampleReel {
   nextOf(digit: number): Sample;
 }
 
-/** A reel of the rows that the page was built with. */
-export function createSampleReel(rows: readonly string[] = shipped): SampleReel {
+/** A reel of rows as `virtual:digits` has them. */
+export function createSampleReel(rows: readonly string[]): SampleReel {
   const samples = rows.map(decodeSample);
   const sampleAt = (index: number): Sample => samples[index % samples.length] as Sample;
   const shown = new Map<number, number>();

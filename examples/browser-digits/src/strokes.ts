@@ -33,18 +33,23 @@ export function boxOf(drawing: Drawing): Box {
 }
 
 interface Segment extends Point {
+  readonly across: number;
+  readonly down: number;
   readonly length: number;
 }
 
-/** The segments of a drawing by their middle and length. */
+/** The segments of a drawing by their middle, direction and length. */
 function segmentsOf(drawing: Drawing): Segment[] {
   return drawing.flatMap((stroke) =>
     stroke.slice(1).map((to, index) => {
       const from = stroke[index] as Point;
+      const [across, down] = [to.x - from.x, to.y - from.y];
       return {
         x: (from.x + to.x) / 2,
         y: (from.y + to.y) / 2,
-        length: Math.hypot(to.x - from.x, to.y - from.y),
+        across,
+        down,
+        length: Math.hypot(across, down),
       };
     }),
   );
@@ -70,10 +75,11 @@ const mostSlant = 0.6;
 export function slantOf(drawing: Drawing): number {
   const centre = centreOf(drawing);
   let together = 0;
-  let down = 0;
-  for (const { x, y, length } of segmentsOf(drawing)) {
-    together += length * (x - centre.x) * (y - centre.y);
-    down += length * (y - centre.y) ** 2;
+  let upright = 0;
+  // The second moments of the ink; a segment's own about its middle are a twelfth of its extent squared.
+  for (const { x, y, across, down, length } of segmentsOf(drawing)) {
+    together += length * ((x - centre.x) * (y - centre.y) + (across * down) / 12);
+    upright += length * ((y - centre.y) ** 2 + down ** 2 / 12);
   }
-  return down === 0 ? 0 : Math.min(mostSlant, Math.max(-mostSlant, together / down));
+  return upright === 0 ? 0 : Math.min(mostSlant, Math.max(-mostSlant, together / upright));
 }
