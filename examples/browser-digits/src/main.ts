@@ -64,13 +64,14 @@ function paperChanged(finalNow: boolean): void {
   undo.disabled = sketch.drawing.length === 0;
   clear.disabled = isEmpty;
   isFinal ||= finalNow;
+  readingView.busy(true);
   if (isFrameAhead) return;
   isFrameAhead = true;
   requestAnimationFrame(() => {
     isFrameAhead = false;
     const announce = isFinal;
     isFinal = false;
-    void look(announce);
+    void look(announce).finally(() => readingView.busy(inFlight > 0 || isFrameAhead));
   });
 }
 

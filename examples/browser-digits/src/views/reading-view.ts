@@ -6,6 +6,8 @@ import { percent } from './words';
 
 /** Shows what the model reads. */
 export interface ReadingView {
+  /** Says whether answers are on their way: what is shown is then about to change. */
+  busy(isBusy: boolean): void;
   /** Shows the pixels that the model sees. */
   see(pixels: Float32Array): void;
   /** Shows an answer; `undefined` takes it away. */
@@ -28,7 +30,10 @@ export function createReadingView(): ReadingView {
   element('bars', HTMLElement).append(...bars.map(({ item }) => item));
   const nothing = new Array<number>(10).fill(0);
 
+  const card = element('reading', HTMLElement);
+
   return {
+    busy: (isBusy) => card.setAttribute('aria-busy', String(isBusy)),
     see(pixels) {
       const inked = pixels.filter((value) => value > 0).length;
       const description =
