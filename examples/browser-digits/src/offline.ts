@@ -10,7 +10,7 @@ const patienceMs = 4000;
 export async function keepOffline(): Promise<boolean> {
   // Insecure pages and private windows of some browsers have none; in development files change all the time.
   const { serviceWorker } = navigator as { serviceWorker?: ServiceWorkerContainer };
-  if (serviceWorker === undefined || import.meta.env.DEV) return false;
+  if (serviceWorker === undefined || import.meta.env.MODE === 'development') return false;
   try {
     await serviceWorker.register('./service-worker.js');
     if (serviceWorker.controller !== null) return true;
