@@ -51,29 +51,35 @@ export function createDriftView(): DriftView {
           : `Difference from the training digits, pixel by pixel. ${counted(moved.length, 'pixel')} moved.`,
         (pixel) => pixels[pixel]?.moved === true,
       );
-      groups.replaceChildren(...summary.groups.map(groupItem));
+      groups.replaceChildren(...summary.groups.map((group) => groupItem(group, windowRows > 0)));
       text('movers').textContent = moversOf(summary);
     },
   };
 }
 
 function sentenceFor({ state, rowsSeen, windowRows, alarmAtRow }: DriftSummary): string {
-  if (rowsSeen === 0) return 'Draw, or feed digits below.';
+  if (rowsSeen === 0) return 'Draw, or feed written digits.';
   if (state === 'drift')
     return `These are not like the training digits. The alarm came at digit ${count(alarmAtRow ?? 0)}.`;
   if (state === 'warning') return 'Something may have changed; it is not sure yet.';
   return windowRows === 0 ? 'The first comparison comes with the fifth digit.' : 'In line with the training digits.';
 }
 
-function groupItem({ name, score, moved, pixels }: GroupDrift): HTMLLIElement {
+function groupItem({ name, score, moved, pixels }: GroupDrift, compared: boolean): HTMLLIElement {
+  const note =
+    moved > 0
+      ? `${moved} of ${pixels} pixels moved`
+      : compared
+        ? 'no more than chance explains'
+        : 'nothing to compare yet';
   const track = make('span', 'track');
   const item = make(
     'li',
     moved > 0 ? 'group moved' : 'group',
     make('span', 'name', name),
-    make('span', 'score', score.toFixed(2)),
+    make('span', 'score', compared ? score.toFixed(2) : '–'),
     track,
-    make('span', 'note', moved === 0 ? 'no more than chance explains' : `${moved} of ${pixels} pixels moved`),
+    make('span', 'note', note),
   );
   item.style.setProperty('--share', String(Math.min(1, score / fullDistance)));
   return item;
