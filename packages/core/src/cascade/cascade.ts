@@ -26,7 +26,7 @@ import {
   edgeReasons,
 } from './result';
 import { copyTensors } from './rows';
-import { watchEnding } from './started-run';
+import { watchEnding } from '../resilience/started-run';
 
 /** A runner on the device and one in the cloud as one. */
 export interface CascadeRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {

@@ -9,7 +9,7 @@ import type { ModelInfo, ModelRunner, RunOptions } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { checkAnswer } from './rows';
-import { type Settled, type StartedRun, startRun } from './started-run';
+import { type Settled, type StartedRun, startRun } from '../resilience/started-run';
 
 /** The runner in the cloud, or what connects to it when it is first needed. */
 export type CloudSource = ModelRunner | (() => ModelRunner | Promise<ModelRunner>);

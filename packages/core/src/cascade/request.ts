@@ -9,7 +9,7 @@ import type { Judge } from './confidence';
 import type { EscalationBudget } from './escalation-budget';
 import type { CascadeResult, CloudReason, RowOrigin, StayReason } from './result';
 import { checkAnswer, pickRows, replaceRows } from './rows';
-import { type Settled, type StartedRun, startRun } from './started-run';
+import { type Settled, type StartedRun, startRun } from '../resilience/started-run';
 
 /** What the requests of one cascade have in common. */
 export interface CascadeParts {
