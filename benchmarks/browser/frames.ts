@@ -1,0 +1,100 @@
+import { quantile } from '../lib/load';
+import type { Result, SuiteContext } from '../lib/suite';
+import type { OpenedBrowser, Tab } from './open-browser';
+import type { ContestantName } from './page/contestants';
+import type { Frames, FrameLoad } from './page/measurer';
+import { makeSizedModel } from './sized-model';
+
+/** What the page does while its frames are counted. */
+interface Activity {
+  readonly label: string;
+  readonly contestant: ContestantName;
+  /** More than one caller, so that the next batch lies ready when one ends: the worker never pauses. */
+  readonly callers: number;
+  readonly withTurns?: boolean;
+  /** Milliseconds of a round. Where few frames can come, more rounds would tell nothing new. */
+  readonly durationMs: number;
+  readonly goal?: string;
+}
+
+const idleMs = 3000;
+/** Measured rounds for each of the suite's, since every one is a slice of a few hundred frames. */
+const slices = 3;
+
+const activities: readonly Activity[] = [
+  { label: 'runner in a worker', contestant: 'runner in a worker', callers: 3, durationMs: 3000, goal: '<= 1.2' },
+  { label: 'a worker written by hand', contestant: 'bare worker', callers: 2, durationMs: 3000 },
+  { label: "onnxruntime-web's own proxy", contestant: 'onnxruntime-web proxy', callers: 2, durationMs: 3000 },
+  { label: 'runner inline, a turn after each run', contestant: 'runner inline', callers: 1, withTurns: true, durationMs: 1500 },
+  { label: 'runner inline, asked again at once', contestant: 'runner inline', callers: 1, durationMs: 500 },
+];
+
+/**
+ * The gaps between a page's animation frames while a model of about 20 ms runs without a pause. Slices of each activity and
+ * of the idle page are measured in turn, so that all see the same machine, and the frames of all slices are taken together.
+ */
+export async function measureFrames({ rounds, note }: SuiteContext, browser: OpenedBrowser): Promise<Result[]> {
+  const tab = await browser.openTab();
+  try {
+    const model = await makeSizedModel(tab, browser.site, { targetMs: 20, rows: 1 });
+    note(`frames: ${model.name}, ${model.ms.toFixed(1)} ms a run`);
+    const idle: number[] = [];
+    const busy = activities.map(() => ({ gaps: [] as number[], answers: 0, durationMs: 0 }));
+    const handles: number[] = [];
+    for (const { contestant } of activities) handles.push(await tab.call('open', contestant, model, { maxBatchRows: 1 }));
+    for (let slice = -1; slice < rounds * slices; slice++) {
+      if (slice % slices === 0) note(`frames, slice ${slice + 1} of ${rounds * slices}`);
+      const idleFrames = await tab.call('idleFrames', idleMs);
+      if (slice >= 0) idle.push(...idleFrames.gaps);
+      for (const [index, { callers, durationMs, withTurns = false }] of activities.entries()) {
+        const load: FrameLoad = { callers, rows: 1, durationMs, withTurns };
+        const frames: Frames = await tab.call('framesUnder', handles[index] as number, load);
+        const sum = busy[index];
+        if (slice < 0 || sum === undefined) continue;
+        sum.gaps.push(...frames.gaps);
+        sum.answers += frames.answers;
+        sum.durationMs += durationMs;
+      }
+    }
+    await closeAll(tab, handles);
+    return resultsOf(idle, busy, model.ms);
+  } finally {
+    await tab.close();
+  }
+}
+
+async function closeAll(tab: Tab, handles: readonly number[]): Promise<void> {
+  for (const handle of handles) await tab.call('close', handle);
+}
+
+function p99(gaps: readonly number[]): number {
+  return quantile(Float64Array.from(gaps).sort(), 0.99);
+}
+
+function resultsOf(
+  idle: readonly number[],
+  busy: readonly { readonly gaps: readonly number[]; readonly answers: number; readonly durationMs: number }[],
+  runMs: number,
+): Result[] {
+  const idleP99 = p99(idle);
+  const results: Result[] = [
+    { name: 'frames: time of a run of the model, in a bare worker', value: runMs, unit: 'ms' },
+    { name: 'frames: p99 gap of the idle page', value: idleP99, unit: 'ms' },
+    { name: 'frames: counted on the idle page', value: idle.length, unit: 'frames' },
+  ];
+  for (const [index, { label, goal }] of activities.entries()) {
+    const { gaps, answers, durationMs } = busy[index] as (typeof busy)[number];
+    results.push(
+      {
+        name: `frames, ${label}: p99 gap, of that of the idle page`,
+        value: p99(gaps) / idleP99,
+        unit: 'ratio',
+        ...(goal !== undefined && { goal }),
+      },
+      { name: `frames, ${label}: p99 gap`, value: p99(gaps), unit: 'ms' },
+      { name: `frames, ${label}: longest gap`, value: Math.max(...gaps), unit: 'ms' },
+      { name: `frames, ${label}: runs meanwhile`, value: (answers / durationMs) * 1000, unit: 'runs/s' },
+    );
+  }
+  return results;
+}

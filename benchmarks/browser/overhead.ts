@@ -1,0 +1,82 @@
+import { compare } from '../lib/compare';
+import { quantile } from '../lib/load';
+import type { Result, SuiteContext } from '../lib/suite';
+import type { OpenedBrowser, Tab } from './open-browser';
+import type { ContestantName, PageModel } from './page/contestants';
+import { makeSizedModel, serveTiny } from './sized-model';
+
+/** The runner, and what one writes in its place without it. */
+interface Place {
+  readonly label: string;
+  readonly runner: ContestantName;
+  readonly bare: ContestantName;
+}
+
+const places: readonly Place[] = [
+  { label: 'in a worker', runner: 'runner in a worker', bare: 'bare worker' },
+  { label: 'inline', runner: 'runner inline', bare: 'bare inline' },
+];
+
+const sizes = [
+  { targetMs: 5, rows: 1 },
+  { targetMs: 20, rows: 1 },
+  { targetMs: 5, rows: 32 },
+  { targetMs: 20, rows: 32 },
+];
+/** Long enough for some dozens of runs, and short enough that two neighbours see the same machine. */
+const durationMs = 700;
+
+/** What the runner adds to a lone request: one caller, who asks again as soon as he has his answer. */
+export async function measureOverhead({ rounds, note }: SuiteContext, browser: OpenedBrowser): Promise<Result[]> {
+  const tab = await browser.openTab();
+  const results: Result[] = [];
+  try {
+    for (const size of sizes) {
+      const model = await makeSizedModel(tab, browser.site, size);
+      note(`overhead: ${model.name}, ${size.rows} row(s), ${model.ms.toFixed(1)} ms a run`);
+      for (const place of places) {
+        const { ratio, difference, bareMs } = await besideBare(tab, model, place, size.rows, rounds);
+        const label = `one caller ${place.label}, ${size.rows === 1 ? 'one row' : `${size.rows} rows`}, about ${size.targetMs} ms`;
+        results.push(
+          { name: `${label}: time of a run, of that without the runner`, value: ratio, unit: 'ratio', goal: '<= 1.05' },
+          { name: `${label}: added`, value: difference * 1000, unit: 'µs' },
+          { name: `${label}: without the runner`, value: bareMs, unit: 'ms' },
+        );
+      }
+    }
+    const tiny = serveTiny(browser.site);
+    for (const place of places) {
+      note(`overhead: Gemm 4-3 ${place.label}`);
+      const { difference, bareMs } = await besideBare(tab, tiny, place, 1, rounds);
+      const label = `one caller ${place.label}, one row of Gemm 4-3`;
+      results.push(
+        { name: `${label}: added`, value: difference * 1000, unit: 'µs' },
+        { name: `${label}: without the runner`, value: bareMs * 1000, unit: 'µs' },
+      );
+    }
+  } finally {
+    await tab.close();
+  }
+  return results;
+}
+
+/** The median latency of the runner's requests beside that of the bare runtime's, in milliseconds. */
+async function besideBare(
+  tab: Tab,
+  model: PageModel,
+  { runner, bare }: Place,
+  rows: number,
+  rounds: number,
+): Promise<{ readonly ratio: number; readonly difference: number; readonly bareMs: number }> {
+  const handles = [await tab.call('open', runner, model), await tab.call('open', bare, model)] as const;
+  const p50 = (handle: number) => async () => {
+    const { latencies } = await tab.call('drive', handle, { callers: 1, rows, durationMs });
+    return quantile(Float64Array.from(latencies), 0.5);
+  };
+  try {
+    const { ratio, difference, b } = await compare(p50(handles[0]), p50(handles[1]), { rounds });
+    return { ratio, difference, bareMs: b };
+  } finally {
+    for (const handle of handles) await tab.call('close', handle);
+  }
+}

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Result, SuiteContext } from '../lib/suite';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Entries of `.size-limit.js` that have a goal here. */
+const entries = [
+  { entry: '@fairlead/core', label: 'size: root of @fairlead/core with its dependencies', goal: '<= 20' },
+  { entry: '@fairlead/core with @fairlead/browser', label: 'size: roots of @fairlead/core and @fairlead/browser', goal: '<= 24' },
+];
+
+/** What size-limit prints of an entry. */
+interface Measured {
+  readonly name: string;
+  /** Bytes, minified and gzipped. */
+  readonly size: number;
+}
+
+/** The bytes of the root entries, as `npm run check:sizes` has them. */
+export async function measureSizes({ note }: SuiteContext): Promise<Result[]> {
+  note('sizes');
+  const measured = await runSizeLimit();
+  return entries.map(({ entry, label, goal }) => {
+    const found = measured.find(({ name }) => name === entry);
+    if (found === undefined) throw new Error(`.size-limit.js has no entry "${entry}", whose size has a goal here.`);
+    return { name: label, value: found.size / 1000, unit: 'kB', goal };
+  });
+}
+
+async function runSizeLimit(): Promise<Measured[]> {
+  const options = { cwd: root, maxBuffer: 2 ** 26 };
+  const program = fileURLToPath(new URL('../../node_modules/size-limit/bin.js', import.meta.url));
+  try {
+    return JSON.parse((await promisify(execFile)(process.execPath, [program, '--json'], options)).stdout);
+  } catch (error) {
+    // It ends with 1 when any limit is exceeded, and prints the same.
+    const { stdout } = error as { readonly stdout?: string };
+    if (stdout?.trimStart().startsWith('[') !== true) throw error;
+    return JSON.parse(stdout);
+  }
+}
