@@ -1,85 +1,113 @@
 import { createHash } from 'node:crypto';
-import { compare } from '../lib/compare';
+import { type Comparison, compare } from '../lib/compare';
 import { mlp } from '../lib/onnx/model';
+import { encodeMessage } from '../lib/onnx/protobuf';
 import type { Result, SuiteContext } from '../lib/suite';
-import type { OpenedBrowser } from './open-browser';
+import type { OpenedBrowser, Tab } from './open-browser';
 import type { Visit, VisitedModel } from './page/visits';
 
 const layers = [784, 1024, 1024, 10] as const;
-/** A good mobile line, and as fast as the loopback goes. */
+/** A good mobile line. */
 const slowBytesPerSecond = 4e6;
+/** ModelProto.doc_string. */
+const docString = 6;
 
-type Visitor = (model: VisitedModel) => Promise<Visit>;
-
-/** Where the runner runs, beside a page that has its session on the main thread. */
-const runners = [
+/** Where the runner computes; the plain page has its session on the main thread. */
+const places = [
   { label: 'in a worker', lanes: 1 },
   { label: 'inline', lanes: 'inline' },
 ] as const;
 
+/** Visits a page that was just opened. */
+type Visitor = (model: VisitedModel) => Promise<Visit>;
+
 /**
- * The time from the first line of a page's own code to its first prediction: by `cachedModel` and the runner, and by fetch,
- * Cache API and a bare session. Every visit is a page of its own. A first visit has the model under a new URL, so that
- * no cache has it; a second visit comes after it, and must not ask for the model.
+ * The time from the first line of a page's own code to its first prediction: by `cachedModel` and the runner, and by
+ * fetch, Cache API and a bare session. Every visit is a page of its own. A first visit has a model of its own, so that no
+ * cache knows it; a second visit has one that an earlier visit left, and must not ask the server for it.
  */
 export async function measureFirstPrediction(
   { rounds, note }: SuiteContext,
   browser: OpenedBrowser,
 ): Promise<Result[]> {
   const { site } = browser;
-  const bytes = mlp(layers);
-  const digest = createHash('sha256').update(bytes).digest('hex');
-  let models = 0;
-  const newModel = (): VisitedModel => {
-    const name = `visited-${models++}.onnx`;
-    // A digest is the model's name in the cache of models, so a new model needs other bytes too: its producer's name differs.
-    const own = withMark(bytes, models);
-    site.models.set(name, own);
-    return { url: `/models/${name}`, shape: [layers[0]], digest: createHash('sha256').update(own).digest('hex') };
-  };
-  void digest;
-  const byRunner = (lanes: 1 | 'inline'): Visitor =>
-    inNewTab(browser, (tab, model) => tab.call('visitByRunner', model, lanes));
-  const plain: Visitor = inNewTab(browser, (tab, model) => tab.call('visitByCacheApi', model));
-
+  const newModel = modelMaker(browser);
   const first = (visit: Visitor) => async () => {
     const model = newModel();
     const { firstAnswerMs } = await visit(model);
-    site.models.delete(model.url.slice('/models/'.length));
+    site.models.delete(nameOf(model));
     return firstAnswerMs;
   };
   const second = async (visit: Visitor) => {
     const model = newModel();
     await visit(model);
-    const askedBefore = site.asked.length;
     return async () => {
+      const askedBefore = site.asked.length;
       const { firstAnswerMs } = await visit(model);
-      if (site.asked.length > askedBefore) throw new Error('A second visit asked the server for the model.');
+      if (site.asked.length > askedBefore) throw new Error(`A second visit asked the server for ${nameOf(model)}.`);
       return firstAnswerMs;
     };
   };
-
-  const size = `${(bytes.length / 1e6).toFixed(1)} MB`;
+  const plain = inNewTab(browser, (tab, model) => tab.call('visitByCacheApi', model));
+  const size = `${(mlp(layers).length / 1e6).toFixed(1)} MB`;
   const results: Result[] = [];
-  for (const { label, lanes } of runners) {
-    const visit = byRunner(lanes);
+  for (const { label, lanes } of places) {
+    const byRunner = inNewTab(browser, (tab, model) => tab.call('visitByRunner', model, lanes));
     for (const bytesPerSecond of [undefined, slowBytesPerSecond]) {
+      const line = bytesPerSecond === undefined ? 'the loopback' : `${bytesPerSecond / 1e6} MB/s`;
+      note(`first prediction, ${label}: first visit over ${line}`);
       site.bytesPerSecond = bytesPerSecond;
-      const line = bytesPerSecond === undefined ? 'loopback' : `${bytesPerSecond / 1e6} MB/s`;
-      note(`first prediction ${label}: first visit, ${line}`);
-      results.push(...rows(`first visit, ${size} at ${line}, ${label}`, await compare(first(visit), first(plain), { rounds, warmUpRounds: 1 })));
+      const options = { rounds, warmUpRounds: 1 };
+      const comparison = await compare(first(byRunner), first(plain), options);
+      results.push(...resultsOf(`first visit, ${size} over ${line}, ${label}`, comparison));
     }
     site.bytesPerSecond = undefined;
-    note(`first prediction ${label}: second visit`);
-    results.push(...rows(`second visit, ${size}, ${label}`, await compare(await second(visit), await second(plain), { rounds })));
+    note(`first prediction, ${label}: second visit`);
+    const comparison = await compare(await second(byRunner), await second(plain), { rounds });
+    results.push(...resultsOf(`second visit, ${size}, ${label}`, comparison));
   }
   return results;
 }
 
-function rows(label: string, { a, b, ratio }: { readonly a: number; readonly b: number; readonly ratio: number }): Result[] {
+/** Serves the same network again and again, each time as a file of its own. */
+function modelMaker({ site }: OpenedBrowser): () => VisitedModel {
+  const network = mlp(layers);
+  let made = 0;
+  return () => {
+    const name = `visited-${made}.onnx`;
+    const bytes = Buffer.concat([network, encodeMessage([[docString, `copy ${made}`]])]);
+    made++;
+    site.models.set(name, bytes);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    return { url: `/models/${name}`, shape: [layers[0]], digest };
+  };
+}
+
+function nameOf({ url }: VisitedModel): string {
+  return url.slice('/models/'.length);
+}
+
+function inNewTab(browser: OpenedBrowser, visit: (tab: Tab, model: VisitedModel) => Promise<Visit>): Visitor {
+  let expected: string | undefined;
+  return async (model) => {
+    const tab = await browser.openTab();
+    try {
+      const made = await visit(tab, model);
+      const outputs = made.outputs.map((value) => value.toFixed(4)).join();
+      expected ??= outputs;
+      if (outputs !== expected)
+        throw new Error(`${model.url} answered ${outputs}, where it answered ${expected} before.`);
+      return made;
+    } finally {
+      await tab.close();
+    }
+  };
+}
+
+function resultsOf(label: string, { a, b, ratio }: Comparison): Result[] {
   return [
     { name: `${label}: time to the first prediction, of that by fetch and Cache API`, value: ratio, unit: 'ratio' },
-    { name: `${label}: runner with cachedModel`, value: a, unit: 'ms' },
-    { name: `${label}: fetch, Cache API and a session inline`, value: b, unit: 'ms' },
+    { name: `${label}: the runner with cachedModel`, value: a, unit: 'ms' },
+    { name: `${label}: fetch, Cache API and a bare session inline`, value: b, unit: 'ms' },
   ];
 }

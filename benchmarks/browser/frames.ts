@@ -2,7 +2,7 @@ import { quantile } from '../lib/load';
 import type { Result, SuiteContext } from '../lib/suite';
 import type { OpenedBrowser, Tab } from './open-browser';
 import type { ContestantName } from './page/contestants';
-import type { Frames, FrameLoad } from './page/measurer';
+import type { FrameLoad, Frames } from './page/measurer';
 import { makeSizedModel } from './sized-model';
 
 /** What the page does while its frames are counted. */
@@ -25,7 +25,13 @@ const activities: readonly Activity[] = [
   { label: 'runner in a worker', contestant: 'runner in a worker', callers: 3, durationMs: 3000, goal: '<= 1.2' },
   { label: 'a worker written by hand', contestant: 'bare worker', callers: 2, durationMs: 3000 },
   { label: "onnxruntime-web's own proxy", contestant: 'onnxruntime-web proxy', callers: 2, durationMs: 3000 },
-  { label: 'runner inline, a turn after each run', contestant: 'runner inline', callers: 1, withTurns: true, durationMs: 1500 },
+  {
+    label: 'runner inline, a turn after each run',
+    contestant: 'runner inline',
+    callers: 1,
+    withTurns: true,
+    durationMs: 1500,
+  },
   { label: 'runner inline, asked again at once', contestant: 'runner inline', callers: 1, durationMs: 500 },
 ];
 
@@ -41,7 +47,8 @@ export async function measureFrames({ rounds, note }: SuiteContext, browser: Ope
     const idle: number[] = [];
     const busy = activities.map(() => ({ gaps: [] as number[], answers: 0, durationMs: 0 }));
     const handles: number[] = [];
-    for (const { contestant } of activities) handles.push(await tab.call('open', contestant, model, { maxBatchRows: 1 }));
+    for (const { contestant } of activities)
+      handles.push(await tab.call('open', contestant, model, { maxBatchRows: 1 }));
     for (let slice = -1; slice < rounds * slices; slice++) {
       if (slice % slices === 0) note(`frames, slice ${slice + 1} of ${rounds * slices}`);
       const idleFrames = await tab.call('idleFrames', idleMs);

@@ -11,10 +11,7 @@ import { type BenchSite, serveBench } from './site';
 /** A tab on the page that measures. */
 export interface Tab {
   /** Calls a function of the page. */
-  call<K extends FunctionName>(
-    name: K,
-    ...args: Parameters<BenchPage[K]>
-  ): Promise<Awaited<ReturnType<BenchPage[K]>>>;
+  call<K extends FunctionName>(name: K, ...args: Parameters<BenchPage[K]>): Promise<Awaited<ReturnType<BenchPage[K]>>>;
   close(): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 import { cnn, mlp } from '../lib/onnx/model';
-import type { BenchSite } from './site';
+import { median } from '../lib/statistics';
 import { depthFor } from './model-size';
 import type { Tab } from './open-browser';
 import type { PageModel } from './page/contestants';
-import { median } from '../lib/statistics';
+import type { BenchSite } from './site';
 
 /** A model whose runs take about as long as was asked for, in this machine's browser. */
 export interface SizedModel extends PageModel {

@@ -88,7 +88,10 @@ export const measurer = {
   },
 
   /** Drives a load; latencies in milliseconds, ascending. */
-  async drive(handle: number, { callers, rows, durationMs }: PageLoad): Promise<{ perSecond: number; latencies: number[] }> {
+  async drive(
+    handle: number,
+    { callers, rows, durationMs }: PageLoad,
+  ): Promise<{ perSecond: number; latencies: number[] }> {
     const request = requestsTo(handle, rows);
     const { perSecond, latencies } = await drive({ callers, durationMs, request }, { latencies: true });
     return { perSecond, latencies: Array.from(latencies) };

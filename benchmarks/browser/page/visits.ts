@@ -16,7 +16,9 @@ export interface Visit {
 }
 
 function oneRow({ shape }: PageModel): Float32Array {
-  return Float32Array.from({ length: shape.reduce((product, size) => product * size, 1) }, (_, index) => Math.sin(index));
+  return Float32Array.from({ length: shape.reduce((product, size) => product * size, 1) }, (_, index) =>
+    Math.sin(index),
+  );
 }
 
 async function timeVisit(work: () => Promise<Float32Array>): Promise<Visit> {
