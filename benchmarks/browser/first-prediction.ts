@@ -12,10 +12,34 @@ const slowBytesPerSecond = 4e6;
 /** ModelProto.doc_string. */
 const docString = 6;
 
-/** Where the runner computes; the plain page has its session on the main thread. */
-const places = [
-  { label: 'in a worker', lanes: 1 },
-  { label: 'inline', lanes: 'inline' },
+/** What is held against what, on first and on second visits. */
+const pairs = [
+  // What each does when it is told nothing else.
+  {
+    label: 'runner as it comes, by plain fetch inline',
+    runner: { lanes: 1, warmUp: true },
+    plain: 'bare inline',
+    first: true,
+  },
+  // A bare session is not warmed up either.
+  {
+    label: 'runner without warm-up, by plain fetch inline',
+    runner: { lanes: 1, warmUp: false },
+    plain: 'bare inline',
+    first: true,
+  },
+  {
+    label: 'runner without warm-up, by plain fetch and a worker written by hand',
+    runner: { lanes: 1, warmUp: false },
+    plain: 'bare worker',
+    first: false,
+  },
+  {
+    label: 'runner inline without warm-up, by plain fetch inline',
+    runner: { lanes: 'inline', warmUp: false },
+    plain: 'bare inline',
+    first: false,
+  },
 ] as const;
 
 /** Visits a page that was just opened. */
@@ -48,23 +72,22 @@ export async function measureFirstPrediction(
       return firstAnswerMs;
     };
   };
-  const plain = inNewTab(browser, (tab, model) => tab.call('visitByCacheApi', model));
   const size = `${(mlp(layers).length / 1e6).toFixed(1)} MB`;
   const results: Result[] = [];
-  for (const { label, lanes } of places) {
-    const byRunner = inNewTab(browser, (tab, model) => tab.call('visitByRunner', model, lanes));
-    for (const bytesPerSecond of [undefined, slowBytesPerSecond]) {
+  for (const { label, runner, plain, first: firstToo } of pairs) {
+    const byRunner = inNewTab(browser, (tab, model) => tab.call('visitByRunner', model, runner));
+    const byPlainFetch = inNewTab(browser, (tab, model) => tab.call('visitByCacheApi', model, plain));
+    for (const bytesPerSecond of firstToo ? [undefined, slowBytesPerSecond] : []) {
       const line = bytesPerSecond === undefined ? 'the loopback' : `${bytesPerSecond / 1e6} MB/s`;
-      note(`first prediction, ${label}: first visit over ${line}`);
+      note(`first visit over ${line}: ${label}`);
       site.bytesPerSecond = bytesPerSecond;
-      const options = { rounds, warmUpRounds: 1 };
-      const comparison = await compare(first(byRunner), first(plain), options);
-      results.push(...resultsOf(`first visit, ${size} over ${line}, ${label}`, comparison));
+      const comparison = await compare(first(byRunner), first(byPlainFetch), { rounds, warmUpRounds: 1 });
+      results.push(...resultsOf(`first visit, ${size} over ${line}: ${label}`, comparison));
     }
     site.bytesPerSecond = undefined;
-    note(`first prediction, ${label}: second visit`);
-    const comparison = await compare(await second(byRunner), await second(plain), { rounds });
-    results.push(...resultsOf(`second visit, ${size}, ${label}`, comparison));
+    note(`second visit: ${label}`);
+    const comparison = await compare(await second(byRunner), await second(byPlainFetch), { rounds });
+    results.push(...resultsOf(`second visit, ${size}: ${label}`, comparison));
   }
   return results;
 }
@@ -106,8 +129,8 @@ function inNewTab(browser: OpenedBrowser, visit: (tab: Tab, model: VisitedModel)
 
 function resultsOf(label: string, { a, b, ratio }: Comparison): Result[] {
   return [
-    { name: `${label}: time to the first prediction, of that by fetch and Cache API`, value: ratio, unit: 'ratio' },
-    { name: `${label}: the runner with cachedModel`, value: a, unit: 'ms' },
-    { name: `${label}: fetch, Cache API and a bare session inline`, value: b, unit: 'ms' },
+    { name: label, value: ratio, unit: 'ratio' },
+    { name: `${label}: the runner`, value: a, unit: 'ms' },
+    { name: `${label}: plain fetch`, value: b, unit: 'ms' },
   ];
 }

@@ -1,5 +1,5 @@
-import { quantile } from '../lib/load';
 import type { Result, SuiteContext } from '../lib/suite';
+import { summarizeGaps } from './gaps';
 import type { OpenedBrowser, Tab } from './open-browser';
 import type { ContestantName } from './page/contestants';
 import type { FrameLoad, Frames } from './page/measurer';
@@ -32,7 +32,12 @@ const activities: readonly Activity[] = [
     withTurns: true,
     durationMs: 1500,
   },
-  { label: 'runner inline, asked again at once', contestant: 'runner inline', callers: 1, durationMs: 500 },
+  {
+    label: 'runner inline, asked again at once for half a second',
+    contestant: 'runner inline',
+    callers: 1,
+    durationMs: 500,
+  },
 ];
 
 /**
@@ -45,7 +50,7 @@ export async function measureFrames({ rounds, note }: SuiteContext, browser: Ope
     const model = await makeSizedModel(tab, browser.site, { targetMs: 20, rows: 1 });
     note(`frames: ${model.name}, ${model.ms.toFixed(1)} ms a run`);
     const idle: number[] = [];
-    const busy = activities.map(() => ({ gaps: [] as number[], answers: 0, durationMs: 0 }));
+    const busy = activities.map((): Recorded => ({ gaps: [], answers: 0, durationMs: 0 }));
     const handles: number[] = [];
     for (const { contestant } of activities)
       handles.push(await tab.call('open', contestant, model, { maxBatchRows: 1 }));
@@ -74,32 +79,34 @@ async function closeAll(tab: Tab, handles: readonly number[]): Promise<void> {
   for (const handle of handles) await tab.call('close', handle);
 }
 
-function p99(gaps: readonly number[]): number {
-  return quantile(Float64Array.from(gaps).sort(), 0.99);
+/** What was recorded under an activity. */
+interface Recorded {
+  gaps: number[];
+  answers: number;
+  durationMs: number;
 }
 
-function resultsOf(
-  idle: readonly number[],
-  busy: readonly { readonly gaps: readonly number[]; readonly answers: number; readonly durationMs: number }[],
-  runMs: number,
-): Result[] {
-  const idleP99 = p99(idle);
+function resultsOf(idleGaps: readonly number[], recorded: readonly Recorded[], runMs: number): Result[] {
+  const idle = summarizeGaps(idleGaps);
   const results: Result[] = [
-    { name: 'frames: time of a run of the model, in a bare worker', value: runMs, unit: 'ms' },
-    { name: 'frames: p99 gap of the idle page', value: idleP99, unit: 'ms' },
-    { name: 'frames: counted on the idle page', value: idle.length, unit: 'frames' },
+    { name: 'frames: time of a run of the model, in a worker written by hand', value: runMs, unit: 'ms' },
+    { name: 'frames of the idle page: p99 gap', value: idle.p99, unit: 'ms' },
+    { name: 'frames of the idle page: longest gap', value: idle.longest, unit: 'ms' },
+    { name: 'frames of the idle page: recorded', value: idle.count, unit: 'frames' },
   ];
   for (const [index, { label, goal }] of activities.entries()) {
-    const { gaps, answers, durationMs } = busy[index] as (typeof busy)[number];
+    const { gaps, answers, durationMs } = recorded[index] as Recorded;
+    const { p99, longest, count } = summarizeGaps(gaps);
     results.push(
       {
         name: `frames, ${label}: p99 gap, of that of the idle page`,
-        value: p99(gaps) / idleP99,
+        value: p99 / idle.p99,
         unit: 'ratio',
         ...(goal !== undefined && { goal }),
       },
-      { name: `frames, ${label}: p99 gap`, value: p99(gaps), unit: 'ms' },
-      { name: `frames, ${label}: longest gap`, value: Math.max(...gaps), unit: 'ms' },
+      { name: `frames, ${label}: p99 gap`, value: p99, unit: 'ms' },
+      { name: `frames, ${label}: longest gap`, value: longest, unit: 'ms' },
+      { name: `frames, ${label}: recorded`, value: count, unit: 'frames' },
       { name: `frames, ${label}: runs meanwhile`, value: (answers / durationMs) * 1000, unit: 'runs/s' },
     );
   }

@@ -1,6 +1,6 @@
 import { cnn, mlp } from '../lib/onnx/model';
 import { median } from '../lib/statistics';
-import { depthFor } from './model-size';
+import { findDepth } from './model-size';
 import type { Tab } from './open-browser';
 import type { PageModel } from './page/contestants';
 import type { BenchSite } from './site';
@@ -34,8 +34,9 @@ const perceptron: Family = {
   describe: (depth) => `MLP 784-${depth}×512-10`,
 };
 
-const trialDepths = [2, 6] as const;
-const trialMs = 400;
+/** Until the browser has compiled the runtime's code for speed, which it does while the code runs. */
+const warmUpMs = 1200;
+const trialMs = 500;
 
 /** Makes a model whose batches of `rows` take about `targetMs` with one thread of WebAssembly. */
 export async function makeSizedModel(
@@ -44,10 +45,9 @@ export async function makeSizedModel(
   { targetMs, rows }: { readonly targetMs: number; readonly rows: number },
 ): Promise<SizedModel> {
   const family = rows === 1 ? convolutions : perceptron;
-  const timeOf = async (depth: number) => ({ depth, ms: await timeBatch(tab, serveModel(site, family, depth), rows) });
-  const depth = depthFor(targetMs, await timeOf(trialDepths[0]), await timeOf(trialDepths[1]));
-  const model = serveModel(site, family, depth);
-  return { ...model, name: family.describe(depth), rows, ms: await timeBatch(tab, model, rows) };
+  const timeOf = (depth: number): Promise<number> => timeBatch(tab, serveModel(site, family, depth), rows);
+  const { depth, ms } = await findDepth(targetMs, timeOf);
+  return { ...serveModel(site, family, depth), name: family.describe(depth), rows, ms };
 }
 
 function serveModel(site: BenchSite, { shape, bytes, describe }: Family, depth: number): PageModel {
@@ -71,7 +71,7 @@ export function serveTiny(site: BenchSite): PageModel {
 async function timeBatch(tab: Tab, model: PageModel, rows: number): Promise<number> {
   const handle = await tab.call('open', 'bare worker', model);
   try {
-    await tab.call('drive', handle, { callers: 1, rows, durationMs: trialMs });
+    await tab.call('drive', handle, { callers: 1, rows, durationMs: warmUpMs });
     return median((await tab.call('drive', handle, { callers: 1, rows, durationMs: trialMs })).latencies);
   } finally {
     await tab.call('close', handle);

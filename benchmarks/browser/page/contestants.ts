@@ -24,11 +24,19 @@ export interface Contestant {
   close(): Promise<void>;
 }
 
+/** Options of {@link openContestant}. */
+export interface ContestantOptions {
+  /** Of the runner. @default 64 */
+  readonly maxBatchRows?: number;
+  /** The ONNX file, for the bare ones, which take it over. @default what is fetched */
+  readonly bytes?: ArrayBuffer;
+}
+
 /** Opens a model, with one thread of WebAssembly whoever it is. */
 export function openContestant(
   name: ContestantName,
   model: PageModel,
-  options: { readonly maxBatchRows?: number } = {},
+  options: ContestantOptions = {},
 ): Promise<Contestant> {
   switch (name) {
     case 'runner in a worker':
@@ -36,9 +44,9 @@ export function openContestant(
     case 'runner inline':
       return openRunner(model, 'inline', options.maxBatchRows);
     case 'bare worker':
-      return openBareWorker(model);
+      return openBareWorker(model, options.bytes);
     case 'bare inline':
-      return openBareInline(model);
+      return openBareInline(model, options.bytes);
     case 'onnxruntime-web proxy':
       return openProxy(model);
   }
@@ -69,7 +77,7 @@ export type ToBareWorker =
 export type FromBareWorker = { readonly id: number; readonly data?: Float32Array; readonly error?: string };
 
 /** A worker as one writes it by hand: arrays are transferred, answers told apart by a number. */
-async function openBareWorker({ url, shape }: PageModel): Promise<Contestant> {
+async function openBareWorker({ url, shape }: PageModel, bytes?: ArrayBuffer): Promise<Contestant> {
   const worker = new Worker(new URL('./bare-worker.ts', import.meta.url), { type: 'module' });
   const waiting = new Map<number, { resolve(data: Float32Array): void; reject(error: Error): void }>();
   let next = 0;
@@ -84,7 +92,7 @@ async function openBareWorker({ url, shape }: PageModel): Promise<Contestant> {
       waiting.set(message.id, { resolve, reject });
       worker.postMessage(message, [transfer]);
     });
-  const model = await bytesOf(url);
+  const model = bytes ?? (await bytesOf(url));
   await ask({ id: next++, model }, model);
   return {
     run(data, rows) {
@@ -98,10 +106,10 @@ async function openBareWorker({ url, shape }: PageModel): Promise<Contestant> {
   };
 }
 
-async function openBareInline({ url, shape }: PageModel): Promise<Contestant> {
+async function openBareInline({ url, shape }: PageModel, bytes?: ArrayBuffer): Promise<Contestant> {
   const ort = await import('onnxruntime-web/wasm');
   ort.env.wasm.numThreads = 1;
-  const session = await ort.InferenceSession.create(await bytesOf(url), { executionProviders: ['wasm'] });
+  const session = await ort.InferenceSession.create(bytes ?? (await bytesOf(url)), { executionProviders: ['wasm'] });
   return {
     async run(data, rows) {
       const { y } = await session.run({ x: new ort.Tensor('float32', data, [rows, ...shape]) });

@@ -1,7 +1,7 @@
 import { onnx } from '@fairlead/browser';
 import { cachedModel } from '@fairlead/browser/model-cache';
 import { createRunner } from '@fairlead/core';
-import type { PageModel } from './contestants';
+import { openContestant, type PageModel } from './contestants';
 
 /** A model that a visit runs once. */
 export interface VisitedModel extends PageModel {
@@ -29,32 +29,38 @@ async function timeVisit(work: () => Promise<Float32Array>): Promise<Visit> {
 
 /** First predictions, each meant for a page that was just opened. */
 export const visits = {
-  /** By `cachedModel`, with the digest that its guide advises to give, in a worker lane or inline. */
-  visitByRunner(model: VisitedModel, lanes: 1 | 'inline'): Promise<Visit> {
+  /** By `cachedModel`, with the digest that its guide advises to give. */
+  visitByRunner(
+    model: VisitedModel,
+    options: { readonly lanes: 1 | 'inline'; readonly warmUp: boolean },
+  ): Promise<Visit> {
     return timeVisit(async () => {
       const runner = await createRunner({
         model: cachedModel(model.url, { digest: model.digest, sidecars: [] }),
         backend: onnx({ device: 'wasm', threads: 1 }),
-        lanes,
+        ...options,
       });
       const x = { dtype: 'float32', shape: [1, ...model.shape], data: oneRow(model) } as const;
       return (await runner.run({ x })).outputs.y?.data as Float32Array;
     });
   },
 
-  /** As pages do it that have a Cache API and a runtime: look up, else fetch and put, then create a session here and run. */
-  visitByCacheApi(model: VisitedModel): Promise<Visit> {
+  /** As pages do it that have a Cache API and a runtime: look up, else fetch and put, then create a session and run. */
+  visitByCacheApi(model: VisitedModel, place: 'bare inline' | 'bare worker'): Promise<Visit> {
     return timeVisit(async () => {
-      const ort = await import('onnxruntime-web/wasm');
-      ort.env.wasm.numThreads = 1;
-      const cache = await caches.open('plain-models');
-      const known = await cache.match(model.url);
-      const response = known ?? (await fetch(model.url));
-      const bytes = await response.arrayBuffer();
-      if (known === undefined) await cache.put(model.url, new Response(bytes, { headers: response.headers }));
-      const session = await ort.InferenceSession.create(bytes, { executionProviders: ['wasm'] });
-      const { y } = await session.run({ x: new ort.Tensor('float32', oneRow(model), [1, ...model.shape]) });
-      return y?.data as Float32Array;
+      const bytes = await bytesByCacheApi(model.url);
+      const contestant = await openContestant(place, model, { bytes });
+      return contestant.run(oneRow(model), 1);
     });
   },
 };
+
+async function bytesByCacheApi(url: string): Promise<ArrayBuffer> {
+  const cache = await caches.open('plain-models');
+  const known = await cache.match(url);
+  if (known !== undefined) return known.arrayBuffer();
+  const response = await fetch(url);
+  const bytes = await response.arrayBuffer();
+  await cache.put(url, new Response(bytes, { headers: response.headers }));
+  return bytes;
+}
