@@ -36,7 +36,7 @@ export const visits = {
   ): Promise<Visit> {
     return timeVisit(async () => {
       const runner = await createRunner({
-        model: cachedModel(model.url, { digest: model.digest, sidecars: [] }),
+        model: cachedModel(model.url, { digest: model.digest }),
         backend: onnx({ device: 'wasm', threads: 1 }),
         ...options,
       });
