@@ -12,33 +12,21 @@ const slowBytesPerSecond = 4e6;
 /** ModelProto.doc_string. */
 const docString = 6;
 
-/** What is held against what, on first and on second visits. */
+/** What is held against what. */
 const pairs = [
   // What each does when it is told nothing else.
-  {
-    label: 'runner as it comes, by plain fetch inline',
-    runner: { lanes: 1, warmUp: true },
-    plain: 'bare inline',
-    first: true,
-  },
+  { label: 'the runner as it comes, of plain fetch inline', runner: { lanes: 1, warmUp: true }, plain: 'bare inline' },
   // A bare session is not warmed up either.
+  { label: 'without warm-up, of plain fetch inline', runner: { lanes: 1, warmUp: false }, plain: 'bare inline' },
   {
-    label: 'runner without warm-up, by plain fetch inline',
-    runner: { lanes: 1, warmUp: false },
-    plain: 'bare inline',
-    first: true,
-  },
-  {
-    label: 'runner without warm-up, by plain fetch and a worker written by hand',
+    label: 'without warm-up, of plain fetch and a worker written by hand',
     runner: { lanes: 1, warmUp: false },
     plain: 'bare worker',
-    first: false,
   },
   {
-    label: 'runner inline without warm-up, by plain fetch inline',
+    label: 'inline without warm-up, of plain fetch inline',
     runner: { lanes: 'inline', warmUp: false },
     plain: 'bare inline',
-    first: false,
   },
 ] as const;
 
@@ -74,10 +62,10 @@ export async function measureFirstPrediction(
   };
   const size = `${(mlp(layers).length / 1e6).toFixed(1)} MB`;
   const results: Result[] = [];
-  for (const { label, runner, plain, first: firstToo } of pairs) {
+  for (const { label, runner, plain } of pairs) {
     const byRunner = inNewTab(browser, (tab, model) => tab.call('visitByRunner', model, runner));
     const byPlainFetch = inNewTab(browser, (tab, model) => tab.call('visitByCacheApi', model, plain));
-    for (const bytesPerSecond of firstToo ? [undefined, slowBytesPerSecond] : []) {
+    for (const bytesPerSecond of runner.warmUp ? [undefined, slowBytesPerSecond] : []) {
       const line = bytesPerSecond === undefined ? 'the loopback' : `${bytesPerSecond / 1e6} MB/s`;
       note(`first visit over ${line}: ${label}`);
       site.bytesPerSecond = bytesPerSecond;
@@ -130,7 +118,7 @@ function inNewTab(browser: OpenedBrowser, visit: (tab: Tab, model: VisitedModel)
 function resultsOf(label: string, { a, b, ratio }: Comparison): Result[] {
   return [
     { name: label, value: ratio, unit: 'ratio' },
-    { name: `${label}: the runner`, value: a, unit: 'ms' },
-    { name: `${label}: plain fetch`, value: b, unit: 'ms' },
+    { name: `${label}: time of the former`, value: a, unit: 'ms' },
+    { name: `${label}: time of the latter`, value: b, unit: 'ms' },
   ];
 }

@@ -1,5 +1,4 @@
-import { compare } from '../lib/compare';
-import { quantile } from '../lib/load';
+import { median } from '../lib/statistics';
 import type { Result, SuiteContext } from '../lib/suite';
 import type { OpenedBrowser, Tab } from './open-browser';
 import type { ContestantName, PageModel } from './page/contestants';
@@ -23,8 +22,9 @@ const sizes = [
   { targetMs: 5, rows: 32 },
   { targetMs: 20, rows: 32 },
 ];
-/** Long enough for some dozens of runs, and short enough that two neighbours see the same machine. */
-const durationMs = 700;
+/** Until the browser has compiled the runtime's code for speed, in both. */
+const warmUpMs = 3000;
+const durationMs = 1500;
 
 /** What the runner adds to a lone request: one caller, who asks again as soon as he has his answer. */
 export async function measureOverhead({ rounds, note }: SuiteContext, browser: OpenedBrowser): Promise<Result[]> {
@@ -69,13 +69,18 @@ async function besideBare(
   rounds: number,
 ): Promise<{ readonly ratio: number; readonly difference: number; readonly bareMs: number }> {
   const handles = [await tab.call('open', runner, model), await tab.call('open', bare, model)] as const;
-  const p50 = (handle: number) => async () => {
-    const { latencies } = await tab.call('drive', handle, { callers: 1, rows, durationMs });
-    return quantile(Float64Array.from(latencies), 0.5);
-  };
   try {
-    const { ratio, difference, b } = await compare(p50(handles[0]), p50(handles[1]), { rounds });
-    return { ratio, difference, bareMs: b };
+    await tab.call('drivePair', handles, { rows, durationMs: warmUpMs });
+    const pairs: { readonly a: number; readonly b: number }[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const [a, b] = await tab.call('drivePair', handles, { rows, durationMs });
+      pairs.push({ a: median(a), b: median(b) });
+    }
+    return {
+      ratio: median(pairs.map(({ a, b }) => a / b)),
+      difference: median(pairs.map(({ a, b }) => a - b)),
+      bareMs: median(pairs.map(({ b }) => b)),
+    };
   } finally {
     for (const handle of handles) await tab.call('close', handle);
   }

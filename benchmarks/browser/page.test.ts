@@ -52,6 +52,18 @@ function tests(): void {
     expect((await tab.call('idleFrames', 50)).gaps.length).toBeGreaterThan(0);
   });
 
+  it('asks two contestants in turn', async () => {
+    const handles = [
+      await tab.call('open', 'runner in a worker', model),
+      await tab.call('open', 'bare worker', model),
+    ] as const;
+    const [first, second] = await tab.call('drivePair', handles, { rows: 2, durationMs: 50 });
+    expect(first.length).toBeGreaterThan(0);
+    expect(second).toHaveLength(first.length);
+    for (const latencies of [first, second]) expect(latencies).toEqual(latencies.toSorted((a, b) => a - b));
+    for (const handle of handles) await tab.call('close', handle);
+  });
+
   it('has every visit answer the same, the second without asking for the model', async () => {
     const visited = { ...model, digest: createHash('sha256').update(bytes).digest('hex') };
     const visits = [

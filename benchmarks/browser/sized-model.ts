@@ -1,5 +1,5 @@
+import { quantile } from '../lib/load';
 import { cnn, mlp } from '../lib/onnx/model';
-import { median } from '../lib/statistics';
 import { findDepth } from './model-size';
 import type { Tab } from './open-browser';
 import type { PageModel } from './page/contestants';
@@ -67,12 +67,13 @@ export function serveTiny(site: BenchSite): PageModel {
   return { url: '/models/tiny.onnx', shape: [4] };
 }
 
-/** The median time of a batch in a bare worker. */
+/** What a batch takes in a bare worker: the lower quartile, since whatever else the machine does can only slow it down. */
 async function timeBatch(tab: Tab, model: PageModel, rows: number): Promise<number> {
   const handle = await tab.call('open', 'bare worker', model);
   try {
     await tab.call('drive', handle, { callers: 1, rows, durationMs: warmUpMs });
-    return median((await tab.call('drive', handle, { callers: 1, rows, durationMs: trialMs })).latencies);
+    const { latencies } = await tab.call('drive', handle, { callers: 1, rows, durationMs: trialMs });
+    return quantile(Float64Array.from(latencies), 0.25);
   } finally {
     await tab.call('close', handle);
   }

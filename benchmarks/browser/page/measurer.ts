@@ -10,6 +10,17 @@ export interface PageLoad {
   readonly durationMs: number;
 }
 
+/** One caller who asks two contestants in turn. */
+export interface PairLoad {
+  /** Rows of each request. */
+  readonly rows: number;
+  /** Milliseconds. */
+  readonly durationMs: number;
+}
+
+/** Requests to one contestant before it is the other's turn. */
+const turnRequests = 4;
+
 /** A load whose callers may leave the page a turn of its event loop after each answer, as those on the main thread have to. */
 export interface FrameLoad extends PageLoad {
   readonly withTurns?: boolean;
@@ -95,6 +106,31 @@ export const measurer = {
     const request = requestsTo(handle, rows);
     const { perSecond, latencies } = await drive({ callers, durationMs, request }, { latencies: true });
     return { perSecond, latencies: Array.from(latencies) };
+  },
+
+  /**
+   * One caller asks two contestants in turn, a few requests each, so that both see the same machine at the same time; the
+   * first request of a turn, for which a worker may have to wake up, counts as any other.
+   *
+   * @returns the latencies of each in milliseconds, ascending
+   */
+  async drivePair(handles: readonly [number, number], { rows, durationMs }: PairLoad): Promise<[number[], number[]]> {
+    const requests = handles.map((handle) => requestsTo(handle, rows));
+    const latencies = [new Array<number>(), new Array<number>()] as const;
+    const endAt = performance.now() + durationMs;
+    for (let turn = 0; performance.now() < endAt; turn++) {
+      // First, second, second, first: neither always comes after the other.
+      for (const which of turn % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
+        const request = requests[which] as (typeof requests)[number];
+        for (let index = 0; index < turnRequests; index++) {
+          const askedAt = performance.now();
+          await request(turn * turnRequests + index);
+          latencies[which].push(performance.now() - askedAt);
+        }
+      }
+    }
+    const ascending = (values: number[]): number[] => values.sort((a, b) => a - b);
+    return [ascending(latencies[0]), ascending(latencies[1])];
   },
 
   /** The frames of the page at rest. */
