@@ -116,7 +116,7 @@ export const measurer = {
    */
   async drivePair(handles: readonly [number, number], { rows, durationMs }: PairLoad): Promise<[number[], number[]]> {
     const requests = handles.map((handle) => requestsTo(handle, rows));
-    const latencies = [new Array<number>(), new Array<number>()] as const;
+    const latencies: [number[], number[]] = [[], []];
     const endAt = performance.now() + durationMs;
     for (let turn = 0; performance.now() < endAt; turn++) {
       // First, second, second, first: neither always comes after the other.
