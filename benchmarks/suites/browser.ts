@@ -1,7 +1,6 @@
 import { measureBatching } from '../browser/batching';
 import { measureFirstPrediction } from '../browser/first-prediction';
 import { measureFrames } from '../browser/frames';
-import { openBrowser } from '../browser/open-browser';
 import { measureOverhead } from '../browser/overhead';
 import { measureSizes } from '../browser/sizes';
 import type { Result, Suite } from '../lib/suite';
@@ -12,6 +11,8 @@ export default {
   describe: 'Frames, overhead, batching, sizes and first prediction in Chromium, beside bare onnxruntime-web.',
   async run(context) {
     const results: Result[] = [...(await measureSizes(context))];
+    // Vite and Playwright are loaded for this suite only, not for the list of all.
+    const { openBrowser } = await import('../browser/open-browser');
     const browser = await openBrowser();
     context.note(browser.description);
     try {
