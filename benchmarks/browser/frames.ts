@@ -110,5 +110,11 @@ function resultsOf(idleGaps: readonly number[], recorded: readonly Recorded[], r
       { name: `frames, ${label}: runs meanwhile`, value: (answers / durationMs) * 1000, unit: 'runs/s' },
     );
   }
+  const [runner, byHand] = recorded.map(({ gaps }) => summarizeGaps(gaps).p99) as [number, number];
+  results.push({
+    name: 'frames: p99 gap with the runner in a worker, of that with a worker written by hand',
+    value: runner / byHand,
+    unit: 'ratio',
+  });
   return results;
 }
