@@ -128,6 +128,14 @@ export function prepareTritonClient(): Peer {
   return preparePython('tritonclient', tritonClientVersion, '[http]');
 }
 
+/** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
+export const mlserverVersion = '1.7.1';
+
+/** Makes a virtual environment with MLServer; `command` is its Python. */
+export function prepareMlserver(): Peer {
+  return preparePython('mlserver', mlserverVersion);
+}
+
 /** Prometheus and the tool that comes with it. */
 export interface PrometheusPrograms {
   readonly prometheus: string;
@@ -207,4 +215,5 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareDvcData();
   prepareOpenLineage();
   prepareTritonClient();
+  prepareMlserver();
 }

@@ -5,7 +5,7 @@ import type { Verdict } from './report';
 
 /** Requests that have to be refused, each by a 4xx with `{"error": string}` and without a stack trace. */
 export async function checkErrors(context: CheckContext): Promise<void> {
-  const { probe, path, recorder, outputs } = context;
+  const { probe, path, recorder } = context;
   const [first, ...rest] = sampleInputs(context);
   if (first === undefined) return;
   const withFirst = (change: object) => ({ inputs: [{ ...first, ...change }, ...rest] });
