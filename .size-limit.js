@@ -114,6 +114,13 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/core/serving',
+    path: 'packages/core/dist/serving.js',
+    limit: '27 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/browser/model-cache',
     path: 'packages/browser/dist/model-cache.js',
     limit: '28 kB',

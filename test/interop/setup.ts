@@ -120,6 +120,22 @@ export function prepareOpenLineage(): Peer {
   return preparePython('openlineage_python', openLineageVersion);
 }
 
+/** The version of Triton's own client that the tests were written against. */
+export const tritonClientVersion = '2.73.0';
+
+/** Makes a virtual environment with Triton's client over HTTP, which needs no Triton; `command` is its Python. */
+export function prepareTritonClient(): Peer {
+  return preparePython('tritonclient', tritonClientVersion, '[http]');
+}
+
+/** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
+export const mlserverVersion = '1.7.1';
+
+/** Makes a virtual environment with MLServer; `command` is its Python. */
+export function prepareMlserver(): Peer {
+  return preparePython('mlserver', mlserverVersion);
+}
+
 /** Prometheus and the tool that comes with it. */
 export interface PrometheusPrograms {
   readonly prometheus: string;
@@ -198,4 +214,6 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareMoto();
   prepareDvcData();
   prepareOpenLineage();
+  prepareTritonClient();
+  prepareMlserver();
 }
