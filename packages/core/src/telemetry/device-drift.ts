@@ -1,5 +1,5 @@
 import { ksOfCounts } from '../monitoring/distances/kolmogorov-smirnov';
-import { psiOfCounts } from '../monitoring/distances/psi';
+import { psiFloor, psiOfCounts } from '../monitoring/distances/psi';
 import { lnChiSquaredSurvival } from '../monitoring/null-law/special-functions';
 import { tallySlots } from '../monitoring/sketches/feature-layout';
 import type { MergedCounts } from './merged-counts';
@@ -8,13 +8,17 @@ import type { MergedCounts } from './merged-counts';
  * How far merged counts are from the reference, and what chance and noise alone would do.
  *
  * Let c_b be the window's counts with noise η_b of variance V each, n = Σ c_b, p = c/n, and q the shares of m reference rows;
- * B cells hold rows. To first order p_b − q_b = sampling error + (η_b − q_b Σ η)/n, so that for D_b = (p_b − q_b)/√π_b
+ * B cells hold rows. To first order p_b − q_b = sampling error + (η_b − q_b Σ η)/n, so that under the null law π
  *
- *   Cov(D_b, D_c) = s·(δ − √(π_b π_c)) + V/n² · (δ − π_b − π_c + B π_b π_c) / √(π_b π_c),      s = 1/n + 1/m.
+ *   Cov(p_b − q_b, p_c − q_c) = s·(δ π_b − π_b π_c) + V/n² · (δ − π_b − π_c + B π_b π_c),      s = 1/n + 1/m.
  *
- * The statistic is Q = Σ D_b², Pearson's distance, to which PSI is equal to second order. Its mean is the trace of that matrix,
- * (B − 1) s + V/n² · (Σ 1/π − B), and its variance under a normal law twice the sum of its squared entries. Q is compared with
- * g·χ² of h degrees of freedom that has that mean and variance (Satterthwaite 1946); without noise that is s·χ²(B − 1).
+ * The statistic is Q = Σ (p_b − q_b)² / v_b with v_b = s π_b + V/n², so that a cell weighs less the more noise it has; without
+ * noise it is Pearson's χ² with B − 1 degrees of freedom. With it, Q is compared with g·χ² of h degrees of freedom that has the
+ * mean of Q, Σ Cov_bb / v_b, and its variance under a normal law, 2 Σ Cov_bc² / (v_b v_c) (Satterthwaite 1946).
+ *
+ * PSI is made of logarithms of shares, which noise swamps where they are small. Cells that expect fewer rows than two standard
+ * deviations of the noise are counted as one, and that one, if it is still swamped, with the smallest that is not. Of the
+ * k_b cells in one, noise then adds V/n² · (Σ k_b/π_b − Σ k_b) to PSI, to second order, and that is taken off.
  *
  * It describes. Devices are not believed enough to raise an alarm.
  */
@@ -59,67 +63,114 @@ export function driftOfFeature(merged: MergedCounts, feature: number): DeviceFea
   const name = described?.name ?? '';
   if (!(values > 0)) return { name, values, psi: 0, psiOfChance: 0, ks: 0, ksNoise: 0, pValue: 1 };
 
-  const positive = counted.map((count) => Math.max(0, count));
-  const law = lawOf(reference, counted, referenceRows, values, variance);
-  const psi = psiOfCounts(reference, 0, positive, 0, cells);
+  const deviation = Math.sqrt(variance);
+  const cellsOfPsi = variance === 0 ? undefined : poolSwamped(reference, counted, referenceRows, values, deviation);
+  const index = cellsOfPsi ?? { reference, counted, members: new Float64Array(cells).fill(1) };
+  const expected = expectedPsi(index.reference, index.counted, index.members, referenceRows, values, variance);
+  const positive = counted.map(atLeastZero);
+  const psi = psiOfCounts(index.reference, 0, index.counted.map(atLeastZero), 0, index.reference.length);
   return {
     name,
     values,
-    psi: Math.max(0, psi - law.noise),
-    psiOfChance: law.mean,
+    psi: Math.max(0, psi - expected.noise),
+    psiOfChance: expected.noise + expected.sampling,
     ks: bins > 1 ? ksOfCounts(reference, 0, positive, 0, bins) : 0,
     // The noise of a sum over half the bins, with the sum over all held fixed.
-    ksNoise: Math.sqrt((variance * bins) / 4) / values,
-    pValue: law.pValue,
+    ksNoise: (deviation * Math.sqrt(bins)) / 2 / values,
+    pValue: pValueOf(reference, counted, referenceRows, values, variance),
   };
 }
 
-interface Law {
-  /** Mean of Q. */
-  readonly mean: number;
-  /** The part of it that noise adds. */
-  readonly noise: number;
-  readonly pValue: number;
+const atLeastZero = (count: number): number => Math.max(0, count);
+
+interface Cells {
+  readonly reference: Float64Array;
+  readonly counted: Float64Array;
+  /** How many cells are in each. */
+  readonly members: Float64Array;
 }
 
-function lawOf(reference: Float64Array, counted: Float64Array, m: number, n: number, variance: number): Law {
+/** Counts as one the cells that noise swamps. */
+function poolSwamped(reference: Float64Array, counted: Float64Array, m: number, n: number, deviation: number): Cells {
+  const order = Array.from(reference, (_, cell) => cell).sort(
+    (a, b) => (reference[a] as number) - (reference[b] as number),
+  );
+  const pooled: { reference: number; counted: number; members: number }[] = [];
+  // Ascending, so that the first that is not swamped, with what came before it, is the smallest.
+  let open = { reference: 0, counted: 0, members: 0 };
+  for (const cell of order) {
+    open.reference += reference[cell] as number;
+    open.counted += counted[cell] as number;
+    open.members++;
+    if ((open.reference / m) * n < 2 * deviation * Math.sqrt(open.members)) continue;
+    pooled.push(open);
+    open = { reference: 0, counted: 0, members: 0 };
+  }
+  const last = pooled.at(-1);
+  if (last === undefined) pooled.push(open);
+  else {
+    last.reference += open.reference;
+    last.counted += open.counted;
+    last.members += open.members;
+  }
+  const column = (key: keyof typeof open): Float64Array => Float64Array.from(pooled, (each) => each[key]);
+  return { reference: column('reference'), counted: column('counted'), members: column('members') };
+}
+
+/** What sampling and noise add to PSI on average. */
+function expectedPsi(
+  reference: Float64Array,
+  counted: Float64Array,
+  members: Float64Array,
+  m: number,
+  n: number,
+  variance: number,
+): { readonly sampling: number; readonly noise: number } {
+  let held = 0;
+  let inverse = 0;
+  let all = 0;
+  for (let cell = 0; cell < reference.length; cell++) {
+    const inReference = reference[cell] as number;
+    if (inReference + (counted[cell] as number) > 0) held++;
+    inverse += (members[cell] as number) / Math.max(psiFloor, inReference / m);
+    all += members[cell] as number;
+  }
+  const sampling = Math.max(0, held - 1) * (1 / n + 1 / m);
+  return { sampling, noise: held < 2 || variance === 0 ? 0 : (variance / n ** 2) * (inverse - all) };
+}
+
+/** P of Q. */
+function pValueOf(reference: Float64Array, counted: Float64Array, m: number, n: number, variance: number): number {
   const held: number[] = [];
   for (let cell = 0; cell < counted.length; cell++) {
     // With noise, an empty cell is not known to be empty.
-    if ((reference[cell] as number) > 0 || (counted[cell] as number) !== 0) held.push(cell);
+    if (variance > 0 || (reference[cell] as number) + (counted[cell] as number) > 0) held.push(cell);
   }
   const size = held.length;
-  if (size < 2) return { mean: 0, noise: 0, pValue: 1 };
-  const pooled = variance === 0;
-  const raw = held.map((cell) => {
+  if (size < 2) return 1;
+  // Without noise both samples tell a share; with it the reference alone is sure.
+  const shares = held.map((cell) => {
     const inReference = reference[cell] as number;
-    // Without noise both samples tell the share; with it the reference alone is sure.
-    return Math.max(leastShare, pooled ? (inReference + (counted[cell] as number)) / (m + n) : inReference / m);
+    return variance === 0 ? (inReference + (counted[cell] as number)) / (m + n) : inReference / m;
   });
-  const sum = raw.reduce((total, share) => total + share, 0);
-  const shares = raw.map((share) => share / sum);
   const s = 1 / n + 1 / m;
   const perCell = variance / n ** 2;
+  const weights = shares.map((share) => 1 / (s * share + perCell));
   let statistic = 0;
   let mean = 0;
-  let noise = 0;
   let squares = 0;
   for (let i = 0; i < size; i++) {
     const a = shares[i] as number;
     const cell = held[i] as number;
     const difference = (counted[cell] as number) / n - (reference[cell] as number) / m;
-    statistic += difference ** 2 / a;
-    noise += (perCell * (1 - 2 * a + size * a * a)) / a;
+    statistic += difference ** 2 * (weights[i] as number);
     for (let j = 0; j < size; j++) {
       const b = shares[j] as number;
-      const root = Math.sqrt(a * b);
       const same = i === j ? 1 : 0;
-      const covariance = s * (same - root) + (perCell * (same - a - b + size * a * b)) / root;
-      squares += covariance ** 2;
-      if (i === j) mean += covariance;
+      const covariance = s * (same * a - a * b) + perCell * (same - a - b + size * a * b);
+      squares += covariance ** 2 * (weights[i] as number) * (weights[j] as number);
+      if (i === j) mean += covariance * (weights[i] as number);
     }
   }
-  const scale = squares / mean;
-  const degrees = mean ** 2 / squares;
-  return { mean, noise, pValue: Math.exp(lnChiSquaredSurvival(statistic / scale, degrees)) };
+  return Math.exp(lnChiSquaredSurvival((statistic * mean) / squares, mean ** 2 / squares));
 }
