@@ -40,9 +40,6 @@ export interface DeviceFeature {
   readonly pValue: number;
 }
 
-/** The least share that a cell is taken to have, as for PSI. */
-const leastShare = 1e-4;
-
 /** What one feature says. */
 export function driftOfFeature(merged: MergedCounts, feature: number): DeviceFeature {
   const { layout } = merged;

@@ -4,6 +4,7 @@ import { FairleadError } from '../errors';
 import { createRegistry, toOpenMetrics } from '../metrics';
 import { readOpenMetrics } from '../metrics/read-exposition.fixture';
 import { createDriftMonitor, instrumentMonitor } from '../monitoring';
+import { createRandom } from '../monitoring/random';
 import { createVirtualClock } from '../testing';
 import { rowsOf } from '../testing/test-kit.fixture';
 import { createTelemetryHandler, type TelemetryHandlerOptions } from './index';
@@ -110,11 +111,7 @@ describe('createTelemetryHandler', () => {
       [{ noise, counts: cells.map((list) => list.map(() => -200)) }, 'implausible'],
       [{ noise: { ...noise, featureScale: 1e6 } }, 'implausible'],
     ];
-    const { post, token } = await openHandler();
-    expect((await post(encodeTelemetry({ token, sentEpochMs: 3000, reports: [reportOf(reference)] }))).status).toBe(
-      200,
-    );
-    for (const [changes, reason] of reasons.slice(0, -1)) {
+    for (const [changes, reason] of reasons) {
       const answer = await answerOf(await send(reportOf(reference, changes)));
       expect(answer).toEqual({ status: 200, accepted: 0, refused: [{ report: 0, reason }] });
     }
@@ -199,7 +196,8 @@ describe('createTelemetryHandler', () => {
       clock: createVirtualClock(),
     });
     instrumentMonitor(registry, monitor);
-    const rows = Array.from({ length: 300 }, (_, row) => [(row * 37) % 100, (row * 3) % 100]);
+    const random = createRandom(9);
+    const rows = Array.from({ length: 300 }, () => [Math.floor(random() * 100), Math.floor(random() * 100)]);
     monitor.observe({ x: rowsOf(...rows) });
     const before = monitor.snapshot();
     const { handler, send } = await openHandler({
