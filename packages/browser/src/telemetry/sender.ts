@@ -157,10 +157,12 @@ export function createSender(
       logger.warn({ reasons: others }, `The server refused telemetry: ${others.join(', ')}. It is dropped.`);
   };
 
-  const drainOnce = async (): Promise<void> => {
+  /** @returns whether it went well, so that what came meanwhile may go too */
+  const drainOnce = async (): Promise<boolean> => {
     timer?.clear();
     timer = undefined;
-    if (isOffline() || !isAllowed()) return;
+    const before = failures;
+    if (isOffline() || !isAllowed()) return false;
     try {
       const queue = await queueOf();
       const wasMine = await inOneTab(`fairlead-telemetry-${settings.queue.name}`, async () => {
@@ -168,8 +170,10 @@ export function createSender(
       });
       // The other tab may have looked before the last report was put.
       if (!wasMine && (await queue.size()) > 0) schedule(retry.firstDelayMs);
+      return wasMine && failures <= before;
     } catch (error) {
       if (!stopping.signal.aborted) fail(error);
+      return false;
     }
   };
 
@@ -180,7 +184,8 @@ export function createSender(
       draining ??= (async () => {
         while (isAsked) {
           isAsked = false;
-          await drainOnce();
+          // After a failure its own timer decides.
+          if (!(await drainOnce())) break;
         }
         draining = undefined;
       })();

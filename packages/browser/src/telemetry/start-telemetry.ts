@@ -1,4 +1,11 @@
-import { type ClockTimer, type Closeable, closeable, type FairleadError, type ModelRunner, messageOf } from '@fairlead/core';
+import {
+  type ClockTimer,
+  type Closeable,
+  closeable,
+  type FairleadError,
+  type ModelRunner,
+  messageOf,
+} from '@fairlead/core';
 import {
   createTelemetryRecorder,
   encodeReport,
