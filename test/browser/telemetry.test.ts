@@ -128,6 +128,34 @@ function tests(path: string): void {
     expect(rowsTold()).toBe(42);
   });
 
+  it('keeps what a page that goes away offline can send no more', async () => {
+    const tab = await visit();
+    await call(tab, 'flush');
+    await context.setOffline(true);
+    await call(tab, 'run', 25);
+    await tab.goto('about:blank').catch(() => undefined);
+    await context.setOffline(false);
+    await visit();
+    await site.until(1);
+    expect(rowsTold()).toBe(25);
+  });
+
+  it('keeps counts that are too small to be told until the next visit, when they add up', async () => {
+    const privacy = { minimumCount: 5 };
+    const tab = await visit({ privacy });
+    await call(tab, 'run', 3);
+    await tab.goto('about:blank');
+    const next = await visit({ privacy });
+    await call(next, 'run', 3);
+    expect(site.answers).toEqual([]);
+    await call(next, 'flush');
+    await site.until(1);
+    expect(rowsTold()).toBe(5);
+    const model = site.handler.snapshot().models[0];
+    // Both visits ran the same three rows: what they were is not told of any feature, since no bin has five.
+    expect(model?.features.every(({ values }) => values % 5 === 0)).toBe(true);
+  });
+
   it('sends again what got no answer, and is counted once', async () => {
     const tab = await visit();
     await call(tab, 'run', 30);

@@ -1,3 +1,5 @@
+import type { TelemetryRest } from '@fairlead/core/telemetry';
+
 /** A report that waits to be sent. */
 export interface QueuedReport {
   /** Its place in the queue. */
@@ -26,6 +28,10 @@ export interface ReportQueue {
   /** The oldest, as many as there is room for, and one at least. */
   first(maxBytes: number, maxReports: number): Promise<QueuedReport[]>;
   remove(keys: readonly number[]): Promise<void>;
+  /** Keeps counts that are too small to be sent, for the next page. Only where the queue outlasts this one. */
+  keepRest?(rest: TelemetryRest, nowEpochMs: number): Promise<void>;
+  /** Takes out all that was kept under a key and is not too old, so that nobody else gets it. */
+  takeRests?(key: string, nowEpochMs: number): Promise<TelemetryRest[]>;
   /** How many wait. */
   size(): Promise<number>;
   clear(): Promise<void>;

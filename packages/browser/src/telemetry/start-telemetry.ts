@@ -155,13 +155,40 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
     }
   };
 
+  /** Whether what is too small to be sent lies in the database, and not here. */
+  let isAway = false;
+  /** Keeps it there, since a page that is hidden may never come back. */
+  const keepRest = (): void => {
+    isAway = true;
+    if (!isAgreed()) return recorder.clear();
+    if (queue?.keepRest === undefined) return;
+    const rest = recorder.takeRest();
+    if (rest === undefined) return;
+    queue.keepRest(rest, clock.epochMs()).catch((error: unknown) => {
+      logger.warn({ error }, `Counts of telemetry are lost: ${messageOf(error)}`);
+    });
+  };
+  /** Adds what earlier pages, or this one when it was hidden, have kept. */
+  const takeRests = async (): Promise<void> => {
+    try {
+      const { restKey } = recorder;
+      const { takeRests: take } = await queueOf();
+      if (restKey === undefined || take === undefined) return;
+      for (const rest of await take(restKey, clock.epochMs())) recorder.addRest(rest);
+    } catch (error) {
+      logger.warn({ error }, `Counts that earlier pages kept could not be read: ${messageOf(error)}`);
+    }
+  };
+
   const takeReports = (): Uint8Array<ArrayBuffer>[] => recorder.take().map(encodeReport);
 
   const flush = async (): Promise<void> => {
     try {
       if (isPaused) return;
       if (!isAgreed()) return await forget();
+      await takeRests();
       await put(takeReports());
+      if (isAway) keepRest();
       await sender.drain();
       // For a beacon, which cannot wait for one.
       if (sender.token === undefined && !isOffline()) await sender.fetchToken();
@@ -194,12 +221,21 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
   let hiddenAt = Number.NEGATIVE_INFINITY;
   const stopWatching = watchPage({
     onHide() {
-      if (clock.now() - hiddenAt < schedule.minHiddenIntervalMs) return;
-      hiddenAt = clock.now();
-      flushByBeacon();
+      if (clock.now() - hiddenAt >= schedule.minHiddenIntervalMs) {
+        hiddenAt = clock.now();
+        flushByBeacon();
+      }
+      keepRest();
     },
-    onLeave: flushByBeacon,
-    onReturn: () => void sender.drain(),
+    onLeave() {
+      flushByBeacon();
+      keepRest();
+    },
+    onReturn() {
+      isAway = false;
+      void takeRests();
+      void sender.drain();
+    },
   });
 
   let timer: ClockTimer;
@@ -219,6 +255,7 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
     timer.clear();
     stopWatching();
     await flush();
+    keepRest();
     isClosed = true;
     sender.stop();
     await recorder.close();

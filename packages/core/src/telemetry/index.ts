@@ -9,6 +9,7 @@ export {
   type TelemetryPrivacy,
   type TelemetryRecorder,
   type TelemetryRecorderOptions,
+  type TelemetryRest,
   type TelemetryRows,
 } from './recorder';
 export { latencyBounds, type TelemetryNoise, type TelemetryReport, telemetryLimits } from './report';

@@ -14,7 +14,7 @@ import { makeReports, type ReportRules } from './make-reports';
 import { createSecureUniform, planNoise, type UniformBelow } from './noise';
 import { type PredictionClasses, readClasses } from './predictions';
 import { labelPattern, type TelemetryReport, telemetryLimits } from './report';
-import { TelemetryWindow } from './telemetry-window';
+import { TelemetryWindow, type WindowRest } from './telemetry-window';
 
 /** What protects the people behind the counts. */
 export interface TelemetryPrivacy {
@@ -75,6 +75,12 @@ export interface TelemetryRows {
   readonly skipped: number;
 }
 
+/** Counts that are too small to be told yet, for the device to keep until its next visit. Plain data; it never leaves the device. */
+export interface TelemetryRest extends WindowRest {
+  /** The model, the reference and the classes that were counted. */
+  readonly key: string;
+}
+
 /** Counts what goes through a runner, to be told in reports. */
 export interface TelemetryRecorder extends Closeable {
   /** Rows in the present window; with `minimumCount`, what was left over is among them. */
@@ -82,6 +88,12 @@ export interface TelemetryRecorder extends Closeable {
   readonly rows: TelemetryRows;
   /** Ends the window and answers its reports, with those of models that were swapped meanwhile. */
   take(): TelemetryReport[];
+  /** Whose rest can be added now; `undefined` where there is no reference yet, or none is kept, as beside noise. */
+  readonly restKey: string | undefined;
+  /** Takes out what was counted and not told, so that a page which goes away can keep it; `undefined` where there is none. */
+  takeRest(): TelemetryRest | undefined;
+  /** Adds what was taken out before. What is of another `restKey`, it leaves. */
+  addRest(rest: TelemetryRest): void;
   /** Forgets what was counted and not told. */
   clear(): void;
 }
@@ -259,7 +271,26 @@ export function createTelemetryRecorder(
     await watch.close();
   });
 
+  /** With noise nothing is kept: another window would spend another budget on it. */
+  const restKey = (): string | undefined => {
+    if (current === undefined || rules.epsilon !== undefined) return undefined;
+    const { model, fingerprint } = current;
+    return JSON.stringify([model.name, model.version, fingerprint, classes?.size ?? 0]);
+  };
+
   return {
+    get restKey() {
+      return restKey();
+    },
+    takeRest() {
+      const key = restKey();
+      const window = current?.window;
+      if (key === undefined || window === undefined || !window.isHolding) return undefined;
+      return { key, ...window.takeRest() };
+    },
+    addRest(rest) {
+      if (rest.key === restKey()) current?.window.addRest(rest);
+    },
     get pendingRows() {
       return current?.window.rows ?? 0;
     },

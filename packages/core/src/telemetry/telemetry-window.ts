@@ -22,6 +22,15 @@ export interface WindowCounts {
   readonly failures: Readonly<Partial<Record<ErrorCode, number>>>;
 }
 
+/** What a window holds that was not told, as plain data that a database can keep. */
+export interface WindowRest {
+  readonly rows: number;
+  readonly cells: Uint32Array;
+  readonly predictions: Uint32Array;
+  readonly latency: Uint32Array;
+  readonly failures: Readonly<Partial<Record<ErrorCode, number>>>;
+}
+
 /** What a device counts between two reports, against one reference. Its memory is fixed. */
 export class TelemetryWindow {
   readonly layout: FeatureLayout;
@@ -53,6 +62,11 @@ export class TelemetryWindow {
   /** Rows since the last report; with minimum counts also what those before left over. */
   get rows(): number {
     return this.#rows;
+  }
+
+  /** Whether anything is counted that was not told. */
+  get isHolding(): boolean {
+    return this.#rows > 0 || this.hasFailures || this.#sketch.counts.some((count) => count > 0);
   }
 
   /** Whether a request failed that was not told of. */
@@ -139,6 +153,40 @@ export class TelemetryWindow {
       latency: takeAll(this.#latency),
       failures,
     };
+  }
+
+  /** What is left, taken out. */
+  takeRest(): WindowRest {
+    const rest = {
+      rows: this.#rows,
+      cells: Uint32Array.from(this.#sketch.counts),
+      predictions: Uint32Array.from(this.#predictions),
+      latency: Uint32Array.from(this.#latency),
+      failures: Object.fromEntries(this.#failures),
+    };
+    this.reset();
+    return rest;
+  }
+
+  /**
+   * Adds what another window of the same reference and classes left.
+   * @returns false where it has another shape
+   */
+  addRest({ rows, cells, predictions, latency, failures }: WindowRest): boolean {
+    const pairs = [
+      [this.#sketch.counts, cells],
+      [this.#predictions, predictions],
+      [this.#latency, latency],
+    ] as const;
+    if (pairs.some(([own, other]) => own.length !== other.length)) return false;
+    for (const [own, other] of pairs) {
+      for (let i = 0; i < own.length; i++) own[i] = (own[i] as number) + (other[i] as number);
+    }
+    for (const [code, times] of Object.entries(failures) as [ErrorCode, number][]) {
+      this.#failures.set(code, (this.#failures.get(code) ?? 0) + times);
+    }
+    this.#rows += rows;
+    return true;
   }
 
   /** Forgets everything. */
