@@ -54,11 +54,11 @@ globalThis.telemetryPage = {
   async run(rows) {
     // Not multiples of the length, so that values spread.
     const data = Float32Array.from({ length: rows * width }, (_, index) => (index * 37) % 101);
+    const { counted, skipped } = telemetry.stats().rows;
     await runner.run({ x: { dtype: 'float32', shape: [rows, width], data } });
     // Telemetry counts in a later turn.
-    while (telemetry.stats().rows.counted + telemetry.stats().rows.skipped === 0) {
-      await new Promise((resolve) => setTimeout(resolve));
-    }
+    const told = (): number => telemetry.stats().rows.counted + telemetry.stats().rows.skipped;
+    while (told() < counted + skipped + rows) await new Promise((resolve) => setTimeout(resolve));
   },
   async flush() {
     await telemetry.flush();

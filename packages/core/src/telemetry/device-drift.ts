@@ -16,9 +16,9 @@ import type { MergedCounts } from './merged-counts';
  * noise it is Pearson's χ² with B − 1 degrees of freedom. With it, Q is compared with g·χ² of h degrees of freedom that has the
  * mean of Q, Σ Cov_bb / v_b, and its variance under a normal law, 2 Σ Cov_bc² / (v_b v_c) (Satterthwaite 1946).
  *
- * PSI is made of logarithms of shares, which noise swamps where they are small. Cells that expect fewer rows than two standard
- * deviations of the noise are counted as one, and that one, if it is still swamped, with the smallest that is not. Of the
- * k_b cells in one, noise then adds V/n² · (Σ k_b/π_b − Σ k_b) to PSI, to second order, and that is taken off.
+ * PSI is made of logarithms of shares, which noise swamps where they are small. So cells are joined, those with the smallest
+ * shares first, until what they make together expects twice the standard deviation of its noise. Of k_b cells in one, noise
+ * then adds V/n² · (Σ k_b/π_b − Σ k_b) to PSI, to second order, and that is taken off.
  *
  * It describes. Devices are not believed enough to raise an alarm.
  */
@@ -40,42 +40,89 @@ export interface DeviceFeature {
   readonly pValue: number;
 }
 
-/** What one feature says. */
-export function driftOfFeature(merged: MergedCounts, feature: number): DeviceFeature {
-  const { layout } = merged;
-  const { slots, binSlots, counts: referenceCounts, rows: referenceRows } = layout;
-  const described = layout.features[feature];
+/** A feature's counts beside the reference's: bins, then tallies. */
+interface FeatureCells {
+  readonly name: string;
+  readonly bins: number;
+  readonly reference: Float64Array;
+  readonly counted: Float64Array;
+  /** Sum of `counted`. */
+  readonly values: number;
+  readonly variance: number;
+}
+
+function cellsOf({ layout, counts, featureVariance }: MergedCounts, feature: number): FeatureCells {
+  const { slots, binSlots, features, counts: referenceCounts } = layout;
+  const described = features[feature];
   const bins = described?.counts.length ?? 0;
   const start = feature * slots;
-  const cells = bins + tallySlots;
-  const reference = new Float64Array(cells);
-  const counted = new Float64Array(cells);
-  for (let cell = 0; cell < cells; cell++) {
+  const reference = new Float64Array(bins + tallySlots);
+  const counted = new Float64Array(bins + tallySlots);
+  let values = 0;
+  for (let cell = 0; cell < counted.length; cell++) {
     const slot = start + (cell < bins ? cell : binSlots + cell - bins);
+    const count = counts[slot] as number;
     reference[cell] = referenceCounts[slot] as number;
-    counted[cell] = merged.counts[slot] as number;
+    counted[cell] = count;
+    values += count;
   }
-  const variance = merged.featureVariance[feature] as number;
-  const values = counted.reduce((sum, count) => sum + count, 0);
-  const name = described?.name ?? '';
-  if (!(values > 0)) return { name, values, psi: 0, psiOfChance: 0, ks: 0, ksNoise: 0, pValue: 1 };
+  return {
+    name: described?.name ?? '',
+    bins,
+    reference,
+    counted,
+    values,
+    variance: featureVariance[feature] as number,
+  };
+}
 
-  const deviation = Math.sqrt(variance);
-  const cellsOfPsi = variance === 0 ? undefined : poolSwamped(reference, counted, referenceRows, values, deviation);
-  const index = cellsOfPsi ?? { reference, counted, members: new Float64Array(cells).fill(1) };
-  const expected = expectedPsi(index.reference, index.counted, index.members, referenceRows, values, variance);
-  const positive = counted.map(atLeastZero);
-  const psi = psiOfCounts(index.reference, 0, index.counted.map(atLeastZero), 0, index.reference.length);
+/** What one feature says. */
+export function driftOfFeature(merged: MergedCounts, feature: number): DeviceFeature {
+  const cells = cellsOf(merged, feature);
+  const { name, bins, reference, counted, values, variance } = cells;
+  if (!(values > 0)) return { name, values, psi: 0, psiOfChance: 0, ks: 0, ksNoise: 0, pValue: 1 };
+  const { rows } = merged.layout;
   return {
     name,
     values,
-    psi: Math.max(0, psi - expected.noise),
-    psiOfChance: expected.noise + expected.sampling,
-    ks: bins > 1 ? ksOfCounts(reference, 0, positive, 0, bins) : 0,
+    ...psiOf(cells, rows),
+    ks: ksOf(cells),
     // The noise of a sum over half the bins, with the sum over all held fixed.
-    ksNoise: (deviation * Math.sqrt(bins)) / 2 / values,
-    pValue: pValueOf(reference, counted, referenceRows, values, variance),
+    ksNoise: Math.sqrt(variance * bins) / 2 / values,
+    pValue: pValueOf(reference, counted, rows, values, variance),
   };
+}
+
+/** The largest distances of any feature: what costs little, for sums that are many. */
+export function largestDistances(merged: MergedCounts): { readonly psi: number; readonly ks: number } {
+  let [psi, ks] = [0, 0];
+  for (let feature = 0; feature < merged.layout.features.length; feature++) {
+    const cells = cellsOf(merged, feature);
+    if (!(cells.values > 0)) continue;
+    psi = Math.max(psi, psiOf(cells, merged.layout.rows).psi);
+    ks = Math.max(ks, ksOf(cells));
+  }
+  return { psi, ks };
+}
+
+function psiOf(
+  { reference, counted, values, variance }: FeatureCells,
+  m: number,
+): Pick<DeviceFeature, 'psi' | 'psiOfChance'> {
+  const {
+    reference: base,
+    counted: window,
+    members,
+  } = variance === 0
+    ? { reference, counted, members: new Float64Array(counted.length).fill(1) }
+    : poolSwamped(reference, counted, m, values, Math.sqrt(variance));
+  const { sampling, noise } = expectedPsi(base, window, members, m, values, variance);
+  const psi = psiOfCounts(base, 0, window.map(atLeastZero), 0, base.length);
+  return { psi: Math.max(0, psi - noise), psiOfChance: sampling + noise };
+}
+
+function ksOf({ reference, counted, bins }: FeatureCells): number {
+  return bins > 1 ? ksOfCounts(reference, 0, counted.map(atLeastZero), 0, bins) : 0;
 }
 
 const atLeastZero = (count: number): number => Math.max(0, count);

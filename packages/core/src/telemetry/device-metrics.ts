@@ -60,7 +60,7 @@ export function exposeDevices(
     );
     for (const method of ['psi', 'ks'] as const) {
       const own = { ...labels, method };
-      families.most.bind(own).set(group.features.reduce((most, feature) => Math.max(most, feature[method]), 0));
+      families.most.bind(own).set(group.largest[method]);
       removals.push(() => families.most.remove(own));
     }
   };

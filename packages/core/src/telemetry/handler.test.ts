@@ -35,10 +35,11 @@ describe('createTelemetryHandler', () => {
       ['fp16', 'webgpu', 1],
     ]);
     const [steady, drifted] = model?.groups ?? [];
-    expect(steady?.features[0]?.psi).toBeLessThan(0.01);
-    expect(steady?.features[0]?.pValue).toBeGreaterThan(0.5);
-    expect(drifted?.features[0]?.psi).toBeGreaterThan(1);
-    expect(drifted?.features[0]?.pValue).toBeLessThan(1e-9);
+    expect(steady?.largest.psi).toBeLessThan(0.01);
+    expect(drifted?.largest.psi).toBeGreaterThan(1);
+    // 80 rows in each of ten bins, and 400 more in the first.
+    expect(model?.features[0]?.ks).toBeCloseTo(480 / 1200 - 0.1, 12);
+    expect(model?.features[0]?.pValue).toBeLessThan(1e-9);
     await clock.advance(86_400_000 * 1.2);
     expect(handler.snapshot().models).toEqual([]);
   });

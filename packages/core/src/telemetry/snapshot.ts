@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors';
 import type { Aggregates, KnownModel, TelemetryRefusal } from './aggregates';
-import { type DeviceFeature, driftOfFeature } from './device-drift';
+import { type DeviceFeature, driftOfFeature, largestDistances } from './device-drift';
 import { MergedCounts } from './merged-counts';
 import { failureCodes, latencyBounds } from './report';
 
@@ -17,19 +17,22 @@ export interface DeviceSums {
   /** Batches by compute time: upper bounds in milliseconds, and one count more than there are bounds. */
   readonly latency: { readonly boundsMs: readonly number[]; readonly counts: readonly number[] };
   readonly failures: Readonly<Partial<Record<ErrorCode, number>>>;
-  readonly features: readonly DeviceFeature[];
 }
 
 /** The sums of one variant on one device. */
 export interface DeviceGroup extends DeviceSums {
   readonly variant: string;
   readonly device: string;
+  /** The largest distances of any feature from the reference, as {@link DeviceFeature} has them. */
+  readonly largest: { readonly psi: number; readonly ks: number };
 }
 
 /** What devices reported about one model. */
 export interface DeviceModel extends DeviceSums {
   readonly name: string;
   readonly version: string;
+  /** In the order of the reference. */
+  readonly features: readonly DeviceFeature[];
   readonly groups: readonly DeviceGroup[];
 }
 
@@ -60,7 +63,6 @@ function sumsOf(merged: MergedCounts, { classes }: KnownModel): DeviceSums {
     predictions: Array.from(merged.predictions, (rows, place) => ({ class: classes[place] ?? 'other', rows })),
     latency: { boundsMs: latencyBounds, counts: Array.from(merged.latency) },
     failures,
-    features: merged.layout.features.map((_, feature) => driftOfFeature(merged, feature)),
   };
 }
 
@@ -74,10 +76,16 @@ export function modelsOf({ models, series }: Aggregates): DeviceModel[] {
       const total = each.window.total();
       if (total.reports === 0) continue;
       all.merge(total);
-      groups.push({ variant: each.variant, device: each.device, ...sumsOf(total, known) });
+      groups.push({
+        variant: each.variant,
+        device: each.device,
+        ...sumsOf(total, known),
+        largest: largestDistances(total),
+      });
     }
     if (groups.length === 0) return [];
     const { name, version } = known.model;
-    return [{ name, version, ...sumsOf(all, known), groups }];
+    const features = known.layout.features.map((_, feature) => driftOfFeature(all, feature));
+    return [{ name, version, ...sumsOf(all, known), features, groups }];
   });
 }
