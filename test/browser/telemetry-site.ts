@@ -1,8 +1,9 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { answerScrape, createRegistry, type Registry } from '@fairlead/core/metrics';
 import { type Reference, serializeReference } from '@fairlead/core/monitoring';
 import {
@@ -12,6 +13,13 @@ import {
   type TelemetryHandlerOptions,
 } from '@fairlead/core/telemetry';
 
+const modelsFolder = fileURLToPath(new URL('../../examples/models', import.meta.url));
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
 const key = 'a key of the tests that is long enough';
 
 /** A site with a page, a telemetry handler, tokens for it, and `/metrics`. */
@@ -28,7 +36,7 @@ export interface TelemetrySite {
   close(): Promise<void>;
 }
 
-/** Serves a bundled page. */
+/** Serves a bundled page, the models of the examples under `/models/`, and one reference beside them all. */
 export async function serveTelemetrySite(
   folder: string,
   reference: Reference,
@@ -72,7 +80,7 @@ export async function serveTelemetrySite(
         .end(await createTelemetryToken({ key, subject: 'visitor' }));
       return;
     }
-    if (pathname === '/reference') {
+    if (pathname === '/reference' || pathname.endsWith('.reference.json')) {
       response.writeHead(200).end(serializeReference(reference));
       return;
     }
@@ -81,12 +89,17 @@ export async function serveTelemetrySite(
       response.writeHead(200, headers).end(body);
       return;
     }
-    const file = join(folder, normalize(pathname === '/' ? '/index.html' : pathname));
+    const file = pathname.startsWith('/models/')
+      ? join(modelsFolder, normalize(pathname.slice(7)))
+      : join(folder, normalize(pathname === '/' ? '/index.html' : pathname));
     if (!existsSync(file)) {
       response.writeHead(404).end('not found');
       return;
     }
-    response.writeHead(200, { 'content-type': extname(file) === '.html' ? 'text/html' : 'text/javascript' });
+    response.writeHead(200, {
+      'content-type': types[extname(file)] ?? 'application/octet-stream',
+      'content-length': statSync(file).size,
+    });
     createReadStream(file).pipe(response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -50,6 +50,7 @@ globalThis.telemetryPage = {
       privacy: { minimumCount: 1, ...options.privacy, ...(consent === undefined ? {} : { consent: () => consent }) },
       retry: { firstDelayMs: 20, ...options.retry },
     });
+    await telemetry.ready;
   },
   async run(rows) {
     // Not multiples of the length, so that values spread.

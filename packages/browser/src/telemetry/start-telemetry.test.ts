@@ -52,6 +52,12 @@ async function turns(): Promise<void> {
   }
 }
 
+/** What a promise comes to, as turns of the event loop pass. */
+async function ended<T>(promise: Promise<T>): Promise<T> {
+  await turns();
+  return promise;
+}
+
 /** A server that answers as it is told, and keeps what it was sent. */
 function server(...answers: readonly (number | Error | Response)[]) {
   const bodies: TelemetryBody[] = [];
@@ -100,9 +106,7 @@ describe('startTelemetry', () => {
     expect(bodies.map(({ token, reports }) => [token, reports.map(({ rows }) => rows)])).toEqual([['token 1', [3]]]);
     expect(bodies[0]?.reports[0]).toMatchObject({ modelName: 'mock', fromEpochMs: expect.any(Number) });
     await run(4);
-    const closing = telemetry.close();
-    await turns();
-    await closing;
+    await ended(telemetry.close());
     expect(bodies[1]?.reports[0]?.rows).toBe(1);
     expect(telemetry.stats()).toMatchObject({
       state: 'closed',
@@ -110,8 +114,8 @@ describe('startTelemetry', () => {
       reports: { sent: 2 },
       rows: { counted: 4, skipped: 0 },
     });
-    await telemetry.close();
-    await telemetry.flush();
+    await ended(telemetry.close());
+    await ended(telemetry.flush());
     expect(bodies).toHaveLength(2);
     expect(clock.pendingTimers).toBe(0);
   });
@@ -121,9 +125,7 @@ describe('startTelemetry', () => {
     const { bodies, fetch } = server(new TypeError('no network'), 503, wait, 200);
     const telemetry = start({ fetch });
     await run(1);
-    const flushing = telemetry.flush();
-    await turns();
-    await flushing;
+    await ended(telemetry.flush());
     expect(telemetry.stats().lastError).toMatchObject({
       code: 'REMOTE_FAILED',
       message: expect.stringContaining('no network'),
@@ -143,7 +145,7 @@ describe('startTelemetry', () => {
     expect(telemetry.stats().lastError).toBeUndefined();
     expect(new Set(bodies.map(({ reports }) => reports[0]?.id)).size).toBe(1);
     expect(log.filter((line) => line.includes('sent later'))).toHaveLength(1);
-    await telemetry.close();
+    await ended(telemetry.close());
   });
 
   it('drops the one report that the server cannot read, and sends the others', async () => {
@@ -151,14 +153,12 @@ describe('startTelemetry', () => {
     const telemetry = start({ fetch, retry: { firstDelayMs: 1_000_000, maxDelayMs: 1_000_000 } });
     for (const value of [1, 2, 3]) {
       await run(value);
-      const flushing = telemetry.flush();
-      await turns();
-      await flushing;
+      await ended(telemetry.flush());
     }
     // Three together, then the first alone, which is dropped, then both others.
     expect(bodies.map(({ reports }) => reports.length)).toEqual([1, 2, 3, 1, 2]);
     expect(telemetry.stats().reports).toMatchObject({ sent: 2, refused: 1 });
-    await telemetry.close();
+    await ended(telemetry.close());
   });
 
   it('keeps no more than the queue may hold, and nothing that is too old', async () => {
@@ -177,12 +177,10 @@ describe('startTelemetry', () => {
     });
     for (let turn = 0; turn < 9; turn++) {
       await run(turn);
-      const flushing = telemetry.flush();
-      await turns();
-      await flushing;
+      await ended(telemetry.flush());
     }
     expect(telemetry.stats().reports.dropped).toBeGreaterThan(0);
-    await telemetry.close();
+    await ended(telemetry.close());
   });
 
   it('waits in memory, aloud, where the database refuses', async () => {
@@ -194,13 +192,11 @@ describe('startTelemetry', () => {
     const { bodies, fetch } = server();
     const telemetry = start({ fetch });
     await run(1, 2);
-    const flushing = telemetry.flush();
-    await turns();
-    await flushing;
+    await ended(telemetry.flush());
     expect(telemetry.stats().storage).toBe('memory');
     expect(bodies[0]?.reports[0]?.rows).toBe(2);
     expect(log.join()).toContain('in memory');
-    await telemetry.close();
+    await ended(telemetry.close());
   });
 
   it('never throws into the app: not by a consent, a token or a fetch that throws', async () => {
@@ -211,11 +207,9 @@ describe('startTelemetry', () => {
       },
     });
     await run(1);
-    const flushing = broken.flush();
-    await turns();
-    await expect(flushing).resolves.toBeUndefined();
+    await expect(ended(broken.flush())).resolves.toBeUndefined();
     expect(broken.stats().lastError?.message).toContain('no session');
-    await broken.close();
+    await ended(broken.close());
 
     const { bodies, fetch } = server();
     const consent = (): boolean => {
@@ -223,13 +217,11 @@ describe('startTelemetry', () => {
     };
     const refused = start({ fetch, privacy: { consent } });
     await run(1);
-    const refusing = refused.flush();
-    await turns();
-    await refusing;
+    await ended(refused.flush());
     expect(refused.stats()).toMatchObject({ state: 'refused', rows: { counted: 0, skipped: 1 } });
     expect(bodies).toEqual([]);
     expect(log.filter((line) => line.includes('no store'))).toHaveLength(1);
-    await refused.close();
+    await ended(refused.close());
   });
 
   it('counts and sends nothing while it is paused', async () => {
@@ -237,15 +229,13 @@ describe('startTelemetry', () => {
     const telemetry = start({ fetch });
     telemetry.pause();
     await run(1);
-    await telemetry.flush();
+    await ended(telemetry.flush());
     expect(telemetry.stats()).toMatchObject({ state: 'paused', rows: { counted: 0, skipped: 1 } });
     telemetry.resume();
     await run(2);
-    const flushing = telemetry.flush();
-    await turns();
-    await flushing;
+    await ended(telemetry.flush());
     expect(bodies.map(({ reports }) => reports[0]?.rows)).toEqual([1]);
-    await telemetry.close();
+    await ended(telemetry.close());
   });
 
   it('refuses options before anything is counted', () => {

@@ -49,6 +49,8 @@ export interface TelemetryStats {
 
 /** Telemetry that runs. None of its methods throws or rejects. */
 export interface Telemetry extends Closeable {
+  /** Resolves when counting begins: when the reference of the model was read. Rows before that are skipped. */
+  readonly ready: Promise<void>;
   /** Ends the window now, and sends it and all that waits; resolves after one try. */
   flush(): Promise<void>;
   /** Counts and sends nothing until `resume()`. */
@@ -186,6 +188,8 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
     try {
       if (isPaused) return;
       if (!isAgreed()) return await forget();
+      // A runner tells of its last batch in a later turn.
+      await new Promise<void>((resolve) => clock.defer(resolve));
       await takeRests();
       await put(takeReports());
       if (isAway) keepRest();
@@ -264,6 +268,7 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
   });
 
   return {
+    ready: recorder.ready,
     flush: () => (isClosed ? Promise.resolve() : flush()),
     pause() {
       isPaused = true;

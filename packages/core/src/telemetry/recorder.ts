@@ -83,6 +83,8 @@ export interface TelemetryRest extends WindowRest {
 
 /** Counts what goes through a runner, to be told in reports. */
 export interface TelemetryRecorder extends Closeable {
+  /** Resolves when it is known what is counted: when the reference of the runner's model was read, or found missing. */
+  readonly ready: Promise<void>;
   /** Rows in the present window; with `minimumCount`, what was left over is among them. */
   readonly pendingRows: number;
   readonly rows: TelemetryRows;
@@ -197,6 +199,11 @@ export function createTelemetryRecorder(
   /** The batch whose inputs are being counted, for its outputs and times. */
   let batch: BatchEndEvent | undefined;
 
+  let tellReady: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => {
+    tellReady = resolve;
+  });
+
   const takeWindow = (): void => {
     const fromEpochMs = openedEpochMs;
     openedEpochMs = clock.epochMs();
@@ -234,6 +241,7 @@ export function createTelemetryRecorder(
     learns: false,
     check: (found) => checkNoise(rules, found, owner),
     adopt: (model, found) => {
+      tellReady();
       takeWindow();
       const used = found ?? reference;
       current =
@@ -266,7 +274,9 @@ export function createTelemetryRecorder(
       skipped += over;
     },
   });
+  if (runner.loaded === undefined) tellReady();
   const { close, ...disposal } = closeable(async () => {
+    tellReady();
     for (const remove of removers) remove();
     await watch.close();
   });
@@ -279,6 +289,7 @@ export function createTelemetryRecorder(
   };
 
   return {
+    ready,
     get restKey() {
       return restKey();
     },
