@@ -98,7 +98,8 @@ function tests(path: string): void {
     const [model] = site.handler.snapshot().models;
     expect(model).toMatchObject({ reports: 1, reportsWithNoise: 1 });
     expect(model?.countDeviation).toBeGreaterThan(1);
-    expect(model?.features[0]?.ksNoise).toBeGreaterThan(0);
+    // Of a feature whose noise is below what it takes off, nothing is known; half of them tell.
+    expect(model?.features.some(({ ksNoise }) => ksNoise > 0)).toBe(true);
   });
 
   it('waits in the database while offline, survives the tab, and is sent once when there is a network, by one of two tabs', async () => {
@@ -169,7 +170,7 @@ function tests(path: string): void {
   });
 
   it('keeps what a wrong token could not send for one that is right', async () => {
-    const tab = await visit({ token: 'v1.9999999999999.somebody.' + '0'.repeat(64), retry: { firstDelayMs: 60_000 } });
+    const tab = await visit({ token: `v1.9999999999999.somebody.${'0'.repeat(64)}`, retry: { firstDelayMs: 60_000 } });
     await call(tab, 'run', 20);
     const { reports, lastError } = await call(tab, 'flush');
     expect(site.answers.map(({ status }) => status)).toEqual([401]);

@@ -162,7 +162,10 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
   /** Keeps it there, since a page that is hidden may never come back. */
   const keepRest = (): void => {
     isAway = true;
-    if (!isAgreed()) return recorder.clear();
+    if (!isAgreed()) {
+      recorder.clear();
+      return;
+    }
     if (queue?.keepRest === undefined) return;
     const rest = recorder.takeRest();
     if (rest === undefined) return;

@@ -6,12 +6,11 @@ export type { TelemetryHandlerOptions, TelemetryModel } from './handler-options'
 export type { PredictionClasses } from './predictions';
 export {
   createTelemetryRecorder,
-  type TelemetryPrivacy,
   type TelemetryRecorder,
-  type TelemetryRecorderOptions,
   type TelemetryRest,
   type TelemetryRows,
 } from './recorder';
+export type { TelemetryPrivacy, TelemetryRecorderOptions } from './recorder-options';
 export { latencyBounds, type TelemetryNoise, type TelemetryReport, telemetryLimits } from './report';
 export type { DeviceGroup, DeviceModel, DeviceSums, TelemetrySnapshot } from './snapshot';
 export { createTelemetryToken, type TelemetryTokenOptions } from './token';

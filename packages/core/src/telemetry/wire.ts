@@ -134,9 +134,6 @@ export function sealBody({ token, sentEpochMs, reports }: SealedBody): Uint8Arra
   return out.finish() as Uint8Array<ArrayBuffer>;
 }
 
-/** Bytes that a body has beside its reports, at most, and for each report beside its own. */
-export const bodyOverhead = { token: 2, body: 40, report: 3 } as const;
-
 /**
  * Writes reports as a body that `createTelemetryHandler` reads.
  * @throws FairleadError `INVALID_ARGUMENT` for a report that does not follow its own rules; `LIMIT_EXCEEDED` past 64 reports
