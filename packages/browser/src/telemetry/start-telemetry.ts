@@ -225,18 +225,27 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
     put(left).catch((error: unknown) => logger.warn({ error }, `A telemetry report is lost: ${messageOf(error)}`));
   };
 
+  /** What a listener of the page throws would be an error of the app. */
+  const safely = (task: () => void): void => {
+    try {
+      task();
+    } catch (error) {
+      logger.warn({ error }, `Telemetry could not leave with the page: ${messageOf(error)}`);
+    }
+  };
+
   let hiddenAt = Number.NEGATIVE_INFINITY;
   const stopWatching = watchPage({
     onHide() {
       if (clock.now() - hiddenAt >= schedule.minHiddenIntervalMs) {
         hiddenAt = clock.now();
-        flushByBeacon();
+        safely(flushByBeacon);
       }
-      keepRest();
+      safely(keepRest);
     },
     onLeave() {
-      flushByBeacon();
-      keepRest();
+      safely(flushByBeacon);
+      safely(keepRest);
     },
     onReturn() {
       isAway = false;
