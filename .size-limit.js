@@ -127,4 +127,11 @@ export default [
     gzip: true,
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
+  {
+    name: '@fairlead/browser/telemetry: all of it, with what it takes of core',
+    path: 'packages/browser/dist/telemetry.js',
+    limit: '24 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
 ];
