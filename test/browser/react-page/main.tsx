@@ -1,6 +1,7 @@
 import { onnx } from '@fairlead/browser';
 import { cachedModel } from '@fairlead/browser/model-cache';
-import { createModelStore, type ModelState, useModel } from '@fairlead/browser/react';
+import { createModelStore, type ModelState, type OpenCall, useModel } from '@fairlead/browser/react';
+import { createRunner, type LocalRunner } from '@fairlead/core';
 import { StrictMode, useEffect, version } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 
@@ -19,17 +20,20 @@ export interface ReactPage {
   rendered(): string[];
   /** Times that a component was rendered with another state object while the one before was equal in all fields. */
   needless(): number;
+  /** Runners that were made for components with a model of their own, and how many of them are still in memory. */
+  runners(): { readonly made: number; readonly alive: number };
 }
 
 declare global {
   var reactPage: ReactPage;
 }
 
-const optionsOf = (url: string) => ({
-  model: cachedModel(url, { revalidate: 'never' }),
+const shared = createModelStore({
+  model: cachedModel('/models/digits-v2.onnx', { revalidate: 'never' }),
   backend: onnx({ device: 'wasm' }),
 });
-const shared = createModelStore(optionsOf('/models/digits-v2.onnx'));
+/** Runners of the components with a model of their own. */
+const runners: WeakRef<LocalRunner>[] = [];
 const seen: string[] = [];
 let needless = 0;
 let root: Root | undefined;
@@ -57,7 +61,13 @@ function Answer({ name, state, pixels }: { name: string; state: ModelState; pixe
 }
 
 function Own({ url, pixels }: { url: string; pixels: number[] }) {
-  const state = useModel(() => optionsOf(url), [url]);
+  const open = async ({ signal, onProgress }: OpenCall) => {
+    const model = cachedModel(url, { revalidate: 'never', on: { progress: onProgress } });
+    const runner = await createRunner({ model, backend: onnx({ device: 'wasm' }), signal });
+    runners.push(new WeakRef(runner));
+    return runner;
+  };
+  const state = useModel(() => ({ open }), [url]);
   return <Answer name="own" state={state} pixels={pixels} />;
 }
 
@@ -85,4 +95,5 @@ globalThis.reactPage = {
   },
   rendered: () => seen.splice(0),
   needless: () => needless,
+  runners: () => ({ made: runners.length, alive: runners.filter((runner) => runner.deref() !== undefined).length }),
 };
