@@ -155,7 +155,7 @@ for (const { name, prepare, launch, native } of runtimes) {
 
     test('what it refuses arrives as the same error', async () => {
       const wrong = await remote({ url: server?.url ?? '', model: 'triple' }).catch((error: unknown) => error);
-      expect(FairleadError.isInstance(wrong) && wrong.code).toBe('MODEL_NOT_FOUND');
+      expect(FairleadError.isInstance(wrong) && wrong.code).toBe('NOT_FOUND');
       const body = JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 3], data: [1, 2, 3] }] });
       const refused = await fetch(`${server?.url}/v2/models/double/infer`, { method: 'POST', body });
       expect(refused.status).toBe(400);
