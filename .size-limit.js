@@ -134,4 +134,19 @@ export default [
     gzip: true,
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
+  {
+    name: '@fairlead/browser/store, with what of core it needs',
+    path: 'packages/browser/dist/store.js',
+    limit: '7.5 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/browser/react beside it, without React',
+    path: 'packages/browser/dist/react.js',
+    limit: '7.8 kB',
+    gzip: true,
+    ignore: ['react'],
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
 ];

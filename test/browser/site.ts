@@ -23,13 +23,19 @@ export interface Site {
 /**
  * Bundles a page from the built packages, as an app would, into a folder that the caller removes.
  * @param root the folder of its `index.html`
+ * @param alias folders of modules that are taken in place of the installed ones
  */
-export async function buildPage(workerFormat: WorkerFormat, root = pageFolder): Promise<string> {
+export async function buildPage(
+  workerFormat: WorkerFormat,
+  root = pageFolder,
+  alias: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const outDir = mkdtempSync(join(tmpdir(), 'fairlead-page-'));
   await build({
     root,
     configFile: false,
     logLevel: 'error',
+    resolve: { alias: { ...alias } },
     ...(workerFormat === 'es' ? { worker: { format: 'es' } } : {}),
     build: { outDir, emptyOutDir: true, reportCompressedSize: false },
   });
