@@ -50,8 +50,8 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** The strictest policy that onnxruntime-web runs under. */
-const contentSecurityPolicy = "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'";
-const isolationHeaders = {
+export const contentSecurityPolicy = "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'";
+export const isolationHeaders = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-resource-policy': 'same-origin',
@@ -74,6 +74,29 @@ export function servePage(folder: string, isolated: boolean): Promise<Site> {
     else if (path.startsWith('/models/')) sendFile(join(modelsFolder, normalize(path.slice(7))), headers, response);
     else if (path.startsWith('/ort/')) sendFile(join(runtimeFolder, normalize(path.slice(4))), headers, response);
     else sendFile(join(folder, normalize(path)), headers, response);
+  });
+}
+
+/** A folder as a site. */
+export interface FolderOptions {
+  /** Headers of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes in place of a file's own, by path. */
+  readonly replaced?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Serves a folder with the headers of a page under a strict policy, or others, and the models under `/models/`. */
+export function serveFolder(folder: string, { headers = {}, replaced }: FolderOptions = {}): Promise<Site> {
+  const all = { 'content-security-policy': contentSecurityPolicy, ...headers };
+  return listen((request, response) => {
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname);
+    const bytes = replaced?.get(path);
+    if (bytes !== undefined) {
+      response
+        .writeHead(200, { ...all, 'content-type': types[extname(path)] ?? 'application/octet-stream' })
+        .end(bytes);
+    } else if (path.startsWith('/models/')) sendFile(join(modelsFolder, normalize(path.slice(7))), all, response);
+    else sendFile(join(folder, normalize(path === '/' ? '/index.html' : path)), all, response);
   });
 }
 

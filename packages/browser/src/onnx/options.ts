@@ -1,7 +1,7 @@
 import { FairleadError, parseOptions } from '@fairlead/core';
 import * as z from 'zod/mini';
 import { hasWebWorkers } from '../lanes/lane-host';
-import { filesOf, type Integrity, publishedIntegrity } from './runtime-files';
+import { filesOf, type Integrity, publishedIntegrity, unknownFile } from './runtime-files';
 import { mappedModules, type RuntimeModules } from './runtime-modules';
 
 /** Where onnxruntime-web computes: on the GPU by WebGPU, or on the CPU by WebAssembly. */
@@ -29,10 +29,11 @@ export interface OnnxOptions {
    */
   readonly wasmPaths?: string;
   /**
-   * Whether a file from `wasmPaths` is checked before it runs: `true` by the digests of onnxruntime-web 1.30.0, which
-   * Fairlead knows, or by digests of your own, `{ 'ort-wasm-simd-threaded.wasm': 'sha384-…' }`, for every file that the
-   * devices may need. Another file fails with `DIGEST_MISMATCH`. A checked file is compiled only once it is whole.
-   * @default true where `wasmPaths` lies on another origin than the page, else false
+   * Whether a file from `wasmPaths`, or one that the page's import map names, is checked before it runs: `true` by the
+   * digests of onnxruntime-web 1.30.0, which Fairlead knows, or by digests of your own,
+   * `{ 'ort-wasm-simd-threaded.wasm': 'sha384-…' }`, for every file that the devices may need. Another file fails with
+   * `DIGEST_MISMATCH`. A checked file is compiled only once it is whole.
+   * @default true where such a file lies on another origin than the page, else false
    */
   readonly integrity?: boolean | Integrity;
   /**
@@ -101,46 +102,43 @@ export function parseOnnxOptions(options: OnnxOptions): OnnxSettings {
   const wanted = parsed.device ?? ['webgpu', 'wasm'];
   const devices = [...new Set(typeof wanted === 'string' ? [wanted] : wanted)];
   const wasmPaths = parsed.wasmPaths === undefined ? undefined : absoluteFolder(parsed.wasmPaths);
+  // On a server nothing is looked up.
+  const modules = hasWebWorkers() ? mappedModules() : undefined;
   return {
     devices,
     threads: parsed.threads,
     wasmPaths,
-    integrity: integrityOf(parsed.integrity, wasmPaths, devices),
-    // On a server nothing is looked up.
-    modules: hasWebWorkers() ? mappedModules() : undefined,
+    modules,
+    integrity: integrityOf(parsed.integrity, { devices, wasmPaths, modules }),
     allowSoftwareAdapter: parsed.allowSoftwareAdapter ?? false,
     maxModelBytes: parsed.maxModelBytes ?? gibibyte,
   };
 }
 
+/** What the runtime's files are checked by: what was asked for, else the published digests for files of another origin. */
 function integrityOf(
   given: boolean | Integrity | undefined,
-  wasmPaths: string | undefined,
-  devices: readonly OnnxDevice[],
+  { devices, wasmPaths, modules }: Pick<OnnxSettings, 'devices' | 'wasmPaths' | 'modules'>,
 ): Integrity | undefined {
-  if (wasmPaths === undefined) {
-    if (given === undefined || given === false) return undefined;
+  const places = [...(wasmPaths === undefined ? [] : [wasmPaths]), ...Object.values(modules ?? {})];
+  const wanted = given ?? places.some(isForeign);
+  if (wanted === false) return undefined;
+  if (places.length === 0) {
     throw new FairleadError(
       'INVALID_OPTION',
       'onnx: integrity is given without wasmPaths. What a bundler places beside the code is as trusted as the code; to check it all the same, name its folder in wasmPaths.',
       { details: { field: 'integrity', expected: 'wasmPaths beside it', given: 'no wasmPaths' } },
     );
   }
-  const wanted = given ?? isForeign(wasmPaths);
-  if (wanted === false) return undefined;
   if (wanted === true) return publishedIntegrity;
   const absent = devices.flatMap(filesOf).find((file) => wanted[file] === undefined);
-  if (absent === undefined) return wanted;
-  throw new FairleadError(
-    'INVALID_OPTION',
-    `onnx: integrity has no digest of ${absent}, which device ${devices.join(', ')} may need. Add it: "sha384-" and \`openssl dgst -sha384 -binary ${absent} | base64\`.`,
-    { details: { field: `integrity.${absent}`, expected: 'sha384-…', given: 'nothing' } },
-  );
+  if (absent !== undefined) throw unknownFile(absent);
+  return wanted;
 }
 
-function isForeign(folder: string): boolean {
+function isForeign(url: string): boolean {
   const page = pageUrl();
-  return page !== undefined && new URL(folder, page).origin !== new URL(page).origin;
+  return page !== undefined && new URL(url, page).origin !== new URL(page).origin;
 }
 
 /** A worker's own URL is another than the page's, so what is relative is resolved here, in the page. */

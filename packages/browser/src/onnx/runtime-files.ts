@@ -15,11 +15,14 @@ const wasmFiles = {
   jspi: 'ort-wasm-simd-threaded.jspi.wasm',
 } as const satisfies Record<RuntimeVariant, string>;
 
-/** Those of onnxruntime-web 1.30.0, as npm has it. */
-export const publishedIntegrity: Readonly<Record<(typeof wasmFiles)[RuntimeVariant], string>> = {
+/** Those of onnxruntime-web 1.30.0, as npm has it: its WebAssembly, and the scripts that import maps name. */
+export const publishedIntegrity: Integrity = {
   'ort-wasm-simd-threaded.wasm': 'sha384-vjBJ1z7qrhkTyYsNqKeF6c7N+nOJSU94czEo+tvZcu8G75JparGq9kB+kTnEUNVM',
   'ort-wasm-simd-threaded.asyncify.wasm': 'sha384-EPVDLTxuO663dkZO/pcKJF6vOyyfq/5z9FY1oksN0UWFX2ABH4wDDZQHeNoUleWR',
   'ort-wasm-simd-threaded.jspi.wasm': 'sha384-bMP/XSpH5FjIIaVnUc1eR3cDsGZGdO1ZPjcHGEtvMwOgZZFcOEN8VrGooR81HSFO',
+  'ort.wasm.bundle.min.mjs': 'sha384-PLWz+nHEVHpjwBsO0YVdvQj6n5814Iv8E3b8FG0Rp/uIAtjFMCKOpP66iPzedrIG',
+  'ort.webgpu.bundle.min.mjs': 'sha384-1ntMeyj+z5diX6vBR5h+zlJBPc4iNvhCxE6nlammh8daBYcLBZkzrwDkuJjhwI+f',
+  'ort.jspi.bundle.min.mjs': 'sha384-9RUgRCKe1ziB7Sof69RRpoybxSmnC67IsfHFamx/k+9m39GbvHvw5Sets/Xpsro+',
 };
 
 /** The files that a device may need, depending on the browser. */
@@ -32,6 +35,16 @@ export function variantFor(device: OnnxDevice, has: (variant: RuntimeVariant) =>
   return device === 'webgpu' && probeJspi().available && has('jspi') ? 'jspi' : device;
 }
 
+/** Where a variant's files lie, and what they must be. */
+export interface FileSources {
+  /** Ends in a slash; undefined for beside the script. */
+  readonly folder: string | undefined;
+  /** The script of the variant; undefined where it is one of a bundler's chunks. */
+  readonly module: string | undefined;
+  /** Undefined where nothing is checked. */
+  readonly integrity: Integrity | undefined;
+}
+
 /** What onnxruntime-web is told of its WebAssembly: nothing, where it lies, or the checked bytes themselves. */
 export interface WasmSetting {
   readonly wasmPaths?: { readonly wasm: string };
@@ -42,23 +55,36 @@ export interface WasmSetting {
  * Where a variant's WebAssembly comes from. Only that is taken from `folder`: the JavaScript beside it is in the page's own
  * scripts already, so that none from elsewhere runs.
  *
- * @param folder ends in a slash; undefined for where the bundler put the file
- * @param integrity what the file must be, if it is to be checked
- * @throws FairleadError `DIGEST_MISMATCH` when it is another one, `BACKEND_UNAVAILABLE` when it cannot be fetched
+ * @throws FairleadError `DIGEST_MISMATCH` when it is another file, `BACKEND_UNAVAILABLE` when it cannot be fetched,
+ * `INVALID_OPTION` when `integrity` does not know it
  */
 export async function wasmSettingOf(
   variant: RuntimeVariant,
-  folder: string | undefined,
-  integrity: Integrity | undefined,
+  { folder, module, integrity }: FileSources,
 ): Promise<WasmSetting> {
-  if (folder === undefined) return {};
   const file = wasmFiles[variant];
-  const wasm = folder + file;
-  if (integrity === undefined) return { wasmPaths: { wasm } };
-  return { wasmBinary: await fetchChecked(wasm, file, integrity[file] ?? '') };
+  if (integrity !== undefined) {
+    const url = new URL(file, folder ?? module).href;
+    return { wasmBinary: await fetchChecked(url, integrity) };
+  }
+  return folder === undefined ? {} : { wasmPaths: { wasm: folder + file } };
 }
 
-async function fetchChecked(url: string, file: string, integrity: string): Promise<ArrayBuffer> {
+/**
+ * Checks a variant's script before it is imported, where there is something to check it by. A worker has no import map, so
+ * the browser would not; the import that follows takes the checked file from the browser's cache.
+ *
+ * @throws FairleadError as {@link wasmSettingOf} does
+ */
+export async function checkModule({ module, integrity }: FileSources): Promise<void> {
+  if (module !== undefined && integrity !== undefined) await fetchChecked(module, integrity);
+}
+
+async function fetchChecked(url: string, known: Integrity): Promise<ArrayBuffer> {
+  const file = new URL(url).pathname.split('/').at(-1) ?? '';
+  const integrity = known[file];
+  // A browser takes an empty digest for none.
+  if (integrity === undefined) throw unknownFile(file);
   try {
     const response = await fetch(url, { integrity });
     if (!response.ok) throw unreachable(url, `status ${response.status}`);
@@ -86,6 +112,15 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** The error of a file that is to be checked, by a digest that nobody gave. */
+export function unknownFile(file: string): FairleadError {
+  return new FairleadError(
+    'INVALID_OPTION',
+    `onnx: integrity has no digest of ${file}. Add it: "sha384-" and what \`openssl dgst -sha384 -binary ${file} | base64\` says.`,
+    { details: { field: `integrity.${file}`, expected: 'sha384-…', given: 'nothing' } },
+  );
 }
 
 function unreachable(url: string, given: string, cause?: unknown): FairleadError {

@@ -1,7 +1,14 @@
 import { FairleadError, messageOf } from '@fairlead/core';
 import type * as Ort from 'onnxruntime-web';
 import type { OnnxDevice } from './options';
-import { type Integrity, type RuntimeVariant, variantFor, wasmSettingOf } from './runtime-files';
+import {
+  checkModule,
+  type FileSources,
+  type Integrity,
+  type RuntimeVariant,
+  variantFor,
+  wasmSettingOf,
+} from './runtime-files';
 import type { RuntimeModules } from './runtime-modules';
 import { SerialQueue } from './serial-queue';
 
@@ -66,21 +73,21 @@ export function loadRuntime(device: OnnxDevice, settings: RuntimeSettings): Prom
   return runtime;
 }
 
-async function start(
-  device: OnnxDevice,
-  { threads, wasmPaths, integrity, modules }: RuntimeSettings,
-): Promise<Runtime> {
+async function start(device: OnnxDevice, settings: RuntimeSettings): Promise<Runtime> {
+  const { threads, wasmPaths: folder, integrity, modules } = settings;
   const variant = variantFor(device, (name) => modules === undefined || modules[name] !== undefined);
-  const url = modules?.[variant];
+  const sources: FileSources = { folder, module: modules?.[variant], integrity };
   // Both are large, so they are fetched at the same time.
-  const [ort, wasm] = await Promise.all([
-    url === undefined
-      ? variants[variant]()
-      : (import(/* @vite-ignore */ /* webpackIgnore: true */ url) as Promise<typeof Ort>),
-    wasmSettingOf(variant, wasmPaths, integrity),
-  ]);
+  const [ort, wasm] = await Promise.all([importVariant(variant, sources), wasmSettingOf(variant, sources)]);
   Object.assign(ort.env.wasm, wasm, { numThreads: threads });
   // What it warns of, such as a graph's unused initialisers, is nothing that a page's visitor can act on.
   ort.env.logLevel = 'error';
   return { ort, queue: new SerialQueue() };
+}
+
+async function importVariant(variant: RuntimeVariant, sources: FileSources): Promise<typeof Ort> {
+  const { module } = sources;
+  if (module === undefined) return variants[variant]();
+  await checkModule(sources);
+  return import(/* @vite-ignore */ /* webpackIgnore: true */ module);
 }
