@@ -56,12 +56,17 @@ function changed(file: string): Uint8Array {
 function tests(path: string): void {
   let browser: Browser;
   let digits: Digits;
+  /** What Vite builds of an app. */
+  let page: Site;
   const closing: (() => unknown)[] = [];
 
   beforeAll(async () => {
     browser = await launchChromium(path);
     digits = await computeDigits('digits-v2.onnx', 20);
     closing.push(() => browser.close());
+    const built = await buildPage('iife', installed(plainHtml).folder);
+    closing.push(() => removePage(built));
+    page = await opened(serveFolder(built, { headers: isolationHeaders }));
   });
   afterAll(async () => {
     for (const close of closing.reverse()) await close();
@@ -98,20 +103,17 @@ function tests(path: string): void {
       }
       expect(problems).toEqual([]);
       const files = fetched.filter((url) => /\.(wasm|mjs)(\?|$)/.test(url));
-      return { facts, workers, files };
+      return { facts, workers, fetched, files };
     } finally {
       await tab.close();
     }
   }
 
   it('are found in what Vite builds of installed packages, the smaller one for the GPU', async () => {
-    const built = await buildPage('iife', installed(plainHtml).folder);
-    closing.push(() => removePage(built));
-    const site = await opened(serveFolder(built, { headers: isolationHeaders }));
-    const cpu = await open(site.origin, { backend: { ...wasm, threads: 2 } });
+    const cpu = await open(page.origin, { backend: { ...wasm, threads: 2 } });
     expect(cpu).toMatchObject({ facts: { device: 'wasm', fallbacks: [], lanes: 'worker-1' }, workers: 2 });
     expect(cpu.files).toEqual([expect.stringMatching(/\/assets\/ort-wasm-simd-threaded-[\w-]+\.wasm$/)]);
-    const gpu = await open(site.origin, { backend: emulated });
+    const gpu = await open(page.origin, { backend: emulated });
     expect(gpu).toMatchObject({ facts: { device: 'webgpu', fallbacks: [] } });
     expect(gpu.files).toEqual([expect.stringMatching(/\/assets\/ort-wasm-simd-threaded\.jspi-[\w-]+\.wasm$/)]);
   });
@@ -131,9 +133,10 @@ function tests(path: string): void {
     const [origin] = server.resolvedUrls?.local ?? [];
     if (origin === undefined) throw new Error('the development server has no address');
     for (const backend of [wasm, { ...wasm, threads: 2 }, emulated]) {
-      expect(await open(origin, { backend })).toMatchObject({
-        facts: { device: backend.device, fallbacks: [], lanes: 'worker-1' },
-      });
+      const { facts, fetched } = await open(origin, { backend });
+      expect(facts).toMatchObject({ device: backend.device, fallbacks: [], lanes: 'worker-1' });
+      // It bundles what lies in node_modules beforehand, which moves all but the worker to another folder.
+      expect(fetched).toContainEqual(expect.stringContaining('/.vite/deps/@fairlead_browser.js'));
     }
   });
 
@@ -153,5 +156,69 @@ function tests(path: string): void {
     expect(gpu.files).toContain(`${dist}/ort-wasm-simd-threaded.jspi.wasm`);
     const inline = await open(site.origin, { backend: wasm, lanes: 'inline' });
     expect(inline).toMatchObject({ facts: { device: 'wasm', lanes: 'inline' }, workers: 0 });
+  });
+
+  describe('from another origin', () => {
+    const crossOrigin = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' };
+    let cdn: Site;
+    let broken: Site;
+
+    beforeAll(async () => {
+      cdn = await opened(serveFolder(runtimeFolder, { headers: crossOrigin }));
+      const files = [
+        'ort-wasm-simd-threaded.wasm',
+        'ort-wasm-simd-threaded.jspi.wasm',
+        'ort.wasm.bundle.min.mjs',
+        'ort.jspi.bundle.min.mjs',
+      ];
+      const replaced = new Map(files.map((file) => [`/${file}`, changed(file)]));
+      broken = await opened(serveFolder(runtimeFolder, { headers: crossOrigin, replaced }));
+    });
+
+    it.each([
+      ['on the CPU', { ...wasm, threads: 2 }, 'ort-wasm-simd-threaded.wasm'],
+      ['on the GPU', emulated, 'ort-wasm-simd-threaded.jspi.wasm'],
+    ])('are checked and run, and no script is taken from there, %s', async (_where, backend, file) => {
+      const { facts, files } = await open(page.origin, { backend: { ...backend, wasmPaths: cdn.origin } });
+      expect(facts).toMatchObject({ device: backend.device, fallbacks: [] });
+      expect(files).toEqual([`${cdn.origin}/${file}`]);
+    });
+
+    it.each([
+      ['on the CPU', wasm, 'ort-wasm-simd-threaded.wasm'],
+      ['on the GPU, and no other device is tried', { ...emulated, device: ['webgpu', 'wasm'] as const }, 'jspi.wasm'],
+    ])('are refused where a byte has changed, %s', async (_where, backend, file) => {
+      for (const lanes of [1, 'inline'] as const) {
+        const { facts } = await open(page.origin, { backend: { ...backend, wasmPaths: broken.origin }, lanes });
+        expect(facts).toEqual({ code: 'DIGEST_MISMATCH', message: expect.stringContaining(file) });
+      }
+    });
+
+    it('are told apart from files that are not there, or that the server keeps for itself', async () => {
+      const closed = await opened(serveFolder(runtimeFolder));
+      for (const [wasmPaths, words] of [
+        [`${cdn.origin}/nowhere`, 'status 404'],
+        [closed.origin, 'CORS'],
+      ] as const) {
+        const { facts } = await open(page.origin, { backend: { ...wasm, wasmPaths } });
+        expect(facts).toEqual({ code: 'BACKEND_UNAVAILABLE', message: expect.stringContaining(words) });
+      }
+    });
+
+    it('are checked where an import map leads there, scripts too', async () => {
+      for (const [origin, expected] of [
+        [cdn.origin, { device: 'wasm', fallbacks: [] }],
+        [
+          broken.origin,
+          { code: 'DIGEST_MISMATCH', message: expect.stringMatching(/ort\.wasm\.bundle\.min\.mjs|\.wasm/) },
+        ],
+      ] as const) {
+        const map = guideMap().replaceAll('/node_modules/onnxruntime-web/dist/', `${origin}/`);
+        const { 'content-security-policy': policy } = policyFor(map);
+        const headers = { 'content-security-policy': (policy ?? '').replace("'self'", `'self' ${origin}`) };
+        const site = await opened(serveFolder(installed(mapPage(map)).folder, { headers }));
+        expect((await open(site.origin, { backend: wasm })).facts).toMatchObject(expected);
+      }
+    });
   });
 }

@@ -91,8 +91,9 @@ async function fetchChecked(url: string, known: Integrity): Promise<ArrayBuffer>
     return await response.arrayBuffer();
   } catch (error) {
     if (FairleadError.isInstance(error)) throw error;
-    // A browser tells a page neither that bytes were others nor that there were none, so it is asked once more.
-    if (!(await answers(url))) throw unreachable(url, messageOf(error), error);
+    // A browser does not tell other bytes from none, nor from an error's, so it is asked once more.
+    const status = await statusOf(url);
+    if (status !== 200) throw unreachable(url, status === undefined ? messageOf(error) : `status ${status}`, error);
     throw new FairleadError(
       'DIGEST_MISMATCH',
       `${url} is not the file it should be (${integrity}), so it was not run. Serve ${file} of onnxruntime-web 1.30.0 unchanged, or give the digest of your own build in \`integrity\`.`,
@@ -104,13 +105,13 @@ async function fetchChecked(url: string, known: Integrity): Promise<ArrayBuffer>
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+async function statusOf(url: string): Promise<number | undefined> {
   try {
     const response = await fetch(url);
     await response.body?.cancel();
-    return response.ok;
+    return response.status;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
