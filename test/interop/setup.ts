@@ -1,5 +1,5 @@
 import { execFileSync, type StdioOptions } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -120,6 +120,30 @@ export function prepareOpenLineage(): Peer {
   return preparePython('openlineage_python', openLineageVersion);
 }
 
+/** The version of webpack that the tests were written against. */
+export const webpackVersion = '5.112.2';
+
+/** Installs webpack; `command` is the folder of its package. */
+export function prepareWebpack(): Peer {
+  const folder = join(cache, `webpack-${webpackVersion}`);
+  const command = join(folder, 'node_modules/webpack');
+  if (existsSync(join(command, 'package.json'))) return { command };
+  const making = `${folder}-${process.pid}`;
+  try {
+    console.log(`interop: installing webpack ${webpackVersion} into ${folder}`);
+    mkdirSync(making, { recursive: true });
+    writeFileSync(join(making, 'package.json'), '{ "private": true }');
+    const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-save', '--loglevel=error'];
+    run('npm', ['install', ...quietly, `webpack@${webpackVersion}`], 180_000, making);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(making, folder);
+  } catch (error) {
+    rmSync(making, { recursive: true, force: true });
+    return absent(`webpack ${webpackVersion}`, lastWords(error));
+  }
+  return { command };
+}
+
 /** Prometheus and the tool that comes with it. */
 export interface PrometheusPrograms {
   readonly prometheus: string;
@@ -198,4 +222,5 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareMoto();
   prepareDvcData();
   prepareOpenLineage();
+  prepareWebpack();
 }
