@@ -83,10 +83,15 @@ export interface FolderOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes in place of a file's own, by path. */
   readonly replaced?: ReadonlyMap<string, Uint8Array>;
+  /** What lies under `/models/`. @default those of the examples */
+  readonly models?: string;
 }
 
 /** Serves a folder with the headers of a page under a strict policy, or others, and the models under `/models/`. */
-export function serveFolder(folder: string, { headers = {}, replaced }: FolderOptions = {}): Promise<Site> {
+export function serveFolder(
+  folder: string,
+  { headers = {}, replaced, models = modelsFolder }: FolderOptions = {},
+): Promise<Site> {
   const all = { 'content-security-policy': contentSecurityPolicy, ...headers };
   return listen((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname);
@@ -95,7 +100,7 @@ export function serveFolder(folder: string, { headers = {}, replaced }: FolderOp
       response
         .writeHead(200, { ...all, 'content-type': types[extname(path)] ?? 'application/octet-stream' })
         .end(bytes);
-    } else if (path.startsWith('/models/')) sendFile(join(modelsFolder, normalize(path.slice(7))), all, response);
+    } else if (path.startsWith('/models/')) sendFile(join(models, normalize(path.slice(7))), all, response);
     else sendFile(join(folder, normalize(path === '/' ? '/index.html' : path)), all, response);
   });
 }
