@@ -26,7 +26,7 @@ function tests(path: string): void {
 
   beforeAll(async () => {
     const started = launchFirefox(path);
-    built = await buildPage('iife', fileURLToPath(new URL('./firefox-page', import.meta.url)));
+    built = await buildPage('iife', fileURLToPath(new URL('./devices-page', import.meta.url)));
     site = await serveFolder(built);
     isolated = await serveFolder(built, { headers: isolationHeaders });
     digits = await computeDigits('digits-v2.onnx', 100);
@@ -62,16 +62,16 @@ function tests(path: string): void {
     const [, where, threads] = given;
     await withTab(where().origin, async ({ evaluate }) => {
       const backend = { device: 'wasm', threads } as const;
-      const facts = await evaluate((url, options) => globalThis.firefoxPage.open(url, options), model, backend);
+      const facts = await evaluate((url, options) => globalThis.devicesPage.open(url, options), model, backend);
       expect(facts).toEqual({ device: 'wasm', lanes: 'worker-1', fallbacks: [] });
-      expectDigits(await evaluate((pixels) => globalThis.firefoxPage.run(pixels), digits.pixels));
-      await evaluate(() => globalThis.firefoxPage.close());
+      expectDigits(await evaluate((pixels) => globalThis.devicesPage.run(pixels), digits.pixels));
+      await evaluate(() => globalThis.devicesPage.close());
     });
   });
 
   it('says of a GPU that it has none to give, and of threads what they need', async () => {
     await withTab(site.origin, async ({ evaluate }) => {
-      const report = await evaluate(() => globalThis.firefoxPage.detect());
+      const report = await evaluate(() => globalThis.devicesPage.detect());
       expect(report).toMatchObject({
         webassembly: { available: true },
         simd: { available: true },
@@ -79,10 +79,10 @@ function tests(path: string): void {
         memory: { available: false, reason: expect.stringContaining('Firefox') },
         secureContext: { available: true },
       });
-      const { device, fallbacks } = await evaluate((url) => globalThis.firefoxPage.open(url, {}), model);
+      const { device, fallbacks } = await evaluate((url) => globalThis.devicesPage.open(url, {}), model);
       expect(device).toBe('wasm');
       expect(fallbacks).toEqual([expect.stringContaining('webgpu → wasm')]);
-      await evaluate(() => globalThis.firefoxPage.close());
+      await evaluate(() => globalThis.devicesPage.close());
     });
   });
 
@@ -90,9 +90,9 @@ function tests(path: string): void {
     const visit = async (): Promise<string[]> => {
       let models: string[] = [];
       await withTab(site.origin, async ({ evaluate, fetched }) => {
-        await evaluate((url, sha256) => globalThis.firefoxPage.openCached(url, sha256), model, digest);
-        expectDigits(await evaluate((pixels) => globalThis.firefoxPage.run(pixels), digits.pixels));
-        await evaluate(() => globalThis.firefoxPage.close());
+        await evaluate((url, sha256) => globalThis.devicesPage.openCached(url, sha256), model, digest);
+        expectDigits(await evaluate((pixels) => globalThis.devicesPage.run(pixels), digits.pixels));
+        await evaluate(() => globalThis.devicesPage.close());
         models = fetched.filter((url) => url.endsWith('.onnx'));
       });
       return models;

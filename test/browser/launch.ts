@@ -1,7 +1,10 @@
 import { type Browser, chromium } from 'playwright-core';
 
-/** Starts Chromium with a software adapter for WebGPU, on machines without a GPU too. */
-export function launchChromium(executablePath: string): Promise<Browser> {
+/**
+ * Starts Chromium with a software adapter for WebGPU, on machines without a GPU too.
+ * @param more arguments beside the usual ones
+ */
+export function launchChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     args: [
@@ -12,6 +15,7 @@ export function launchChromium(executablePath: string): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--enable-unsafe-webgpu',
+      ...more,
     ],
   });
 }

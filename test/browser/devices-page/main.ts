@@ -2,31 +2,31 @@ import { type DeviceReport, detectDevices, type OnnxOptions, onnx } from '@fairl
 import { cachedModel } from '@fairlead/browser/model-cache';
 import { createRunner, type LocalRunner, type ModelSource } from '@fairlead/core';
 
-// The page that runs in the second engine.
+// The page of the tests of devices, and of those in a second engine.
 
 /** What an opened runner tells of itself. */
-export interface FirefoxRunnerFacts {
+export interface DevicesRunnerFacts {
   readonly device: string;
   readonly lanes: string;
   readonly fallbacks: readonly string[];
 }
 
 /** What the tests call. */
-export interface FirefoxPage {
+export interface DevicesPage {
   detect(): Promise<DeviceReport>;
-  open(model: string, backend: OnnxOptions): Promise<FirefoxRunnerFacts>;
-  openCached(model: string, digest: string): Promise<FirefoxRunnerFacts>;
+  open(model: string, backend: OnnxOptions): Promise<DevicesRunnerFacts>;
+  openCached(model: string, digest: string): Promise<DevicesRunnerFacts>;
   run(pixels: number[]): Promise<{ readonly labels: number[]; readonly probabilities: number[] }>;
   close(): Promise<void>;
 }
 
 declare global {
-  var firefoxPage: FirefoxPage;
+  var devicesPage: DevicesPage;
 }
 
 let runner: LocalRunner | undefined;
 
-async function open(model: string | ModelSource, backend: OnnxOptions): Promise<FirefoxRunnerFacts> {
+async function open(model: string | ModelSource, backend: OnnxOptions): Promise<DevicesRunnerFacts> {
   const fallbacks: string[] = [];
   let device = '';
   runner = await createRunner({
@@ -43,7 +43,7 @@ async function open(model: string | ModelSource, backend: OnnxOptions): Promise<
   return { device, lanes: lanes.join(', '), fallbacks };
 }
 
-globalThis.firefoxPage = {
+globalThis.devicesPage = {
   detect: detectDevices,
   open,
   openCached: (model, digest) => open(cachedModel(model, { digest }), { device: 'wasm' }),
