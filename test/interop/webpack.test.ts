@@ -5,7 +5,6 @@ import { computeDigits, largestDifference } from '../browser/digits';
 import { findBrowser, noBrowser } from '../browser/find-browser';
 import { installApp } from '../browser/installed-app';
 import { launchChromium } from '../browser/launch';
-import type { Page } from '../browser/page/main';
 import { isolationHeaders, serveFolder } from '../browser/site';
 import { prepareWebpack } from './setup';
 

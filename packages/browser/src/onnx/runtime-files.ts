@@ -1,9 +1,11 @@
 import { FairleadError, messageOf } from '@fairlead/core';
 import { probeJspi } from '../devices/webassembly';
-import type { OnnxDevice } from './options';
 
 /** The builds of onnxruntime-web: on the GPU two, of which the one by JSPI is the smaller. */
 export type RuntimeVariant = 'wasm' | 'webgpu' | 'jspi';
+
+/** What `OnnxDevice` names. */
+type Device = Exclude<RuntimeVariant, 'jspi'>;
 
 /** Digests of files by their names, as Subresource Integrity writes them: `sha384-…`. */
 export type Integrity = Readonly<Record<string, string>>;
@@ -26,12 +28,12 @@ export const publishedIntegrity: Integrity = {
 };
 
 /** The files that a device may need, depending on the browser. */
-export function filesOf(device: OnnxDevice): readonly string[] {
+export function filesOf(device: Device): readonly string[] {
   return device === 'wasm' ? [wasmFiles.wasm] : [wasmFiles.webgpu, wasmFiles.jspi];
 }
 
 /** The variant that runs a device in this browser, of those that the page has. */
-export function variantFor(device: OnnxDevice, has: (variant: RuntimeVariant) => boolean): RuntimeVariant {
+export function variantFor(device: Device, has: (variant: RuntimeVariant) => boolean): RuntimeVariant {
   return device === 'webgpu' && probeJspi().available && has('jspi') ? 'jspi' : device;
 }
 
