@@ -252,6 +252,15 @@ export function prepareReactBefore(): { readonly folder: string } | { readonly m
   return installFromNpm(`React ${reactBeforeVersion}`, `react-${reactBeforeVersion}`, packages);
 }
 
+/** The version of webpack that the tests were written against. */
+export const webpackVersion = '5.112.2';
+
+/** Installs webpack; `command` is the folder of its package. */
+export function prepareWebpack(): Peer {
+  const installed = installFromNpm(`webpack ${webpackVersion}`, `webpack-${webpackVersion}`, { webpack: webpackVersion });
+  return 'missing' in installed ? installed : { command: join(installed.folder, 'webpack') };
+}
+
 /** Prometheus and the tool that comes with it. */
 export interface PrometheusPrograms {
   readonly prometheus: string;
@@ -336,4 +345,5 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareDeno();
   prepareBun();
   prepareReactBefore();
+  prepareWebpack();
 }

@@ -1,2 +1,5 @@
+export { type DeviceReport, detectDevices } from './devices/detect-devices';
+export type { Feature } from './devices/feature';
+export type { WebGpuFacts } from './devices/webgpu';
 export { onnx } from './onnx/onnx';
 export type { OnnxDevice, OnnxOptions } from './onnx/options';

@@ -8,17 +8,20 @@ import { buildPage, removePage, servePage } from './site';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const executablePath = findBrowser();
 
-/** What each snippet of the guide says in the console. */
-const said = [/^\d$/, /^digits-v2 true true$/, /^int8 the best of 3 on wasm$/];
+/** What each snippet of a guide says first in the console. */
+const guides: readonly [name: string, said: readonly RegExp[]][] = [
+  ['model-cache', [/^\d$/, /^digits-v2 true true$/, /^int8 the best of 3 on wasm$/]],
+  ['devices', [/WebGPU adapter|float16: /, /^digits-v2$/]],
+];
 
-it('the snippets of the guide to the model cache run in a browser', { timeout: 60_000 }, async ({ skip }) => {
+it.for(guides)('the snippets of the guide %s run in a browser', { timeout: 60_000 }, async ([name, said], { skip }) => {
   if (executablePath === undefined) {
     if (process.env.FAIRLEAD_REQUIRE_BROWSER === '1') throw new Error(noBrowser);
     console.warn(`\n${noBrowser}\n`);
     skip(noBrowser);
     return;
   }
-  const guide = readFileSync(`${root}docs/browser/model-cache.md`, 'utf8');
+  const guide = readFileSync(`${root}docs/browser/${name}.md`, 'utf8');
   const snippets = [...guide.matchAll(/^```ts browser\n([\s\S]*?)^```$/gm)].map((match) => match[1] as string);
   expect(snippets).toHaveLength(said.length);
 
