@@ -1,6 +1,7 @@
-import { describeValue, messageOf } from '@fairlead/core';
 import type { io } from '@tensorflow/tfjs-core';
 import * as z from 'zod/mini';
+import { describeValue } from '../config';
+import { messageOf } from '../errors';
 import { invalidModel } from './invalid-model';
 
 /** What a model.json is called in an archive, whatever its file was called. */
