@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OnnxOptions, TfjsDevice } from '@fairlead/browser';
 import type { Tensors } from '@fairlead/core';
 import { backendConformance } from '@fairlead/core/testing';
 import { onnx } from '@fairlead/node';
 import { type Browser, type Page as BrowserTab, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  digitLayers,
+  type ModelFiles,
+  plainAnswer,
+  softmaxGraph,
+  writeFiles,
+} from '../../packages/node/src/tfjs/tiny-tfjs.fixture';
 import type { Subject } from './conformance-page/main';
 import { findBrowser, noBrowser } from './find-browser';
 import { launchArguments } from './launch-arguments';
@@ -36,6 +45,7 @@ function tests(path: string): void {
   let isolated: Site;
   let folder = '';
   let digits: Subject['golden'];
+  let tiny: Readonly<Record<TinyKind, Subject['golden']>>;
 
   beforeAll(async () => {
     const started = chromium.launch({ executablePath: path, args: launchArguments });
@@ -43,6 +53,7 @@ function tests(path: string): void {
     plain = await servePage(folder, false);
     isolated = await servePage(folder, true);
     digits = await goldenDigits();
+    tiny = await writeTinyModels(folder);
     browser = await started;
     console.info(`The conformance suite runs in Chromium ${browser.version()} (${path}).`);
   });
@@ -78,8 +89,8 @@ function tests(path: string): void {
     });
   }
 
-  const onnxSubject = (options: Subject['onnx'], inLane: boolean): Subject => ({
-    onnx: options,
+  const onnxSubject = (options: OnnxOptions, inLane: boolean): Subject => ({
+    backend: { onnx: options },
     inLane,
     reference: '/models/digits-v2.onnx',
     missingReference: '/models/nothing.onnx',
@@ -115,6 +126,49 @@ function tests(path: string): void {
     () => plain,
     () => onnxSubject(emulated, false),
   );
+
+  const tfjsSubject = (kind: TinyKind, device: TfjsDevice, inLane: boolean): Subject => ({
+    backend: { tfjs: { device, allowSoftwareAdapter: true } },
+    inLane,
+    reference: `/tfjs/${kind}/model.json`,
+    missingReference: '/tfjs/nothing/model.json',
+    golden: tiny[kind],
+    tolerance: 1e-4,
+  });
+  for (const device of ['wasm', 'cpu', 'webgl', 'webgpu'] as const) {
+    for (const kind of ['graph', 'layers'] as const) {
+      conforms(
+        `tfjs on ${device} with a ${kind} model, in a lane`,
+        () => plain,
+        () => tfjsSubject(kind, device, true),
+      );
+      conforms(
+        `tfjs on ${device} with a ${kind} model, inline`,
+        () => plain,
+        () => tfjsSubject(kind, device, false),
+      );
+    }
+  }
+}
+
+type TinyKind = 'graph' | 'layers';
+
+/** Writes a model of each kind into a site, and answers what TensorFlow.js computes of it in Node. */
+async function writeTinyModels(folder: string): Promise<Readonly<Record<TinyKind, Subject['golden']>>> {
+  const write = async (
+    kind: TinyKind,
+    files: ModelFiles,
+    input: string,
+    shape: number[],
+  ): Promise<Subject['golden']> => {
+    await writeFiles(join(folder, 'tfjs', kind), files);
+    const { inputs, outputs } = await plainAnswer(files, 'cpu', input, shape);
+    return { inputs: toWire(inputs), outputs: toWire(outputs) };
+  };
+  return {
+    graph: await write('graph', softmaxGraph(), 'features', [5, 3]),
+    layers: await write('layers', await digitLayers(), 'image', [5, 6, 6, 1]),
+  };
 }
 
 /** Golden rows of the digits, as onnxruntime-node answers them. */

@@ -1,4 +1,4 @@
-import { type OnnxOptions, onnx } from '@fairlead/browser';
+import { type OnnxOptions, onnx, type TfjsOptions, tfjs } from '@fairlead/browser';
 import { type Backend, FairleadError } from '@fairlead/core';
 import { backendConformance, type ConformanceCase } from '@fairlead/core/testing';
 import { fromWire, type WireTensors } from '../wire';
@@ -7,7 +7,7 @@ import { fromWire, type WireTensors } from '../wire';
 
 /** A backend to put to the test, and a model to do it with. */
 export interface Subject {
-  readonly onnx: OnnxOptions;
+  readonly backend: { readonly onnx: OnnxOptions } | { readonly tfjs: TfjsOptions };
   /** Whether sessions are opened in a worker, and not in the page itself. */
   readonly inLane: boolean;
   readonly reference: string;
@@ -30,6 +30,10 @@ declare global {
 
 let cases: readonly ConformanceCase[] = [];
 
+function makeBackend(options: Subject['backend']): Backend {
+  return 'onnx' in options ? onnx(options.onnx) : tfjs(options.tfjs);
+}
+
 /** The same backend, whose sessions live in workers. */
 function inLanes(backend: Backend): Backend {
   const { worker, laneHost } = backend;
@@ -39,9 +43,9 @@ function inLanes(backend: Backend): Backend {
 
 globalThis.conformance = {
   isolated: globalThis.crossOriginIsolated,
-  begin({ onnx: options, inLane, reference, missingReference, golden, tolerance }) {
+  begin({ backend, inLane, reference, missingReference, golden, tolerance }) {
     cases = backendConformance({
-      createBackend: () => (inLane ? inLanes(onnx(options)) : onnx(options)),
+      createBackend: () => (inLane ? inLanes(makeBackend(backend)) : makeBackend(backend)),
       reference,
       missingReference,
       golden: { inputs: fromWire(golden.inputs), outputs: fromWire(golden.outputs) },
