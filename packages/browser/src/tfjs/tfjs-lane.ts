@@ -9,6 +9,7 @@ export function createBackend(settings: TfjsSettings): Backend {
     specVersion: 'v1',
     name: 'tensorflow.js',
     isSupported: () => supportOf(settings),
-    doCreateSession: (model, options) => createSession(model, settings, options),
+    // What is reported ends the worker, and the runner starts another one, which tries the devices anew.
+    doCreateSession: (model, options) => createSession({ model, settings, onGpuLost: reportError }, options),
   };
 }

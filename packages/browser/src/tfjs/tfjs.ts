@@ -43,7 +43,7 @@ export function tfjs(options: TfjsOptions = {}): Backend {
     },
     async doCreateSession(model, call) {
       const { createSession } = await import('./create-session');
-      return createSession(model, settings, call);
+      return createSession({ model, settings, onGpuLost: () => undefined }, call);
     },
     worker: { moduleUrl: tfjsLaneModule, options: settings },
     ...(hasWebWorkers() ? { laneHost: webWorkerLanes } : {}),

@@ -20,7 +20,7 @@ export async function openOnFirstDevice<Device extends TfjsDevice>(
     try {
       const session = await open(device);
       const fallbacks = refusals.map(({ from, error }) => ({ from, to: device, reason: messageOf(error) }));
-      return { ...session, fallbacks };
+      return { ...session, fallbacks: [...fallbacks, ...session.fallbacks] };
     } catch (error) {
       if (!FairleadError.isInstance(error, 'BACKEND_UNAVAILABLE')) throw error;
       refusals.push({ from: device, error });

@@ -28,4 +28,10 @@ export interface TfjsPlatform {
    * @throws FairleadError `ABORTED` while it waits, or what the work throws
    */
   inTurn<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T>;
+  /**
+   * Watches over the computing of one run on a device that tells of failures elsewhere than in its answer; without it,
+   * nothing is watched.
+   * @throws FairleadError `RUN_FAILED`, or what the work throws
+   */
+  watch?<T>(tf: Tensorflow, device: TfjsDevice, work: () => Promise<T>): Promise<T>;
 }

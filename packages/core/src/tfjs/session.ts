@@ -28,11 +28,15 @@ export async function openTfjsSession(
   throwIfAborted(options.signal, what);
   const load = artifacts.kind === 'layers' ? loadLayersModel : loadGraphModel;
   const loaded = await load(platform, tf, device, artifacts, model);
+  const watched: TfjsModel = {
+    ...loaded,
+    compute: (inputs) => platform.watch?.(tf, device, () => loaded.compute(inputs)) ?? loaded.compute(inputs),
+  };
   try {
     throwIfAborted(options.signal, what);
-    const signature = await settleSignature(loaded, model.name, device);
+    const signature = await settleSignature(watched, model.name, device);
     throwIfAborted(options.signal, what);
-    return createSession(platform, signature, loaded, model.name, device);
+    return createSession(platform, signature, watched, model.name, device);
   } catch (error) {
     loaded.dispose();
     throw error;
