@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TfjsDevice, TfjsOptions } from '@fairlead/browser';
@@ -6,7 +6,7 @@ import { type Browser, type Page as BrowserTab, chromium } from 'playwright-core
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser, noBrowser } from './find-browser';
 import { launchArguments } from './launch-arguments';
-import { buildPage, removePage, type Site, servePage } from './site';
+import { buildPage, removePage, type Site, serveModels, servePage } from './site';
 import { type TfjsModelName, type WireGolden, writeTfjsModels } from './tfjs-models';
 import type { PageRunner, TfjsPage } from './tfjs-page/main';
 import type { WireTensors } from './wire';
@@ -22,6 +22,8 @@ if (executablePath === undefined) {
 } else describe('TensorFlow.js in Chromium', { timeout: 60_000 }, () => tests(executablePath));
 
 const pageFolder = fileURLToPath(new URL('./tfjs-page', import.meta.url));
+const wasmFolder = fileURLToPath(new URL('../../node_modules/@tensorflow/tfjs-backend-wasm/dist', import.meta.url));
+const simdFile = 'tfjs-backend-wasm-simd.wasm';
 const devices = ['webgpu', 'webgl', 'wasm', 'cpu'] as const;
 
 /** A tab, and what it fetched. */
@@ -50,6 +52,7 @@ function tests(path: string): void {
   let folder = '';
   let site: Site;
   let oneScript: Site;
+  let elsewhere: Site;
   const folders: string[] = [];
   const sites: Site[] = [];
   let golden: Readonly<Record<TfjsModelName, WireGolden>>;
@@ -63,9 +66,13 @@ function tests(path: string): void {
     const other = await buildPage('iife', pageFolder);
     folders.push(folder, other);
     for (const each of folders) golden = await writeTfjsModels(join(each, 'tfjs'));
+    // Where an app that names a folder would put them.
+    mkdirSync(join(folder, 'tf'));
+    cpSync(join(wasmFolder, simdFile), join(folder, 'tf', simdFile));
     site = await servePage(folder, false);
     oneScript = await servePage(other, false);
-    sites.push(site, oneScript);
+    elsewhere = await serveModels();
+    sites.push(site, oneScript, elsewhere);
     browser = await started;
   });
 
@@ -250,6 +257,57 @@ function tests(path: string): void {
           restarted: 1,
         });
       expectGolden(await call('run', golden.layers.inputs), golden.layers);
+      await call('close');
+    });
+  });
+
+  it('takes the .wasm files from another folder', async () => {
+    await withTab(site.origin, async ({ fetched, call }) => {
+      const backend = { device: 'wasm', wasmPaths: 'tf' } as const;
+      expect(await call('open', { model: modelUrl('graph'), backend })).toMatchObject({ device: 'wasm' });
+      expectGolden(await call('run', golden.graph.inputs), golden.graph);
+      await call('close');
+      const files = fetched.filter((file) => file.endsWith('.wasm'));
+      expect(files).toEqual(['/tf/tfjs-backend-wasm-simd.wasm']);
+    });
+  });
+
+  it('says what to do about everything that can be wrong with a model or a runtime, and works after it', async () => {
+    const wasm = { device: 'wasm' } as const;
+    const model = modelUrl('graph');
+    const troubles: [options: PageRunner, code: string, advice: string][] = [
+      [{ model: '/tfjs/nothing/model.json' }, 'MODEL_NOT_FOUND', 'status 404'],
+      [{ model: '/app/model.json' }, 'MODEL_INVALID', 'an HTML page in place of a TensorFlow.js model'],
+      [{ model: '/models/digits.json' }, 'MODEL_INVALID', '"modelTopology" in its model.json'],
+      [{ model: '/models/digits-v2.onnx', backend: wasm }, 'MODEL_INVALID', 'begins like neither'],
+      [{ model: '/models/digits-v2.onnx', backend: wasm, lanes: 'inline' }, 'MODEL_INVALID', 'begins like neither'],
+      [{ model: '/tfjs/shardless/model.json' }, 'MODEL_NOT_FOUND', 'It is a weights file that'],
+      [{ model: '/tfjs/truncated/model.json' }, 'MODEL_INVALID', 'The files are damaged'],
+      [
+        { model: `${elsewhere.origin}/digits.json` },
+        'MODEL_NOT_FOUND',
+        `"Access-Control-Allow-Origin: ${site.origin}"`,
+      ],
+      [{ model, backend: { ...wasm, maxModelBytes: 100 } }, 'LIMIT_EXCEEDED', 'maxModelBytes'],
+      [{ model, backend: { ...wasm, wasmPaths: '/nowhere/' } }, 'BACKEND_UNAVAILABLE', 'wasmPaths'],
+      [{ model, backend: { device: ['webgpu', 'webgl'] } }, 'BACKEND_UNAVAILABLE', 'allowSoftwareAdapter'],
+      [{ model: modelUrl('einsum'), backend: wasm }, 'BACKEND_UNAVAILABLE', "ask for device: ['wasm', 'cpu']"],
+    ];
+    const [first, second] = [join(folder, 'tfjs/shardless'), join(folder, 'tfjs/truncated')];
+    for (const broken of [first, second]) cpSync(join(folder, 'tfjs/layers'), broken, { recursive: true });
+    rmSync(join(first, 'group1-shard2of2.bin'));
+    truncateSync(join(second, 'group1-shard2of2.bin'), 100);
+    await withTab(site.origin, async ({ call }) => {
+      for (const [options, code, advice] of troubles) {
+        expect(await call('open', options)).toEqual({ code, message: expect.stringContaining(advice) });
+      }
+      await call('open', { model, backend: wasm });
+      const { data = [] } = golden.graph.inputs.features ?? {};
+      expect(await call('run', { features: { dtype: 'float32', shape: [3, 5], data } })).toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('features'),
+      });
+      expectGolden(await call('run', golden.graph.inputs), golden.graph);
       await call('close');
     });
   });
