@@ -39,9 +39,8 @@ async function setUpWasm(tf: Tensorflow, wasmPaths: string | undefined): Promise
   if (tf.engine().registry.wasm !== undefined) return;
   // Its threads are started from code in a blob, which a strict Content-Security-Policy forbids.
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  const files = wasmFiles(wasmPaths);
   try {
-    if (files !== undefined) setWasmPaths(files);
+    setWasmPaths(wasmFiles(wasmPaths));
   } catch (cause) {
     throw notStarted('wasm', cause);
   }
