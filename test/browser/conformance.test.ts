@@ -6,17 +6,11 @@ import { backendConformance } from '@fairlead/core/testing';
 import { onnx } from '@fairlead/node';
 import { type Browser, type Page as BrowserTab, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  digitLayers,
-  type ModelFiles,
-  plainAnswer,
-  softmaxGraph,
-  writeFiles,
-} from '../../packages/node/src/tfjs/tiny-tfjs.fixture';
 import type { Subject } from './conformance-page/main';
 import { findBrowser, noBrowser } from './find-browser';
 import { launchArguments } from './launch-arguments';
 import { buildPage, removePage, type Site, servePage } from './site';
+import { type TfjsModelName, type WireGolden, writeTfjsModels } from './tfjs-models';
 import { fromWire, toWire, type WireTensors } from './wire';
 
 const executablePath = findBrowser();
@@ -45,7 +39,7 @@ function tests(path: string): void {
   let isolated: Site;
   let folder = '';
   let digits: Subject['golden'];
-  let tiny: Readonly<Record<TinyKind, Subject['golden']>>;
+  let tiny: Readonly<Record<TfjsModelName, WireGolden>>;
 
   beforeAll(async () => {
     const started = chromium.launch({ executablePath: path, args: launchArguments });
@@ -53,7 +47,7 @@ function tests(path: string): void {
     plain = await servePage(folder, false);
     isolated = await servePage(folder, true);
     digits = await goldenDigits();
-    tiny = await writeTinyModels(folder);
+    tiny = await writeTfjsModels(join(folder, 'tfjs'));
     browser = await started;
     console.info(`The conformance suite runs in Chromium ${browser.version()} (${path}).`);
   });
@@ -97,37 +91,22 @@ function tests(path: string): void {
     golden: digits,
     tolerance: 1e-4,
   });
+  const plainSite = (): Site => plain;
   const wasm = { device: 'wasm' } as const;
   const emulated = { device: 'webgpu', allowSoftwareAdapter: true } as const;
 
-  conforms(
-    'onnx on wasm, in a lane',
-    () => plain,
-    () => onnxSubject(wasm, true),
-  );
-  conforms(
-    'onnx on wasm, inline',
-    () => plain,
-    () => onnxSubject(wasm, false),
-  );
+  conforms('onnx on wasm, in a lane', plainSite, () => onnxSubject(wasm, true));
+  conforms('onnx on wasm, inline', plainSite, () => onnxSubject(wasm, false));
   conforms(
     'onnx on wasm with two threads, in a lane',
     () => isolated,
     () => onnxSubject({ ...wasm, threads: 2 }, true),
     true,
   );
-  conforms(
-    'onnx on WebGPU, emulated, in a lane',
-    () => plain,
-    () => onnxSubject(emulated, true),
-  );
-  conforms(
-    'onnx on WebGPU, emulated, inline',
-    () => plain,
-    () => onnxSubject(emulated, false),
-  );
+  conforms('onnx on WebGPU, emulated, in a lane', plainSite, () => onnxSubject(emulated, true));
+  conforms('onnx on WebGPU, emulated, inline', plainSite, () => onnxSubject(emulated, false));
 
-  const tfjsSubject = (kind: TinyKind, device: TfjsDevice, inLane: boolean): Subject => ({
+  const tfjsSubject = (kind: TfjsModelName, device: TfjsDevice, inLane: boolean): Subject => ({
     backend: { tfjs: { device, allowSoftwareAdapter: true } },
     inLane,
     reference: `/tfjs/${kind}/model.json`,
@@ -136,39 +115,12 @@ function tests(path: string): void {
     tolerance: 1e-4,
   });
   for (const device of ['wasm', 'cpu', 'webgl', 'webgpu'] as const) {
-    for (const kind of ['graph', 'layers'] as const) {
-      conforms(
-        `tfjs on ${device} with a ${kind} model, in a lane`,
-        () => plain,
-        () => tfjsSubject(kind, device, true),
-      );
-      conforms(
-        `tfjs on ${device} with a ${kind} model, inline`,
-        () => plain,
-        () => tfjsSubject(kind, device, false),
-      );
-    }
+    const where = device.startsWith('web') ? `${device}, emulated` : device;
+    conforms(`tfjs on ${where}, with a graph model in a lane`, plainSite, () => tfjsSubject('graph', device, true));
+    conforms(`tfjs on ${where}, with a graph model inline`, plainSite, () => tfjsSubject('graph', device, false));
+    conforms(`tfjs on ${where}, with a layers model in a lane`, plainSite, () => tfjsSubject('layers', device, true));
+    conforms(`tfjs on ${where}, with a layers model inline`, plainSite, () => tfjsSubject('layers', device, false));
   }
-}
-
-type TinyKind = 'graph' | 'layers';
-
-/** Writes a model of each kind into a site, and answers what TensorFlow.js computes of it in Node. */
-async function writeTinyModels(folder: string): Promise<Readonly<Record<TinyKind, Subject['golden']>>> {
-  const write = async (
-    kind: TinyKind,
-    files: ModelFiles,
-    input: string,
-    shape: number[],
-  ): Promise<Subject['golden']> => {
-    await writeFiles(join(folder, 'tfjs', kind), files);
-    const { inputs, outputs } = await plainAnswer(files, 'cpu', input, shape);
-    return { inputs: toWire(inputs), outputs: toWire(outputs) };
-  };
-  return {
-    graph: await write('graph', softmaxGraph(), 'features', [5, 3]),
-    layers: await write('layers', await digitLayers(), 'image', [5, 6, 6, 1]),
-  };
 }
 
 /** Golden rows of the digits, as onnxruntime-node answers them. */

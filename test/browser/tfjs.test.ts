@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TfjsDevice, TfjsOptions } from '@fairlead/browser';
@@ -21,6 +21,7 @@ if (executablePath === undefined) {
   });
 } else describe('TensorFlow.js in Chromium', { timeout: 60_000 }, () => tests(executablePath));
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const pageFolder = fileURLToPath(new URL('./tfjs-page', import.meta.url));
 const wasmFolder = fileURLToPath(new URL('../../node_modules/@tensorflow/tfjs-backend-wasm/dist', import.meta.url));
 const simdFile = 'tfjs-backend-wasm-simd.wasm';
@@ -310,6 +311,32 @@ function tests(path: string): void {
       expectGolden(await call('run', golden.graph.inputs), golden.graph);
       await call('close');
     });
+  });
+
+  it('runs the snippet of the guide', async () => {
+    const guide = readFileSync(`${root}docs/browser/tensorflow-js.md`, 'utf8');
+    const [, snippet = ''] = /^```ts browser\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+    // Inside the repository, so that the bundler finds the packages.
+    mkdirSync(`${root}test/.cache`, { recursive: true });
+    const source = mkdtempSync(`${root}test/.cache/tfjs-guide-`);
+    try {
+      writeFileSync(`${source}/main.ts`, snippet.replace("'/iris/model.json'", `'${modelUrl('graph')}'`));
+      writeFileSync(`${source}/index.html`, '<!doctype html><script type="module" src="./main.ts"></script>');
+      const built = await buildPage('es', source);
+      folders.push(built);
+      cpSync(join(folder, 'tfjs'), join(built, 'tfjs'), { recursive: true });
+      const guideSite = await servePage(built, false);
+      sites.push(guideSite);
+      const tab = await browser.newPage();
+      const message = tab.waitForEvent('console', (event) => event.type() === 'log');
+      const problem = tab.waitForEvent('pageerror');
+      problem.catch(() => undefined); // It is what should not come.
+      await tab.goto(guideSite.origin);
+      expect(await Promise.race([message.then((event) => event.text()), problem.then(String)])).toBe('wasm 1 × 2');
+      await tab.close();
+    } finally {
+      rmSync(source, { recursive: true, force: true });
+    }
   });
 
   it('works in a page that is not secure', async () => {

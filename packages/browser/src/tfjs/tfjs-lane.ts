@@ -1,7 +1,7 @@
 import type { Backend } from '@fairlead/core';
-import { createSession } from './create-session';
-import { supportOf } from './devices';
 import type { TfjsSettings } from './options';
+import { supportOf } from './tfjs-devices';
+import { createTfjsSession } from './tfjs-session';
 
 /** Makes the backend of `tfjs()` in a lane's worker, of settings that the page has parsed. */
 export function createBackend(settings: TfjsSettings): Backend {
@@ -10,6 +10,6 @@ export function createBackend(settings: TfjsSettings): Backend {
     name: 'tensorflow.js',
     isSupported: () => supportOf(settings),
     // What is reported ends the worker, and the runner starts another one, which tries the devices anew.
-    doCreateSession: (model, options) => createSession({ model, settings, onGpuLost: reportError }, options),
+    doCreateSession: (model, options) => createTfjsSession({ model, settings, onGpuLost: reportError }, options),
   };
 }

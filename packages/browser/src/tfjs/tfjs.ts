@@ -34,16 +34,16 @@ export function tfjs(options: TfjsOptions = {}): Backend {
     name: 'tensorflow.js',
     // Nothing is fetched for a page that only imports; the pieces follow when a model is loaded.
     async isSupported() {
-      const { supportOf } = await import('./devices');
+      const { supportOf } = await import('./tfjs-devices');
       return supportOf(settings);
     },
     async doResolve(reference, call) {
-      const { resolveTfjsModel } = await import('./resolve-model');
+      const { resolveTfjsModel } = await import('./resolve-tfjs-model');
       return resolveTfjsModel(reference, { ...call, base: pageUrl(), maxBytes: settings.maxModelBytes });
     },
     async doCreateSession(model, call) {
-      const { createSession } = await import('./create-session');
-      return createSession({ model, settings, onGpuLost: () => undefined }, call);
+      const { createTfjsSession } = await import('./tfjs-session');
+      return createTfjsSession({ model, settings, onGpuLost: () => undefined }, call);
     },
     worker: { moduleUrl: tfjsLaneModule, options: settings },
     ...(hasWebWorkers() ? { laneHost: webWorkerLanes } : {}),

@@ -1,11 +1,11 @@
 import { type CallOptions, type DeviceFallback, FairleadError, type LoadedModel, type Session } from '@fairlead/core';
 import { openOnFirstDevice, openTfjsSession, type TfjsPlatform } from '@fairlead/core/tfjs';
 import { SerialQueue } from '../onnx/serial-queue';
-import { probeDevice } from './devices';
 import { prepareDevice } from './engine';
 import { eventLoopTurn } from './event-loop-turn';
 import type { TfjsDevice, TfjsSettings } from './options';
 import { loadPackage } from './runtime';
+import { probeDevice } from './tfjs-devices';
 import { type OnGpuLost, watchGpu } from './watch-gpu';
 
 /** What a session is made of. */
@@ -22,7 +22,7 @@ const queue = new SerialQueue();
  * Creates a session in this thread, on the first device that works.
  * @throws FairleadError `MODEL_INVALID`, `UNSUPPORTED`, `BACKEND_UNAVAILABLE`, `ABORTED`
  */
-export function createSession(request: SessionRequest, options: CallOptions): Promise<Session> {
+export function createTfjsSession(request: SessionRequest, options: CallOptions): Promise<Session> {
   const { settings } = request;
   const open = (device: TfjsDevice): Promise<Session> => openOn(device, request, options);
   return queue.run(() => openOnFirstDevice(settings.devices, options, open), options.signal);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { probeDevice, supportOf } from './devices';
 import { parseTfjsOptions } from './options';
+import { probeDevice, supportOf } from './tfjs-devices';
 
 afterEach(() => vi.unstubAllGlobals());
 

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { packTar, unpackTar } from '@fairlead/core/tfjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { resolveTfjsModel } from './resolve-model';
+import { resolveTfjsModel } from './resolve-tfjs-model';
 
 const servers: Server[] = [];
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
