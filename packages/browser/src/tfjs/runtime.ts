@@ -43,9 +43,13 @@ async function importPackage(name: keyof Packages): Promise<unknown> {
     }
   } catch (cause) {
     const given = messageOf(cause);
+    // What that server says of a package that it serves as it is.
+    const advice = /(module|exports|require) is not defined|does not provide an export/.test(given)
+      ? `With Vite's development server, name it in \`optimizeDeps.include\``
+      : `Install it with \`npm install @tensorflow/tfjs-${name}@${version}\`, and check that the page can fetch its own chunks`;
     throw new FairleadError(
       'BACKEND_UNAVAILABLE',
-      `@tensorflow/tfjs-${name} could not be loaded (${given}). Install it with \`npm install @tensorflow/tfjs-${name}@${version}\`, and check that the page can fetch its own chunks.`,
+      `@tensorflow/tfjs-${name} could not be loaded (${given}). ${advice}.`,
       { cause, details: { field: `@tensorflow/tfjs-${name}`, expected: `version ${version}`, given } },
     );
   }
