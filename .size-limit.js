@@ -9,13 +9,12 @@ const withoutLaterChunks = {
   },
 };
 
-/** Leaves out what few pages fetch: the reader and writer of golden rows, swaps in place and buckets; and what none does, the tuning of lanes. */
+/** Leaves out what few pages fetch: the reader and writer of golden rows, swaps in place, buckets and TensorFlow.js; and what none does, the tuning of lanes. */
 const withoutExtras = {
   name: 'without-extras',
   setup(build) {
-    build.onResolve({ filter: /\/(check-golden|write-golden|swap-in-place|shape-plan|tune-lanes)-\w+\.js$/ }, () => ({
-      external: true,
-    }));
+    const chunks = /\/(check-golden|write-golden|swap-in-place|shape-plan|tune-lanes|(resolve-)?tfjs-\w+)-\w+\.js$/;
+    build.onResolve({ filter: chunks }, () => ({ external: true }));
   },
 };
 
@@ -24,6 +23,16 @@ const leavingOut = (plugin) => (config) => ({
   ...modifyEsbuildConfig(config),
   plugins: [...(config.plugins ?? []), plugin],
 });
+
+const tensorflowPackages = [
+  'core',
+  'layers',
+  'converter',
+  'backend-webgpu',
+  'backend-webgl',
+  'backend-wasm',
+  'backend-cpu',
+].map((name) => `@tensorflow/tfjs-${name}`);
 
 export default [
   {
@@ -56,6 +65,14 @@ export default [
     // no tensor, which a page fetches only for a model that it cannot load.
     ignore: ['onnxruntime-web', '@noble/hashes', '@fairlead/core/onnx'],
     modifyEsbuildConfig: leavingOut(withoutExtras),
+  },
+  {
+    name: '@fairlead/browser: what tfjs() fetches to load a model here beside TensorFlow.js, with what of it the root has already',
+    path: ['packages/browser/dist/resolve-tfjs-model-*.js', 'packages/browser/dist/tfjs-session-*.js'],
+    limit: '31 kB',
+    gzip: true,
+    ignore: tensorflowPackages,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
     name: '@fairlead/tracking in a page: openTracker, without the store of a folder, which it loads for one alone',

@@ -142,7 +142,7 @@ function isForeign(url: string): boolean {
 }
 
 /** A worker's own URL is another than the page's, so what is relative is resolved here, in the page. */
-function absoluteFolder(path: string): string {
+export function absoluteFolder(path: string): string {
   const folder = path.endsWith('/') ? path : `${path}/`;
   const base = pageUrl();
   return base === undefined ? folder : new URL(folder, base).href;

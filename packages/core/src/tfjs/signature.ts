@@ -1,15 +1,8 @@
-import {
-  allocateData,
-  elementCount,
-  FairleadError,
-  formatShape,
-  type ModelSignature,
-  messageOf,
-  type Tensor,
-  type TensorSpec,
-  type Tensors,
-} from '@fairlead/core';
-import type { TfjsDevice } from './options';
+import { FairleadError, messageOf } from '../errors';
+import type { ModelSignature, TensorSpec } from '../signature';
+import { allocateData } from '../tensor/dtype';
+import { elementCount, formatShape, type Tensor, type Tensors } from '../tensor/tensor';
+import type { TfjsDevice } from './packages';
 import { isTfjsDType, type TfjsDType } from './tensors';
 import type { TfjsModel, ValueClaim } from './tfjs-model';
 

@@ -1,4 +1,4 @@
-import { FairleadError } from '@fairlead/core';
+import { FairleadError } from '../errors';
 
 /** The error of bytes that are no TensorFlow.js model, or not a whole one. `reason` ends without a full stop. */
 export function invalidModel(name: string, reason: string, cause?: unknown): FairleadError {

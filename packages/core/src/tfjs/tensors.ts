@@ -1,7 +1,8 @@
-import { type DType, FairleadError, type Tensor, type Tensors } from '@fairlead/core';
 import type { Tensor as TfTensor } from '@tensorflow/tfjs-core';
-import type { TfjsDevice } from './options';
-import type { Tensorflow } from './runtime';
+import { FairleadError } from '../errors';
+import type { DType } from '../tensor/dtype';
+import type { Tensor, Tensors } from '../tensor/tensor';
+import type { Tensorflow, TfjsDevice } from './packages';
 
 /** The dtypes that a tensor of TensorFlow.js can have and one of ours too; it also has complex64. */
 const shared = ['float32', 'int32', 'bool', 'string'] as const satisfies readonly DType[];
@@ -26,9 +27,12 @@ export function toTf(tf: Tensorflow, { dtype, shape, data }: Tensor): TfTensor {
  * @param names of the outputs, in their order
  * @throws FairleadError `OUTPUT_INVALID` for a complex output
  */
-export function fromTf(names: readonly string[], outputs: readonly TfTensor[], device: TfjsDevice): Tensors {
-  const tensors: Record<string, Tensor> = {};
-  for (const [index, output] of outputs.entries()) {
+export async function fromTf(
+  names: readonly string[],
+  outputs: readonly TfTensor[],
+  device: TfjsDevice,
+): Promise<Tensors> {
+  const tensors = outputs.map(async (output, index): Promise<[string, Tensor]> => {
     const name = names[index] as string;
     const { dtype } = output;
     if (!isTfjsDType(dtype)) {
@@ -36,9 +40,10 @@ export function fromTf(names: readonly string[], outputs: readonly TfTensor[], d
         details: { field: name, expected: 'a dtype of the signature', given: dtype },
       });
     }
-    const data = output.dataSync();
-    // On the CPU the array may be an input's or a weight's as well; from WebAssembly it comes as a copy.
-    tensors[name] = { dtype, shape: output.shape.slice(), data: device === 'cpu' ? data.slice() : data } as Tensor;
-  }
-  return tensors;
+    const shape = output.shape.slice();
+    const data = await output.data();
+    // Elsewhere than from WebAssembly, where it is a copy, the array may be an input's or a weight's as well.
+    return [name, { dtype, shape, data: device === 'wasm' ? data : data.slice() } as Tensor];
+  });
+  return Object.fromEntries(await Promise.all(tensors));
 }

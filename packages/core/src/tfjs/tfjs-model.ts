@@ -1,4 +1,4 @@
-import type { Tensors } from '@fairlead/core';
+import type { Tensors } from '../tensor/tensor';
 
 /** What a loaded model says about one of its inputs or outputs. */
 export interface ValueClaim {

@@ -1,4 +1,4 @@
-import { FairleadError } from '@fairlead/core';
+import { FairleadError } from '../errors';
 
 /*
  * Tar archives in memory (POSIX.1-1988 "ustar"), for models that are several files. Written without times, owners and

@@ -1,18 +1,12 @@
-import { setImmediate } from 'node:timers/promises';
-import {
-  closeable,
-  FairleadError,
-  type LoadedModel,
-  type ModelSignature,
-  messageOf,
-  type Session,
-  throwIfAborted,
-} from '@fairlead/core';
+import type { Session } from '../backend';
+import { FairleadError, messageOf, throwIfAborted } from '../errors';
+import { type CallOptions, closeable } from '../lifecycle';
+import type { LoadedModel } from '../model-source';
+import type { ModelSignature } from '../signature';
 import { readArtifacts } from './artifacts';
-import { prepareDevice } from './engine';
 import { loadGraphModel } from './graph-model';
 import { loadLayersModel } from './layers-model';
-import type { TfjsDevice } from './options';
+import type { TfjsDevice, TfjsPlatform } from './packages';
 import { settleSignature } from './signature';
 import type { TfjsModel } from './tfjs-model';
 
@@ -21,30 +15,41 @@ import type { TfjsModel } from './tfjs-model';
  * @throws FairleadError `MODEL_INVALID`, `UNSUPPORTED`, `ABORTED`; `BACKEND_UNAVAILABLE` when a package is missing, or
  * when the device does not run the model
  */
-export async function openHere(
+export async function openTfjsSession(
+  platform: TfjsPlatform,
   device: TfjsDevice,
   model: LoadedModel,
-  options: { readonly signal?: AbortSignal },
+  options: CallOptions,
 ): Promise<Session> {
   const what = `Loading ${model.name}`;
   throwIfAborted(options.signal, what);
   const artifacts = readArtifacts(model);
-  const tf = await prepareDevice(device);
+  const tf = await platform.prepareDevice(device);
   throwIfAborted(options.signal, what);
   const load = artifacts.kind === 'layers' ? loadLayersModel : loadGraphModel;
-  const loaded = await load(tf, device, artifacts, model);
+  const loaded = await load(platform, tf, device, artifacts, model);
+  const watched: TfjsModel = {
+    ...loaded,
+    compute: (inputs) => platform.watch?.(tf, device, () => loaded.compute(inputs)) ?? loaded.compute(inputs),
+  };
   try {
     throwIfAborted(options.signal, what);
-    const signature = await settleSignature(loaded, model.name, device);
+    const signature = await settleSignature(watched, model.name, device);
     throwIfAborted(options.signal, what);
-    return createSession(signature, loaded, model.name, device);
+    return createSession(platform, signature, watched, model.name, device);
   } catch (error) {
     loaded.dispose();
     throw error;
   }
 }
 
-function createSession(signature: ModelSignature, model: TfjsModel, modelName: string, device: TfjsDevice): Session {
+function createSession(
+  platform: TfjsPlatform,
+  signature: ModelSignature,
+  model: TfjsModel,
+  modelName: string,
+  device: TfjsDevice,
+): Session {
   let closed = false;
   let inFlight = 0;
   let drained: (() => void) | undefined;
@@ -71,10 +76,7 @@ function createSession(signature: ModelSignature, model: TfjsModel, modelName: s
       throwIfAborted(options.signal, 'The batch');
       inFlight++;
       try {
-        // The run itself lets nobody else in; without a turn of the event loop between two of them no timer would fire.
-        await setImmediate();
-        throwIfAborted(options.signal, 'The batch');
-        return await model.compute(inputs);
+        return await platform.inTurn(() => model.compute(inputs), options.signal);
       } catch (cause) {
         if (FairleadError.isInstance(cause)) throw cause;
         throw new FairleadError('RUN_FAILED', `${modelName} failed on ${device}: ${messageOf(cause)}`, {

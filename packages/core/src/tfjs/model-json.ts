@@ -1,6 +1,7 @@
-import { describeValue, messageOf } from '@fairlead/core';
 import type { io } from '@tensorflow/tfjs-core';
 import * as z from 'zod/mini';
+import { describeValue } from '../config';
+import { messageOf } from '../errors';
 import { invalidModel } from './invalid-model';
 
 /** What a model.json is called in an archive, whatever its file was called. */
@@ -100,8 +101,8 @@ export function checkWeightSizes({ groups }: ModelJson, bytesOf: (path: string) 
   }
 }
 
-/** Undefined where only the weights themselves tell: each string goes after its own length. */
-function bytesNeeded(specs: WeightGroup['specs']): number | undefined {
+/** Bytes of a group of weights; undefined where only the weights themselves tell: each string goes after its own length. */
+export function bytesNeeded(specs: WeightGroup['specs']): number | undefined {
   let total = 0;
   for (const { shape, dtype, quantization } of specs) {
     if (dtype === 'string') return undefined;

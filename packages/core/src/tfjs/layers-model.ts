@@ -1,10 +1,12 @@
-import { FairleadError, type LoadedModel, messageOf, type Tensor, type Tensors } from '@fairlead/core';
+import type { Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { FairleadError, messageOf } from '../errors';
+import type { LoadedModel } from '../model-source';
+import type { Tensor, Tensors } from '../tensor/tensor';
 import type { TfjsArtifacts } from './artifacts';
 import { onDevice, onDeviceInTurn, tidily } from './engine';
 import { invalidModel } from './invalid-model';
-import type { TfjsDevice } from './options';
-import { loadPackage, type Tensorflow } from './runtime';
+import type { Tensorflow, TfjsDevice, TfjsPlatform } from './packages';
 import { fromTf, toTf } from './tensors';
 import type { TfjsModel, ValueClaim } from './tfjs-model';
 
@@ -16,6 +18,7 @@ import type { TfjsModel, ValueClaim } from './tfjs-model';
  * `BACKEND_UNAVAILABLE` when its package is missing
  */
 export async function loadLayersModel(
+  { loadPackage }: Pick<TfjsPlatform, 'loadPackage'>,
   tf: Tensorflow,
   device: TfjsDevice,
   { artifacts }: TfjsArtifacts,
@@ -35,15 +38,19 @@ export async function loadLayersModel(
   const inputs = claimsOf(model.inputs);
   const outputs = claimsOf(model.outputs);
   const outputNames = outputs.map((output) => output.name);
-  const computeAtOnce = (tensors: Tensors): Tensors => {
+  const predict = (tensors: Tensors): TfTensor[] => {
     const feeds = inputs.map((input) => toTf(tf, tensors[input.name] as Tensor));
-    const results = model.predictOnBatch(feeds);
-    return fromTf(outputNames, Array.isArray(results) ? results : [results], device);
+    const results = [model.predictOnBatch(feeds)].flat();
+    for (const result of results) tf.keep(result);
+    return results;
   };
   return {
     inputs,
     outputs,
-    compute: async (tensors) => onDevice(tf, device, () => tidily(tf, () => computeAtOnce(tensors))),
+    async compute(tensors) {
+      const results = onDevice(tf, device, () => tidily(tf, () => predict(tensors)));
+      return fromTf(outputNames, results, device).finally(() => tf.dispose(results));
+    },
     dispose() {
       const names = model.weights.map((weight) => weight.name);
       model.dispose();

@@ -1,5 +1,7 @@
-import { type CallOptions, FairleadError, messageOf, type Session, throwIfAborted } from '@fairlead/core';
-import type { TfjsDevice } from './options';
+import type { Session } from '../backend';
+import { FairleadError, messageOf, throwIfAborted } from '../errors';
+import type { CallOptions } from '../lifecycle';
+import type { TfjsDevice } from './packages';
 
 /**
  * Opens a session on the first device that works; it tells of every one before it.
@@ -7,18 +9,18 @@ import type { TfjsDevice } from './options';
  * @param open opens it on one device; `BACKEND_UNAVAILABLE` out of it means that the next device may do
  * @throws FairleadError `BACKEND_UNAVAILABLE` with every reason when none works, `ABORTED`, whatever else `open` throws
  */
-export async function openOnFirstDevice(
-  devices: readonly TfjsDevice[],
+export async function openOnFirstDevice<Device extends TfjsDevice>(
+  devices: readonly Device[],
   options: CallOptions,
-  open: (device: TfjsDevice) => Promise<Session>,
+  open: (device: Device) => Promise<Session>,
 ): Promise<Session> {
-  const refusals: { readonly from: TfjsDevice; readonly error: FairleadError }[] = [];
+  const refusals: { readonly from: Device; readonly error: FairleadError }[] = [];
   for (const device of devices) {
     throwIfAborted(options.signal, 'Opening a session');
     try {
       const session = await open(device);
       const fallbacks = refusals.map(({ from, error }) => ({ from, to: device, reason: messageOf(error) }));
-      return { ...session, fallbacks };
+      return { ...session, fallbacks: [...fallbacks, ...session.fallbacks] };
     } catch (error) {
       if (!FairleadError.isInstance(error, 'BACKEND_UNAVAILABLE')) throw error;
       refusals.push({ from: device, error });
@@ -28,7 +30,9 @@ export async function openOnFirstDevice(
   // What several devices lack is a package, and its absence is told once.
   if (devices.length > 1 && refusals.every(({ error }) => error.message === first.message)) throw first;
   const reasons = refusals.map(({ from, error }) => `${from}: ${error.message}`).join('; ');
-  const advice = devices.includes('cpu') ? '' : " To fall back to plain JavaScript, ask for device: ['wasm', 'cpu'].";
+  const all: TfjsDevice[] = [...devices];
+  const withCpu = [...all, 'cpu'].map((device) => `'${device}'`).join(', ');
+  const advice = all.includes('cpu') ? '' : ` To fall back to plain JavaScript, ask for device: [${withCpu}].`;
   throw new FairleadError('BACKEND_UNAVAILABLE', `No device that was asked for works here (${reasons}).${advice}`, {
     cause: first,
     details: { field: 'device', expected: 'a device that works here', given: devices.join(', ') },

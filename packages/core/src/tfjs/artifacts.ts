@@ -1,8 +1,8 @@
-import type { LoadedModel } from '@fairlead/core';
 import type { io } from '@tensorflow/tfjs-core';
-import { isTar, unpackTar } from '../models/tar';
+import type { LoadedModel } from '../model-source';
 import { invalidModel } from './invalid-model';
 import { checkWeightSizes, isJson, type ModelKind, modelEntry, parseModelJson } from './model-json';
+import { isTar, unpackTar } from './tar';
 
 /** What the runtime makes a model of. */
 export interface TfjsArtifacts {

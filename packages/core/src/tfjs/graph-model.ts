@@ -1,11 +1,12 @@
-import { type LoadedModel, messageOf, type Tensor, type Tensors } from '@fairlead/core';
 import type { NamedTensorMap, Tensor as TfTensor } from '@tensorflow/tfjs-core';
+import { messageOf } from '../errors';
+import type { LoadedModel } from '../model-source';
+import type { Tensor, Tensors } from '../tensor/tensor';
 import type { TfjsArtifacts } from './artifacts';
 import { onDevice, onDeviceInTurn, tidily } from './engine';
 import { inputClaims, outputClaims } from './graph-signature';
 import { invalidModel } from './invalid-model';
-import type { TfjsDevice } from './options';
-import { loadPackage, type Tensorflow } from './runtime';
+import type { Tensorflow, TfjsDevice, TfjsPlatform } from './packages';
 import { fromTf, toTf } from './tensors';
 import type { TfjsModel } from './tfjs-model';
 
@@ -19,6 +20,7 @@ import type { TfjsModel } from './tfjs-model';
  * here, `BACKEND_UNAVAILABLE` when its package is missing
  */
 export async function loadGraphModel(
+  { loadPackage }: Pick<TfjsPlatform, 'loadPackage'>,
   tf: Tensorflow,
   device: TfjsDevice,
   { artifacts }: TfjsArtifacts,
@@ -43,22 +45,32 @@ export async function loadGraphModel(
 
   const feedsOf = (tensors: Tensors): NamedTensorMap =>
     Object.fromEntries(inputs.map((input) => [input.name, toTf(tf, tensors[input.name] as Tensor)]));
-  const answerOf = (results: TfTensor | TfTensor[]): Tensors =>
-    fromTf(names, Array.isArray(results) ? results : [results], device);
+  /** A graph may answer a weight as it is. */
+  const discard = (results: readonly TfTensor[]): void => {
+    for (const result of results) if (!weights.has(result)) result.dispose();
+  };
 
-  const computeAtOnce = (tensors: Tensors): Tensors => answerOf(model.execute(feedsOf(tensors), names));
+  const executeAtOnce = (tensors: Tensors): TfTensor[] => {
+    const results = [model.execute(feedsOf(tensors), names)].flat();
+    for (const result of results) tf.keep(result);
+    return results;
+  };
 
   const computeInSteps = async (tensors: Tensors): Promise<Tensors> => {
     const feeds = feedsOf(tensors);
     let results: TfTensor[] = [];
     try {
       results = [await model.executeAsync(feeds, names)].flat();
-      return answerOf(results);
+      return await fromTf(names, results, device);
     } finally {
       tf.dispose(feeds);
-      // A graph may answer a weight as it is.
-      for (const result of results) if (!weights.has(result)) result.dispose();
+      discard(results);
     }
+  };
+
+  const computeAtOnce = (tensors: Tensors): Promise<Tensors> => {
+    const results = onDevice(tf, device, () => tidily(tf, () => executeAtOnce(tensors)));
+    return fromTf(names, results, device).finally(() => discard(results));
   };
 
   // What fills the tables of a graph takes several steps; else a graph that cannot compute at once says so.
@@ -69,7 +81,7 @@ export async function loadGraphModel(
     async compute(tensors) {
       if (!inSteps) {
         try {
-          return onDevice(tf, device, () => tidily(tf, () => computeAtOnce(tensors)));
+          return await computeAtOnce(tensors);
         } catch (error) {
           if (!messageOf(error).includes('executeAsync')) throw error;
           inSteps = true;
