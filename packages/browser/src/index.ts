@@ -1,2 +1,3 @@
 export { onnx } from './onnx/onnx';
 export type { OnnxDevice, OnnxOptions } from './onnx/options';
+export type { RecoveryOptions } from './recovery/options';

@@ -10,7 +10,7 @@ export function hasWebWorkers(): boolean {
 export const webWorkerLanes: LaneHost = {
   staysInWorker: true,
   async openLane(module, model, options) {
-    const { openWebWorkerLane } = await import('./open-lane');
-    return openWebWorkerLane(module, model, options);
+    const { openWorkerLane } = await import('./open-lane');
+    return (await openWorkerLane(module, model, options)).session;
   },
 };

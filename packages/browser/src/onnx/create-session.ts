@@ -79,7 +79,10 @@ async function openOn(
       runtime.queue.run(async () => fromOrt(await session.run(toOrt(runtime.ort, inputs))), signal);
     const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, compute, model.bytes);
     const release = (): Promise<void> => runtime.queue.run(() => session.release());
-    return sessionOver({ signature, compute, release, device, fallbacks, name: model.name });
+    // The runtime makes its device with its first session.
+    const gpu = device === 'webgpu' ? ((await runtime.ort.env.webgpu.device) as GPUDevice | undefined) : undefined;
+    const lost = gpu?.lost.then((info) => lossOf(info, model.name));
+    return sessionOver({ signature, compute, release, device, fallbacks, name: model.name, lost });
   } catch (error) {
     await runtime.queue.run(() => session.release());
     throw error;
@@ -96,10 +99,16 @@ interface SessionParts {
   readonly device: OnnxDevice;
   readonly fallbacks: readonly DeviceFallback[];
   readonly name: string;
+  /** Resolves when the device is lost. */
+  readonly lost: Promise<FairleadError> | undefined;
 }
 
-function sessionOver({ signature, compute, release, device, fallbacks, name }: SessionParts): Session {
+function sessionOver({ signature, compute, release, device, fallbacks, name, lost }: SessionParts): Session {
   let closed = false;
+  let loss: FairleadError | undefined;
+  void lost?.then((error) => {
+    loss = error;
+  });
   // The queue lets what was asked for earlier end first.
   const releasing = closeable(release);
   const close = (): Promise<void> => {
@@ -116,12 +125,21 @@ function sessionOver({ signature, compute, release, device, fallbacks, name }: S
       try {
         return await compute(inputs, options.signal);
       } catch (error) {
-        throw runFailure(error, device, name);
+        throw loss ?? runFailure(error, device, name);
       }
     },
+    // Releasing a session may take its device along, and that is no loss.
+    ...(lost === undefined ? {} : { lost: lost.then((error) => (closed ? new Promise<never>(() => {}) : error)) }),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function lossOf({ reason, message }: GPUDeviceLostInfo, name: string): FairleadError {
+  const why = reason === 'unknown' && message !== '' ? message : `${reason} ${message}`.trim();
+  return new FairleadError('LANE_LOST', `${name} lost its GPU (${why}).`, {
+    details: { device: 'webgpu', reason: 'device' },
+  });
 }
 
 function runFailure(error: unknown, device: OnnxDevice, name: string): FairleadError {

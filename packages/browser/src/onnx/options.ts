@@ -1,5 +1,6 @@
 import { parseOptions } from '@fairlead/core';
 import * as z from 'zod/mini';
+import { type RecoveryOptions, type RecoverySettings, recoveryFields, recoverySettings } from '../recovery/options';
 
 /** Where onnxruntime-web computes: on the GPU by WebGPU, or on the CPU by WebAssembly. */
 export type OnnxDevice = 'webgpu' | 'wasm';
@@ -36,6 +37,14 @@ export interface OnnxOptions {
    * @default 1_073_741_824
    */
   readonly maxModelBytes?: number;
+  /**
+   * MiB of a worker, of its WebAssembly memory and its JavaScript heap, above which another worker takes its place, 16 to
+   * 65536. WebAssembly never gives memory back. For a moment there are both.
+   * @default 1024
+   */
+  readonly laneMemoryMb?: number;
+  /** What happens when a device or a worker is lost. Worker lanes only. */
+  readonly recovery?: RecoveryOptions;
 }
 
 /** What `onnx` runs on: options with their defaults, which a worker can be sent. */
@@ -47,6 +56,7 @@ export interface OnnxSettings {
   readonly wasmPaths: string | undefined;
   readonly allowSoftwareAdapter: boolean;
   readonly maxModelBytes: number;
+  readonly recovery: RecoverySettings;
 }
 
 const isDevice = (value: unknown): value is OnnxDevice => value === 'webgpu' || value === 'wasm';
@@ -63,6 +73,7 @@ const schema = z.strictObject({
   wasmPaths: z.optional(z.custom<string>((value) => typeof value === 'string' && value !== '', 'the URL of a folder')),
   allowSoftwareAdapter: z.optional(z.boolean()),
   maxModelBytes: z.optional(wholeNumber(Number.MAX_SAFE_INTEGER)),
+  ...recoveryFields,
 });
 
 const gibibyte = 2 ** 30;
@@ -80,6 +91,7 @@ export function parseOnnxOptions(options: OnnxOptions): OnnxSettings {
     wasmPaths: parsed.wasmPaths === undefined ? undefined : absoluteFolder(parsed.wasmPaths),
     allowSoftwareAdapter: parsed.allowSoftwareAdapter ?? false,
     maxModelBytes: parsed.maxModelBytes ?? gibibyte,
+    recovery: recoverySettings(parsed.recovery as RecoveryOptions | undefined, parsed.laneMemoryMb),
   };
 }
 

@@ -1,0 +1,134 @@
+import { type OnnxOptions, onnx } from '@fairlead/browser';
+import {
+  createRunner,
+  FairleadError,
+  type LocalRunner,
+  type RunnerDescription,
+  type RunnerHealth,
+  type Tensors,
+} from '@fairlead/core';
+
+// The page that the tests of recovery drive: what it answers crosses to them as JSON.
+
+/** What a test may know of an event. */
+export interface PageEvent {
+  readonly name: string;
+  readonly device?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly reason?: string;
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/** What became of one request: the numbers of one output, or an error. */
+export type PageOutcome = { readonly values: number[] } | { readonly code: string; readonly message: string };
+
+/** A model by its URL or its bytes. */
+export type PageModel = string | readonly number[];
+
+/** What the tests call. */
+export interface RecoveryPage {
+  /** Opens a runner. */
+  open(model: PageModel, backend: OnnxOptions): Promise<PageOutcome>;
+  /** Sends requests at once, each with inputs of its own, and waits for all. */
+  run(output: string, requests: readonly PageRequest[]): Promise<PageOutcome[]>;
+  /** The same without waiting; `outcomes` tells. */
+  start(output: string, requests: readonly PageRequest[]): void;
+  outcomes(): Promise<PageOutcome[]>;
+  events(): PageEvent[];
+  describe(): Pick<RunnerDescription, 'device' | 'fallbacks' | 'lanes'>;
+  health(): RunnerHealth;
+  close(): Promise<void>;
+}
+
+/** Inputs by name. */
+export type PageRequest = Readonly<
+  Record<string, { readonly dtype: 'float32' | 'int64'; readonly shape: number[]; readonly data: number[] }>
+>;
+
+declare global {
+  var recoveryPage: RecoveryPage;
+}
+
+let runner: LocalRunner | undefined;
+let events: PageEvent[] = [];
+let started: Promise<PageOutcome>[] = [];
+
+function opened(): LocalRunner {
+  if (runner === undefined) throw new Error('open a runner first');
+  return runner;
+}
+
+function plain(error: unknown): { code: string; message: string } {
+  if (FairleadError.isInstance(error)) return { code: error.code, message: error.message };
+  return { code: 'NOT_A_FAIRLEAD_ERROR', message: String(error) };
+}
+
+function tensorsOf(request: PageRequest): Tensors {
+  return Object.fromEntries(
+    Object.entries(request).map(([name, { dtype, shape, data }]) => [
+      name,
+      dtype === 'int64'
+        ? { dtype, shape, data: BigInt64Array.from(data, BigInt) }
+        : { dtype, shape, data: Float32Array.from(data) },
+    ]),
+  );
+}
+
+async function outcomeOf(output: string, request: PageRequest): Promise<PageOutcome> {
+  try {
+    const { outputs } = await opened().run(tensorsOf(request));
+    return { values: Array.from((outputs as Tensors)[output]?.data as ArrayLike<number | bigint>, Number) };
+  } catch (error) {
+    return plain(error);
+  }
+}
+
+const names = [
+  'lane-lost',
+  'lane-restart',
+  'device-lost',
+  'device-recovered',
+  'device-fallback',
+  'batch-replayed',
+  'worker-recycled',
+] as const;
+
+globalThis.recoveryPage = {
+  async open(model, backend) {
+    events = [];
+    try {
+      runner = await createRunner({
+        model:
+          typeof model === 'string' ? model : `data:application/octet-stream;base64,${btoa(String.fromCharCode(...model))}`,
+        backend: onnx(backend),
+        on: Object.fromEntries(
+          names.map((name) => [
+            name,
+            ({ error, ...facts }: { error?: unknown }) =>
+              void events.push({ name, ...facts, ...(error === undefined ? {} : plain(error)) }),
+          ]),
+        ),
+      });
+      return { values: [] };
+    } catch (error) {
+      return plain(error);
+    }
+  },
+  run: (output, requests) => Promise.all(requests.map((request) => outcomeOf(output, request))),
+  start(output, requests) {
+    started = requests.map((request) => outcomeOf(output, request));
+  },
+  outcomes: () => Promise.all(started),
+  events: () => JSON.parse(JSON.stringify(events)) as PageEvent[],
+  describe() {
+    const { device, fallbacks, lanes } = opened().describe();
+    return { device, fallbacks, lanes };
+  },
+  health: () => opened().health(),
+  async close() {
+    await runner?.close();
+    runner = undefined;
+  },
+};
