@@ -139,7 +139,153 @@ function tests(path: string): void {
 
       expectRows(await during(tab, 50, crash), 50);
       await expect.poll(async () => (await call('describe')).device).toBe('wasm');
-      console.log(JSON.stringify(await call('events'), null, 1), JSON.stringify(await call('describe')));
+      expectRows(await call('run', 'probabilities', rows(50)), 50);
+      const lost = (await call('events')).filter(({ name }) => name === 'device-lost');
+      expect(lost).toMatchObject([
+        { device: 'webgpu', reason: 'device', code: 'LANE_LOST', message: expect.stringContaining('lost its GPU') },
+        { device: 'webgpu', reason: 'device' },
+      ]);
+      expect(await call('describe')).toMatchObject({
+        fallbacks: [{ from: 'webgpu', to: 'wasm', reason: expect.stringContaining('lost again') }],
+        lanes: { slots: [{ device: 'wasm', alive: true, restarts: 2 }] },
+      });
+
+      // The page leaves the GPU alone, also in runners that are made anew.
+      await call('close');
+      await call('open', model, onGpu);
+      expect(await call('describe')).toMatchObject({
+        device: 'wasm',
+        fallbacks: [{ from: 'webgpu', to: 'wasm', reason: expect.stringContaining('tried again in') }],
+      });
+      expectRows(await call('run', 'probabilities', rows(3)));
+    });
+  });
+
+  it('answers fifty overlapping calls on WebGPU, each with its own rows', async () => {
+    await withTab(async ({ call }) => {
+      await call('open', model, onGpu);
+      expectRows(await call('run', 'probabilities', rows(50)), 50);
+      expect(await call('events')).toEqual([]);
+      expect(await call('describe')).toMatchObject({ device: 'webgpu', lanes: { slots: [{ restarts: 0 }] } });
+    });
+  });
+
+  it.each(['webgpu', 'wasm'] as const)('goes on when a worker is killed in flight on %s', async (device) => {
+    await withTab(async (tab) => {
+      const { call } = tab;
+      await call('open', model, { ...onGpu, device });
+      const kill = () =>
+        tab.tab.workers()[0]?.evaluate(() => {
+          setTimeout(() => {
+            throw new Error('out of order');
+          });
+        });
+      expectRows(await during(tab, 50, async () => kill()), 50);
+      await expect.poll(() => eventNames(tab)).toContain('device-recovered');
+      expectRows(await call('run', 'probabilities', rows(3)));
+      expect(await call('events')).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ name: 'device-lost', device, reason: 'worker' }),
+          expect.objectContaining({ name: 'device-recovered', device }),
+        ]),
+      );
+      expect(await call('describe')).toMatchObject({ device });
+    });
+  });
+
+  it('ends a worker whose run hangs, twice on the GPU, and computes the rows on WebAssembly', async () => {
+    await withTab(async (tab) => {
+      const { call } = tab;
+      await call('open', model, { ...onGpu, recovery: { runTimeoutMs: 3000, replays: 2 } });
+      const hang = () =>
+        tab.tab
+          .workers()
+          .at(-1)
+          ?.evaluate(() => {
+            setTimeout(() => {
+              for (;;);
+            });
+          });
+      await hang();
+      await call('start', 'probabilities', rows(5));
+      await expect.poll(() => eventNames(tab), { timeout: 20_000 }).toContain('device-recovered');
+      expectRows(await call('outcomes'), 5);
+      await hang();
+      await call('start', 'probabilities', rows(5));
+      expectRows(await call('outcomes'), 5);
+      expect((await call('events')).filter(({ name }) => name === 'device-lost')).toMatchObject([
+        { device: 'webgpu', reason: 'timeout', message: expect.stringContaining('within 3000 ms') },
+        { device: 'webgpu', reason: 'timeout' },
+      ]);
+      expect(await call('describe')).toMatchObject({ device: 'wasm' });
+    });
+  });
+
+  it.each(['webgpu', 'wasm'] as const)('is not poisoned by a run that is rejected on %s', async (device) => {
+    await withTab(async ({ call }) => {
+      expect(await call('open', reshape, { ...onGpu, device, recovery: { runTimeoutMs: 3000 } })).toEqual({ values: [] });
+      const request = (first: number, shape: number[]): PageRequest => ({
+        x: { dtype: 'float32', shape: [1, 4], data: [first, 0, 0, 1] },
+        shape: { dtype: 'int64', shape: [2], data: shape },
+      });
+      const good = (first: number) => request(first, [2, 2]);
+      const bad = request(0, [3, 3]);
+      const outcomes = await call('run', 'y', [good(1), bad, good(2), bad, good(3)]);
+      console.log(JSON.stringify(outcomes), JSON.stringify(await call('events')));
+      const failed = { code: 'RUN_FAILED', message: expect.stringContaining(device) };
+      const values = (first: number) => ({ values: [first, 0, 0, 1] });
+      expect(outcomes).toEqual([values(1), failed, values(2), failed, values(3)]);
+      expect(await call('events')).toEqual([]);
+    });
+  });
+
+  it('does without a GPU that answers a model otherwise than its golden rows', async () => {
+    await withTab(async ({ tab, call }) => {
+      await tab.route('**/digits-v2.golden.json', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: (await response.text()).replace(/0\.9\d+/, '0.5') });
+      });
+      await call('open', model, onGpu, false);
+      expect(await call('describe')).toMatchObject({
+        device: 'wasm',
+        fallbacks: [{ from: 'webgpu', to: 'wasm', reason: expect.stringContaining('not computed rightly on webgpu') }],
+      });
+      expectRows(await call('run', 'probabilities', rows(3)));
+    });
+  });
+
+  it('does without a GPU that computes NaN, found on made-up rows where no golden ones travel', async () => {
+    await withTab(async ({ tab, call }) => {
+      await tab.route('**/*.golden.json', (route) => route.fulfill({ status: 404 }));
+      await tab.route(/lane-worker/, async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: `${await response.text()}\n;(${spoilGpu})();` });
+      });
+      await call('open', model, onGpu);
+      expect(await call('describe')).toMatchObject({
+        device: 'wasm',
+        fallbacks: [{ from: 'webgpu', to: 'wasm', reason: expect.stringContaining('given NaN') }],
+      });
+      expectRows(await call('run', 'probabilities', rows(3)));
+    });
+  });
+
+  it('trusts a GPU that computes made-up rows as the CPU does', async () => {
+    await withTab(async ({ tab, call }) => {
+      await tab.route('**/*.golden.json', (route) => route.fulfill({ status: 404 }));
+      await call('open', model, onGpu);
+      expect(await call('describe')).toMatchObject({ device: 'webgpu', fallbacks: [] });
+      expectRows(await call('run', 'probabilities', rows(50)), 50);
     });
   });
 }
+
+/** Lets a worker read NaN from its GPU. */
+const spoilGpu = `() => {
+  const read = GPUBuffer.prototype.getMappedRange;
+  GPUBuffer.prototype.getMappedRange = function (...range) {
+    const bytes = read.apply(this, range);
+    if ((this.usage & GPUBufferUsage.MAP_READ) !== 0) new Float32Array(bytes).fill(Number.NaN);
+    return bytes;
+  };
+}`;

@@ -30,7 +30,7 @@ export type PageModel = string | readonly number[];
 /** What the tests call. */
 export interface RecoveryPage {
   /** Opens a runner. */
-  open(model: PageModel, backend: OnnxOptions): Promise<PageOutcome>;
+  open(model: PageModel, backend: OnnxOptions, checkGolden?: boolean): Promise<PageOutcome>;
   /** Sends requests at once, each with inputs of its own, and waits for all. */
   run(output: string, requests: readonly PageRequest[]): Promise<PageOutcome[]>;
   /** The same without waiting; `outcomes` tells. */
@@ -96,13 +96,16 @@ const names = [
 ] as const;
 
 globalThis.recoveryPage = {
-  async open(model, backend) {
+  async open(model, backend, checkGolden = true) {
     events = [];
     try {
       runner = await createRunner({
         model:
-          typeof model === 'string' ? model : `data:application/octet-stream;base64,${btoa(String.fromCharCode(...model))}`,
+          typeof model === 'string'
+            ? model
+            : `data:application/octet-stream;base64,${btoa(String.fromCharCode(...model))}`,
         backend: onnx(backend),
+        checkGolden,
         on: Object.fromEntries(
           names.map((name) => [
             name,

@@ -13,7 +13,7 @@ import {
 import { probeDevice, type SessionPlace, threadsFor } from './devices';
 import { createFailure } from './failures';
 import type { OnnxDevice, OnnxSettings } from './options';
-import { loadRuntime } from './runtime';
+import { loadRuntime, type Runtime } from './runtime';
 import { signatureFrom } from './signature';
 import { fromOrt, toOrt } from './tensors';
 
@@ -82,11 +82,31 @@ async function openOn(
     // The runtime makes its device with its first session.
     const gpu = device === 'webgpu' ? ((await runtime.ort.env.webgpu.device) as GPUDevice | undefined) : undefined;
     const lost = gpu?.lost.then((info) => lossOf(info, model.name));
-    return sessionOver({ signature, compute, release, device, fallbacks, name: model.name, lost });
+    const opened = sessionOver({ signature, compute, release, device, fallbacks, name: model.name, lost });
+    if (device !== 'wasm' && settings.selfTest) {
+      const { mustComputeRight } = await import('./must-compute-right');
+      await mustComputeRight(opened, model, () => openReference(runtime, model, signature), options);
+    }
+    return opened;
   } catch (error) {
     await runtime.queue.run(() => session.release());
     throw error;
   }
+}
+
+/**
+ * The same model on the CPU, by the same runtime: what it does not compute on the GPU itself it computes so as well, and
+ * nothing more need be fetched. Both are there at once, but only ever one of them computes.
+ */
+async function openReference({ ort, queue }: Runtime, model: LoadedModel, signature: ModelSignature): Promise<Session> {
+  const session = await queue.run(() => ort.InferenceSession.create(model.bytes, { executionProviders: ['wasm'] }));
+  return {
+    ...signature,
+    device: 'wasm',
+    fallbacks: [],
+    doRun: (inputs, { signal }) => queue.run(async () => fromOrt(await session.run(toOrt(ort, inputs))), signal),
+    ...closeable(() => queue.run(() => session.release())),
+  };
 }
 
 /** Computes in the runtime's turn. */

@@ -10,6 +10,7 @@ describe('parseOnnxOptions', () => {
       threads: undefined,
       wasmPaths: undefined,
       allowSoftwareAdapter: false,
+      selfTest: true,
       maxModelBytes: 1_073_741_824,
       recovery: {
         replays: 1,
@@ -56,6 +57,7 @@ describe('parseOnnxOptions', () => {
     [{ wasmPaths: '' }, 'wasmPaths', '""'],
     [{ maxModelBytes: -1 }, 'maxModelBytes', '-1'],
     [{ allowSoftwareAdapter: 'yes' }, 'allowSoftwareAdapter', '"yes"'],
+    [{ selfTest: 1 }, 'selfTest', '1'],
     [{ devices: ['wasm'] }, 'devices', '["wasm"]'],
     [{ laneMemoryMb: 15 }, 'laneMemoryMb', '15'],
     [{ recovery: { replays: 4 } }, 'recovery.replays', '4'],

@@ -32,6 +32,13 @@ export interface OnnxOptions {
    */
   readonly allowSoftwareAdapter?: boolean;
   /**
+   * Whether a GPU must prove itself on each model before it is used: on the golden rows that travel with the model, or,
+   * where none do, on made-up rows that the CPU computes as well, for which the model is loaded twice for a moment. A GPU
+   * that answers otherwise counts as one that could not be had.
+   * @default true
+   */
+  readonly selfTest?: boolean;
+  /**
    * Largest model to download, in bytes. WebAssembly addresses 4 GiB at most, and a model needs its size several times
    * over while it loads.
    * @default 1_073_741_824
@@ -55,6 +62,7 @@ export interface OnnxSettings {
   /** Absolute, with a slash at the end. */
   readonly wasmPaths: string | undefined;
   readonly allowSoftwareAdapter: boolean;
+  readonly selfTest: boolean;
   readonly maxModelBytes: number;
   readonly recovery: RecoverySettings;
 }
@@ -72,6 +80,7 @@ const schema = z.strictObject({
   threads: z.optional(wholeNumber(64)),
   wasmPaths: z.optional(z.custom<string>((value) => typeof value === 'string' && value !== '', 'the URL of a folder')),
   allowSoftwareAdapter: z.optional(z.boolean()),
+  selfTest: z.optional(z.boolean()),
   maxModelBytes: z.optional(wholeNumber(Number.MAX_SAFE_INTEGER)),
   ...recoveryFields,
 });
@@ -90,6 +99,7 @@ export function parseOnnxOptions(options: OnnxOptions): OnnxSettings {
     threads: parsed.threads,
     wasmPaths: parsed.wasmPaths === undefined ? undefined : absoluteFolder(parsed.wasmPaths),
     allowSoftwareAdapter: parsed.allowSoftwareAdapter ?? false,
+    selfTest: parsed.selfTest ?? true,
     maxModelBytes: parsed.maxModelBytes ?? gibibyte,
     recovery: recoverySettings(parsed.recovery as RecoveryOptions | undefined, parsed.laneMemoryMb),
   };

@@ -13,6 +13,8 @@ import {
 } from '../../../core/src/testing/test-kit.fixture';
 import { openRecoveryBench, type RecoveryBench } from './fake-workers.fixture';
 
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
 const send = ({ runner, clock }: RecoveryBench, ...values: number[]) =>
   values.map((value) => follow(runner.run(inputOf(value)), clock));
 
