@@ -7,15 +7,14 @@ import {
   type ModelSignature,
   messageOf,
   type Session,
-  type Tensors,
   throwIfAborted,
 } from '@fairlead/core';
 import { probeDevice, type SessionPlace, threadsFor } from './devices';
 import { createFailure } from './failures';
 import type { OnnxDevice, OnnxSettings } from './options';
+import { type OrtSession, openOrtSession } from './ort-session';
 import { loadRuntime, type Runtime } from './runtime';
 import { signatureFrom } from './signature';
-import { fromOrt, toOrt } from './tensors';
 
 /** What a session is made of. */
 export interface SessionRequest {
@@ -62,10 +61,7 @@ async function openOn(
   // A GPU leaves the threads nothing to do.
   const { threads, reason: threadsReason } = threadsFor(device === 'webgpu' ? 1 : settings.threads, place);
   const runtime = await loadRuntime(device, { threads, wasmPaths: settings.wasmPaths });
-  const session = await runtime.queue.run(() => {
-    // The runtime would drop an unusable device with a line in the console, so it is asked for one at a time.
-    return runtime.ort.InferenceSession.create(model.bytes, { executionProviders: [device] });
-  }, options.signal);
+  const session = await openOrtSession(runtime, device, model, options.signal);
   const fallbacks: DeviceFallback[] = refusals.map(({ device: from, error }) => ({
     from,
     to: device,
@@ -75,21 +71,15 @@ async function openOn(
     fallbacks.push({ from: `wasm with ${settings.threads} threads`, to: 'wasm', reason: threadsReason });
   }
   try {
-    const compute: Compute = (inputs, signal) =>
-      runtime.queue.run(async () => fromOrt(await session.run(toOrt(runtime.ort, inputs))), signal);
-    const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, compute, model.bytes);
-    const release = (): Promise<void> => runtime.queue.run(() => session.release());
-    // The runtime makes its device with its first session.
-    const gpu = device === 'webgpu' ? ((await runtime.ort.env.webgpu.device) as GPUDevice | undefined) : undefined;
-    const lost = gpu?.lost.then((info) => lossOf(info, model.name));
-    const opened = sessionOver({ signature, compute, release, device, fallbacks, name: model.name, lost });
+    const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, session.run, model.bytes);
+    const opened = sessionOver({ signature, session, device, fallbacks, name: model.name });
     if (device !== 'wasm' && settings.selfTest) {
       const { mustComputeRight } = await import('./must-compute-right');
       await mustComputeRight(opened, model, () => openReference(runtime, model, signature), options);
     }
     return opened;
   } catch (error) {
-    await runtime.queue.run(() => session.release());
+    await session.release();
     throw error;
   }
 }
@@ -98,39 +88,23 @@ async function openOn(
  * The same model on the CPU, by the same runtime: what it does not compute on the GPU itself it computes so as well, and
  * nothing more need be fetched. Both are there at once, but only ever one of them computes.
  */
-async function openReference({ ort, queue }: Runtime, model: LoadedModel, signature: ModelSignature): Promise<Session> {
-  const session = await queue.run(() => ort.InferenceSession.create(model.bytes, { executionProviders: ['wasm'] }));
-  return {
-    ...signature,
-    device: 'wasm',
-    fallbacks: [],
-    doRun: (inputs, { signal }) => queue.run(async () => fromOrt(await session.run(toOrt(ort, inputs))), signal),
-    ...closeable(() => queue.run(() => session.release())),
-  };
+async function openReference(runtime: Runtime, model: LoadedModel, signature: ModelSignature): Promise<Session> {
+  const session = await openOrtSession(runtime, 'wasm', model);
+  return sessionOver({ signature, session, device: 'wasm', fallbacks: [], name: model.name });
 }
-
-/** Computes in the runtime's turn. */
-type Compute = (inputs: Tensors, signal?: AbortSignal) => Promise<Tensors>;
 
 interface SessionParts {
   readonly signature: ModelSignature;
-  readonly compute: Compute;
-  readonly release: () => Promise<void>;
+  readonly session: OrtSession;
   readonly device: OnnxDevice;
   readonly fallbacks: readonly DeviceFallback[];
   readonly name: string;
-  /** Resolves when the device is lost. */
-  readonly lost: Promise<FairleadError> | undefined;
 }
 
-function sessionOver({ signature, compute, release, device, fallbacks, name, lost }: SessionParts): Session {
+function sessionOver({ signature, session, device, fallbacks, name }: SessionParts): Session {
   let closed = false;
-  let loss: FairleadError | undefined;
-  void lost?.then((error) => {
-    loss = error;
-  });
   // The queue lets what was asked for earlier end first.
-  const releasing = closeable(release);
+  const releasing = closeable(session.release);
   const close = (): Promise<void> => {
     closed = true;
     return releasing.close();
@@ -143,23 +117,15 @@ function sessionOver({ signature, compute, release, device, fallbacks, name, los
     async doRun(inputs, options) {
       if (closed) throw new FairleadError('CLOSED', `The session of ${name} was closed. Create a new one.`);
       try {
-        return await compute(inputs, options.signal);
+        return await session.run(inputs, options.signal);
       } catch (error) {
-        throw loss ?? runFailure(error, device, name);
+        throw runFailure(error, device, name);
       }
     },
-    // Releasing a session may take its device along, and that is no loss.
-    ...(lost === undefined ? {} : { lost: lost.then((error) => (closed ? new Promise<never>(() => {}) : error)) }),
+    lost: session.lost,
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-function lossOf({ reason, message }: GPUDeviceLostInfo, name: string): FairleadError {
-  const why = reason === 'unknown' && message !== '' ? message : `${reason} ${message}`.trim();
-  return new FairleadError('LANE_LOST', `${name} lost its GPU (${why}).`, {
-    details: { device: 'webgpu', reason: 'device' },
-  });
 }
 
 function runFailure(error: unknown, device: OnnxDevice, name: string): FairleadError {

@@ -1,4 +1,11 @@
-import { type CallOptions, FairleadError, type LoadedModel, messageOf, type Session } from '@fairlead/core';
+import {
+  type CallOptions,
+  consoleLogger,
+  FairleadError,
+  type LoadedModel,
+  messageOf,
+  type Session,
+} from '@fairlead/core';
 import { goldenSelfTest, selfTest } from '@fairlead/core/self-test';
 
 /**
@@ -21,8 +28,9 @@ export async function mustComputeRight(
     case 'agrees':
       return;
     case 'skipped':
-      console.warn(
-        `[fairlead] ${model.name} runs on ${device} without a self-test, since ${finding.reason}. Record golden rows for it with recordGolden, or set selfTest: false.`,
+      consoleLogger.warn(
+        { model: model.name, device },
+        `${model.name} runs on ${device} without a self-test, since ${finding.reason}. Record golden rows for it with recordGolden, or set selfTest: false.`,
       );
       return;
     case 'failed':
