@@ -238,6 +238,33 @@ function tests(path: string): void {
     });
   });
 
+  it('puts another worker in the place of one that has grown past its limit, and loses no request', async () => {
+    await withTab(async (tab) => {
+      const { call } = tab;
+      const request = (first: number): PageRequest => ({
+        x: { dtype: 'float32', shape: [1, 4], data: [first, 0, 0, 1] },
+        shape: { dtype: 'int64', shape: [2], data: [2, 2] },
+      });
+      await call('open', reshape, { device: 'wasm', laneMemoryMb: 48 });
+      await call('run', 'y', [request(1)]);
+      const bytes = async (): Promise<number> => (await call('describe')).lanes.slots[0]?.memoryBytes ?? 0;
+      await expect.poll(bytes).toBeGreaterThan(2 ** 20);
+      expect(await call('grow', 2 ** 23)).toBe(2 ** 23);
+      await expect
+        .poll(
+          async () => {
+            const outcomes = await call('run', 'y', [request(1), request(2), request(3)]);
+            expect(outcomes).toEqual([1, 2, 3].map((first) => ({ values: [first, 0, 0, 1] })));
+            return eventNames(tab);
+          },
+          { timeout: 20_000 },
+        )
+        .toEqual(['worker-recycled']);
+      await expect.poll(() => tab.tab.workers().length).toBe(1);
+      expect(await call('describe')).toMatchObject({ device: 'wasm', lanes: { slots: [{ restarts: 0 }] } });
+    });
+  });
+
   it('does without a GPU that answers a model otherwise than its golden rows', async () => {
     await withTab(async ({ tab, call }) => {
       await tab.route('**/digits-v2.golden.json', async (route) => {

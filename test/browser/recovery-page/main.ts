@@ -33,7 +33,9 @@ export interface RecoveryPage {
   open(model: PageModel, backend: OnnxOptions, checkGolden?: boolean): Promise<PageOutcome>;
   /** Sends requests at once, each with inputs of its own, and waits for all. */
   run(output: string, requests: readonly PageRequest[]): Promise<PageOutcome[]>;
-  /** The same without waiting; `outcomes` tells. */
+  /** Sends so many numbers through the model that gives them a shape: y is as large as x. */
+  grow(numbers: number): Promise<number>;
+  /** As `run`, without waiting; `outcomes` tells. */
   start(output: string, requests: readonly PageRequest[]): void;
   outcomes(): Promise<PageOutcome[]>;
   events(): PageEvent[];
@@ -120,6 +122,12 @@ globalThis.recoveryPage = {
     }
   },
   run: (output, requests) => Promise.all(requests.map((request) => outcomeOf(output, request))),
+  async grow(numbers) {
+    const x = { dtype: 'float32', shape: [numbers / 4, 4], data: new Float32Array(numbers).fill(1) } as const;
+    const shape = { dtype: 'int64', shape: [2], data: BigInt64Array.of(1n, -1n) } as const;
+    const { outputs } = await opened().run({ x, shape });
+    return (outputs as Tensors).y?.data.length ?? 0;
+  },
   start(output, requests) {
     started = requests.map((request) => outcomeOf(output, request));
   },
