@@ -100,6 +100,13 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/core/pool',
+    path: 'packages/core/dist/pool.js',
+    limit: '22 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/core/remote',
     path: 'packages/core/dist/remote.js',
     limit: '21 kB',

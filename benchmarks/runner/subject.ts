@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { createRunner, type LanesOption, type LoadedModel, type LocalRunner, sha256Hex } from '@fairlead/core';
 import { onnx } from '@fairlead/node';
 import * as ort from 'onnxruntime-node';
+import { benchDevice } from '../lib/device';
 import { cnn, mlp } from '../lib/onnx/model';
 
 /** Most rows of a batch, of the runner and of the bare session that it is held against. */
@@ -66,12 +67,12 @@ export interface OpenOptions {
   readonly maxBatchRows?: number;
 }
 
-/** Opens a runner on the CPU. */
+/** Opens a runner, on the CPU unless FAIRLEAD_BENCH_DEVICE names another device. */
 export async function openRunner(subject: Subject, options: OpenOptions): Promise<LocalRunner> {
   const { lanes, threads } = options;
   return createRunner({
     model: await modelOf(subject),
-    backend: onnx({ device: 'cpu', ...(threads !== undefined && { threads }) }),
+    backend: onnx({ device: benchDevice(), ...(threads !== undefined && { threads }) }),
     lanes,
     batching: { maxBatchRows: options.maxBatchRows ?? maxBatchRows },
   });
@@ -92,13 +93,14 @@ export interface BareSession {
   close(): Promise<void>;
 }
 
-/** Opens a bare session. */
+/** Opens a bare session, on the device that runners have. */
 export async function openBare(
   subject: Subject,
   row: (index: number) => Float32Array,
   threads: number,
 ): Promise<BareSession> {
   const session = await ort.InferenceSession.create(subject.bytes(), {
+    executionProviders: [benchDevice()],
     intraOpNumThreads: threads,
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });

@@ -6,6 +6,7 @@ import { createEvents, type Events } from '../events';
 import { isLocalOnly } from '../privacy';
 import { DurationEstimate } from '../resilience/duration-estimate';
 import { createPending, stageAround, withDeadline } from '../resilience/stage';
+import { watchEnding } from '../resilience/started-run';
 import { byName, compileDoor } from '../runner/door';
 import { labelOf } from '../runner/model-info';
 import type { ModelRunner, RunnerHealth, RunOptions } from '../runner/runner';
@@ -26,7 +27,6 @@ import {
   edgeReasons,
 } from './result';
 import { copyTensors } from './rows';
-import { watchEnding } from './started-run';
 
 /** A runner on the device and one in the cloud as one. */
 export interface CascadeRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {

@@ -4,12 +4,12 @@ import { FairleadError } from '../errors';
 import { Circuit, type CircuitState, type SampledFailures } from '../resilience/circuit';
 import { DurationEstimate } from '../resilience/duration-estimate';
 import { codeOf, codesFor } from '../resilience/remedies';
+import { type Settled, type StartedRun, startRun } from '../resilience/started-run';
 import { checkInterchangeable } from '../runner/model-info';
 import type { ModelInfo, ModelRunner, RunOptions } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { checkAnswer } from './rows';
-import { type Settled, type StartedRun, startRun } from './started-run';
 
 /** The runner in the cloud, or what connects to it when it is first needed. */
 export type CloudSource = ModelRunner | (() => ModelRunner | Promise<ModelRunner>);

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import { codeOf, codesFor } from '../resilience/remedies';
 import { afterWaiting } from '../resilience/stage';
+import { type Settled, type StartedRun, startRun } from '../resilience/started-run';
 import type { ModelRunner, RunOptions, RunResult } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
@@ -9,7 +10,6 @@ import type { Judge } from './confidence';
 import type { EscalationBudget } from './escalation-budget';
 import type { CascadeResult, CloudReason, RowOrigin, StayReason } from './result';
 import { checkAnswer, pickRows, replaceRows } from './rows';
-import { type Settled, type StartedRun, startRun } from './started-run';
 
 /** What the requests of one cascade have in common. */
 export interface CascadeParts {

@@ -2,7 +2,7 @@ import type { Clock, ClockTimer } from '../clock';
 import { deadlineError, noDeadline } from '../deadline';
 import { abortedError } from '../errors';
 import type { ModelRunner, RunOptions, RunResult } from '../runner/runner';
-import type { Tensors } from '../tensor/tensor';
+import type { InputsOf } from '../signature';
 
 /** How a run ended; what is awaited never rejects, so that the side that lost a race disturbs nobody. */
 export type Settled =
@@ -17,7 +17,7 @@ export interface StartedRun {
 }
 
 /** Starts a run with a signal of its own. */
-export function startRun(runner: ModelRunner, inputs: Tensors, options: RunOptions, clock: Clock): StartedRun {
+export function startRun(runner: ModelRunner, inputs: InputsOf, options: RunOptions, clock: Clock): StartedRun {
   const controller = new AbortController();
   const begunAt = clock.now();
   const run = async (): Promise<RunResult> => runner.run(inputs, { ...options, signal: controller.signal });
