@@ -7,6 +7,8 @@ import {
   type RunnerHealth,
   type Tensors,
 } from '@fairlead/core';
+import { cascade } from '@fairlead/core/cascade';
+import { remote } from '@fairlead/core/remote';
 
 // The page that the tests of recovery drive: what it answers crosses to them as JSON.
 
@@ -38,6 +40,8 @@ export interface RecoveryPage {
   /** As `run`, without waiting; `outcomes` tells. */
   start(output: string, requests: readonly PageRequest[]): void;
   outcomes(): Promise<PageOutcome[]>;
+  /** Sends a request to the runner with a server behind it, and tells which of them answered. */
+  ask(url: string, output: string, request: PageRequest): Promise<PageOutcome & { where?: string; why?: string }>;
   events(): PageEvent[];
   describe(): Pick<RunnerDescription, 'device' | 'fallbacks' | 'lanes'>;
   health(): RunnerHealth;
@@ -132,6 +136,21 @@ globalThis.recoveryPage = {
     started = requests.map((request) => outcomeOf(output, request));
   },
   outcomes: () => Promise.all(started),
+  async ask(url, output, request) {
+    const both = cascade({
+      edge: opened(),
+      cloud: () => remote({ url, model: 'digits' }),
+      cloudTimeoutMs: 20_000,
+    });
+    try {
+      const { outputs, cascade: trace } = await both.run(tensorsOf(request));
+      const [{ where, why } = {}] = trace.rows;
+      const values = Array.from((outputs as Tensors)[output]?.data as ArrayLike<number | bigint>, Number);
+      return { values, ...(where === undefined ? {} : { where }), ...(why === undefined ? {} : { why }) };
+    } catch (error) {
+      return plain(error);
+    }
+  },
   events: () => JSON.parse(JSON.stringify(events)) as PageEvent[],
   describe() {
     const { device, fallbacks, lanes } = opened().describe();

@@ -20,6 +20,7 @@ import { compileQuickDoor } from './quick-door';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
 import type { ShapePlan } from './shape-plan';
 import { submitOptionsOf } from './submit-options';
+import { tellFallback } from './tell-fallback';
 import type { TuningStore } from './tuning-store';
 
 /** Sizes of batches and of the queue. */
@@ -133,7 +134,8 @@ export async function createDeployment(
     },
     onEvent(lane, name, event) {
       if (name === 'device-lost') onDown(lane, (event as LaneEventMap['device-lost']).error);
-      events.emit(name, { model: info, lane: lane.name, ...event } as RunnerEventMap[typeof name]);
+      if (name === 'device-fallback') tellFallback(parts, info, event as DeviceFallback, lane.name);
+      else events.emit(name, { model: info, lane: lane.name, ...event } as RunnerEventMap[typeof name]);
       if (name === 'device-recovered') onUp(lane);
     },
   };
