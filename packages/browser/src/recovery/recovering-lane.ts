@@ -7,17 +7,16 @@ import {
   FairleadError,
   type LaneEventMap,
   type LaneListener,
-  type LossReason,
   type ModelSignature,
   type Session,
   type SessionUsage,
   type Tensors,
 } from '@fairlead/core';
+import { compute, end, type Holder, lossOf, reasonOf } from './holder';
 import { clauseOf, createLadder, isGpu, type Ladder, type LadderParts } from './ladder';
-import { createMemoryWatch, type MemoryWatch } from './memory-watch';
-import { createRunWatch, type RunWatch } from './run-watch';
+import { createMemoryWatch } from './memory-watch';
+import { createRunWatch } from './run-watch';
 import { createSample, type Sample } from './sample';
-import type { WorkerLane } from './worker-lane';
 
 /** What a lane that helps itself is opened with. */
 export interface RecoveringLaneOptions extends CallOptions {
@@ -49,15 +48,6 @@ export async function openRecoveringLane(parts: LadderParts, options: Recovering
     ...(doMeasure === undefined ? {} : { doMeasure: () => lane.measure() }),
     ...closeable(() => lane.close()),
   };
-}
-
-/** A worker that computes, with those who watch it. */
-interface Holder {
-  readonly lane: WorkerLane;
-  readonly device: string;
-  readonly fallbacks: readonly DeviceFallback[];
-  readonly runs: RunWatch;
-  readonly memory: MemoryWatch;
 }
 
 /** Milliseconds that a hung batch is given on a GPU. */
@@ -180,7 +170,7 @@ class RecoveringLane {
 
   /**
    * Whether an error is the worker's or the device's fault. A GPU that fails on a batch may be lost without having said
-   * so, or the rows may be at fault: zeros of a shape that it computed before tell.
+   * so, or the rows may be at fault: rows that were computed before tell.
    */
   async #isLoss(holder: Holder, error: unknown): Promise<boolean> {
     if (FairleadError.isInstance(error, 'LANE_LOST')) return true;
@@ -191,8 +181,9 @@ class RecoveringLane {
   }
 
   async #stillComputes(holder: Holder): Promise<boolean> {
-    const inputs = this.#sample.make();
-    if (inputs === undefined) return false;
+    const { inputs, hasSeen } = this.#sample;
+    // A GPU that has never computed anything may not be able to.
+    if (inputs === undefined) return hasSeen;
     try {
       await compute(holder, inputs, {});
       return true;
@@ -261,8 +252,8 @@ class RecoveringLane {
     let next: Holder | undefined;
     try {
       next = await this.#openHolder(this.#stop.signal);
-      const sample = this.#sample.make();
-      if (sample !== undefined) await compute(next, sample, {});
+      const { inputs } = this.#sample;
+      if (inputs !== undefined) await compute(next, inputs, {});
     } catch {
       // No other worker can be had: the one there is goes on, and is replaced when it dies of its size.
       this.#recycledAt = clock.now();
@@ -281,38 +272,6 @@ class RecoveringLane {
   #tell<K extends keyof LaneEventMap>(name: K, event: LaneEventMap[K]): void {
     this.#onEvent?.(name, event);
   }
-}
-
-/** Computes in a worker under its watch. */
-async function compute({ lane, runs }: Holder, inputs: Tensors, call: CallOptions): Promise<Tensors> {
-  runs.begin();
-  try {
-    return await lane.session.doRun(inputs, call);
-  } finally {
-    runs.end();
-  }
-}
-
-/** Ends a worker when its last batch is done; one that hangs is still noticed. */
-async function end({ lane, runs }: Holder): Promise<void> {
-  try {
-    await runs.idle();
-    await lane.session.close();
-  } finally {
-    runs.stop();
-  }
-}
-
-function lossOf(reason: LossReason, device: string, message: string, cause?: unknown): FairleadError {
-  return new FairleadError('LANE_LOST', message, {
-    details: { reason, device },
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-function reasonOf({ details }: FairleadError): LossReason {
-  const { reason } = details;
-  return reason === 'device' || reason === 'timeout' || reason === 'run' ? reason : 'worker';
 }
 
 function closedError(): FairleadError {

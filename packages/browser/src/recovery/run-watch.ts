@@ -32,6 +32,8 @@ export function createRunWatch({ clock, timeoutMs, onHang }: RunWatchParts): Run
   /** When the last answer came, or a batch was sent to a worker without work. */
   let progressAt = 0;
   let timer: ClockTimer | undefined;
+  /** Whether a batch was given its time again. */
+  let wasSlept = false;
   let stopped = false;
   const waiting: (() => void)[] = [];
 
@@ -44,8 +46,11 @@ export function createRunWatch({ clock, timeoutMs, onHang }: RunWatchParts): Run
     timer = undefined;
     if (stopped || running === 0 || timeoutMs === undefined) return;
     const now = clock.now();
-    // Answers may have come in the meantime and wait to be heard.
-    if (now - dueAt > sleptMs) progressAt = now;
+    // Answers may have come in the meantime and wait to be heard; in a tab that nobody sees, every timer is late.
+    if (now - dueAt > sleptMs && !wasSlept) {
+      wasSlept = true;
+      progressAt = now;
+    }
     const leftMs = progressAt + timeoutMs - now;
     if (leftMs > 0) {
       arm(leftMs);
@@ -62,6 +67,7 @@ export function createRunWatch({ clock, timeoutMs, onHang }: RunWatchParts): Run
       if (timer === undefined) arm(timeoutMs);
     },
     end() {
+      wasSlept = false;
       if (--running === 0) for (const resolve of waiting.splice(0)) resolve();
       if (timeoutMs !== undefined) progressAt = clock.now();
     },

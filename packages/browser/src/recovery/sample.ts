@@ -1,36 +1,44 @@
-import { allocateData, elementCount, type Tensor, type Tensors } from '@fairlead/core';
+import type { Tensor, Tensors } from '@fairlead/core';
 
-/** Inputs that a model is known to compute: the shapes of the largest batch so far, without its values. */
+/** Rows that a model is known to compute, to try a worker on: a copy of the largest batch so far that is not too large. */
 export interface Sample {
   /** A batch was computed. */
   observe(inputs: Tensors): void;
-  /** Zeros of those shapes; undefined before the first batch. */
-  make(): Tensors | undefined;
+  /** Whether any batch was, also one too large to be kept. */
+  readonly hasSeen: boolean;
+  /** The rows; undefined where none are kept. */
+  readonly inputs: Tensors | undefined;
 }
+
+/** Most elements of a batch that is kept: 4 MiB of float32. */
+const mostElements = 2 ** 20;
 
 /** Makes a sample of nothing. */
 export function createSample(): Sample {
-  let specs: readonly Omit<Tensor, 'data'>[] | undefined;
-  let names: readonly string[] = [];
+  let kept: Tensors | undefined;
   let largest = -1;
+  let hasSeen = false;
   return {
     observe(inputs) {
+      hasSeen = true;
       let elements = 0;
       for (const name in inputs) elements += (inputs[name] as Tensor).data.length;
-      if (elements <= largest) return;
+      if (elements <= largest || elements > mostElements) return;
       largest = elements;
-      names = Object.keys(inputs);
-      specs = names.map((name) => {
-        const { dtype, shape } = inputs[name] as Tensor;
-        return { dtype, shape: [...shape] };
-      });
+      kept = copyOf(inputs);
     },
-    make() {
-      if (specs === undefined) return undefined;
-      const tensors = specs.map(
-        ({ dtype, shape }) => ({ dtype, shape, data: allocateData(dtype, elementCount(shape)) }) as Tensor,
-      );
-      return Object.fromEntries(tensors.map((tensor, index) => [names[index] as string, tensor]));
+    get hasSeen() {
+      return hasSeen;
+    },
+    get inputs() {
+      return kept;
     },
   };
+}
+
+function copyOf(inputs: Tensors): Tensors {
+  const copies = Object.entries(inputs).map(([name, { dtype, shape, data }]) => {
+    return [name, { dtype, shape: [...shape], data: data.slice() } as Tensor] as const;
+  });
+  return Object.fromEntries(copies);
 }
