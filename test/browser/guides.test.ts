@@ -12,6 +12,7 @@ const executablePath = findBrowser();
 const guides: readonly [name: string, said: readonly RegExp[]][] = [
   ['model-cache', [/^\d$/, /^digits-v2 true true$/, /^int8 the best of 3 on wasm$/]],
   ['devices', [/WebGPU adapter|float16: /, /^digits-v2$/]],
+  ['recovery', [/^\d ready$/, /^edge settled$/]],
 ];
 
 it.for(guides)('the snippets of the guide %s run in a browser', { timeout: 60_000 }, async ([name, said], { skip }) => {

@@ -257,7 +257,9 @@ export const webpackVersion = '5.112.2';
 
 /** Installs webpack; `command` is the folder of its package. */
 export function prepareWebpack(): Peer {
-  const installed = installFromNpm(`webpack ${webpackVersion}`, `webpack-${webpackVersion}`, { webpack: webpackVersion });
+  const installed = installFromNpm(`webpack ${webpackVersion}`, `webpack-${webpackVersion}`, {
+    webpack: webpackVersion,
+  });
   return 'missing' in installed ? installed : { command: join(installed.folder, 'webpack') };
 }
 

@@ -3,5 +3,6 @@ export type { Feature } from './devices/feature';
 export type { WebGpuFacts } from './devices/webgpu';
 export { onnx } from './onnx/onnx';
 export type { OnnxDevice, OnnxOptions } from './onnx/options';
+export type { RecoveryOptions } from './recovery/options';
 export type { TfjsDevice, TfjsOptions } from './tfjs/options';
 export { tfjs } from './tfjs/tfjs';

@@ -1,3 +1,4 @@
+import type { FairleadError } from './errors';
 import type { CallOptions, Closeable } from './lifecycle';
 import type { LoadedModel } from './model-source';
 import type { TensorSpec } from './signature';
@@ -54,6 +55,11 @@ export interface Session extends Closeable {
    * @throws FairleadError `LANE_LOST`, `CLOSED`
    */
   doMeasure?(): Promise<SessionUsage>;
+  /**
+   * Resolves when the session has lost the device that it computes on and can compute nothing more, with why; for ever
+   * pending until then. A worker lane then ends, and its owner hears of it at once, busy or idle.
+   */
+  readonly lost?: Promise<FairleadError>;
 }
 
 /** A module that a worker imports to make the same backend there. It must export `createBackend(options): Backend`. */
@@ -63,6 +69,53 @@ export interface WorkerModule {
   /** What `createBackend` takes; must survive structured cloning. */
   readonly options: unknown;
 }
+
+/**
+ * Why a lane had to leave its worker: the worker died (`worker`), its device was lost (`device`), a run did not end in
+ * time (`timeout`), or runs failed that had worked before (`run`).
+ */
+export type LossReason = 'worker' | 'device' | 'timeout' | 'run';
+
+/**
+ * What a lane that helps itself tells, by name. Between `device-lost` and `device-recovered` it computes nothing, and the
+ * runner sends it nothing; a lane that gives up calls `onLost` in place of the latter.
+ */
+export interface LaneEventMap {
+  'device-lost': {
+    /** The device that computed. */
+    readonly device: string;
+    readonly reason: LossReason;
+    readonly error: FairleadError;
+    /** Batches that were in flight. */
+    readonly batches: number;
+  };
+  'device-recovered': {
+    /** The device that computes now. */
+    readonly device: string;
+    /** The device that was lost. */
+    readonly from: string;
+    /** Milliseconds for which nothing was computed. */
+    readonly downMs: number;
+  };
+  /** A batch that was in flight when its device was lost is computed again. */
+  'batch-replayed': {
+    /** The device that computes it now. */
+    readonly device: string;
+    /** How often it has been computed again, from 1. */
+    readonly replay: number;
+  };
+  /** A worker had grown past its limit; another took its place, and it ends when its last batch is done. */
+  'worker-recycled': {
+    readonly device: string;
+    /** Bytes that the worker before took, and those that it might. */
+    readonly memoryBytes: number;
+    readonly limitBytes: number;
+  };
+  'device-fallback': DeviceFallback;
+}
+
+/** Hears what a lane tells. */
+export type LaneListener = <K extends keyof LaneEventMap>(name: K, event: LaneEventMap[K]) => void;
 
 /** Opens sessions in workers of this platform. */
 export interface LaneHost {
@@ -74,11 +127,12 @@ export interface LaneHost {
   /**
    * Starts a worker, imports `module` there and creates the session in it, so that nothing of it blocks this thread.
    * @param onLost called once when the worker dies without being closed
+   * @param onEvent called by a lane that brings itself back after a loss. Its `device` and `fallbacks` may change
    */
   openLane(
     module: WorkerModule,
     model: LoadedModel,
-    options: CallOptions & { readonly onLost?: (error: unknown) => void },
+    options: CallOptions & { readonly onLost?: (error: unknown) => void; readonly onEvent?: LaneListener },
   ): Promise<Session>;
 }
 

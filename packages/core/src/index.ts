@@ -1,7 +1,10 @@
 export type {
   Backend,
   DeviceFallback,
+  LaneEventMap,
   LaneHost,
+  LaneListener,
+  LossReason,
   Session,
   SessionUsage,
   Support,

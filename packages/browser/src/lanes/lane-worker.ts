@@ -1,6 +1,7 @@
 import { type LanePort, serveLane } from '@fairlead/core/lanes';
 import { createBackend } from '../onnx/onnx-lane';
 import { onnxLaneModule, tfjsLaneModule } from './lane-modules';
+import { watchMemory } from './worker-memory';
 
 /** What a worker's script needs of its global scope. */
 interface WorkerScope {
@@ -20,6 +21,7 @@ if (worker.name.startsWith('em-pthread')) void import('onnxruntime-web/wasm');
 else serve(worker);
 
 function serve(scope: WorkerScope): void {
+  const measure = watchMemory();
   // Browsers tell a worker's owner of errors, but not of rejections, for which it would wait for ever.
   scope.addEventListener('unhandledrejection', (event) => {
     event.preventDefault();
@@ -29,7 +31,7 @@ function serve(scope: WorkerScope): void {
     post: (message, transfer = []) => scope.postMessage(message, transfer),
     onMessage: (listener) => scope.addEventListener('message', (event) => listener(event.data)),
   };
-  serveLane(port, { importModule });
+  serveLane(port, { importModule, measure });
 }
 
 async function importModule(url: string): Promise<unknown> {

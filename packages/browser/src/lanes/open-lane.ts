@@ -1,10 +1,13 @@
-import { FairleadError, type LaneHost, messageOf } from '@fairlead/core';
+import { FairleadError, messageOf } from '@fairlead/core';
 import { connectLane } from '@fairlead/core/lanes';
+import type { OpenWorkerLane } from '../recovery/worker-lane';
 import { portOf } from './worker-port';
 
 /** Starts a worker and opens a session in it. See `LaneHost.openLane`. */
-export const openWebWorkerLane: LaneHost['openLane'] = async (module, model, options) =>
-  connectLane(portOf(startWorker()), module, model, options);
+export const openWorkerLane: OpenWorkerLane = async (module, model, options) => {
+  const port = portOf(startWorker());
+  return { session: await connectLane(port, module, model, options), kill: port.kill };
+};
 
 function startWorker(): Worker {
   try {

@@ -4,20 +4,30 @@ import type { WorkerPort } from '@fairlead/core/lanes';
 /** What a lane needs of a Web Worker. */
 export type WebWorker = Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>;
 
+/** The line to a Web Worker, which can be ended with a reason. */
+export interface WebWorkerPort extends WorkerPort {
+  /** Ends the worker at once and tells its owner why, as if it had died of it. */
+  readonly kill: (error: FairleadError) => void;
+}
+
 /** The line to a Web Worker. */
-export function portOf(worker: WebWorker): WorkerPort {
+export function portOf(worker: WebWorker): WebWorkerPort {
+  let tellOwner: ((error: unknown) => void) | undefined;
+  // A browser keeps a worker alive after an error in it; what state its runtime is in, nobody knows.
+  const kill = (error: FairleadError): void => {
+    worker.terminate();
+    tellOwner?.(error);
+  };
   return {
+    kill,
     post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
     onMessage: (listener) => worker.addEventListener('message', (event) => listener((event as MessageEvent).data)),
     onExit(listener) {
-      // A browser keeps a worker alive after an error in it; what state its runtime is in, nobody knows.
-      const end = (error: FairleadError): void => {
-        worker.terminate();
-        listener(error);
-      };
-      worker.addEventListener('error', (event) => end(errorOf(event as ErrorEvent)));
+      if (tellOwner !== undefined) return;
+      tellOwner = listener;
+      worker.addEventListener('error', (event) => kill(errorOf(event as ErrorEvent)));
       worker.addEventListener('messageerror', () =>
-        end(new FairleadError('PROTOCOL_ERROR', 'a message did not arrive whole')),
+        kill(new FairleadError('PROTOCOL_ERROR', 'a message did not arrive whole')),
       );
     },
     terminate: async () => worker.terminate(),

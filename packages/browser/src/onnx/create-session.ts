@@ -7,16 +7,15 @@ import {
   type ModelSignature,
   messageOf,
   type Session,
-  type Tensors,
   throwIfAborted,
 } from '@fairlead/core';
 import { misfitOf } from './adapter-fit';
 import { probeDevice, type SessionPlace, threadsFor } from './devices';
 import { createFailure } from './failures';
 import type { OnnxDevice, OnnxSettings } from './options';
-import { loadRuntime } from './runtime';
+import { type OrtSession, openOrtSession } from './ort-session';
+import { loadRuntime, type Runtime } from './runtime';
 import { signatureFrom } from './signature';
-import { fromOrt, toOrt } from './tensors';
 
 /** What a session is made of. */
 export interface SessionRequest {
@@ -65,10 +64,7 @@ async function openOn(
   // A GPU leaves the threads nothing to do.
   const { threads, reason: threadsReason } = threadsFor(device === 'webgpu' ? 1 : settings.threads, place);
   const runtime = await loadRuntime(device, { ...settings, threads });
-  const session = await runtime.queue.run(() => {
-    // The runtime would drop an unusable device with a line in the console, so it is asked for one at a time.
-    return runtime.ort.InferenceSession.create(model.bytes, { executionProviders: [device] });
-  }, options.signal);
+  const session = await openOrtSession(runtime, device, model, options.signal);
   const fallbacks: DeviceFallback[] = refusals.map(({ device: from, error }) => ({
     from,
     to: device,
@@ -78,33 +74,40 @@ async function openOn(
     fallbacks.push({ from: `wasm with ${settings.threads} threads`, to: 'wasm', reason: threadsReason });
   }
   try {
-    const compute: Compute = (inputs, signal) =>
-      runtime.queue.run(async () => fromOrt(await session.run(toOrt(runtime.ort, inputs))), signal);
-    const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, compute, model.bytes);
-    const release = (): Promise<void> => runtime.queue.run(() => session.release());
-    return sessionOver({ signature, compute, release, device, fallbacks, name: model.name });
+    const signature = await signatureFrom(session.inputMetadata, session.outputMetadata, session.run, model.bytes);
+    const opened = sessionOver({ signature, session, device, fallbacks, name: model.name });
+    if (device !== 'wasm' && settings.selfTest) {
+      const { mustComputeRight } = await import('./must-compute-right');
+      await mustComputeRight(opened, model, () => openReference(runtime, model, signature), options);
+    }
+    return opened;
   } catch (error) {
-    await runtime.queue.run(() => session.release());
+    await session.release();
     throw error;
   }
 }
 
-/** Computes in the runtime's turn. */
-type Compute = (inputs: Tensors, signal?: AbortSignal) => Promise<Tensors>;
+/**
+ * The same model on the CPU, by the same runtime: what it does not compute on the GPU itself it computes so as well, and
+ * nothing more need be fetched. Both are there at once, but only ever one of them computes.
+ */
+async function openReference(runtime: Runtime, model: LoadedModel, signature: ModelSignature): Promise<Session> {
+  const session = await openOrtSession(runtime, 'wasm', model);
+  return sessionOver({ signature, session, device: 'wasm', fallbacks: [], name: model.name });
+}
 
 interface SessionParts {
   readonly signature: ModelSignature;
-  readonly compute: Compute;
-  readonly release: () => Promise<void>;
+  readonly session: OrtSession;
   readonly device: OnnxDevice;
   readonly fallbacks: readonly DeviceFallback[];
   readonly name: string;
 }
 
-function sessionOver({ signature, compute, release, device, fallbacks, name }: SessionParts): Session {
+function sessionOver({ signature, session, device, fallbacks, name }: SessionParts): Session {
   let closed = false;
   // The queue lets what was asked for earlier end first.
-  const releasing = closeable(release);
+  const releasing = closeable(session.release);
   const close = (): Promise<void> => {
     closed = true;
     return releasing.close();
@@ -117,11 +120,12 @@ function sessionOver({ signature, compute, release, device, fallbacks, name }: S
     async doRun(inputs, options) {
       if (closed) throw new FairleadError('CLOSED', `The session of ${name} was closed. Create a new one.`);
       try {
-        return await compute(inputs, options.signal);
+        return await session.run(inputs, options.signal);
       } catch (error) {
         throw runFailure(error, device, name);
       }
     },
+    lost: session.lost,
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,7 +1,8 @@
-import type { Backend } from '@fairlead/core';
-import { hasWebWorkers, webWorkerLanes } from '../lanes/lane-host';
+import type { Backend, LaneHost } from '@fairlead/core';
+import { hasWebWorkers } from '../lanes/has-web-workers';
 import { onnxLaneModule } from '../lanes/lane-modules';
-import { type OnnxOptions, pageUrl, parseOnnxOptions } from './options';
+import { recoveringLanes } from '../recovery/recovering-lanes';
+import { type OnnxOptions, type OnnxSettings, pageUrl, parseOnnxOptions } from './options';
 import { supportOf } from './support';
 
 /**
@@ -32,6 +33,11 @@ export function onnx(options: OnnxOptions = {}): Backend {
       return createSession({ model, settings, place: 'inline' }, call);
     },
     worker: { moduleUrl: onnxLaneModule, options: settings },
-    ...(hasWebWorkers() ? { laneHost: webWorkerLanes } : {}),
+    ...(hasWebWorkers() ? { laneHost: lanesOver(settings) } : {}),
   };
+}
+
+function lanesOver(settings: OnnxSettings): LaneHost {
+  const optionsFor = (devices: readonly string[]) => ({ ...settings, devices });
+  return recoveringLanes({ devices: settings.devices, optionsFor, settings: settings.recovery });
 }

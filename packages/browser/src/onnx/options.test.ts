@@ -11,7 +11,25 @@ describe('parseOnnxOptions', () => {
       threads: undefined,
       wasmPaths: undefined,
       allowSoftwareAdapter: false,
+      selfTest: true,
       maxModelBytes: 1_073_741_824,
+      recovery: {
+        replays: 1,
+        runTimeoutMs: undefined,
+        loadTimeoutMs: undefined,
+        coolDownMs: 300_000,
+        laneMemoryBytes: 1_073_741_824,
+      },
+    });
+  });
+
+  it('takes what is wanted of recovery', () => {
+    expect(parseOnnxOptions({ laneMemoryMb: 16, recovery: { replays: 0, runTimeoutMs: 500 } }).recovery).toEqual({
+      replays: 0,
+      runTimeoutMs: 500,
+      loadTimeoutMs: undefined,
+      coolDownMs: 300_000,
+      laneMemoryBytes: 16_777_216,
     });
   });
 
@@ -68,7 +86,14 @@ describe('parseOnnxOptions', () => {
     [{ wasmPaths: '' }, 'wasmPaths', '""'],
     [{ maxModelBytes: -1 }, 'maxModelBytes', '-1'],
     [{ allowSoftwareAdapter: 'yes' }, 'allowSoftwareAdapter', '"yes"'],
+    [{ selfTest: 1 }, 'selfTest', '1'],
     [{ devices: ['wasm'] }, 'devices', '["wasm"]'],
+    [{ laneMemoryMb: 15 }, 'laneMemoryMb', '15'],
+    [{ recovery: { replays: 4 } }, 'recovery.replays', '4'],
+    [{ recovery: { runTimeoutMs: 99 } }, 'recovery.runTimeoutMs', '99'],
+    [{ recovery: { loadTimeoutMs: 2 ** 31 } }, 'recovery.loadTimeoutMs', '2147483648'],
+    [{ recovery: { coolDownMs: -1 } }, 'recovery.coolDownMs', '-1'],
+    [{ recovery: { retries: 1 } }, 'recovery.retries', '1'],
   ])('refuses %j and names the field', (options, field, given) => {
     expect(() => parseOnnxOptions(options as OnnxOptions)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', details: expect.objectContaining({ field, given }) }),

@@ -1,6 +1,7 @@
 import { FairleadError, parseOptions } from '@fairlead/core';
 import * as z from 'zod/mini';
-import { hasWebWorkers } from '../lanes/lane-host';
+import { hasWebWorkers } from '../lanes/has-web-workers';
+import { type RecoveryOptions, type RecoverySettings, recoveryFields, recoverySettings } from '../recovery/options';
 import { filesOf, type Integrity, publishedIntegrity, unknownFile } from './runtime-files';
 import { mappedModules, type RuntimeModules } from './runtime-modules';
 
@@ -42,11 +43,26 @@ export interface OnnxOptions {
    */
   readonly allowSoftwareAdapter?: boolean;
   /**
+   * Whether a GPU must prove itself on each model before it is used: on the golden rows that travel with the model, or,
+   * where none do, on made-up rows that the CPU computes as well, for which the model is loaded twice for a moment. A GPU
+   * that answers otherwise counts as one that could not be had.
+   * @default true
+   */
+  readonly selfTest?: boolean;
+  /**
    * Largest model to download, in bytes. WebAssembly addresses 4 GiB at most, and a model needs its size several times
    * over while it loads.
    * @default 1_073_741_824
    */
   readonly maxModelBytes?: number;
+  /**
+   * MiB of a worker, of its WebAssembly memory and its JavaScript heap, above which another worker takes its place, 16 to
+   * 65536. WebAssembly never gives memory back. For a moment there are both.
+   * @default 1024
+   */
+  readonly laneMemoryMb?: number;
+  /** What happens when a device or a worker is lost. Worker lanes only. */
+  readonly recovery?: RecoveryOptions;
 }
 
 /** What `onnx` runs on: options with their defaults, which a worker can be sent. */
@@ -61,7 +77,9 @@ export interface OnnxSettings {
   /** Undefined where a bundler, or the page's import map, finds the runtime. */
   readonly modules: RuntimeModules | undefined;
   readonly allowSoftwareAdapter: boolean;
+  readonly selfTest: boolean;
   readonly maxModelBytes: number;
+  readonly recovery: RecoverySettings;
 }
 
 const isDevice = (value: unknown): value is OnnxDevice => value === 'webgpu' || value === 'wasm';
@@ -88,7 +106,9 @@ const schema = z.strictObject({
     ),
   ),
   allowSoftwareAdapter: z.optional(z.boolean()),
+  selfTest: z.optional(z.boolean()),
   maxModelBytes: z.optional(wholeNumber(Number.MAX_SAFE_INTEGER)),
+  ...recoveryFields,
 });
 
 const gibibyte = 2 ** 30;
@@ -111,7 +131,9 @@ export function parseOnnxOptions(options: OnnxOptions): OnnxSettings {
     modules,
     integrity: integrityOf(parsed.integrity, { devices, wasmPaths, modules }),
     allowSoftwareAdapter: parsed.allowSoftwareAdapter ?? false,
+    selfTest: parsed.selfTest ?? true,
     maxModelBytes: parsed.maxModelBytes ?? gibibyte,
+    recovery: recoverySettings(parsed.recovery as RecoveryOptions | undefined, parsed.laneMemoryMb),
   };
 }
 

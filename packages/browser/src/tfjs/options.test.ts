@@ -9,6 +9,7 @@ test('tries the GPU first and plain JavaScript last by default', () => {
     wasmPaths: undefined,
     allowSoftwareAdapter: false,
     maxModelBytes: 2 ** 30,
+    recovery: expect.objectContaining({ replays: 1, laneMemoryBytes: 2 ** 30 }),
   });
 });
 
@@ -26,6 +27,8 @@ test.each<[TfjsOptions | Record<string, unknown>, string]>([
   [{ allowSoftwareAdapter: 'yes' }, 'allowSoftwareAdapter'],
   [{ maxModelBytes: 0 }, 'maxModelBytes'],
   [{ threads: 2 }, 'threads'],
+  [{ recovery: { replays: 4 } }, 'recovery.replays'],
+  [{ laneMemoryMb: 1 }, 'laneMemoryMb'],
 ])('refuses %j', (options, words) => {
   expect(() => parseTfjsOptions(options as TfjsOptions)).toThrowError(
     expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(words) }),

@@ -1,6 +1,7 @@
 import { parseOptions } from '@fairlead/core';
 import * as z from 'zod/mini';
 import { absoluteFolder } from '../onnx/options';
+import { type RecoveryOptions, type RecoverySettings, recoveryFields, recoverySettings } from '../recovery/options';
 
 /**
  * Where TensorFlow.js computes: on the GPU by WebGPU or WebGL, on the CPU by WebAssembly, or in plain JavaScript, which is
@@ -32,6 +33,14 @@ export interface TfjsOptions {
    * @default 1_073_741_824
    */
   readonly maxModelBytes?: number;
+  /**
+   * MiB of a worker, of its WebAssembly memory and its JavaScript heap, above which another worker takes its place, 16 to
+   * 65536. WebAssembly never gives memory back. For a moment there are both.
+   * @default 1024
+   */
+  readonly laneMemoryMb?: number;
+  /** What happens when a device or a worker is lost. Worker lanes only. */
+  readonly recovery?: RecoveryOptions;
 }
 
 /** What `tfjs` runs on: options with their defaults, which a worker can be sent. */
@@ -41,6 +50,7 @@ export interface TfjsSettings {
   readonly wasmPaths: string | undefined;
   readonly allowSoftwareAdapter: boolean;
   readonly maxModelBytes: number;
+  readonly recovery: RecoverySettings;
 }
 
 const everyDevice: readonly TfjsDevice[] = ['webgpu', 'webgl', 'wasm', 'cpu'];
@@ -56,6 +66,7 @@ const schema = z.strictObject({
   wasmPaths: z.optional(z.custom<string>((value) => typeof value === 'string' && value !== '', 'the URL of a folder')),
   allowSoftwareAdapter: z.optional(z.boolean()),
   maxModelBytes: z.optional(z.int().check(z.minimum(1), z.maximum(Number.MAX_SAFE_INTEGER))),
+  ...recoveryFields,
 });
 
 /**
@@ -70,5 +81,6 @@ export function parseTfjsOptions(options: TfjsOptions): TfjsSettings {
     wasmPaths: parsed.wasmPaths === undefined ? undefined : absoluteFolder(parsed.wasmPaths),
     allowSoftwareAdapter: parsed.allowSoftwareAdapter ?? false,
     maxModelBytes: parsed.maxModelBytes ?? 2 ** 30,
+    recovery: recoverySettings(parsed.recovery as RecoveryOptions | undefined, parsed.laneMemoryMb),
   };
 }

@@ -1,6 +1,7 @@
 import type { Support } from '@fairlead/core';
-import { type DeviceProbe, probeDevice as probeOnnxDevice } from '../onnx/devices';
-import { parseOnnxOptions } from '../onnx/options';
+import { type Feature, missing } from '../devices/feature';
+import { probeWebAssembly } from '../devices/webassembly';
+import { probeWebGpu } from '../devices/webgpu';
 import type { TfjsDevice, TfjsSettings } from './options';
 
 /** Words that the renderers that run on the CPU have in their name. */
@@ -22,33 +23,34 @@ export async function supportOf(settings: TfjsSettings): Promise<Support> {
 export async function probeDevice(
   device: TfjsDevice,
   { allowSoftwareAdapter }: Pick<TfjsSettings, 'allowSoftwareAdapter'>,
-): Promise<DeviceProbe> {
+): Promise<Feature> {
   if (device === 'cpu') return { available: true };
+  // TensorFlow.js has a variant without SIMD too.
   if (device === 'wasm') return probeWebAssembly();
-  if (device === 'webgpu') return probeOnnxDevice('webgpu', parseOnnxOptions({ allowSoftwareAdapter }));
+  if (device === 'webgpu') return probeAdapter(allowSoftwareAdapter);
   return probeWebGl(allowSoftwareAdapter);
 }
 
-/** TensorFlow.js has a variant without SIMD too. */
-function probeWebAssembly(): DeviceProbe {
-  if (typeof globalThis.WebAssembly === 'object') return { available: true };
-  return unavailable('there is no WebAssembly here; it may be disabled in the browser');
+async function probeAdapter(allowSoftwareAdapter: boolean): Promise<Feature> {
+  const adapter = await probeWebGpu();
+  if (!adapter.available || allowSoftwareAdapter || !adapter.software) return adapter;
+  return missing('the WebGPU adapter is emulated on the CPU; set allowSoftwareAdapter to use it all the same');
 }
 
-function probeWebGl(allowSoftwareAdapter: boolean): DeviceProbe {
+function probeWebGl(allowSoftwareAdapter: boolean): Feature {
   let context: WebGL2RenderingContext | null;
   try {
     context = (canvas()?.getContext('webgl2') ?? null) as WebGL2RenderingContext | null;
   } catch (error) {
-    return unavailable(`WebGL refused to start: ${String(error)}`);
+    return missing(`WebGL refused to start: ${String(error)}`);
   }
   if (context === null) {
-    return unavailable('the browser has no WebGL 2 for this machine; it may be disabled, or its driver blocked');
+    return missing('the browser has no WebGL 2 for this machine; it may be disabled, or its driver blocked');
   }
   const renderer = rendererOf(context);
   context.getExtension('WEBGL_lose_context')?.loseContext();
   if (!allowSoftwareAdapter && softwareNames.test(renderer)) {
-    return unavailable(`WebGL is emulated on the CPU (${renderer}); set allowSoftwareAdapter to use it all the same`);
+    return missing(`WebGL is emulated on the CPU (${renderer}); set allowSoftwareAdapter to use it all the same`);
   }
   return { available: true };
 }
@@ -63,8 +65,4 @@ function canvas(): OffscreenCanvas | HTMLCanvasElement | undefined {
 function rendererOf(context: WebGL2RenderingContext): string {
   const info = context.getExtension('WEBGL_debug_renderer_info');
   return String(context.getParameter(info === null ? context.RENDERER : info.UNMASKED_RENDERER_WEBGL));
-}
-
-function unavailable(reason: string): DeviceProbe {
-  return { available: false, reason };
 }

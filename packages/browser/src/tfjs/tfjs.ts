@@ -1,8 +1,9 @@
-import type { Backend } from '@fairlead/core';
-import { hasWebWorkers, webWorkerLanes } from '../lanes/lane-host';
+import type { Backend, LaneHost } from '@fairlead/core';
+import { hasWebWorkers } from '../lanes/has-web-workers';
 import { tfjsLaneModule } from '../lanes/lane-modules';
 import { pageUrl } from '../onnx/options';
-import { parseTfjsOptions, type TfjsOptions } from './options';
+import { recoveringLanes } from '../recovery/recovering-lanes';
+import { parseTfjsOptions, type TfjsOptions, type TfjsSettings } from './options';
 
 /**
  * Makes a backend on TensorFlow.js 4.22.0, whose packages are peer dependencies: layers models (of Keras) and graph models
@@ -46,6 +47,11 @@ export function tfjs(options: TfjsOptions = {}): Backend {
       return createTfjsSession({ model, settings, onGpuLost: () => undefined }, call);
     },
     worker: { moduleUrl: tfjsLaneModule, options: settings },
-    ...(hasWebWorkers() ? { laneHost: webWorkerLanes } : {}),
+    ...(hasWebWorkers() ? { laneHost: lanesOver(settings) } : {}),
   };
+}
+
+function lanesOver(settings: TfjsSettings): LaneHost {
+  const optionsFor = (devices: readonly string[]) => ({ ...settings, devices });
+  return recoveringLanes({ devices: settings.devices, optionsFor, settings: settings.recovery });
 }

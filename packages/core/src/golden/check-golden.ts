@@ -11,10 +11,13 @@ import type { Tensor, Tensors } from '../tensor/tensor';
 import { compareTensors, type Difference } from './compare';
 import { type Golden, parseGolden } from './parse-golden';
 
+/** What computes the rows. */
+type GoldenLane = Pick<LaneSlot, 'name' | 'session'>;
+
 /** What is checked: a model, as it is going to compute. */
 export interface GoldenTarget {
   readonly signature: ModelSignature;
-  readonly lanes: readonly LaneSlot[];
+  readonly lanes: readonly GoldenLane[];
   /** Most rows of one batch; infinite where a request is never split. */
   readonly maxRows: number;
 }
@@ -68,7 +71,7 @@ function admitCases(golden: Golden, signature: ModelSignature, model: ModelInfo)
 }
 
 async function checkLane(
-  lane: LaneSlot,
+  lane: GoldenLane,
   golden: Golden,
   requests: readonly Admitted[],
   model: ModelInfo,
@@ -88,7 +91,7 @@ async function checkLane(
 }
 
 async function runCase(
-  { session }: LaneSlot,
+  { session }: GoldenLane,
   request: Admitted,
   { signature, maxRows }: GoldenTarget,
   options: CallOptions,
@@ -108,7 +111,7 @@ function mismatch(
   output: string,
   index: number,
   model: ModelInfo,
-  lane: LaneSlot,
+  lane: GoldenLane,
   { sha256 }: Golden,
 ): FairleadError {
   const { at, expected, given, differing, elements } = difference;
@@ -133,7 +136,7 @@ function otherModel(model: ModelInfo, field: string, expected: string, given: st
   );
 }
 
-function failedOn(error: unknown, model: ModelInfo, lane: LaneSlot, index: number): unknown {
+function failedOn(error: unknown, model: ModelInfo, lane: GoldenLane, index: number): unknown {
   if (FairleadError.isInstance(error, 'ABORTED')) return error;
   const code = FairleadError.isInstance(error) ? error.code : 'RUN_FAILED';
   return new FairleadError(

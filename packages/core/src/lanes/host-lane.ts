@@ -205,6 +205,10 @@ export class HostLane {
       case 'sidecar':
         void this.#sendSidecar(message.id, message.name);
         return;
+      case 'lost':
+        this.#lose(deserializeError(message.error));
+        void this.#port.terminate();
+        return;
       default:
         this.#lose(unknownMessage('worker', message));
         void this.#port.terminate();
@@ -232,7 +236,11 @@ export class HostLane {
     if (this.#lost !== undefined) return;
     const how = cause === undefined ? 'it exited' : messageOf(cause);
     const when = this.#opening === undefined ? '' : ' before its session was ready';
-    const error = new FairleadError('LANE_LOST', `The worker of the lane ended${when}: ${how}.`, { cause });
+    const details = FairleadError.isInstance(cause) ? cause.details : {};
+    const error = new FairleadError('LANE_LOST', `The worker of the lane ended${when}: ${how.replace(/\.$/, '')}.`, {
+      cause,
+      details,
+    });
     this.#lost = error;
     const opening = this.#opening;
     this.#pool.clear();

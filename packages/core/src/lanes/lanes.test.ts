@@ -500,6 +500,33 @@ describe('when it goes wrong', () => {
     expect(lost).toHaveLength(1);
   });
 
+  test('a session that loses its device ends the worker, and its owner hears why', async () => {
+    const { backend, started } = gated();
+    let lose: (error: FairleadError) => void = () => undefined;
+    const fragile: Backend = {
+      ...backend,
+      async doCreateSession(model, options) {
+        const session = await backend.doCreateSession(model, options);
+        const lost = new Promise<FairleadError>((resolve) => {
+          lose = resolve;
+        });
+        return { ...session, lost };
+      },
+    };
+    const started1 = startLane(fragile);
+    const lost: unknown[] = [];
+    const session = await connectLane(started1.port, lane, mockModel(), { onLost: (error) => void lost.push(error) });
+    const code = codeOf(session.doRun(rows(1, 2), {}));
+    await started();
+    lose(new FairleadError('LANE_LOST', 'the GPU is gone', { details: { reason: 'device' } }));
+    expect(await code).toBe('LANE_LOST');
+    expect(lost).toMatchObject([
+      { message: 'The worker of the lane ended: the GPU is gone.', details: { reason: 'device' } },
+    ]);
+    expect(started1.terminated()).toBe(1);
+    await session.close();
+  });
+
   test('a worker that ends while the session opens rejects the opening, without onLost', async () => {
     const never = createMockBackend();
     const hanging: Backend = { ...never, doCreateSession: () => new Promise<Session>(() => undefined) };

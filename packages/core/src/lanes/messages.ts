@@ -78,6 +78,8 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly id: number; readonly error: SerializedError; readonly buffer?: ArrayBuffer }
   | { readonly type: 'measured'; readonly id: number; readonly usage: SessionUsage }
   | { readonly type: 'sidecar'; readonly id: number; readonly name: SidecarName }
+  /** The session can compute nothing more. */
+  | { readonly type: 'lost'; readonly error: SerializedError }
   | { readonly type: 'closed'; readonly error?: SerializedError };
 
 /** The error of a message that the protocol does not know. */

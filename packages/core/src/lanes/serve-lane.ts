@@ -127,6 +127,7 @@ class LaneServer {
       const session = await backend.doCreateSession(this.#modelOf(message), {});
       this.#session = session;
       const { inputs, outputs, batchAxis, device, fallbacks, concurrency = 1 } = session;
+      void session.lost?.then((error) => this.#send({ type: 'lost', error: serializeError(error, 'LANE_LOST') }));
       const measurable = this.#measure !== undefined;
       this.#send({
         type: 'opened',

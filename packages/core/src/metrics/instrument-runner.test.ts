@@ -290,6 +290,11 @@ describe('instrumentRunner on a runner that only keeps the contract', () => {
     events.emit('lane-restart', { model, lane: 'worker-1' });
 
     expect(valuesOf(registry, 'ml_model_info')).toEqual({ '7 d': 1 });
+    const recovered = { model, lane: 'worker-1', downMs: 5, from: 'webgpu' };
+    events.emit('device-recovered', { ...recovered, device: 'webgpu' });
+    expect(valuesOf(registry, 'ml_model_info')).toEqual({ '7 d': 1 });
+    events.emit('device-recovered', { ...recovered, device: 'wasm' });
+    expect(valuesOf(registry, 'ml_model_info')).toEqual({ '7 d wasm': 1 });
     expect(valuesOf(registry, 'ml_prediction_request_success_total')).toEqual({ 7: 2 });
     expect(valuesOf(registry, 'ml_prediction_duration_seconds_sum')).toEqual({ 7: 0.75 });
     expect(valuesOf(registry, 'ml_model_device_fallbacks_total')).toEqual({ '7 webgpu wasm': 1 });

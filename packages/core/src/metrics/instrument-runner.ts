@@ -157,6 +157,9 @@ export function instrumentRunner(registry: Registry, runner: InstrumentableRunne
     events.on('lane-lost', ({ model }) => families.laneLosses.bind(labelsOf(model)).inc()),
     events.on('lane-restart', ({ model }) => families.laneRestarts.bind(labelsOf(model)).inc()),
     events.on('model-ready', (event) => present.enter(event.model, event)),
+    events.on('device-recovered', ({ model, device, from }) => {
+      if (device !== from) present.enter(model, { device });
+    }),
     events.on('model-swap', ({ to }) => families.swaps.bind(labelsOf(to)).inc()),
     events.on('model-swap-fail', ({ from }) => families.swapFailures.bind(labelsOf(from)).inc()),
     registry.onCollect(present.look),
@@ -192,7 +195,7 @@ function createHandleCache(families: RunnerFamilies): (model: ModelInfo) => Mode
 /** What is told about the model that takes new requests now. */
 interface PresentModel {
   /** Tells about a model in place of the one before. */
-  enter(model: ModelInfo, ready: { readonly device: string; readonly loadMs: number } | undefined): void;
+  enter(model: ModelInfo, ready: { readonly device: string; readonly loadMs?: number } | undefined): void;
   /** Takes the queue's state over into the gauges. */
   look(): void;
   /** Stops telling. */
@@ -210,7 +213,7 @@ function createPresentModel(families: RunnerFamilies, runner: InstrumentableRunn
       const state = runner.describe?.();
       const fact = { ...labels, digest: model.digest, device: ready?.device ?? state?.device ?? '' };
       families.info.bind(fact);
-      if (ready !== undefined) families.loadDuration.bind(labels).set(ready.loadMs / 1000);
+      if (ready?.loadMs !== undefined) families.loadDuration.bind(labels).set(ready.loadMs / 1000);
       for (const fallback of state?.fallbacks ?? []) countFallback(families, model, fallback);
 
       const tallies = {

@@ -133,6 +133,10 @@ const listenerChecks: Readonly<Record<keyof RunnerEventMap, OptionCheck>> = {
   'request-fail': listener,
   'lane-lost': listener,
   'lane-restart': listener,
+  'device-lost': listener,
+  'device-recovered': listener,
+  'batch-replayed': listener,
+  'worker-recycled': listener,
 };
 
 function isSource(value: unknown): value is ModelSource {

@@ -1,4 +1,4 @@
-import type { Backend, DeviceFallback } from '../backend';
+import type { Backend, DeviceFallback, LaneEventMap } from '../backend';
 import { Batcher } from '../batching/batcher';
 import { runOversized } from '../batching/oversized';
 import type { BatcherObserver } from '../batching/reports';
@@ -12,7 +12,7 @@ import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
 import type { ModelSignature } from '../signature';
 import { compileDoor } from './door';
-import { closeSlots, type Lane } from './lane';
+import { closeSlots, type Lane, openAmong } from './lane';
 import { createLaneKeeper } from './lane-keeper';
 import { infoOf, labelOf } from './model-info';
 import { type LanesOption, type OpenLanes, type OpenLanesParts, openLanes } from './open-lanes';
@@ -20,6 +20,7 @@ import { compileQuickDoor } from './quick-door';
 import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
 import type { ShapePlan } from './shape-plan';
 import { submitOptionsOf } from './submit-options';
+import { tellFallback } from './tell-fallback';
 import type { TuningStore } from './tuning-store';
 
 /** Sizes of batches and of the queue. */
@@ -127,21 +128,45 @@ export async function createDeployment(
     logger,
     tuning: parts.tuning,
     clock,
-    onLost: (lane, error) => keeper.lost(lane, error),
+    onLost(lane, error) {
+      lane.recovering = false;
+      keeper.lost(lane, error);
+    },
+    onEvent(lane, name, event) {
+      if (name === 'device-lost') onDown(lane, (event as LaneEventMap['device-lost']).error);
+      if (name === 'device-fallback') tellFallback(parts, info, event as DeviceFallback, lane.name);
+      else events.emit(name, { model: info, lane: lane.name, ...event } as RunnerEventMap[typeof name]);
+      if (name === 'device-recovered') onUp(lane);
+    },
+  };
+
+  /** A lane that brings itself back is told of as one that is replaced. */
+  const onDown = (lane: Lane, error: unknown): void => {
+    lane.alive = false;
+    lane.recovering = true;
+    onLost(lane, error);
+  };
+  const onUp = (lane: Lane): void => {
+    lane.alive = true;
+    lane.recovering = false;
+    lane.restarts++;
+    onRestart(lane);
+  };
+  const onLost = ({ name }: Lane, error: unknown): void => {
+    parts.onTrouble(error);
+    events.emit('lane-lost', { model: info, lane: name, error });
+  };
+  const onRestart = ({ name }: Lane): void => {
+    parts.onRecovery();
+    events.emit('lane-restart', { model: info, lane: name });
+    batcher?.wake();
   };
 
   const keeper = createLaneKeeper({
     clock,
     reopen: (lane) => lanes.reopen(lane),
-    onLost: ({ name }, error) => {
-      parts.onTrouble(error);
-      events.emit('lane-lost', { model: info, lane: name, error });
-    },
-    onRestart: ({ name }) => {
-      parts.onRecovery();
-      events.emit('lane-restart', { model: info, lane: name });
-      batcher?.wake();
-    },
+    onLost,
+    onRestart,
     onGivenUp: (slot, error, last) => {
       const { name } = slot;
       givenUp.add(slot);
@@ -163,7 +188,7 @@ export async function createDeployment(
 
   const lanes = await openLanes(laneParts, options);
   const [first] = lanes.slots as [Lane];
-  const { inputs, outputs, batchAxis, device, fallbacks } = first.session;
+  const { inputs, outputs, batchAxis } = first.session;
   if (batchAxis !== null && batchAxis !== 0) {
     await closeSlots(lanes.slots);
     throw new FairleadError(
@@ -186,7 +211,7 @@ export async function createDeployment(
     const maxRows = joinable ? limits.maxBatchRows : Number.POSITIVE_INFINITY;
     await checkGolden?.({ signature, lanes: lanes.slots, maxRows }, options);
   } catch (error) {
-    await closeSlots(lanes.slots.filter((slot) => slot.alive));
+    await closeSlots(openAmong(lanes.slots));
     throw error;
   }
   batcher = new Batcher({
@@ -207,7 +232,7 @@ export async function createDeployment(
     await queue.drain();
     await keeper.close();
     queue.close();
-    const open = lanes.slots.filter((slot) => slot.alive);
+    const open = openAmong(lanes.slots);
     for (const slot of open) slot.alive = false;
     await closeSlots(open);
   };
@@ -226,8 +251,13 @@ export async function createDeployment(
     info,
     loaded,
     signature,
-    device,
-    fallbacks,
+    // A lane that brings itself back may change both.
+    get device() {
+      return first.session.device;
+    },
+    get fallbacks() {
+      return first.session.fallbacks;
+    },
     lanes,
     batcher,
     shapes,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { LaneHost, LaneListener } from '../backend';
 import { FairleadError } from '../errors';
 import { createMockBackend, type MockBackendOptions } from '../testing/mock-backend';
 import {
@@ -276,6 +277,8 @@ describe('close', () => {
 
 describe('a worker that dies while the model is warmed up', () => {
   test('fails createRunner and leaves nothing behind', async () => {
+    // What createRunner fetches takes real time, more than the virtual clock waits on a busy machine.
+    await Promise.all([import('./local-runner'), import('./tune-lanes')]);
     for (const lanes of [1, 3, 'auto'] as const) {
       const clock = createVirtualClock();
       const backend = createMockBackend({ clock, workers: true, latencyMs: () => 10 });
@@ -308,6 +311,98 @@ describe('a worker that dies while the model is warmed up', () => {
     const [outcome] = send(bench, 1);
     await bench.clock.advance(20);
     expect(outcome?.value?.model.version).toBe('1');
+    await closeBench(bench);
+  });
+});
+
+describe('a lane that brings itself back', () => {
+  /** One lane that says of itself what the test has it say. */
+  async function openTalkative() {
+    const clock = createVirtualClock();
+    const inner = createMockBackend({ clock, workers: true, latencyMs: () => 10 });
+    let tell: LaneListener = () => undefined;
+    let device = 'webgpu';
+    const laneHost: LaneHost = {
+      async openLane(module, model, options) {
+        tell = options.onEvent ?? tell;
+        const session = await (inner.laneHost as LaneHost).openLane(module, model, options);
+        return Object.defineProperty(session, 'device', { get: () => device });
+      },
+    };
+    const heard: string[] = [];
+    const bench = await openBench(
+      { laneHost },
+      {
+        lanes: 1,
+        batching: { maxBatchRows: 2 },
+        on: {
+          'lane-lost': ({ lane }) => heard.push(`lost ${lane}`),
+          'lane-restart': ({ lane }) => heard.push(`restart ${lane}`),
+          'device-lost': ({ lane, device, reason }) => heard.push(`device-lost ${lane} ${device} ${reason}`),
+          'device-recovered': ({ lane, device }) => heard.push(`device-recovered ${lane} ${device}`),
+          'device-fallback': ({ lane, from, to, model }) => heard.push(`${lane} ${from} ${to} ${model.version}`),
+        },
+      },
+      clock,
+    );
+    const error = new FairleadError('LANE_LOST', 'gone');
+    return {
+      ...bench,
+      backend: inner,
+      heard,
+      down: () => tell('device-lost', { device, reason: 'device', error, batches: 0 }),
+      up: (next: string) => {
+        if (next !== device) tell('device-fallback', { from: device, to: next, reason: 'gone' });
+        device = next;
+        tell('device-recovered', { device, from: 'webgpu', downMs: 5 });
+      },
+    };
+  }
+
+  test('is sent nothing meanwhile, and begins with the queue when it is back; all is told and shown', async () => {
+    const bench = await openTalkative();
+    bench.down();
+    const outcomes = send(bench, 1, 2, 3);
+    await bench.clock.advance(1000);
+    expect(bench.backend.calls).toHaveLength(0);
+    expect(bench.runner.health()).toMatchObject({
+      status: 'degraded',
+      ready: false,
+      lanes: { alive: 0, total: 1 },
+      lastError: { code: 'LANE_LOST', message: 'gone' },
+    });
+    bench.up('wasm');
+    await bench.clock.advance(20);
+    expect(outcomes.map(({ value }) => numbersOf(value?.outputs))).toEqual([1, 2, 3].map((value) => doubled(value)));
+    expect(bench.heard).toEqual([
+      'lost worker-1',
+      'device-lost worker-1 webgpu device',
+      'worker-1 webgpu wasm 1',
+      'device-recovered worker-1 wasm',
+      'restart worker-1',
+    ]);
+    expect(bench.runner.describe()).toMatchObject({
+      device: 'wasm',
+      lanes: { slots: [{ device: 'wasm', alive: true, restarts: 1 }] },
+    });
+    await closeBench(bench);
+  });
+
+  test('is closed with its runner, though it is down', async () => {
+    const bench = await openTalkative();
+    bench.down();
+    await closeBench(bench);
+  });
+
+  test('is replaced when it gives up', async () => {
+    const bench = await openTalkative();
+    bench.down();
+    bench.backend.lanes[0]?.kill();
+    await bench.clock.advance(100);
+    const [outcome] = send(bench, 1);
+    await bench.clock.advance(20);
+    expect(outcome?.state).toBe('resolved');
+    expect(bench.backend.lanes).toHaveLength(2);
     await closeBench(bench);
   });
 });

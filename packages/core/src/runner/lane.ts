@@ -1,4 +1,4 @@
-import type { Backend, LaneHost, Session, WorkerModule } from '../backend';
+import type { Backend, LaneEventMap, LaneHost, Session, WorkerModule } from '../backend';
 import type { LaneSlot } from '../batching/lane-slot';
 import type { Clock } from '../clock';
 import type { CallOptions } from '../lifecycle';
@@ -16,12 +16,16 @@ export interface Lane extends LaneSlot {
   readonly meter: LaneMeter;
   /** How often its worker was replaced. */
   restarts: number;
+  /** Whether it is bringing itself back: not alive, yet still to be closed. */
+  recovering: boolean;
 }
 
 /** A lane as `describe()` shows it. */
 export interface LaneState extends LaneLoad {
   /** `inline`, `worker-1`, `worker-2`, … */
   readonly name: string;
+  /** The device that computes, or did before it was lost. */
+  readonly device: string;
   /** Threads that its session computes with; undefined where that is unknown or another device than the CPU computes. */
   readonly threads: number | undefined;
   /** Batches that it has at this moment. */
@@ -41,6 +45,8 @@ export interface LaneParts {
   readonly clock: Clock;
   /** Called when the worker of a lane died without being closed. */
   readonly onLost: (lane: Lane, error: unknown) => void;
+  /** Called with what a lane tells of itself. */
+  readonly onEvent: <K extends keyof LaneEventMap>(lane: Lane, name: K, event: LaneEventMap[K]) => void;
 }
 
 /** Opens a lane in this thread. */
@@ -52,9 +58,7 @@ export async function openInlineLane(backend: Backend, parts: LaneParts, options
 async function openWorkerLane(name: string, backend: Backend, parts: LaneParts, options: CallOptions): Promise<Lane> {
   // A worker may die before its lane exists; opening it then rejects, so nothing is missed.
   let lane: Lane | undefined;
-  const session = await openInWorker(backend, parts.model, options, (error) => {
-    if (lane !== undefined) parts.onLost(lane, error);
-  });
+  const session = await openInWorker(backend, parts, options, () => lane);
   lane = laneOver(name, backend, session, parts);
   return lane;
 }
@@ -81,7 +85,7 @@ export async function openWorkerLanes(
 
 /** Opens a new session for a lane whose worker died. */
 export async function reopenLane(lane: Lane, parts: LaneParts, options: CallOptions): Promise<Session> {
-  const session = await openInWorker(lane.backend, parts.model, options, (error) => parts.onLost(lane, error));
+  const session = await openInWorker(lane.backend, parts, options, () => lane);
   lane.restarts++;
   lane.meter.follow(session);
   await lane.meter.refresh();
@@ -90,13 +94,23 @@ export async function reopenLane(lane: Lane, parts: LaneParts, options: CallOpti
 
 function openInWorker(
   backend: Backend,
-  model: LoadedModel,
+  { model, onLost, onEvent }: LaneParts,
   options: CallOptions,
-  onLost: (error: unknown) => void,
+  laneOf: () => Lane | undefined,
 ): Promise<Session> {
   // Only backends that have both get here.
   const { laneHost, worker } = backend as Backend & { readonly laneHost: LaneHost; readonly worker: WorkerModule };
-  return laneHost.openLane(worker, model, { ...options, onLost });
+  return laneHost.openLane(worker, model, {
+    ...options,
+    onLost(error) {
+      const lane = laneOf();
+      if (lane !== undefined) onLost(lane, error);
+    },
+    onEvent(name, event) {
+      const lane = laneOf();
+      if (lane !== undefined) onEvent(lane, name, event);
+    },
+  });
 }
 
 function laneOver(name: string, backend: Backend, session: Session, { model, clock }: LaneParts): Lane {
@@ -107,6 +121,7 @@ function laneOver(name: string, backend: Backend, session: Session, { model, clo
     backend,
     meter,
     restarts: 0,
+    recovering: false,
     session,
     threads: session.device === 'cpu' ? backend.threading?.threads : undefined,
     capacity: session.concurrency ?? 1,
@@ -117,8 +132,13 @@ function laneOver(name: string, backend: Backend, session: Session, { model, clo
 }
 
 /** How a lane stands. */
-export function stateOfLane({ name, threads, inFlight, alive, restarts, meter }: Lane): LaneState {
-  return { name, threads, inFlight, alive, restarts, ...meter.read() };
+export function stateOfLane({ name, session, threads, inFlight, alive, restarts, meter }: Lane): LaneState {
+  return { name, device: session.device, threads, inFlight, alive, restarts, ...meter.read() };
+}
+
+/** The lanes that have a session to close: those that compute, and those that are bringing themselves back. */
+export function openAmong(lanes: readonly Lane[]): Lane[] {
+  return lanes.filter(({ alive, recovering }) => alive || recovering);
 }
 
 /** Closes the sessions of lanes; the first failure is thrown after all were tried. */
@@ -139,6 +159,6 @@ export async function warmLanes(lanes: readonly Lane[], parts: LaneParts, option
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed === undefined) return;
-  await closeSlots(lanes.filter((lane) => lane.alive));
+  await closeSlots(openAmong(lanes));
   throw failed.reason;
 }

@@ -1,4 +1,4 @@
-import type { DeviceFallback } from '../backend';
+import type { LaneEventMap } from '../backend';
 import type { ErrorCode } from '../errors';
 import type { Events } from '../events';
 import type { CallOptions, Closeable } from '../lifecycle';
@@ -149,12 +149,16 @@ export interface SwapFailEvent {
   readonly outcome: 'kept' | 'restored' | 'lost';
 }
 
+/** What a lane tells, with where it lives: absent for what opening a model tells of it as a whole. */
+type LaneEvents = {
+  readonly [K in keyof LaneEventMap]: LaneEventMap[K] & { readonly model: ModelInfo; readonly lane?: string };
+};
+
 /** What a runner tells. */
-export interface RunnerEventMap {
+export interface RunnerEventMap extends LaneEvents {
   'model-ready': ModelReadyEvent;
   'model-swap': ModelSwapEvent;
   'model-swap-fail': SwapFailEvent;
-  'device-fallback': DeviceFallback & { readonly model: ModelInfo };
   'batch-end': BatchEndEvent;
   'batch-fail': BatchFailEvent;
   'request-fail': RequestFailEvent;

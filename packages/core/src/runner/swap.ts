@@ -6,6 +6,7 @@ import { createDeployment, type Deployment, type DeploymentParts, type RunReques
 import { checkInterchangeable, infoOf, labelOf } from './model-info';
 import type { ModelInfo, SwapFailEvent } from './runner';
 import type { SwapGate } from './swap-gate';
+import { tellFallback } from './tell-fallback';
 
 /**
  * What a swap preserves. `availability-preserving`: the new model is loaded beside the one in use, so that requests are
@@ -96,14 +97,7 @@ export async function createSwapper(parts: SwapperParts, model: LoadedModel, opt
   };
 
   const announce = ({ info, loaded, device, loadMs, fallbacks }: Deployment): void => {
-    for (const fallback of fallbacks) {
-      if (events.listenerCount('device-fallback') > 0) events.emit('device-fallback', { ...fallback, model: info });
-      else
-        logger.warn(
-          fallback,
-          `${labelOf(info)} runs on ${fallback.to} instead of ${fallback.from}: ${fallback.reason}`,
-        );
-    }
+    for (const fallback of fallbacks) tellFallback({ events, logger }, info, fallback);
     events.emit('model-ready', { model: info, device, loadMs, loaded });
   };
 

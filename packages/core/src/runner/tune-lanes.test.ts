@@ -399,6 +399,7 @@ describe('a candidate that cannot be had', () => {
       logger: consoleLogger,
       tuning: undefined,
       onLost: () => {},
+      onEvent: () => {},
       maxCopiesBytes: model.bytes.length,
     };
     const { lanes, tuning } = await until(tuneLanes(parts, {}), clock);

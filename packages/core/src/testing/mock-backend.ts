@@ -205,7 +205,8 @@ export function createMockBackend(options: MockBackendOptions = {}): MockBackend
         return alive;
       },
       kill(cause) {
-        const error = new FairleadError('LANE_LOST', 'The mock worker died.', { cause });
+        const details = FairleadError.isInstance(cause) ? cause.details : {};
+        const error = new FairleadError('LANE_LOST', 'The mock worker died.', { cause, details });
         alive = false;
         if (die(error)) onLost?.(error);
       },

@@ -6,10 +6,10 @@ import {
   type Session,
   throwIfAborted,
 } from '@fairlead/core';
+import { selfTest } from '@fairlead/core/self-test';
 import type * as Ort from 'onnxruntime-node';
 import type { OnnxDevice, OnnxSettings } from './options';
 import { loadRuntime, type Runtime } from './runtime';
-import { selfTest } from './self-test';
 import { openOrtSession, wrapOrtSession } from './session';
 
 /**

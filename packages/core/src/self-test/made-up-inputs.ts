@@ -1,13 +1,6 @@
-import {
-  allocateData,
-  type DataOf,
-  type DType,
-  elementCount,
-  type ModelSignature,
-  type Tensor,
-  type TensorSpec,
-  type Tensors,
-} from '@fairlead/core';
+import type { ModelSignature, TensorSpec } from '../signature';
+import { allocateData, type DataOf, type DType } from '../tensor/dtype';
+import { elementCount, type Tensor, type Tensors } from '../tensor/tensor';
 
 /** Rows of the inputs that are made up, where a model has a batch axis. */
 const rows = 2;

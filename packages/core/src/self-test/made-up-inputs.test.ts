@@ -1,5 +1,7 @@
-import { checkTensor, type DType, dtypes, type ModelSignature, type Tensor } from '@fairlead/core';
 import { describe, expect, test } from 'vitest';
+import type { ModelSignature } from '../signature';
+import { type DType, dtypes } from '../tensor/dtype';
+import { checkTensor, type Tensor } from '../tensor/tensor';
 import { hasFreeAxes, madeUpInputs } from './made-up-inputs';
 
 const model = (batchAxis: number | null, ...shapes: (number | string)[][]): ModelSignature => ({

@@ -1,4 +1,5 @@
-import { type DType, formatShape, type Tensor, type Tensors } from '@fairlead/core';
+import type { DType } from '../tensor/dtype';
+import { formatShape, type Tensor, type Tensors } from '../tensor/tensor';
 
 /** Where two answers to the same inputs first differ; all in words, for a message. */
 export interface Difference {

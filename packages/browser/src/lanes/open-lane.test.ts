@@ -2,7 +2,7 @@ import { Worker as NodeWorker } from 'node:worker_threads';
 import type { LoadedModel } from '@fairlead/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { onnx } from '../onnx/onnx';
-import { webWorkerLanes } from './lane-host';
+import { openWorkerLane } from './open-lane';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -15,11 +15,11 @@ const model: LoadedModel = {
 };
 const module = { moduleUrl: 'fairlead:onnxruntime-web', options: {} };
 
-describe('webWorkerLanes', () => {
+describe('worker lanes', () => {
   it('is offered only where there are Web Workers', () => {
     expect(onnx().laneHost).toBeUndefined();
     vi.stubGlobal('Worker', class extends EventTarget {});
-    expect(onnx().laneHost).toBe(webWorkerLanes);
+    expect(onnx().laneHost).toMatchObject({ staysInWorker: true });
     // What onnxruntime-web puts there on Node.
     vi.stubGlobal('Worker', NodeWorker);
     expect(onnx().laneHost).toBeUndefined();
@@ -35,7 +35,7 @@ describe('webWorkerLanes', () => {
         }
       },
     );
-    await expect(webWorkerLanes.openLane(module, model, {})).rejects.toMatchObject({
+    await expect(openWorkerLane(module, model, {})).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringContaining('worker-src'),
       cause: refusal,
@@ -59,7 +59,7 @@ describe('webWorkerLanes', () => {
         terminate(): void {}
       },
     );
-    await expect(webWorkerLanes.openLane(module, model, {})).rejects.toMatchObject({
+    await expect(openWorkerLane(module, model, {})).rejects.toMatchObject({
       code: 'LANE_LOST',
       message: expect.stringContaining('no session today'),
     });

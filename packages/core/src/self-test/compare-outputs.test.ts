@@ -1,5 +1,5 @@
-import type { Tensor, Tensors } from '@fairlead/core';
 import { describe, expect, test } from 'vitest';
+import type { Tensor, Tensors } from '../tensor/tensor';
 import { firstDifference } from './compare-outputs';
 
 const float32 = (values: readonly number[], shape: readonly number[] = [values.length]): Tensors => ({

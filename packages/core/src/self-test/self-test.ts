@@ -1,4 +1,7 @@
-import { type CallOptions, messageOf, type Session, type Tensors, throwIfAborted } from '@fairlead/core';
+import type { Session } from '../backend';
+import { messageOf, throwIfAborted } from '../errors';
+import type { CallOptions } from '../lifecycle';
+import type { Tensors } from '../tensor/tensor';
 import { type Difference, firstDifference } from './compare-outputs';
 import { hasFreeAxes, madeUpInputs } from './made-up-inputs';
 

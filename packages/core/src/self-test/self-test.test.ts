@@ -1,5 +1,9 @@
-import { closeable, FairleadError, type ModelSignature, type Session, type Tensors } from '@fairlead/core';
 import { describe, expect, test } from 'vitest';
+import type { Session } from '../backend';
+import { FairleadError } from '../errors';
+import { closeable } from '../lifecycle';
+import type { ModelSignature } from '../signature';
+import type { Tensors } from '../tensor/tensor';
 import { selfTest } from './self-test';
 
 type Compute = (inputs: Tensors, call: number) => Tensors;
