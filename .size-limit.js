@@ -9,13 +9,12 @@ const withoutLaterChunks = {
   },
 };
 
-/** Leaves out what few pages fetch: the reader and writer of golden rows, swaps in place and buckets; and what none does, the tuning of lanes. */
+/** Leaves out what few pages fetch: the reader and writer of golden rows, swaps in place, buckets and TensorFlow.js; and what none does, the tuning of lanes. */
 const withoutExtras = {
   name: 'without-extras',
   setup(build) {
-    build.onResolve({ filter: /\/(check-golden|write-golden|swap-in-place|shape-plan|tune-lanes)-\w+\.js$/ }, () => ({
-      external: true,
-    }));
+    const chunks = /\/(check-golden|write-golden|swap-in-place|shape-plan|tune-lanes|(resolve-)?tfjs-\w+)-\w+\.js$/;
+    build.onResolve({ filter: chunks }, () => ({ external: true }));
   },
 };
 
@@ -24,6 +23,16 @@ const leavingOut = (plugin) => (config) => ({
   ...modifyEsbuildConfig(config),
   plugins: [...(config.plugins ?? []), plugin],
 });
+
+const tensorflowPackages = [
+  'core',
+  'layers',
+  'converter',
+  'backend-webgpu',
+  'backend-webgl',
+  'backend-wasm',
+  'backend-cpu',
+].map((name) => `@tensorflow/tfjs-${name}`);
 
 export default [
   {
@@ -50,12 +59,20 @@ export default [
   {
     name: '@fairlead/core with @fairlead/browser, and what they fetch to load a model in a worker or here',
     path: 'scripts/sizes/core-and-browser.js',
-    limit: '42 kB',
+    limit: '44.5 kB',
     gzip: true,
     // The runtime; the digest in JavaScript, which insecure pages alone fetch; and what names the type of an output that is
     // no tensor, which a page fetches only for a model that it cannot load.
     ignore: ['onnxruntime-web', '@noble/hashes', '@fairlead/core/onnx'],
     modifyEsbuildConfig: leavingOut(withoutExtras),
+  },
+  {
+    name: '@fairlead/browser: what tfjs() fetches to load a model here beside TensorFlow.js, with what of it the root has already',
+    path: ['packages/browser/dist/resolve-tfjs-model-*.js', 'packages/browser/dist/tfjs-session-*.js'],
+    limit: '31 kB',
+    gzip: true,
+    ignore: tensorflowPackages,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
     name: '@fairlead/tracking in a page: openTracker, without the store of a folder, which it loads for one alone',
@@ -114,10 +131,39 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/core/serving',
+    path: 'packages/core/dist/serving.js',
+    limit: '27 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/browser/model-cache',
     path: 'packages/browser/dist/model-cache.js',
     limit: '28 kB',
     gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/browser/telemetry: all of it, with what it takes of core',
+    path: 'packages/browser/dist/telemetry.js',
+    limit: '24 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/browser/store, with what of core it needs',
+    path: 'packages/browser/dist/store.js',
+    limit: '7.5 kB',
+    gzip: true,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
+  },
+  {
+    name: '@fairlead/browser/react beside it, without React',
+    path: 'packages/browser/dist/react.js',
+    limit: '7.8 kB',
+    gzip: true,
+    ignore: ['react'],
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
 ];

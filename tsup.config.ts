@@ -5,7 +5,7 @@ import { entriesOf, manifestOf, packageFolders } from './scripts/entries';
 function buildOf(folder: string): Options {
   const { name, dependencies, peerDependencies } = manifestOf(folder);
   const external = [name, ...Object.keys({ ...dependencies, ...peerDependencies })];
-  const sources = Object.entries(entriesOf(folder));
+  const sources = Object.entries(entriesOf(folder)).filter(([output]) => !isPageWorker(folder, output));
   return {
     name: folder,
     entry: Object.fromEntries(sources.map(([output, source]) => [output, `packages/${folder}/${source}`])),
@@ -16,14 +16,35 @@ function buildOf(folder: string): Options {
     // Chunks that entries share, so that an error or a symbol is one and the same through every entry.
     splitting: true,
     sourcemap: true,
-    // The page of tracking is a build of its own, at the same time.
-    clean: folder === 'tracking' ? ['!page/**'] : true,
+    // The page of tracking and the worker of pages are builds of their own, at the same time.
+    clean: folder === 'tracking' ? ['!page/**'] : folder === 'browser' ? ['!lane-worker.*'] : true,
     // tsup's bundler of declarations sets `baseUrl`, which TypeScript 6 calls deprecated.
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
     // A module that begins with # is chosen by a condition when the package is used.
     external: [/^#/, ...external.map((module) => new RegExp(`^${module}(/|$)`))],
   };
 }
+
+function isPageWorker(folder: string, output: string): boolean {
+  return folder === 'browser' && output === 'lane-worker';
+}
+
+/**
+ * The worker's script of `@fairlead/browser`: one file with core in it, and only the runtimes outside. Import maps do not
+ * reach into workers, so without a bundler it could find nothing else.
+ */
+const pageWorker: Options = {
+  name: 'worker',
+  entry: { 'lane-worker': `packages/browser/${entriesOf('browser')['lane-worker']}` },
+  outDir: 'packages/browser/dist',
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  splitting: false,
+  sourcemap: true,
+  noExternal: [/^@fairlead\/core/, /^zod/],
+  external: Object.keys(manifestOf('browser').peerDependencies ?? {}).map((module) => new RegExp(`^${module}(/|$)`)),
+};
 
 /** The page of `@fairlead/tracking/ui`: one script and one style with everything in them, so that a user installs none of it. */
 const page: Options = {
@@ -41,5 +62,6 @@ const page: Options = {
 
 export default defineConfig((overrides) => [
   ...packageFolders.map(buildOf).map((build) => (overrides.dts === false ? { ...build, dts: false } : build)),
+  pageWorker,
   page,
 ]);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Manifest, manifestOf, packageFolders, repository } from './entries';
 
@@ -39,7 +39,10 @@ export function unpackInto(consumer: string, packages: readonly PackedPackage[])
     mkdirSync(target, { recursive: true });
     execFileSync('tar', ['-xzf', tarball, '-C', target, '--strip-components=1']);
     for (const dependency of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) {
-      if (!packages.some((other) => other.manifest.name === dependency)) linked.add(dependency);
+      if (packages.some((other) => other.manifest.name === dependency)) continue;
+      linked.add(dependency);
+      // A library without types of its own has them beside it, as a user installs them.
+      if (existsSync(join(repository, 'node_modules/@types', dependency))) linked.add(`@types/${dependency}`);
     }
   }
   for (const dependency of linked) {

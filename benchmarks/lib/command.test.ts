@@ -52,11 +52,27 @@ describe('runCommand', () => {
     );
   });
 
+  it('writes the table of a file of results', async () => {
+    const { code, out } = await call('steady', '--markdown', '--rounds', '1234');
+    expect(code).toBe(0);
+    expect(out).toBe(
+      [
+        '| Measured | Value | Goal |',
+        '|---|---|---|',
+        '| rounds | 1,234 rounds |  |',
+        '| share | 0.5 | >= 0.9 **missed** |',
+        '| delay | 12.3 ms | <= 20 |',
+        '',
+      ].join('\n'),
+    );
+  });
+
   it.each([
     [['nope'], 'There is no suite "nope".'],
     [[], 'usage:'],
     [['steady', 'failing'], 'One suite at a time'],
     [['steady', '--rounds', '0'], '--rounds takes a positive integer, given "0".'],
+    [['steady', '--json', '--markdown'], 'Either --json or --markdown, given both.'],
     [['steady', '--jsno'], "Unknown option '--jsno'"],
   ])('answers %j with exit code 2 and the list of suites', async (args, message) => {
     const { code, out, error } = await call(...args);

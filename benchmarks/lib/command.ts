@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { formatTable } from './format';
+import { formatMarkdown, formatTable } from './format';
 import { meetsGoal } from './goal';
 import type { Result, Suite } from './suite';
 
@@ -14,7 +14,7 @@ export interface CommandOptions {
 }
 
 /**
- * `<suite> [--json] [--rounds n]`: runs one suite and writes its results. Resolves to the exit code: 0 when the suite ran,
+ * `<suite> [--json | --markdown] [--rounds n]`: runs one suite and writes its results. Resolves to the exit code: 0 when the suite ran,
  * whatever its goals say; 1 when it failed; 2 when the call was wrong.
  */
 export async function runCommand(options: CommandOptions): Promise<number> {
@@ -22,7 +22,9 @@ export async function runCommand(options: CommandOptions): Promise<number> {
   const names = await suiteNames(options.suitesFolder);
   if (typeof call === 'string' || !names.includes(call.suite)) {
     const problem = typeof call === 'string' ? call : call.suite === '' ? '' : `There is no suite "${call.suite}".`;
-    options.writeError(`${problem}\nusage: npm run bench -- <suite> [--json] [--rounds n]\n\n`.trimStart());
+    options.writeError(
+      `${problem}\nusage: npm run bench -- <suite> [--json | --markdown] [--rounds n]\n\n`.trimStart(),
+    );
     options.writeError(`${await listOf(options.suitesFolder, names)}\n`);
     return 2;
   }
@@ -30,8 +32,7 @@ export async function runCommand(options: CommandOptions): Promise<number> {
     const suite = await loadSuite(options.suitesFolder, call.suite);
     const results = await suite.run({ rounds: call.rounds, note: (text) => options.writeError(`${text}\n`) });
     checkResults(results);
-    const text = call.json ? JSON.stringify({ suite: call.suite, results }) : formatTable(call.suite, results);
-    options.writeOut(`${text}\n`);
+    options.writeOut(`${textOf(call, results)}\n`);
     return 0;
   } catch (error) {
     options.writeError(`The suite "${call.suite}" failed: ${error instanceof Error ? error.stack : String(error)}\n`);
@@ -39,9 +40,20 @@ export async function runCommand(options: CommandOptions): Promise<number> {
   }
 }
 
+function textOf({ suite, form }: Call, results: readonly Result[]): string {
+  switch (form) {
+    case 'json':
+      return JSON.stringify({ suite, results });
+    case 'markdown':
+      return formatMarkdown(results);
+    case 'table':
+      return formatTable(suite, results);
+  }
+}
+
 interface Call {
   readonly suite: string;
-  readonly json: boolean;
+  readonly form: 'table' | 'json' | 'markdown';
   readonly rounds: number;
 }
 
@@ -51,12 +63,18 @@ function parseCall(args: readonly string[]): Call | string {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '5' } },
+      options: {
+        json: { type: 'boolean', default: false },
+        markdown: { type: 'boolean', default: false },
+        rounds: { type: 'string', default: '5' },
+      },
     });
     const rounds = Number(values.rounds);
     if (!Number.isInteger(rounds) || rounds < 1) return `--rounds takes a positive integer, given "${values.rounds}".`;
     if (positionals.length > 1) return `One suite at a time, given ${positionals.join(' ')}.`;
-    return { suite: positionals[0] ?? '', json: values.json, rounds };
+    if (values.json && values.markdown) return 'Either --json or --markdown, given both.';
+    const form = values.json ? 'json' : values.markdown ? 'markdown' : 'table';
+    return { suite: positionals[0] ?? '', form, rounds };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

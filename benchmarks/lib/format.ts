@@ -29,6 +29,16 @@ export function formatTable(suite: string, results: readonly Result[]): string {
   ].join('\n');
 }
 
+/** The results as a table in Markdown, as the files in `benchmarks/results/` have it. */
+export function formatMarkdown(results: readonly Result[]): string {
+  const rows = results.map(({ name, value, unit, goal }) => {
+    const missed = goal !== undefined && !meetsGoal(value, goal) ? ' **missed**' : '';
+    const number = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : formatNumber(value);
+    return `| ${name} | ${number}${unit === 'ratio' ? '' : ` ${unit}`} | ${goal ?? ''}${missed} |`;
+  });
+  return ['| Measured | Value | Goal |', '|---|---|---|', ...rows].join('\n');
+}
+
 /** Three significant digits, and whole numbers from 1000 on: `0.962`, `18.4`, `123456`. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-
 /** Drives a closed load: so many callers, each of which asks again as soon as it has its answer. */
 export interface Load {
   readonly callers: number;
@@ -48,19 +46,4 @@ export async function drive(load: Load, options: { readonly latencies?: boolean 
 /** A quantile of ascending values, by the nearest rank. */
 export function quantile(ascending: Float64Array, q: number): number {
   return ascending[Math.min(ascending.length - 1, Math.floor(q * ascending.length))] ?? Number.NaN;
-}
-
-/** A model of `examples/models` and its test rows. */
-export async function loadDigits(
-  version: 'v1' | 'v2',
-): Promise<{ bytes: Uint8Array; path: string; rows: Float32Array[] }> {
-  const folder = new URL('../../examples/models/', import.meta.url);
-  const file = new URL(`digits-${version}.onnx`, folder);
-  const csv = await readFile(new URL('digits-test.csv', folder), 'utf8');
-  const rows = csv
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => Float32Array.from(line.split(',').slice(0, 64), Number));
-  return { bytes: await readFile(file), path: file.pathname, rows };
 }

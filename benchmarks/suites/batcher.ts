@@ -3,7 +3,8 @@ import { onnx } from '@fairlead/node';
 import * as ort from 'onnxruntime-node';
 import { compare } from '../lib/compare';
 import { benchDevice } from '../lib/device';
-import { drive, loadDigits, quantile } from '../lib/load';
+import { loadDigits } from '../lib/digits';
+import { drive, quantile } from '../lib/load';
 import type { Result, Suite } from '../lib/suite';
 
 const sessionOptions = { intraOpNumThreads: 1, extra: { session: { intra_op: { allow_spinning: '0' } } } };

@@ -23,13 +23,19 @@ export interface Site {
 /**
  * Bundles a page from the built packages, as an app would, into a folder that the caller removes.
  * @param root the folder of its `index.html`
+ * @param alias folders of modules that are taken in place of the installed ones
  */
-export async function buildPage(workerFormat: WorkerFormat, root = pageFolder): Promise<string> {
+export async function buildPage(
+  workerFormat: WorkerFormat,
+  root = pageFolder,
+  alias: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const outDir = mkdtempSync(join(tmpdir(), 'fairlead-page-'));
   await build({
     root,
     configFile: false,
     logLevel: 'error',
+    resolve: { alias: { ...alias } },
     ...(workerFormat === 'es' ? { worker: { format: 'es' } } : {}),
     build: { outDir, emptyOutDir: true, reportCompressedSize: false },
   });
@@ -51,8 +57,8 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** The strictest policy that onnxruntime-web runs under. */
-const contentSecurityPolicy = "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'";
-const isolationHeaders = {
+export const contentSecurityPolicy = "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'";
+export const isolationHeaders = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-resource-policy': 'same-origin',
@@ -85,6 +91,34 @@ export function serveUnder(path: string, folder: string): Promise<Site> {
     const asked = decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname);
     const file = asked.startsWith(path) ? asked.slice(path.length) || 'index.html' : '../outside';
     sendFile(join(folder, normalize(`/${file}`)), headers, response);
+  });
+}
+
+/** A folder as a site. */
+export interface FolderOptions {
+  /** Headers of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes in place of a file's own, by path. */
+  readonly replaced?: ReadonlyMap<string, Uint8Array>;
+  /** What lies under `/models/`. @default those of the examples */
+  readonly models?: string;
+}
+
+/** Serves a folder with the headers of a page under a strict policy, or others, and the models under `/models/`. */
+export function serveFolder(
+  folder: string,
+  { headers = {}, replaced, models = modelsFolder }: FolderOptions = {},
+): Promise<Site> {
+  const all = { 'content-security-policy': contentSecurityPolicy, ...headers };
+  return listen((request, response) => {
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname);
+    const bytes = replaced?.get(path);
+    if (bytes !== undefined) {
+      response
+        .writeHead(200, { ...all, 'content-type': types[extname(path)] ?? 'application/octet-stream' })
+        .end(bytes);
+    } else if (path.startsWith('/models/')) sendFile(join(models, normalize(path.slice(7))), all, response);
+    else sendFile(join(folder, normalize(path === '/' ? '/index.html' : path)), all, response);
   });
 }
 

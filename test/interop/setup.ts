@@ -1,5 +1,14 @@
 import { execFileSync, type StdioOptions } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -120,6 +129,138 @@ export function prepareOpenLineage(): Peer {
   return preparePython('openlineage_python', openLineageVersion);
 }
 
+/** The version of Triton's own client that the tests were written against. */
+export const tritonClientVersion = '2.73.0';
+
+/** Makes a virtual environment with Triton's client over HTTP, which needs no Triton; `command` is its Python. */
+export function prepareTritonClient(): Peer {
+  return preparePython('tritonclient', tritonClientVersion, '[http]');
+}
+
+/** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
+export const mlserverVersion = '1.7.1';
+
+/** Makes a virtual environment with MLServer; `command` is its Python. */
+export function prepareMlserver(): Peer {
+  return preparePython('mlserver', mlserverVersion);
+}
+
+/** The release of Cloudflare's runtime that the edge tests were written against. */
+export const workerdVersion = '1.20261117.1';
+/** The release of Deno that the edge tests were written against. */
+export const denoVersion = '2.9.6';
+/** The release of Bun that the edge tests were written against. */
+export const bunVersion = '1.4.5';
+/** The last React before the one that the tests of the hook install. */
+export const reactBeforeVersion = '18.3.1';
+
+/** What a package of binaries calls this machine: by its platform, by its processor. */
+type PlatformNames = Readonly<Partial<Record<NodeJS.Platform, string>>>;
+type ProcessorNames = Readonly<Partial<Record<NodeJS.Architecture, string>>>;
+
+/** Installs packages of npm at their versions, without their scripts, and answers the folder of their modules. */
+function installFromNpm(
+  peer: string,
+  name: string,
+  packages: Readonly<Record<string, string>>,
+): { folder: string } | { missing: string } {
+  const folder = join(cache, name);
+  const modules = join(folder, 'node_modules');
+  const isThere = ([module, version]: [string, string]): boolean => {
+    const manifest = join(modules, module, 'package.json');
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version;
+  };
+  if (Object.entries(packages).every(isThere)) return { folder: modules };
+  try {
+    console.log(`interop: installing ${peer} into ${folder}`);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: packages }));
+    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+    run(npm, ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], 300_000, folder);
+  } catch (error) {
+    return absent(peer, lastWords(error));
+  }
+  return { folder: modules };
+}
+
+/**
+ * Takes a runtime out of the package of its binary for this machine, since the script is not run that would put it into place.
+ * @param packageOf the package's name, and where the program lies in it
+ */
+function prepareBinary(
+  name: string,
+  version: string,
+  packageOf: (platform: string, processor: string) => readonly [string, string],
+  platforms: PlatformNames,
+  processors: ProcessorNames,
+): Peer {
+  const peer = `${name} ${version}`;
+  const [platform, processor] = [platforms[process.platform], processors[process.arch]];
+  if (platform === undefined || processor === undefined) {
+    return absent(peer, `npm has no binary of it for ${process.platform} on ${process.arch}`);
+  }
+  const [module, program] = packageOf(platform, processor);
+  const installed = installFromNpm(peer, `${name}-${version}`, { [module]: version });
+  if ('missing' in installed) return installed;
+  const command = join(installed.folder, module, process.platform === 'win32' ? `${program}.exe` : program);
+  try {
+    chmodSync(command, 0o755);
+    run(command, ['--version'], 30_000);
+  } catch (error) {
+    return absent(peer, lastWords(error));
+  }
+  return { command };
+}
+
+/** Takes Cloudflare's workerd out of npm; `command` is the program. Miniflare, which drives it, needs a newer Node. */
+export function prepareWorkerd(): Peer {
+  return prepareBinary(
+    'workerd',
+    workerdVersion,
+    (platform, processor) => [`@cloudflare/workerd-${platform}-${processor}`, 'bin/workerd'],
+    { linux: 'linux', darwin: 'darwin', win32: 'windows' },
+    { x64: '64', arm64: 'arm64' },
+  );
+}
+
+/** Takes Deno out of npm; `command` is the program. */
+export function prepareDeno(): Peer {
+  return prepareBinary(
+    'deno',
+    denoVersion,
+    (platform, processor) => [`@deno/${platform}-${processor}${platform === 'linux' ? '-glibc' : ''}`, 'deno'],
+    { linux: 'linux', darwin: 'darwin', win32: 'win32' },
+    { x64: 'x64', arm64: 'arm64' },
+  );
+}
+
+/** Takes Bun out of npm; `command` is the program. */
+export function prepareBun(): Peer {
+  return prepareBinary(
+    'bun',
+    bunVersion,
+    (platform, processor) => [`@oven/bun-${platform}-${processor}`, 'bin/bun'],
+    { linux: 'linux', darwin: 'darwin', win32: 'windows' },
+    { x64: 'x64', arm64: 'aarch64' },
+  );
+}
+
+/** Installs the React before the present one; `folder` holds its modules. */
+export function prepareReactBefore(): { readonly folder: string } | { readonly missing: string } {
+  const packages = { react: reactBeforeVersion, 'react-dom': reactBeforeVersion };
+  return installFromNpm(`React ${reactBeforeVersion}`, `react-${reactBeforeVersion}`, packages);
+}
+
+/** The version of webpack that the tests were written against. */
+export const webpackVersion = '5.112.2';
+
+/** Installs webpack; `command` is the folder of its package. */
+export function prepareWebpack(): Peer {
+  const installed = installFromNpm(`webpack ${webpackVersion}`, `webpack-${webpackVersion}`, { webpack: webpackVersion });
+  return 'missing' in installed ? installed : { command: join(installed.folder, 'webpack') };
+}
+
 /** Prometheus and the tool that comes with it. */
 export interface PrometheusPrograms {
   readonly prometheus: string;
@@ -198,4 +339,11 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareMoto();
   prepareDvcData();
   prepareOpenLineage();
+  prepareTritonClient();
+  prepareMlserver();
+  prepareWorkerd();
+  prepareDeno();
+  prepareBun();
+  prepareReactBefore();
+  prepareWebpack();
 }

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { manifestOf, packageFolders, repository, subpathsOf } from '../../scripts/entries';
 import { npm, type PackedPackage, packAll } from '../../scripts/packed';
 
@@ -42,8 +42,18 @@ const entries = packageFolders.flatMap((name) => {
   return subpathsOf(manifest).map((subpath) => `${manifest.name}${subpath.slice(1)}`);
 });
 
+/** The one peer without which an entry cannot be imported: a hook is nothing without its framework. */
+const frameworks: Readonly<Record<string, string>> = { '@fairlead/browser/react': 'react' };
+
 describe.each(entries)('%s', (entry) => {
   it('is imported, and required with the same names', async () => {
+    const framework = frameworks[entry];
+    if (framework !== undefined) {
+      await expect(load('import', entry)).rejects.toThrow(`Cannot find package '${framework}'`);
+      const installed = join(folder, 'node_modules', framework);
+      await symlink(join(repository, 'node_modules', framework), installed, 'junction');
+      onTestFinished(() => rm(installed));
+    }
     const imported = await load('import', entry);
     expect(imported).not.toEqual([]);
     expect(imported).not.toContain('default');

@@ -3,3 +3,6 @@
  * a module that they do not see from there would be missing in what they emit.
  */
 export const onnxLaneModule = 'fairlead:onnxruntime-web';
+
+/** Names the backend of `tfjs()`, in the same way. */
+export const tfjsLaneModule = 'fairlead:tensorflow.js';

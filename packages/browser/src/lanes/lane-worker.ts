@@ -1,6 +1,6 @@
 import { type LanePort, serveLane } from '@fairlead/core/lanes';
 import { createBackend } from '../onnx/onnx-lane';
-import { onnxLaneModule } from './lane-modules';
+import { onnxLaneModule, tfjsLaneModule } from './lane-modules';
 
 /** What a worker's script needs of its global scope. */
 interface WorkerScope {
@@ -34,5 +34,6 @@ function serve(scope: WorkerScope): void {
 
 async function importModule(url: string): Promise<unknown> {
   if (url === onnxLaneModule) return { createBackend };
+  if (url === tfjsLaneModule) return import('../tfjs/tfjs-lane');
   return import(/* @vite-ignore */ /* webpackIgnore: true */ url);
 }

@@ -2,6 +2,7 @@ import {
   type Closeable,
   closeable,
   describeValue,
+  type Events,
   FairleadError,
   type LoadedModel,
   type ModelSource,
@@ -10,11 +11,17 @@ import { parseModelUrl } from '../model/model-url';
 import { pageUrl } from '../onnx/options';
 import { addressOf } from './address';
 import type { CacheEngine } from './cache-engine';
-import { cacheEvents } from './cache-events';
+import { cacheEvents, type ModelCacheEventMap } from './cache-events';
 import { type CachedModelOptions, type CachedModelSettings, parseCachedModelOptions } from './cached-model-options';
 import type { LoadRequest } from './load-model';
 import { engineOf } from './model-cache';
 import { type ChosenModel, chooseAndLoad, type ParsedVariant } from './variant-choice';
+
+/** What {@link cachedModel} answers: a source that tells what happens to its model. */
+export interface CachedModel extends ModelSource {
+  /** How far a download is, and all else that happens to this model. */
+  readonly events: Events<ModelCacheEventMap>;
+}
 
 /**
  * A model at a URL, kept in the browser: a source for `createRunner({ model })`. The first visit downloads it, with
@@ -28,7 +35,7 @@ import { type ChosenModel, chooseAndLoad, type ParsedVariant } from './variant-c
  * @param url absolute, or relative to the page
  * @throws FairleadError `INVALID_OPTION`, `INVALID_ARGUMENT` for a URL that is no text
  */
-export function cachedModel(url: string, options: CachedModelOptions = {}): ModelSource {
+export function cachedModel(url: string, options: CachedModelOptions = {}): CachedModel {
   if (typeof url !== 'string' || url === '') {
     throw new FairleadError('INVALID_ARGUMENT', `cachedModel: expected a URL, given ${describeValue(url)}.`, {
       details: { field: 'url', expected: 'a URL', given: describeValue(url) },
@@ -51,6 +58,7 @@ export function cachedModel(url: string, options: CachedModelOptions = {}): Mode
   const asksInBackground = (settings.revalidate ?? 'background') === 'background';
 
   return {
+    events,
     async resolve({ signal }) {
       const caller = { events, signal };
       const { loaded, request } = await load(url, settings, engine, caller);

@@ -1,6 +1,6 @@
 export type { ModelCacheEventMap, ModelEvent, ProgressEvent } from './cache-events';
 export type { ModelCacheOptions } from './cache-options';
-export { cachedModel } from './cached-model';
+export { type CachedModel, cachedModel } from './cached-model';
 export type { CachedModelOptions } from './cached-model-options';
 export type { ModelVariant, VariantCandidate, VariantName } from './choose-variant';
 export type { Revalidation } from './load-model';

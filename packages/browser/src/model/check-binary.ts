@@ -10,15 +10,22 @@ import type { ModelUrl } from './model-url';
  */
 export function checkIsBinary(bytes: Uint8Array, url: Pick<ModelUrl, 'shown'>): void {
   const given = bytes.length === 0 ? 'an empty file' : wordFor(bytes);
-  if (given === undefined) return;
+  if (given !== undefined) throw stranger(given, 'an ONNX model', url);
+}
+
+/**
+ * The error of something that a host sent in place of a file.
+ * @param given what it is, in the words of {@link wordFor}
+ */
+export function stranger(given: string, expected: string, url: Pick<ModelUrl, 'shown'>): FairleadError {
   const advice =
     given === 'an HTML page'
       ? 'The host answers unknown paths with its page: check the path, and that the file is deployed'
       : given === 'a Git LFS pointer'
         ? 'Fetch the file itself with `git lfs pull` before you deploy'
         : 'Check what the server sends';
-  throw new FairleadError('MODEL_INVALID', `${url.shown} is ${given} in place of an ONNX model. ${advice}.`, {
-    details: { field: 'model', expected: 'an ONNX model', given, url: url.shown },
+  return new FairleadError('MODEL_INVALID', `${url.shown} is ${given} in place of ${expected}. ${advice}.`, {
+    details: { field: 'model', expected, given, url: url.shown },
   });
 }
 

@@ -5,9 +5,12 @@ export interface ModelUrl {
   readonly href: string;
   /** Without query, fragment and password, since signed URLs carry secrets there. */
   readonly shown: string;
-  /** File name without `.onnx`: `digits` for `…/digits.onnx?x=1`. */
+  /** File name without the ending of a model: `digits` for `…/digits.onnx?x=1`. */
   readonly name: string;
 }
+
+/** How the files of models end: ONNX, and the model.json or archive of TensorFlow.js. */
+const modelEnding = /\.(onnx|json|tar)$/i;
 
 const protocols = ['https:', 'http:', 'blob:', 'data:'];
 
@@ -27,14 +30,14 @@ export function parseModelUrl(reference: string, base: string | undefined): Mode
     throw notFound(shownUrl(url), `a page cannot fetch ${url.protocol} URLs. Serve the file over HTTP`);
   }
   const file = url.protocol === 'data:' || url.protocol === 'blob:' ? '' : (url.pathname.split('/').at(-1) ?? '');
-  return { href: url.href, shown: shownUrl(url), name: decoded(file).replace(/\.onnx$/i, '') || 'model' };
+  return { href: url.href, shown: shownUrl(url), name: decoded(file).replace(modelEnding, '') || 'model' };
 }
 
 /** The URL of a file that lies beside the model: `…/digits.golden.json` for `…/digits.onnx`, with the same query. */
 export function siblingUrl({ href }: ModelUrl, ending: string): string | undefined {
   const url = new URL(href);
   if (url.protocol === 'data:' || url.protocol === 'blob:') return undefined;
-  url.pathname = url.pathname.replace(/(\.onnx)?$/i, ending);
+  url.pathname = url.pathname.replace(modelEnding, '') + ending;
   return url.href;
 }
 
@@ -43,7 +46,8 @@ function shownUrl(url: URL): string {
   return url.protocol === 'blob:' ? url.href : `${url.origin}${url.pathname}`;
 }
 
-function decoded(file: string): string {
+/** A part of a path as people write it. */
+export function decoded(file: string): string {
   try {
     return decodeURIComponent(file);
   } catch {

@@ -10,6 +10,7 @@ import {
   type Tensors,
   throwIfAborted,
 } from '@fairlead/core';
+import { misfitOf } from './adapter-fit';
 import { probeDevice, type SessionPlace, threadsFor } from './devices';
 import { createFailure } from './failures';
 import type { OnnxDevice, OnnxSettings } from './options';
@@ -59,9 +60,11 @@ async function openOn(
 ): Promise<Session> {
   const probe = await probeDevice(device, settings);
   if (!probe.available) throw new FairleadError('BACKEND_UNAVAILABLE', probe.reason);
+  const misfit = probe.adapter === undefined ? undefined : await misfitOf(model.bytes, probe.adapter);
+  if (misfit !== undefined) throw new FairleadError('BACKEND_UNAVAILABLE', misfit);
   // A GPU leaves the threads nothing to do.
   const { threads, reason: threadsReason } = threadsFor(device === 'webgpu' ? 1 : settings.threads, place);
-  const runtime = await loadRuntime(device, { threads, wasmPaths: settings.wasmPaths });
+  const runtime = await loadRuntime(device, { ...settings, threads });
   const session = await runtime.queue.run(() => {
     // The runtime would drop an unusable device with a line in the console, so it is asked for one at a time.
     return runtime.ort.InferenceSession.create(model.bytes, { executionProviders: [device] });

@@ -31,6 +31,11 @@ describe('createFailure', () => {
     expect(failure).toMatchObject({ code: 'LIMIT_EXCEEDED', message: expect.stringContaining('3 bytes') });
   });
 
+  it('takes no bytes at all for no model, whatever the device says of them', () => {
+    const failure = createFailure(new Error('unknown'), 'webgpu', { ...model, bytes: new Uint8Array() });
+    expect(failure.code).toBe('MODEL_INVALID');
+  });
+
   it('passes on errors that have a code', () => {
     const error = new FairleadError('ABORTED', 'left');
     expect(createFailure(error, 'webgpu', model)).toBe(error);

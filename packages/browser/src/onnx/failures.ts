@@ -26,7 +26,8 @@ export function createFailure(error: unknown, device: OnnxDevice, model: LoadedM
       options,
     );
   }
-  if (brokenModel.test(message)) return invalid(model, message, options);
+  // On WebGPU the runtime names another reason for no bytes at all.
+  if (brokenModel.test(message) || model.bytes.length === 0) return invalid(model, message, options);
   const dtype = foreignDtype.exec(message)?.[1];
   if (dtype !== undefined) {
     return new FairleadError(

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type OnnxOptions, parseOnnxOptions } from './options';
+import { publishedIntegrity } from './runtime-files';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -30,7 +31,35 @@ describe('parseOnnxOptions', () => {
     expect(parseOnnxOptions({ wasmPaths: '/ort' }).wasmPaths).toBe('/ort/');
   });
 
+  it('checks files of another origin, and others where that is asked for', () => {
+    const page = (): unknown => vi.stubGlobal('location', { href: 'https://example.com/app/' });
+    page();
+    const integrity = (options: OnnxOptions) => parseOnnxOptions(options).integrity;
+    expect(integrity({ wasmPaths: 'https://cdn.example.net/ort' })).toBe(publishedIntegrity);
+    expect(integrity({ wasmPaths: 'https://cdn.example.net/ort', integrity: false })).toBeUndefined();
+    expect(integrity({ wasmPaths: '/ort' })).toBeUndefined();
+    expect(integrity({ wasmPaths: '/ort', integrity: true })).toBe(publishedIntegrity);
+    const own = { 'ort-wasm-simd-threaded.wasm': `sha384-${'a'.repeat(64)}` };
+    expect(integrity({ device: 'wasm', wasmPaths: '/ort', integrity: own })).toEqual(own);
+    expect(integrity({})).toBeUndefined();
+  });
+
+  it('refuses to check what a bundler placed, and files of which it has no digest', () => {
+    expect(() => parseOnnxOptions({ integrity: true })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining('without wasmPaths') }),
+    );
+    const own = { 'ort-wasm-simd-threaded.wasm': `sha384-${'a'.repeat(64)}` };
+    expect(() => parseOnnxOptions({ wasmPaths: '/ort', integrity: own })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_OPTION',
+        details: expect.objectContaining({ field: 'integrity.ort-wasm-simd-threaded.asyncify.wasm' }),
+      }),
+    );
+  });
+
   it.each<[unknown, string, string]>([
+    [{ integrity: 'sha384' }, 'integrity', '"sha384"'],
+    [{ integrity: { 'a.wasm': 'md5-1' } }, 'integrity', '{"a.wasm":"md5-1"}'],
     [{ device: 'cuda' }, 'device', '"cuda"'],
     [{ device: [] }, 'device', '[]'],
     [{ device: ['wasm', 'cpu'] }, 'device', '["wasm","cpu"]'],

@@ -2,11 +2,12 @@ import type { Tensors } from '../tensor/tensor';
 import { attribute, type BinReport, binsOf, type FeatureReport } from './attribution';
 import { EvidenceProcess } from './detectors/evidence-process';
 import type { Reference } from './reference';
-import { emptyView, invalidInput, type ReusableView, type RowView, viewRowsInto } from './rows';
+import { emptyView, type ReusableView, type RowView } from './rows';
 import { BinSketch } from './sketches/bin-sketch';
-import { type FeatureLayout, type InputLayout, layOut } from './sketches/feature-layout';
+import { type FeatureLayout, layOut } from './sketches/feature-layout';
 import { createFeatureSketch, type FeatureSketch } from './sketches/feature-sketch';
 import { slotsOfColumn } from './sketches/slots-of-column';
+import { viewInputs } from './view-inputs';
 import { SlidingWindow, type WindowLength } from './window';
 import { WindowComparison } from './window-comparison';
 
@@ -60,26 +61,7 @@ export class ReferenceWatch {
    * @throws FairleadError `INVALID_INPUT` when an input is missing, or has another dtype, width or number of rows
    */
   viewRows(inputs: Tensors, batchAxis: number): readonly RowView[] {
-    const views = this.#views;
-    for (let i = 0; i < views.length; i++) {
-      const { name, dtype, width } = this.#layout.inputs[i] as InputLayout;
-      const view = views[i] as ReusableView;
-      const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-      if (tensor === undefined) {
-        throw invalidInput(
-          name,
-          'a tensor of this input, which the reference describes',
-          Object.keys(inputs).join(', '),
-        );
-      }
-      viewRowsInto(view, tensor, name, batchAxis);
-      if (tensor.dtype !== dtype) throw invalidInput(`${name}.dtype`, `${dtype}, as the reference has`, tensor.dtype);
-      if (view.width !== width)
-        throw invalidInput(name, `${width} values a row, as the reference has`, `${view.width}`);
-      const rows = views[0]?.rows ?? view.rows;
-      if (view.rows !== rows) throw invalidInput(name, `${rows} rows, as the other inputs have`, `${view.rows}`);
-    }
-    return views;
+    return viewInputs(this.#layout, this.#views, inputs, batchAxis);
   }
 
   /** Most rows that the next block can take. */

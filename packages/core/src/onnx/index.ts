@@ -1,1 +1,2 @@
+export { type GraphNeeds, graphNeedsOf } from './graph-needs';
 export { notATensor } from './not-a-tensor';

@@ -84,9 +84,14 @@ function inWords(type: Uint8Array | undefined, many: boolean, depth: number): st
 /** The type of a tensor's elements, or of a map's keys. */
 function elementName(message: Uint8Array): string {
   for (const field of fieldsOf(message)) {
-    if (field.number === 1 && 'value' in field) return elementNames[field.value] ?? `type-${field.value}`;
+    if (field.number === 1 && 'value' in field) return elementNameOf(field.value);
   }
   return 'type-0';
+}
+
+/** The name of an element's type by its number in `TensorProto.DataType`. */
+export function elementNameOf(number: number): string {
+  return elementNames[number] ?? `type-${number}`;
 }
 
 function* nested(message: Uint8Array, number: number): Generator<Uint8Array> {

@@ -15,12 +15,14 @@ export function checkDeclaredLength(contentLength: string | null | undefined, ma
 /**
  * Reads a stream of bytes, and gives up as soon as it passes the limit, whatever length was declared.
  *
+ * @param onBytes told how many bytes are held so far, and may throw to end the reading
  * @throws FairleadError `LIMIT_EXCEEDED`; `ABORTED` when the stream breaks because `signal` was aborted
  */
 export async function readStream(
   stream: ReadableStream<Uint8Array> | null,
   maxBytes: number,
   signal?: AbortSignal,
+  onBytes?: (bytes: number) => void,
 ): Promise<Uint8Array> {
   if (stream === null) return new Uint8Array(0);
   const reader = stream.getReader();
@@ -30,6 +32,7 @@ export async function readStream(
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       size += part.value.byteLength;
       if (size > maxBytes) throw bodyTooLarge(maxBytes);
+      onBytes?.(size);
       chunks.push(part.value);
     }
   } catch (error) {
@@ -38,6 +41,34 @@ export async function readStream(
     throw signal?.aborted ? abortedError(signal, 'The request') : error;
   }
   return joinChunks(chunks, size);
+}
+
+/**
+ * Unpacks a compressed body, and gives up as soon as what comes out passes the limit, however little went in.
+ *
+ * @param onBytes told how many bytes came out so far, and may throw to end the reading
+ * @throws FairleadError `LIMIT_EXCEEDED`, `PROTOCOL_ERROR` for bytes that are not packed so, `UNSUPPORTED` where the runtime
+ * has no DecompressionStream
+ */
+export async function readEncoded(
+  body: Uint8Array,
+  encoding: 'gzip' | 'deflate',
+  maxBytes: number,
+  onBytes?: (bytes: number) => void,
+): Promise<Uint8Array> {
+  if (typeof DecompressionStream !== 'function') {
+    throw new FairleadError('UNSUPPORTED', `This runtime cannot unpack ${encoding}. Send the body uncompressed.`);
+  }
+  const packed = new Blob([body as Uint8Array<ArrayBuffer>]).stream();
+  try {
+    return await readStream(packed.pipeThrough(new DecompressionStream(encoding)), maxBytes, undefined, onBytes);
+  } catch (cause) {
+    if (FairleadError.isInstance(cause)) throw cause;
+    throw new FairleadError('PROTOCOL_ERROR', `The body is not packed by ${encoding}, as its content-encoding says.`, {
+      cause,
+      details: { field: 'content-encoding', given: encoding },
+    });
+  }
 }
 
 /** One array of several; the only one is returned as it is. */

@@ -1,7 +1,10 @@
+import type { Clock } from '../clock';
 import { describeValue } from '../config';
 import { FairleadError } from '../errors';
 import type { ModelRunner } from '../runner/runner';
 import { compileRequestDecoder, type RequestDecoder } from './open-inference/messages';
+import { entryOfRunner, type ModelRepository, type RepositoryEntry } from './repository/model-repository';
+import { createStatistics, type ModelStatistics } from './statistics';
 
 /** One runner, served under its model's name, or runners by the names that they are served under. */
 export type ServedRunners = ModelRunner | Readonly<Record<string, ModelRunner>>;
@@ -12,17 +15,25 @@ export interface ServedModel {
   readonly runner: ModelRunner;
   readonly decode: RequestDecoder;
   readonly outputNames: readonly string[];
+  /** What its requests tell; kept when the model is loaded anew. */
+  readonly statistics: ModelStatistics;
 }
 
-/** The models of a service. */
+/** The models of a service: those it was given, and those that are loaded in its repository. */
 export interface Catalog {
   /**
    * The model under that name and, when `version` is given, only while it is the version that answers.
    * @throws FairleadError `NOT_FOUND`
    */
-  find(name: string, version: string | undefined): ServedModel;
+  find(name: string, version?: string): ServedModel;
+  /** Every model that is served now. */
+  all(): readonly ServedModel[];
   /** Whether every runner is ready. */
   isReady(): boolean;
+  /** Whether a name is that of a model that was given, and is no part of the repository. */
+  isFixed(name: string): boolean;
+  /** How the models that were given stand. */
+  fixedEntries(): readonly RepositoryEntry[];
 }
 
 /** Whether a runner would answer a request that came now; one that cannot tell is taken for ready. */
@@ -32,30 +43,61 @@ export function isRunnerReady({ runner }: ServedModel): boolean {
 
 /**
  * @param owner the factory's name, for the message
- * @throws FairleadError `INVALID_OPTION` for anything but runners
+ * @throws FairleadError `INVALID_OPTION` for anything but runners, and for a name that the repository has too
  */
-export function createCatalog(runners: ServedRunners, maxElements: number, owner: string): Catalog {
-  const models = new Map<string, ServedModel>();
-  for (const [name, runner] of entriesOf(runners, owner)) {
-    const { signature } = runner;
-    models.set(name, {
-      name,
-      runner,
-      decode: compileRequestDecoder(signature, maxElements),
-      outputNames: signature.outputs.map((spec) => spec.name),
-    });
+export function createCatalog(
+  runners: ServedRunners,
+  repository: ModelRepository | undefined,
+  maxElements: number,
+  clock: Clock,
+  owner: string,
+): Catalog {
+  const serve = (name: string, runner: ModelRunner, statistics: ModelStatistics): ServedModel => ({
+    name,
+    runner,
+    decode: compileRequestDecoder(runner.signature, maxElements),
+    outputNames: runner.signature.outputs.map((spec) => spec.name),
+    statistics,
+  });
+  const fixed = new Map<string, ServedModel>();
+  for (const [name, runner] of entriesOf(runners, owner, repository !== undefined)) {
+    if (repository?.names.includes(name))
+      throw invalidRunners(owner, `runners.${name}`, 'a name of the repository too');
+    fixed.set(name, serve(name, runner, createStatistics(clock)));
   }
+  const loaded = new Map<string, ServedModel>();
+  /** What is kept about a loaded model is made anew with its runner. */
+  const findLoaded = (name: string): ServedModel | undefined => {
+    const runner = repository?.get(name);
+    if (runner === undefined) return undefined;
+    const known = loaded.get(name);
+    if (known?.runner === runner) return known;
+    const model = serve(name, runner, known?.statistics ?? createStatistics(clock));
+    loaded.set(name, model);
+    return model;
+  };
+  const all = (): readonly ServedModel[] => {
+    const present = (repository?.names ?? []).map(findLoaded).filter((model) => model !== undefined);
+    return [...fixed.values(), ...present];
+  };
   return {
     find(name, version) {
-      const model = models.get(name);
-      if (model === undefined) throw notFound('model', name, `one of ${[...models.keys()].map(quote).join(', ')}`);
+      const model = fixed.get(name) ?? findLoaded(name);
+      if (model === undefined) throw notFound('model', name, namesOf(all()));
       const current = model.runner.model.version;
       if (version !== undefined && version !== current)
         throw notFound('version', version, `${quote(current)} of "${name}"`);
       return model;
     },
-    isReady: () => [...models.values()].every(isRunnerReady),
+    all,
+    isReady: () => all().every(isRunnerReady),
+    isFixed: (name) => fixed.has(name),
+    fixedEntries: () => [...fixed.values()].map(({ name, runner }) => entryOfRunner(name, runner)),
   };
+}
+
+function namesOf(models: readonly ServedModel[]): string {
+  return models.length === 0 ? 'none at present' : `one of ${models.map(({ name }) => quote(name)).join(', ')}`;
 }
 
 /** The error for a request that names something which is not served here. */
@@ -65,10 +107,11 @@ export function notFound(what: string, given: string, expected: string): Fairlea
   });
 }
 
-function entriesOf(runners: ServedRunners, owner: string): [string, ModelRunner][] {
+function entriesOf(runners: ServedRunners, owner: string, mayBeEmpty: boolean): [string, ModelRunner][] {
   if (isRunner(runners)) return [[runners.model.name, runners]];
   const entries = typeof runners === 'object' && runners !== null ? Object.entries(runners) : [];
-  if (entries.length === 0) throw invalidRunners(owner, 'runners', describeValue(runners));
+  if (entries.length === 0 && (!mayBeEmpty || typeof runners !== 'object' || runners === null))
+    throw invalidRunners(owner, 'runners', describeValue(runners));
   for (const [name, runner] of entries) {
     if (name === '') throw invalidRunners(owner, 'runners', 'an empty model name');
     if (!isRunner(runner)) throw invalidRunners(owner, `runners.${name}`, describeValue(runner));
@@ -81,7 +124,8 @@ function isRunner(value: unknown): value is ModelRunner {
 }
 
 function invalidRunners(owner: string, field: string, given: string): FairleadError {
-  const expected = field === 'runners' ? 'a runner, or an object of runners by model name' : 'a runner';
+  const expected =
+    field === 'runners' ? 'a runner, or an object of runners by model name' : 'a runner under a name of its own';
   return new FairleadError('INVALID_OPTION', `${owner}: "${field}" is wrong: expected ${expected}, given ${given}.`, {
     details: { field, expected, given },
   });

@@ -8,9 +8,10 @@ export interface ServiceRequest {
   readonly header: (name: string) => string | null | undefined;
   /**
    * Reads the whole body. Called at most once.
+   * @param onBytes to be told how many bytes are held so far; what it throws ends the reading, and is thrown
    * @throws FairleadError `LIMIT_EXCEEDED` past `maxBytes`, before more than that is held; `ABORTED`
    */
-  readonly body: (maxBytes: number) => Promise<Uint8Array>;
+  readonly body: (maxBytes: number, onBytes?: (bytes: number) => void) => Promise<Uint8Array>;
   /** Aborted when the client goes away. */
   readonly signal?: AbortSignal;
 }

@@ -28,6 +28,11 @@ async function handlerOf(mock: MockBackendOptions = {}, options: ServiceOptions 
   return { handle: createHandler(runner, { logger: silent, ...options }), runner, backend };
 }
 
+async function packed(text: string, encoding: 'gzip' | 'deflate'): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream(encoding));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 const url = (path: string) => `http://test${path}`;
 const post = (body: unknown, headers: Record<string, string> = {}, path = '/v2/models/mock/infer') =>
   new Request(url(path), { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), headers });
@@ -88,7 +93,8 @@ describe('createHandler', () => {
     const compute = (inputs: Tensors) => ({ constructor: inputs[protoName] as Tensor });
     const { runner } = await runnerOf({ signature });
     // A runner that answers what it gets, since what is tested is the way in and out.
-    const echo = { ...runner, run: async (inputs: Tensors) => ({ model: runner.model, outputs: compute(inputs) }) };
+    const rest = { model: runner.model, timing: { queueMs: 0, computeMs: 0 }, batchSize: 3 };
+    const echo = { ...runner, run: async (inputs: Tensors) => ({ ...rest, outputs: compute(inputs) }) };
     const handle = createHandler({ echo: echo as unknown as ModelRunner }, { logger: silent });
     const body = `{"inputs":[{"name":"__proto__","shape":[3],"datatype":"INT64","data":[9007199254740993,"-9223372036854775808",-1]}]}`;
     const response = await handle(post(body, {}, '/v2/models/echo/infer'));
@@ -137,7 +143,7 @@ describe('createHandler', () => {
     };
     expect(await get('/v2')).toMatchObject({
       status: 200,
-      body: { name: 'fairlead', extensions: ['binary_tensor_data'] },
+      body: { name: 'fairlead', extensions: expect.arrayContaining(['binary_tensor_data', 'statistics']) },
     });
     expect(await get('/v2/')).toMatchObject({ status: 200 });
     expect(await get('/v2/health/live')).toEqual({ status: 200, body: { live: true } });
@@ -345,7 +351,31 @@ describe('createHandler with bad requests', () => {
 
   it('encodings that are not offered', async () => {
     const { handle } = await handlerOf();
-    expect((await handle(post(input(), { 'content-encoding': 'gzip' }))).status).toBe(415);
+    const response = await handle(post(input(), { 'content-encoding': 'br' }));
+    expect([response.status, await response.json()]).toMatchObject([
+      415,
+      { field: 'content-encoding', expected: 'identity, gzip or deflate', given: 'br' },
+    ]);
+  });
+
+  it('a packed body that is not packed so, is cut short, or unpacks to more than the limit', async () => {
+    const { handle, backend } = await handlerOf({}, { maxBodyBytes: 10_000 });
+    const bomb = await packed(JSON.stringify({ ...input(), padding: ' '.repeat(1_000_000) }), 'gzip');
+    expect(bomb.byteLength).toBeLessThan(10_000);
+    const whole = await packed(JSON.stringify(input()), 'gzip');
+    const send = async (body: Uint8Array<ArrayBuffer>, encoding = 'gzip') => {
+      const headers = { 'content-encoding': encoding };
+      const request = new Request(url('/v2/models/mock/infer'), { method: 'POST', body, headers });
+      const response = await handle(request);
+      return [response.status, ((await response.json()) as { code?: string }).code];
+    };
+    expect(await send(bomb)).toEqual([413, 'LIMIT_EXCEEDED']);
+    expect(await send(whole.slice(0, -12))).toEqual([400, 'PROTOCOL_ERROR']);
+    expect(await send(whole, 'deflate')).toEqual([400, 'PROTOCOL_ERROR']);
+    expect(await send(new TextEncoder().encode(JSON.stringify(input())))).toEqual([400, 'PROTOCOL_ERROR']);
+    expect(backend.calls).toHaveLength(0);
+    expect(await send(whole)).toEqual([200, undefined]);
+    expect(await send(await packed(JSON.stringify(input()), 'deflate'), 'deflate')).toEqual([200, undefined]);
   });
 });
 

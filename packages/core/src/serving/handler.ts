@@ -13,14 +13,17 @@ export type Handler = (request: Request) => Promise<Response>;
  *
  * - `GET /v2`, `/v2/health/live`, `/v2/health/ready`, `/metrics` (with the option)
  * - `GET /v2/models/M[/versions/V]` and `…/ready`; a version is known while it is the one that answers
- * - `POST /v2/models/M[/versions/V]/infer` with JSON, or with tensors behind the JSON by Triton's binary tensor data extension
+ * - `GET …/config` and `…/stats`, and `GET /v2/models/stats` of all, as Triton's clients read them
+ * - `POST /v2/models/M[/versions/V]/infer` with JSON, or with tensors behind the JSON by Triton's binary tensor data extension,
+ *   or with the one input's bytes alone; packed by gzip or deflate if the client likes
+ * - `POST /v2/repository/index` and `…/models/M/load`, `…/unload`, with the option `repository`
  *
  * A client gives its time in header `x-request-timeout-ms` (milliseconds; an Envoy proxy's
  * `x-envoy-expected-rq-timeout-ms` is read too) or in parameter `timeout` (microseconds): the earliest counts, and what
  * is left of it goes to the runner together with the request's `signal`.
  *
  * Errors are `{"error": string, "code": string}` with 400 for what the caller sent, 404, 413 past a limit, 415, 429 with
- * Retry-After when the runner is full, 503 with Retry-After when it cannot answer at all, 504 past the deadline, and 500,
+ * Retry-After when the runner or the service is full, 503 with Retry-After when it cannot answer at all, 504 past the deadline, and 500,
  * whose cause goes to the logger and never to the client.
  *
  * NaN and the infinities, which JSON lacks, are written as the strings "NaN", "Infinity" and "-Infinity"; read are those
@@ -41,9 +44,9 @@ function fromRequest(request: Request): ServiceRequest {
     method,
     path: pathname,
     header: (name) => headers.get(name),
-    body: async (maxBytes) => {
+    body: async (maxBytes, onBytes) => {
       checkDeclaredLength(headers.get('content-length'), maxBytes);
-      return readStream(request.body, maxBytes, request.signal);
+      return readStream(request.body, maxBytes, request.signal, onBytes);
     },
     signal: request.signal,
   };

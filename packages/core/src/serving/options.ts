@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock';
 import { parseOptions } from '../config';
 import { consoleLogger, type Logger } from '../logger';
 import { type CrossOrigin, type CrossOriginOptions, checkOrigins, createCrossOrigin } from './cross-origin';
+import type { ModelRepository } from './repository/model-repository';
 
 /** What answers `/metrics`; a metrics registry bound to its renderer fits. */
 export interface MetricsRenderer {
@@ -30,6 +31,22 @@ export interface ServiceOptions {
   readonly maxBodyBytes?: number;
   /** Elements that one input tensor may have, checked on its shape. 1 or more. @default 16777216 */
   readonly maxTensorElements?: number;
+  /**
+   * Infer requests that may be under way at once, from the first byte of the body to the answer; past it, 429. What waits
+   * for a model is bounded by its runner besides. 1 or more. @default 4096
+   */
+  readonly maxConcurrentRequests?: number;
+  /**
+   * Bytes of all infer bodies together that may be held, arrived or declared; past it, 429. A request that is alone is always
+   * taken. 1 or more. @default 536870912 (512 MiB)
+   */
+  readonly maxConcurrentBodyBytes?: number;
+  /**
+   * Models that clients may list, load and unload (`POST /v2/repository/…`), made by `createModelRepository`. It stays its maker's,
+   * who closes it after the service. Whoever reaches the service can load and unload: put what keeps strangers out in
+   * front of it. @default none, and these paths answer 404
+   */
+  readonly repository?: ModelRepository;
   /** What `/metrics` answers; without it there is no such page. */
   readonly metrics?: MetricsRenderer;
   /** Lets pages of other origins ask, and read the answers. @default none */
@@ -51,6 +68,9 @@ export interface ServiceSettings {
   readonly basePath: string;
   readonly maxBodyBytes: number;
   readonly maxTensorElements: number;
+  readonly maxConcurrentRequests: number;
+  readonly maxConcurrentBodyBytes: number;
+  readonly repository: ModelRepository | undefined;
   readonly metrics: MetricsRenderer | undefined;
   readonly crossOrigin: CrossOrigin | undefined;
   readonly isReady: () => boolean;
@@ -60,11 +80,18 @@ export interface ServiceSettings {
 
 const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
+function isRepository(value: unknown): boolean {
+  return object(value) && typeof (value as Partial<ModelRepository>).list === 'function';
+}
+
 /** The fields of the schema, for factories whose options extend these. */
 export const serviceFields = {
   basePath: z.optional(z.string().check(z.regex(/^(\/[A-Za-z0-9._~-]+)*$/, 'a path such as "/ml", or ""'))),
   maxBodyBytes: z.optional(z.int().check(z.gte(1))),
   maxTensorElements: z.optional(z.int().check(z.gte(1))),
+  maxConcurrentRequests: z.optional(z.int().check(z.gte(1))),
+  maxConcurrentBodyBytes: z.optional(z.int().check(z.gte(1))),
+  repository: z.optional(z.custom<ModelRepository>(isRepository, 'a repository by createModelRepository')),
   metrics: z.optional(z.custom<MetricsRenderer>(object, 'an object {render}')),
   crossOrigin: z.optional(
     z.strictObject({
@@ -88,6 +115,9 @@ export function parseServiceOptions(options: ServiceOptions | undefined, owner: 
     basePath: parsed.basePath ?? '',
     maxBodyBytes: parsed.maxBodyBytes ?? 32 * 1024 * 1024,
     maxTensorElements: parsed.maxTensorElements ?? 16 * 1024 * 1024,
+    maxConcurrentRequests: parsed.maxConcurrentRequests ?? 4096,
+    maxConcurrentBodyBytes: parsed.maxConcurrentBodyBytes ?? 512 * 1024 * 1024,
+    repository: parsed.repository,
     metrics: parsed.metrics,
     crossOrigin: crossOrigin && createCrossOrigin(crossOrigin),
     isReady: parsed.isReady ?? (() => true),

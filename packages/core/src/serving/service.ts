@@ -2,13 +2,12 @@ import { version as packageVersion } from '../../package.json';
 import { FairleadError, messageOf } from '../errors';
 import { encodeBody } from '../gzip';
 import { describeGiven } from '../tensor/json/describe-given';
-import { type Catalog, createCatalog, isRunnerReady, type ServedRunners } from './catalog';
+import { type Catalog, createCatalog, type ServedRunners } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { errorResponse, jsonResponse } from './http-error';
-import { infer } from './infer';
-import { binaryExtension } from './open-inference/binary';
-import { encodeMetadata } from './open-inference/metadata';
+import { addModelRoutes, modelExtensions } from './model-routes';
 import { parseServiceOptions, type ServiceOptions, type ServiceSettings } from './options';
+import { addRepositoryRoutes } from './repository/repository-routes';
 import { createRouteTable, type RouteTable } from './routes';
 
 /** Runners behind HTTP, without a word about how requests come in: adapters translate. */
@@ -28,10 +27,12 @@ export interface Service {
  */
 export function createService(runners: ServedRunners, options?: ServiceOptions): Service {
   const settings = parseServiceOptions(options, 'createService');
-  const catalog = createCatalog(runners, settings.maxTensorElements, 'createService');
+  const { repository, clock } = settings;
+  const catalog = createCatalog(runners, repository, settings.maxTensorElements, clock, 'createService');
   const routes = createRouteTable();
   addServerRoutes(routes, catalog, settings);
   addModelRoutes(routes, catalog, settings);
+  if (repository !== undefined) addRepositoryRoutes(routes, settings.basePath, catalog, repository);
 
   const answer = (request: ServiceRequest): ServiceResponse | Promise<ServiceResponse> => {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
@@ -68,8 +69,9 @@ export function createService(runners: ServedRunners, options?: ServiceOptions):
 }
 
 function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceSettings): void {
-  const { basePath, isReady, metrics } = settings;
-  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: [binaryExtension] });
+  const { basePath, isReady, metrics, repository } = settings;
+  const extensions = [...modelExtensions, ...(repository === undefined ? [] : ['model_repository'])];
+  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions });
   routes.add('GET', `${basePath}/v2`, () => jsonResponse(200, server));
   routes.add('GET', `${basePath}/v2/health/live`, () => jsonResponse(200, '{"live":true}'));
   // The text of the protocol contradicts itself on the body; every client goes by the status.
@@ -87,24 +89,6 @@ function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: Service
       body,
     };
   });
-}
-
-function addModelRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceSettings): void {
-  const { basePath, isReady, maxBodyBytes, clock } = settings;
-  for (const path of [`${basePath}/v2/models/:model`, `${basePath}/v2/models/:model/versions/:version`]) {
-    routes.add('GET', path, (_request, { model, version }) => {
-      const { name, runner } = catalog.find(model as string, version);
-      return jsonResponse(200, encodeMetadata(name, runner.model, runner.signature));
-    });
-    routes.add('GET', `${path}/ready`, (_request, { model, version }) => {
-      const served = catalog.find(model as string, version);
-      const ready = isReady() && isRunnerReady(served);
-      return jsonResponse(ready ? 200 : 503, JSON.stringify({ name: served.name, ready }));
-    });
-    routes.add('POST', `${path}/infer`, (request, { model, version }) =>
-      infer(catalog, model as string, version, request, maxBodyBytes, clock),
-    );
-  }
 }
 
 function noRoute(request: ServiceRequest): FairleadError {

@@ -12,16 +12,20 @@ export interface CommandOutput {
 }
 
 const usage = `Usage: fairlead-node doctor [--json]
+       fairlead-node check-server <url> [--model NAME] [--json]
 
-  doctor     prints which devices work here, which don't, and the command that
-             mends each
+  doctor        prints which devices work here, which don't, and the command
+                that mends each
+  check-server  tries a server, ours or any other, against the Open Inference
+                Protocol v2 over REST, and prints which rules it keeps
 
-  --json     prints the findings as one JSON object
-  --version  prints the version of @fairlead/node
-  --help     prints this
+  --model NAME  the model to ask; without it, the first that the server lists
+  --json        prints the findings as one JSON object
+  --version     prints the version of @fairlead/node
+  --help        prints this
 
-Exit status: 0 when a model can be run here, 1 when it cannot, 2 for arguments
-that are none of these.
+Exit status: 0 when a model can be run here, or every rule is kept; 1 when not;
+2 for arguments that are none of these.
 `;
 
 /**
@@ -49,33 +53,53 @@ export async function runCommand(
     stdout.write(`${installedVersion('@fairlead/node') ?? 'unknown'}\n`);
     return 0;
   }
-  const diagnosis = await examine();
   const colour = stdout.isTTY === true && (env.NO_COLOR ?? '') === '';
-  stdout.write(parsed.json ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : renderReport(diagnosis, { colour }));
+  const write = (found: object, text: () => string): void => {
+    stdout.write(parsed.json ? `${JSON.stringify(found, undefined, 2)}\n` : text());
+  };
+  if (parsed.url !== undefined) {
+    const { checkServer, renderServerReport } = await import('../server/check/index');
+    const report = await checkServer(parsed.url, parsed.model === undefined ? {} : { model: parsed.model });
+    write(report, () => renderServerReport(report, colour));
+    return report.passes ? 0 : 1;
+  }
+  const diagnosis = await examine();
+  write(diagnosis, () => renderReport(diagnosis, { colour }));
   return anyDeviceWorks(diagnosis) ? 0 : 1;
 }
 
 interface Arguments {
+  /** Of the server to check; undefined for the doctor. */
+  readonly url?: string | undefined;
+  readonly model?: string | undefined;
   readonly json: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
 
+const commands = '"doctor" or "check-server"';
+
 /** The arguments, or what is wrong with them. */
 function parse(args: readonly string[]): Arguments | string {
   const options = {
     json: { type: 'boolean', default: false },
+    model: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
     version: { type: 'boolean', short: 'v', default: false },
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    const [command, extra] = positionals;
+    const [command, ...rest] = positionals;
     if (values.help || values.version) return values;
-    if (command === undefined) return 'A command is missing: expected "doctor".';
-    if (command !== 'doctor') return `There is no command "${command}": expected "doctor".`;
+    if (command === undefined) return `A command is missing: expected ${commands}.`;
+    if (command !== 'doctor' && command !== 'check-server')
+      return `There is no command "${command}": expected ${commands}.`;
+    const [url, extra] = command === 'doctor' ? [undefined, ...rest] : rest;
     if (extra !== undefined) return `"${extra}" is one argument too many.`;
-    return values;
+    if (command === 'doctor' && values.model !== undefined) return 'The doctor takes no --model.';
+    if (command === 'check-server' && url === undefined)
+      return 'The address of the server is missing, such as http://127.0.0.1:8080.';
+    return { ...values, url };
   } catch (error) {
     // Of an option that does not exist, or has a value.
     return messageOf(error);

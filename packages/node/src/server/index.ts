@@ -1,2 +1,3 @@
+export { type CheckServerOptions, checkServer, type ServerCheck, type ServerReport } from './check/index';
 export type { ServeOptions } from './options';
 export { type Server, serve } from './serve';

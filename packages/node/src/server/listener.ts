@@ -20,8 +20,16 @@ export interface Listener {
 const lingerMs = 1000;
 const lingerBytes = 64 * 1024 * 1024;
 
+/** What a listener takes of the server's settings. */
+export interface ListenerSettings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Milliseconds that may pass without a client's reading any more of its answer. */
+  readonly answerTimeoutMs: number;
+}
+
 /** Makes the bridge from `node:http` to a service. */
-export function createListener(service: Service, clock: Clock, logger: Logger): Listener {
+export function createListener(service: Service, { clock, logger, answerTimeoutMs }: ListenerSettings): Listener {
   const underWay = new Map<ServerResponse, AbortController>();
   let isSendingAway = false;
   let waiting: (() => void)[] = [];
@@ -39,13 +47,24 @@ export function createListener(service: Service, clock: Clock, logger: Logger): 
     service
       .handle(toServiceRequest(request, controller.signal))
       .then((answer) => {
-        if (!response.destroyed) send(request, response, answer, isSendingAway, clock);
+        if (response.destroyed) return;
+        send(request, response, answer, isSendingAway, clock);
+        if (response.writableLength > 0) cutWhenStuck(request, response);
       })
       .catch((error: unknown) => {
         // A header that HTTP does not allow, as a renderer of metrics might give.
         logger.error({ error, path: request.url }, `An answer could not be sent: ${messageOf(error)}`);
         response.destroy();
       });
+  };
+
+  /** An answer that the system takes at once needs no timer; one that waits for its client does. */
+  const cutWhenStuck = (request: IncomingMessage, response: ServerResponse): void => {
+    response.setTimeout(answerTimeoutMs, () => {
+      const details = { path: request.url, answerTimeoutMs, bytesLeft: response.writableLength };
+      logger.warn(details, `A client read nothing of its answer for ${answerTimeoutMs} ms, and was cut off.`);
+      response.destroy();
+    });
   };
 
   return Object.defineProperty(
@@ -76,7 +95,7 @@ function toServiceRequest(request: IncomingMessage, signal: AbortSignal): Servic
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
-    body: (maxBytes) => readRequestBody(request, maxBytes),
+    body: (maxBytes, onBytes) => readRequestBody(request, maxBytes, onBytes),
     signal,
   };
 }

@@ -17,6 +17,17 @@ export interface ServeOptions extends ServiceOptions {
   readonly drainTimeoutMs?: number;
   /** Milliseconds that a client may take to send a request, head and body; past it, 408. 1 or more. @default 60000 */
   readonly requestTimeoutMs?: number;
+  /** Milliseconds of these that the head of a request may take; past it, 408. 1 or more. @default 10000 */
+  readonly headersTimeoutMs?: number;
+  /**
+   * Milliseconds that may pass without a client's reading any more of its answer; past it, the connection is cut and the logger
+   * told. 1 or more. @default 30000
+   */
+  readonly answerTimeoutMs?: number;
+  /** Bytes that the head of a request may have; past it, 431. 1024 or more. @default 16384 */
+  readonly maxHeaderBytes?: number;
+  /** Connections that may be open at once; one more is closed at once. 1 or more. @default as many as the system allows */
+  readonly maxConnections?: number;
   /** Milliseconds that an idle connection is kept for the next request. 1 or more. @default 5000 */
   readonly keepAliveTimeoutMs?: number;
   /**
@@ -33,6 +44,10 @@ export interface ServeSettings {
   readonly drainDelayMs: number;
   readonly drainTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly answerTimeoutMs: number;
+  readonly maxHeaderBytes: number;
+  readonly maxConnections: number | undefined;
   readonly keepAliveTimeoutMs: number;
   readonly handleSignals: boolean;
   readonly logger: Logger;
@@ -49,6 +64,10 @@ const schema = z.object({
   drainDelayMs: milliseconds(0),
   drainTimeoutMs: milliseconds(0),
   requestTimeoutMs: milliseconds(1),
+  headersTimeoutMs: milliseconds(1),
+  answerTimeoutMs: milliseconds(1),
+  maxHeaderBytes: z.optional(z.int().check(z.gte(1024), z.lte(2 ** 31 - 1))),
+  maxConnections: z.optional(z.int().check(z.gte(1))),
   keepAliveTimeoutMs: milliseconds(1),
   handleSignals: z.optional(z.boolean()),
   logger: z.optional(z.custom<Logger>(object, 'a logger')),
@@ -61,18 +80,27 @@ const schema = z.object({
  */
 export function parseServeOptions(options: ServeOptions | undefined): ServeSettings {
   const parsed = parseOptions(schema, options, 'serve');
-  const { port, host, drainDelayMs, drainTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, handleSignals, ...service } =
-    options ?? {};
+  const requestTimeoutMs = parsed.requestTimeoutMs ?? 60_000;
   return {
     port: parsed.port ?? 8080,
     host: parsed.host ?? '127.0.0.1',
     drainDelayMs: parsed.drainDelayMs ?? 100,
     drainTimeoutMs: parsed.drainTimeoutMs ?? 30_000,
-    requestTimeoutMs: parsed.requestTimeoutMs ?? 60_000,
+    requestTimeoutMs,
+    headersTimeoutMs: Math.min(requestTimeoutMs, parsed.headersTimeoutMs ?? 10_000),
+    answerTimeoutMs: parsed.answerTimeoutMs ?? 30_000,
+    maxHeaderBytes: parsed.maxHeaderBytes ?? 16_384,
+    maxConnections: parsed.maxConnections,
     keepAliveTimeoutMs: parsed.keepAliveTimeoutMs ?? 5_000,
     handleSignals: parsed.handleSignals ?? false,
     logger: parsed.logger ?? consoleLogger,
     clock: parsed.clock ?? systemClock,
-    service,
+    service: serviceOptions(options ?? {}),
   };
+}
+
+/** What the server does not take itself. */
+function serviceOptions(options: ServeOptions): ServiceOptions {
+  const own = new Set(Object.keys(schema.shape).filter((name) => name !== 'logger' && name !== 'clock'));
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name)));
 }

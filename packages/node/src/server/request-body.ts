@@ -10,9 +10,14 @@ export function declaresMoreThan(request: IncomingMessage, maxBytes: number): bo
 /**
  * Reads the body of a request, and gives up as soon as it passes the limit, declared or not; the rest then stays unread.
  *
+ * @param onBytes told how many bytes are held so far; what it throws ends the reading, and is thrown
  * @throws FairleadError `LIMIT_EXCEEDED`; `ABORTED` when the client goes away before its body is whole
  */
-export function readRequestBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+export function readRequestBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  onBytes?: (bytes: number) => void,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     if (declaresMoreThan(request, maxBytes)) {
       reject(bodyTooLarge(maxBytes));
@@ -22,13 +27,15 @@ export function readRequestBody(request: IncomingMessage, maxBytes: number): Pro
     let size = 0;
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size <= maxBytes) {
+      try {
+        if (size > maxBytes) throw bodyTooLarge(maxBytes);
+        onBytes?.(size);
         chunks.push(chunk);
-        return;
+      } catch (error) {
+        release();
+        request.pause();
+        reject(error);
       }
-      release();
-      request.pause();
-      reject(bodyTooLarge(maxBytes));
     };
     const onEnd = (): void => {
       release();

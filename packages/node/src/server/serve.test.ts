@@ -187,6 +187,46 @@ describe('serve with hostile clients', () => {
     expect((await post(server)).status).toBe(200);
   });
 
+  it('ends a request whose head never comes, though its body might take longer', async () => {
+    const server = await start(await localRunner(), { requestTimeoutMs: 600_000, headersTimeoutMs: 100 });
+    const answer = await sendRaw(server, `POST ${inferPath} HTTP/1.1\r\nhost: x\r\nx-slow: `);
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+    expect((await post(server)).status).toBe(200);
+  });
+
+  it('refuses a head that is too large, by its bytes', async () => {
+    const server = await start(await localRunner(), { maxHeaderBytes: 2048 });
+    const flood = Array.from({ length: 200 }, (_, index) => `x-${index}: ${'y'.repeat(20)}\r\n`).join('');
+    expect(await sendRaw(server, head(flood))).toMatch(/^HTTP\/1.1 431 /);
+    expect((await post(server)).status).toBe(200);
+  });
+
+  it('closes connections past the limit at once, and serves those that are open', async () => {
+    const server = await start(await localRunner(), { maxConnections: 1 });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await postByAgent(server, agent)).status).toBe(200);
+    expect(await sendRaw(server, `GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n`)).toMatch(/^$|ECONNRESET/);
+    expect((await postByAgent(server, agent)).status).toBe(200);
+    agent.destroy();
+  });
+
+  it('cuts off a client that does not read its answer, and says so', async () => {
+    const warn = vi.fn();
+    const page = 'x'.repeat(50_000_000);
+    const metrics = { render: () => ({ contentType: 'text/plain', body: page }) };
+    const logger = { ...silent, warn };
+    const server = await start(await localRunner(), { metrics, logger, answerTimeoutMs: 100, drainTimeoutMs: 600_000 });
+    const socket = await connected(server);
+    socket.pause();
+    socket.on('error', () => {});
+    socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n');
+    await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(1), { timeout: 30_000 });
+    expect(warn.mock.calls[0]?.[0]).toMatchObject({ path: '/metrics', answerTimeoutMs: 100 });
+    expect((await post(server)).status).toBe(200);
+    await server.close();
+    socket.destroy();
+  });
+
   it('goes on when a client leaves in the middle of its body', async () => {
     const error = vi.fn();
     const server = await start(await localRunner(), { logger: { ...silent, error } });

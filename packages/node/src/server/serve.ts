@@ -32,7 +32,7 @@ export async function serve(runners: ServedRunners, options?: ServeOptions): Pro
   let isDraining = false;
   const isUserReady = options?.isReady ?? (() => true);
   const service = createService(runners, { ...settings.service, isReady: () => !isDraining && isUserReady() });
-  const listener = createListener(service, settings.clock, settings.logger);
+  const listener = createListener(service, settings);
   const server = openServer(listener, settings, service.maxBodyBytes);
   const port = await listen(server, settings);
 
@@ -47,17 +47,19 @@ export async function serve(runners: ServedRunners, options?: ServeOptions): Pro
 }
 
 function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: number): HttpServer {
-  const { requestTimeoutMs, keepAliveTimeoutMs } = settings;
+  const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections } = settings;
   const server = createServer(
     {
       requestTimeout: requestTimeoutMs,
-      headersTimeout: requestTimeoutMs,
+      headersTimeout: headersTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
+      maxHeaderSize: maxHeaderBytes,
       // How often Node looks for clients that are too slow.
-      connectionsCheckingInterval: Math.min(30_000, Math.max(50, Math.ceil(requestTimeoutMs / 4))),
+      connectionsCheckingInterval: Math.min(30_000, Math.max(50, Math.ceil(headersTimeoutMs / 4))),
     },
     listener,
   );
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
   // A client that asks before it sends is told at once that its body is too large.
   server.on('checkContinue', (request, response) => {
     if (!declaresMoreThan(request, maxBodyBytes)) response.writeContinue();

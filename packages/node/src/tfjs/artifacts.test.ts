@@ -1,7 +1,6 @@
 import { gzipSync } from 'node:zlib';
+import { packTar, readArtifacts } from '@fairlead/core/tfjs';
 import { describe, expect, test } from 'vitest';
-import { packTar } from '../models/tar';
-import { readArtifacts } from './artifacts';
 import { digitLayers, type ModelFiles, softmaxGraph } from './tiny-tfjs.fixture';
 
 const encode = (value: unknown): Uint8Array =>

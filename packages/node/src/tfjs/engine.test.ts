@@ -1,6 +1,7 @@
+import { onDevice, onDeviceInTurn, tidily } from '@fairlead/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test, vi } from 'vitest';
-import { onDevice, onDeviceInTurn, prepareDevice, tidily } from './engine';
+import { prepareDevice } from './engine';
 
 afterEach(() => vi.restoreAllMocks());
 

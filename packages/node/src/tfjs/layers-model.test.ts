@@ -1,7 +1,8 @@
+import { onDevice } from '@fairlead/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
-import { onDevice, prepareDevice } from './engine';
+import { prepareDevice } from './engine';
 import { tfjs } from './tfjs-backend';
 import {
   digitLayers,

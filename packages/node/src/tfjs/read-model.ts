@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FairleadError, type LoadedModel, throwIfAborted } from '@fairlead/core';
+import { type ArchivedFile, checkWeightSizes, isJson, modelEntry, packTar, parseModelJson } from '@fairlead/core/tfjs';
 import { loadedModelOf, notFound, type ReadOptions, readBounded, readFirstFile } from '../models/model-file';
-import { type ArchivedFile, packTar } from '../models/tar';
-import { checkWeightSizes, isJson, modelEntry, parseModelJson } from './model-json';
 
 /**
  * Reads a model from a model.json with its weights beside it, or from a tar archive of them. `bytes` are the archive, so

@@ -1,16 +1,9 @@
 import { FairleadError, messageOf } from '@fairlead/core';
+import type { LoaderPackages, Tensorflow } from '@fairlead/core/tfjs';
 import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
-import type * as Converter from '@tensorflow/tfjs-converter';
-import type * as Core from '@tensorflow/tfjs-core';
-import type * as Layers from '@tensorflow/tfjs-layers';
 
-/** The module `@tensorflow/tfjs-core`. */
-export type Tensorflow = typeof Core;
-
-interface Modules {
+interface Modules extends LoaderPackages {
   core: Tensorflow;
-  layers: typeof Layers;
-  converter: typeof Converter;
   'backend-cpu': unknown;
   'backend-wasm': typeof Wasm;
 }

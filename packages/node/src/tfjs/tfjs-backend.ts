@@ -1,16 +1,36 @@
-import { type Backend, type LoadedModel, messageOf, type Session, type Support } from '@fairlead/core';
+import { setImmediate } from 'node:timers/promises';
+import {
+  type Backend,
+  type CallOptions,
+  type LoadedModel,
+  messageOf,
+  type Session,
+  type Support,
+  throwIfAborted,
+} from '@fairlead/core';
+import { openOnFirstDevice, openTfjsSession, type TfjsPlatform } from '@fairlead/core/tfjs';
 import { nodeLaneHost } from '../lanes/node-lane-host';
 import { prepareDevice } from './engine';
-import { openOnFirstDevice } from './first-device';
 import { parseTfjsOptions, type TfjsDevice, type TfjsOptions, type TfjsSettings } from './options';
 import { readTfjsModel } from './read-model';
-import { openHere } from './session';
+import { loadPackage } from './runtime';
 
 /** What a worker needs to make the same backend, on the device that its owner chose. */
 interface WorkerOptions {
   readonly settings: TfjsSettings;
   readonly device: TfjsDevice;
 }
+
+const platform: TfjsPlatform = {
+  loadPackage,
+  prepareDevice: (device) => prepareDevice(device as TfjsDevice),
+  async inTurn(work, signal) {
+    // The run itself lets nobody else in; without a turn of the event loop between two of them no timer would fire.
+    await setImmediate();
+    throwIfAborted(signal, 'The batch');
+    return work();
+  },
+};
 
 /** This module as it is built: dist/tfjs-lane.js. All files of the build lie in one folder, the shared chunks too. */
 const moduleUrl = new URL('./tfjs-lane.js', import.meta.url).href;
@@ -61,6 +81,10 @@ export function tfjs(options: TfjsOptions = {}): Backend {
 export function createBackend(options: unknown): Backend {
   const { settings, device } = options as WorkerOptions;
   return { ...commonOf(settings), doCreateSession: (model, call) => openHere(device, model, call) };
+}
+
+function openHere(device: TfjsDevice, model: LoadedModel, call: CallOptions): Promise<Session> {
+  return openTfjsSession(platform, device, model, call);
 }
 
 function commonOf(

@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Backend, LoadedModel, Session, Tensor, Tensors } from '@fairlead/core';
+import { type ArchivedFile, onDevice, onDeviceInTurn, packTar } from '@fairlead/core/tfjs';
 import { loadGraphModel } from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { type ArchivedFile, packTar } from '../models/tar';
-import { onDevice, onDeviceInTurn, prepareDevice } from './engine';
+import { prepareDevice } from './engine';
 import type { TfjsDevice } from './options';
 import { tfjs } from './tfjs-backend';
 

@@ -16,6 +16,8 @@ export interface InferRequest {
   readonly outputs: readonly string[] | undefined;
   /** Which of them the client wants behind the JSON. */
   readonly wantsBinary: (output: string) => boolean;
+  /** Outputs in whose place their greatest elements are answered, and how many of them. */
+  readonly classes: ReadonlyMap<string, number>;
   /** Parameter `timeout`, in milliseconds; undefined when there is none. */
   readonly timeoutMs: number | undefined;
   /** Parameter `priority`: 1 is high, 2 and absent normal, 3 and more low. */
@@ -61,7 +63,8 @@ export function compileRequestDecoder(signature: ModelSignature, maxElements: nu
     reader?.end();
     const selected = selectOutputs(outputs, outputNames);
     const wantsBinary = binaryWishes(outputs, parameters);
-    return { id, inputs, outputs: selected, wantsBinary, ...decodeParameters(parameters) };
+    const classes = decodeClasses(outputs);
+    return { id, inputs, outputs: selected, wantsBinary, classes, ...decodeParameters(parameters) };
   };
 }
 
@@ -89,6 +92,24 @@ function binaryWishes(outputs: unknown, parameters: unknown): (output: string) =
     if (wish !== undefined) wishes.set(name, wish);
   }
   return (output) => wishes.get(output) ?? forAll;
+}
+
+const noClasses: ReadonlyMap<string, number> = new Map();
+
+function decodeClasses(outputs: unknown): ReadonlyMap<string, number> {
+  if (!Array.isArray(outputs)) return noClasses;
+  const classes = new Map<string, number>();
+  for (const [index, output] of outputs.entries()) {
+    const { name, parameters } = output as { name: string; parameters?: { classification?: unknown } };
+    const count = parameters?.classification;
+    if (count === undefined || count === 0) continue;
+    if (!Number.isSafeInteger(count) || (count as number) < 0) {
+      const field = `outputs[${index}].parameters.classification`;
+      throw invalid(field, 'a number of classes, 0 or more', describeGiven(count));
+    }
+    classes.set(name, count as number);
+  }
+  return classes;
 }
 
 function wishOf(parameters: unknown, name: string, field: string): boolean | undefined {

@@ -1,0 +1,98 @@
+import { FairleadError } from '../../errors';
+import { describeGiven } from '../../tensor/json/describe-given';
+import { readJson } from '../../tensor/json/lenient-json';
+import type { Catalog } from '../catalog';
+import type { ServiceRequest, ServiceResponse } from '../exchange';
+import { errorResponse, jsonResponse } from '../http-error';
+import type { RouteTable } from '../routes';
+import type { ModelRepository, RepositoryEntry } from './model-repository';
+
+/** Bytes of a body of these routes: a flag or two. */
+const maxBytes = 64 * 1024;
+
+const utf8 = new TextDecoder();
+
+/** Adds Triton's model control: what is there, load, unload. */
+export function addRepositoryRoutes(
+  routes: RouteTable,
+  basePath: string,
+  catalog: Catalog,
+  repository: ModelRepository,
+): void {
+  routes.add('POST', `${basePath}/v2/repository/index`, async (request) => {
+    const { ready } = await readObject(request);
+    if (ready !== undefined && typeof ready !== 'boolean') throw invalid('ready', 'true or false', ready);
+    const entries = [...catalog.fixedEntries(), ...repository.list()];
+    const shown = ready === true ? entries.filter(({ state }) => state === 'READY') : entries;
+    return jsonResponse(200, JSON.stringify(shown.map(toWire)));
+  });
+  routes.add('POST', `${basePath}/v2/repository/models/:model/load`, async (request, { model }) => {
+    checkParameters((await readObject(request)).parameters, 'load', []);
+    refuseFixed(catalog, model as string);
+    try {
+      await repository.load(model as string);
+    } catch (error) {
+      return loadFailed(model as string, error);
+    }
+    return jsonResponse(200, '{}');
+  });
+  routes.add('POST', `${basePath}/v2/repository/models/:model/unload`, async (request, { model }) => {
+    // No model depends on another here, so none would be left behind.
+    checkParameters((await readObject(request)).parameters, 'unload', ['unload_dependents']);
+    refuseFixed(catalog, model as string);
+    await repository.unload(model as string);
+    return jsonResponse(200, '{}');
+  });
+}
+
+/** An empty version says that none answers, as Triton writes it. */
+function toWire({ name, version, state, reason }: RepositoryEntry): object {
+  return { name, version: version ?? '', state, reason };
+}
+
+/** What the loader says is the log's; the client is told what kind of failure it was. */
+function loadFailed(name: string, error: unknown): ServiceResponse {
+  const isCallers = FairleadError.isInstance(error) && ['NOT_FOUND', 'CONFLICT', 'CLOSED'].includes(error.code);
+  if (isCallers) return errorResponse(error);
+  const code = FairleadError.isInstance(error) ? error.code : undefined;
+  const message = `Model "${name}" could not be loaded${code === undefined ? '' : ` (${code})`}. The server's log says why.`;
+  return jsonResponse(500, JSON.stringify({ error: message, code }));
+}
+
+function refuseFixed(catalog: Catalog, name: string): void {
+  if (!catalog.isFixed(name)) return;
+  throw new FairleadError('CONFLICT', `Model "${name}" is served for good; it is no part of the repository.`, {
+    details: { field: 'model', expected: 'a model of the repository', given: name },
+  });
+}
+
+/** Unknown parameters are refused and not passed over: one that changes what is loaded would else do so in silence. */
+function checkParameters(value: unknown, what: string, known: readonly string[]): void {
+  if (value === undefined) return;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid('parameters', 'an object', value);
+  const unknown = Object.keys(value).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new FairleadError(
+    'INVALID_INPUT',
+    `This server takes no parameter ${describeGiven(unknown)} for ${what}: models are loaded as it was set up to, never from a request.`,
+    { details: { field: `parameters.${unknown}`, expected: 'no such parameter', given: describeGiven(unknown) } },
+  );
+}
+
+async function readObject(request: ServiceRequest): Promise<Record<string, unknown>> {
+  const bytes = await request.body(maxBytes);
+  if (bytes.byteLength === 0) return {};
+  return readJson(utf8.decode(bytes), (message) => {
+    if (typeof message === 'object' && message !== null && !Array.isArray(message))
+      return message as Record<string, unknown>;
+    throw invalid('the body', 'an object, or nothing', message);
+  });
+}
+
+function invalid(field: string, expected: string, value: unknown): FairleadError {
+  const given = describeGiven(value);
+  return new FairleadError('INVALID_INPUT', `Request ${field}: expected ${expected}, given ${given}.`, {
+    details: { field, expected, given },
+  });
+}
