@@ -43,6 +43,9 @@ export function followRunner(runner: ModelRunner, clock: Clock, tell: (note: Run
   const stops = [
     events.on('lane-lost', ({ lane, error }) => note('lane-lost', `${lane} died: ${messageOf(error)}`)),
     events.on('lane-restart', ({ lane }) => note('lane-restart', `${lane} works again.`)),
+    events.on('worker-recycled', ({ memoryBytes }) => {
+      note('worker-recycled', `A worker of ${Math.round(memoryBytes / 2 ** 20)} MiB was replaced by a new one.`);
+    }),
     events.on('model-swap', ({ from, to }) => note('model-swap', `${nameOf(to)} took the place of ${nameOf(from)}.`)),
     events.on('model-swap-fail', ({ from, to, error }) => {
       const next = to === undefined ? 'The next model' : nameOf(to);

@@ -14,7 +14,7 @@ export type ModelStatus = 'idle' | 'loading' | 'ready' | 'failed' | 'closed';
 
 /** Something that happened inside the runner, for a person to read. */
 export interface RunnerNote {
-  readonly name: 'lane-lost' | 'lane-restart' | 'model-swap' | 'model-swap-fail';
+  readonly name: 'lane-lost' | 'lane-restart' | 'worker-recycled' | 'model-swap' | 'model-swap-fail';
   /** A sentence. */
   readonly text: string;
   /** Milliseconds since 1970-01-01 UTC. */
