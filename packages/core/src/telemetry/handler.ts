@@ -53,15 +53,13 @@ export function createTelemetryHandler(options: TelemetryHandlerOptions): Teleme
   const limits = createDeviceLimits(clock, maxRequestsPerMinute, maxRowsPerDevice, windowMs, settings.maxDevices);
   const seen = createSeenIds(settings.maxReportIds);
   const refused: Record<TelemetryRefusal, number> = {
-    ...{
-      duplicate: 0,
-      unknown_model: 0,
-      other_reference: 0,
-      implausible: 0,
-      too_old: 0,
-      row_limit: 0,
-      series_limit: 0,
-    },
+    duplicate: 0,
+    unknown_model: 0,
+    other_reference: 0,
+    implausible: 0,
+    too_old: 0,
+    row_limit: 0,
+    series_limit: 0,
   };
   const requestsRefused = { unauthenticated: 0, malformed: 0, too_large: 0, rate: 0 };
   let accepted = 0;
