@@ -134,6 +134,8 @@ function tests(path: string): void {
 
       const crash = () => gpu.send('Browser.crashGpuProcess').catch(() => undefined);
       expectRows(await during(tab, 50, crash), 50);
+      // The browser may tell of the crash after the last answer.
+      await eventually(() => eventNames(tab)).toContain('device-recovered');
       await eventually(() => call('health')).toMatchObject({ status: 'ready' });
       expect(await call('describe')).toMatchObject({ device: 'webgpu' });
       expect(await call('events')).toEqual(
