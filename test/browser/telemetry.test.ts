@@ -134,6 +134,9 @@ function tests(path: string): void {
     await call(tab, 'flush');
     await context.setOffline(true);
     await call(tab, 'run', 25);
+    // A browser that is busy may end a page before it has stored anything, so the test waits for that.
+    await tab.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide')));
+    await expect.poll(() => stored(tab, 'reports')).toBe(1);
     await tab.goto('about:blank').catch(() => undefined);
     await context.setOffline(false);
     await visit();
@@ -145,6 +148,8 @@ function tests(path: string): void {
     const privacy = { minimumCount: 5 };
     const tab = await visit({ privacy });
     await call(tab, 'run', 3);
+    await tab.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide')));
+    await expect.poll(() => stored(tab, 'rests')).toBe(1);
     await tab.goto('about:blank');
     const next = await visit({ privacy });
     await call(next, 'run', 3);
@@ -224,4 +229,24 @@ function tests(path: string): void {
     expect(samples.filter(({ name }) => name === 'ml_device_feature_drift_score')).toHaveLength(400);
     expect(samples.filter(({ name }) => name.startsWith('ml_drift'))).toEqual([]);
   });
+}
+
+/** How many records lie in a store of the page's database. */
+async function stored(tab: BrowserTab, store: 'reports' | 'rests'): Promise<number> {
+  return tab.evaluate(async (which) => {
+    const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const names = (await indexedDB.databases()).flatMap(({ name }) => name ?? []);
+    const name = names.find((each) => each.startsWith('fairlead-telemetry-'));
+    if (name === undefined) return 0;
+    const database = await settled(indexedDB.open(name));
+    try {
+      return await settled(database.transaction(which).objectStore(which).count());
+    } finally {
+      database.close();
+    }
+  }, store);
 }
