@@ -21,6 +21,7 @@ import {
   withTimeout,
 } from '@fairlead/core/resilience';
 import { createMockBackend } from '@fairlead/core/testing';
+import { instrumentCalls } from '@fairlead/core/serving';
 import { serve } from '@fairlead/node/server';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -92,6 +93,7 @@ export async function startService() {
     port: 0,
     drainDelayMs: 0,
     logger: silent,
+    observers: [instrumentCalls(registry)],
     metrics: {
       render(accept) {
         const page = renderMetrics(registry, accept);

@@ -12,4 +12,6 @@ export {
   type RepositoryEntry,
   type RepositoryState,
 } from './repository/model-repository';
+export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
+export { instrumentCalls } from './observers/instrument-calls';
 export { createService, type Service } from './service';
