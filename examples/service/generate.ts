@@ -1,4 +1,6 @@
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { consoleLogger } from '@fairlead/core';
 import { alertRules, alertRuleTests, grafanaDashboard, toYaml } from '@fairlead/node/dashboards';
 import { openModels } from './models';
@@ -14,5 +16,5 @@ const files: Readonly<Record<string, string>> = {
 };
 await models.close();
 
-const folder = new URL(process.argv[2] ?? 'generated/', import.meta.url);
-for (const [name, text] of Object.entries(files)) await writeFile(new URL(name, folder), text);
+const folder = process.argv[2] ?? fileURLToPath(new URL('generated', import.meta.url));
+for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);

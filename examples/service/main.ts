@@ -10,7 +10,15 @@ import { openModels } from './models';
  * is sent here before; at SIGTERM readiness goes first, then what was accepted is answered, then it ends.
  */
 
-const { HOST = '127.0.0.1', PORT = '8080', LOG_LEVEL = 'info', DRAIN_DELAY_MS = '5000' } = process.env;
+const {
+  HOST = '127.0.0.1',
+  PORT = '8080',
+  LOG_LEVEL = 'info',
+  /** Share of the answered calls that stand in the log; those that fail always do. */
+  ACCESS_LOG_SAMPLE = '0.01',
+  /** How long a balancer takes to see that this process is no longer ready. */
+  DRAIN_DELAY_MS = '5000',
+} = process.env;
 
 const logger = pino({ level: LOG_LEVEL, base: { service: 'digits' } });
 const models = await openModels(logger);
@@ -22,7 +30,7 @@ const server = await serve(
     drainDelayMs: Number(DRAIN_DELAY_MS),
     metrics: { render: (accept) => renderMetrics(models.metrics, accept) },
     // Traces go nowhere until the process is started with OpenTelemetry's SDK; see the README.
-    observers: [models.countCalls, accessLog({ logger, sample: 0.01 }), traceCalls()],
+    observers: [models.countCalls, accessLog({ logger, sample: Number(ACCESS_LOG_SAMPLE) }), traceCalls()],
     logger,
   },
 );
