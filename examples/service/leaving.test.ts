@@ -52,7 +52,8 @@ test('64 connections that never stop sending lose nothing when SIGTERM comes', a
     answers.push(answer);
     return answer;
   };
-  const isReady = async () => (await fetch(`${url}/v2/health/ready`, { headers: { connection: 'close' } })).status === 200;
+  const isReady = async () =>
+    (await fetch(`${url}/v2/health/ready`, { headers: { connection: 'close' } })).status === 200;
 
   // Clients that keep their connections send the next request as soon as they have an answer, until they are sent away.
   const agents = Array.from({ length: 64 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));

@@ -40,7 +40,9 @@ describe('the model service', () => {
       const line = page.split('\n').find((each) => each.startsWith(start));
       return Number(line?.slice(line.lastIndexOf(' ')));
     };
-    expect(sample('ml_server_request_success_total{protocol="open-inference",operation="infer",model="digits"}')).toBe(50);
+    expect(sample('ml_server_request_success_total{protocol="open-inference",operation="infer",model="digits"}')).toBe(
+      50,
+    );
     expect(page).toMatch(
       /ml_server_request_failure_total\{protocol="open-inference",operation="infer",model="digits",code="\w+"\} 1/,
     );

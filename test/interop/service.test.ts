@@ -47,7 +47,8 @@ function fillIn(text: string): string {
 }
 
 const isNumber = ([, value]: readonly [number, string]): boolean => Number.isFinite(Number(value));
-const hasNumber = ({ value, values }: QueryResult): boolean => (value !== undefined ? [value] : (values ?? [])).some(isNumber);
+const hasNumber = ({ value, values }: QueryResult): boolean =>
+  (value !== undefined ? [value] : (values ?? [])).some(isNumber);
 
 describe.skipIf('missing' in programs)('Prometheus with the files of examples/service', { timeout: 90_000 }, () => {
   let service: RunningService;
@@ -113,9 +114,9 @@ describe.skipIf('missing' in programs)('Prometheus with the files of examples/se
     const rules = parse(await read('generated/alerts.yml')) as AlertRules;
     const expected = rules.groups.flatMap((group) => group.rules.map(({ alert }) => alert));
     const states = await prometheus.until('evaluated rules', async () => {
-      const { groups } = await prometheus.ask<{ groups: { rules: { name: string; health: string; state: string }[] }[] }>(
-        'rules',
-      );
+      const { groups } = await prometheus.ask<{
+        groups: { rules: { name: string; health: string; state: string }[] }[];
+      }>('rules');
       const found = groups.flatMap((group) => group.rules);
       return found.every(({ health }) => health === 'ok') ? found : undefined;
     });

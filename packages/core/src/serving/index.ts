@@ -7,6 +7,7 @@ export type {
   Arrival,
   Call,
   CallFacts,
+  CallMoments,
   CallObserver,
   CallOutcome,
   CallWatch,

@@ -29,7 +29,12 @@ export interface BatchPart {
  * Links a request to the span of its batch, which the first of its requests begins.
  * @returns the span's context; undefined when it is not recorded, since links to nothing help nobody
  */
-export function linkToBatch(tracer: Tracer, clock: Clock, part: BatchPart, request: SpanContext): SpanContext | undefined {
+export function linkToBatch(
+  tracer: Tracer,
+  clock: Clock,
+  part: BatchPart,
+  request: SpanContext,
+): SpanContext | undefined {
   const { batch } = part;
   let span = spans.get(batch);
   if (span === undefined) {

@@ -30,10 +30,7 @@ export interface RunPhases {
 }
 
 /** Adds the phases `queue` and `compute`, tells on the request's span which model and batch it was, and links the batch. */
-export function addRunPhases(
-  request: PhasedRequest,
-  { model, timing, batchSize, askedAtEpochMs }: RunPhases,
-): void {
+export function addRunPhases(request: PhasedRequest, { model, timing, batchSize, askedAtEpochMs }: RunPhases): void {
   const { tracer, clock, span, context } = request;
   const { queueMs, computeMs, batches = [] } = timing;
   const computedFrom = askedAtEpochMs + queueMs;

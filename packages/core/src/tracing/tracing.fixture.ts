@@ -45,7 +45,11 @@ export function openTelemetry(sampler?: Sampler): Telemetry {
     tracer: provider.getTracer('test'),
     spans,
     named: (name) => spans().filter((span) => span.name === name),
-    one: (name) => only(spans().filter((span) => span.name === name), name),
+    one: (name) =>
+      only(
+        spans().filter((span) => span.name === name),
+        name,
+      ),
     below: (parent, name) =>
       only(
         spans().filter((span) => span.name === name && span.parentSpanContext?.spanId === parent.spanContext().spanId),

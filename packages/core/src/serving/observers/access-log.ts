@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { type Clock, systemClock } from '../../clock';
 import { parseOptions } from '../../config';
-import { consoleLogger, type Logger } from '../../logger';
 import { createLineLimit } from '../../line-limit';
+import { consoleLogger, type Logger } from '../../logger';
 import type { Arrival, CallObserver, CallOutcome, Operation } from '../host/call';
 import { operationsField, usualOperations } from './operations';
 
@@ -100,7 +100,7 @@ export function accessLog(options: AccessLogOptions): CallObserver {
 
 function lineOf(
   { header, protocol, operation, peer }: Arrival,
-  { code = 'OK', durationMs, facts, principal, served }: CallOutcome & { readonly code?: string },
+  { code, durationMs, facts, principal, served }: CallOutcome,
 ): AccessLogLine {
   const traceId = traceIdOf(header('traceparent'));
   return {
@@ -110,7 +110,7 @@ function lineOf(
     operation,
     ...(served !== undefined && { model: served }),
     ...(facts !== undefined && { version: facts.model.version }),
-    code,
+    code: code ?? 'OK',
     durationMs: rounded(durationMs),
     ...(facts !== undefined && {
       queueMs: rounded(facts.timing.queueMs),
