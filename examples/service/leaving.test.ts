@@ -39,14 +39,14 @@ function ask(port: number, agent: Agent | false, id: string, body: string): Prom
 test('64 connections that never stop sending lose nothing when SIGTERM comes', async () => {
   service = await startService({ ACCESS_LOG_SAMPLE: '1', DRAIN_DELAY_MS: '1500' });
   const { port, url, log, ended } = service;
-  const [pixels] = await readRows('test');
-  const body = JSON.stringify({
-    inputs: [{ name: 'pixels', shape: [1, 64], datatype: 'FP32', data: Array.from(pixels as Float32Array) }],
-  });
+  const bodies = (await readRows('test')).map((pixels) =>
+    JSON.stringify({ inputs: [{ name: 'pixels', shape: [1, 64], datatype: 'FP32', data: Array.from(pixels) }] }),
+  );
   const sent: string[] = [];
   const answers: Answer[] = [];
   const send = async (agent: Agent | false): Promise<Answer> => {
     const id = `request-${sent.length}`;
+    const body = bodies[sent.length % bodies.length] as string;
     sent.push(id);
     const answer = await ask(port, agent, id, body);
     answers.push(answer);
@@ -72,6 +72,7 @@ test('64 connections that never stop sending lose nothing when SIGTERM comes', a
     }
   });
   // Half of a request has come when the signal does: it was accepted.
+  const [body = ''] = bodies;
   const half = connect(port, '127.0.0.1');
   let halfAnswer = '';
   half.on('data', (chunk: Buffer) => {
@@ -100,6 +101,7 @@ test('64 connections that never stop sending lose nothing when SIGTERM comes', a
   expect(answers.map(({ id }) => id).sort()).toEqual([...sent].sort());
   const logged = log.filter(({ code }) => code === 'OK').map(({ requestId }) => requestId);
   expect(logged.sort()).toEqual(['half', ...sent].sort());
-  expect(log.filter(({ level }) => level > 30)).toEqual([]);
+  // The same few pictures over and over are another input than the training rows, of which the monitor may well warn.
+  expect(log.filter(({ level, msg }) => level > 30 && msg !== 'The digits have changed.')).toEqual([]);
   await expect(fetch(url)).rejects.toThrow();
 });

@@ -12,8 +12,10 @@ export async function openModels(logger: Logger) {
     reference: await fitReference(await readRows('train'), { inputs: ['pixels'] }),
     meanTimeBetweenFalseAlarms: 10_000_000, // rows
     on: {
-      'drift-start': ({ report }) =>
-        logger.warn({ topMovers: report.topMovers.slice(0, 3) }, 'The digits have changed.'),
+      'drift-start': ({ report }) => {
+        const topMovers = report.topMovers.map(({ name, psi }) => ({ name, psi }));
+        logger.warn({ topMovers }, 'The digits have changed.');
+      },
       'drift-end': () => logger.info({}, 'The digits look like the training rows again.'),
     },
     logger,
