@@ -103,6 +103,8 @@ test('a server that asks another one takes the trace along', async () => {
   const atGateway = telemetry.below(telemetry.one('client'), 'infer gateway');
   const asked = telemetry.below(atGateway, 'run numbers');
   const atModel = telemetry.below(asked, 'infer numbers');
-  expect(telemetry.one('batch mock').links.map(({ context }) => context.spanId)).toEqual([atModel.spanContext().spanId]);
+  expect(telemetry.one('batch mock').links.map(({ context }) => context.spanId)).toEqual([
+    atModel.spanContext().spanId,
+  ]);
   expect(new Set([atGateway, asked, atModel].map((span) => span.spanContext().traceId)).size).toBe(1);
 });

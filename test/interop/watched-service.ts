@@ -20,8 +20,8 @@ import {
   withRetry,
   withTimeout,
 } from '@fairlead/core/resilience';
-import { createMockBackend } from '@fairlead/core/testing';
 import { instrumentCalls } from '@fairlead/core/serving';
+import { createMockBackend } from '@fairlead/core/testing';
 import { serve } from '@fairlead/node/server';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };

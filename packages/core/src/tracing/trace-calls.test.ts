@@ -2,8 +2,8 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler, ParentBasedSampler } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../errors';
-import type { Guard } from '../serving/host/call';
 import { createHandler } from '../serving/handler';
+import type { Guard } from '../serving/host/call';
 import { handlerOf, infer } from '../serving/observers/observers.fixture';
 import type { MockBackendOptions } from '../testing/mock-backend';
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock';
@@ -192,6 +192,8 @@ describe('traceCalls', () => {
     [{ trace: true }, 'trace'],
   ])('refuses %j', (given, field) => {
     const making = (): unknown => traceCalls(given as unknown as Parameters<typeof traceCalls>[0]);
-    expect(making).toThrowError(expect.objectContaining({ code: 'INVALID_OPTION', details: expect.objectContaining({ field }) }));
+    expect(making).toThrowError(
+      expect.objectContaining({ code: 'INVALID_OPTION', details: expect.objectContaining({ field }) }),
+    );
   });
 });

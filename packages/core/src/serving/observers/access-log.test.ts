@@ -136,7 +136,9 @@ describe('accessLog, written by pino,', () => {
   ])('refuses %j', (given, field) => {
     const options = { logger: openPino().logger, ...given } as unknown as AccessLogOptions;
     const making = (): unknown => accessLog(options);
-    expect(making).toThrowError(expect.objectContaining({ code: 'INVALID_OPTION', details: expect.objectContaining({ field }) }));
+    expect(making).toThrowError(
+      expect.objectContaining({ code: 'INVALID_OPTION', details: expect.objectContaining({ field }) }),
+    );
   });
 });
 

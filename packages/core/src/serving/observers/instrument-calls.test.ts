@@ -10,7 +10,8 @@ function samplesOf(text: string): Record<string, number> {
   const found: Record<string, number> = {};
   for (const line of text.split('\n')) {
     const [, name = '', value = ''] = /^(ml_server_[^ ]*) (.*)$/.exec(line) ?? [];
-    if (name !== '' && !/_bucket|_sum|_created/.test(name) && value !== '0') found[name.replaceAll('"', "'")] = Number(value);
+    if (name !== '' && !/_bucket|_sum|_created/.test(name) && value !== '0')
+      found[name.replaceAll('"', "'")] = Number(value);
   }
   return found;
 }

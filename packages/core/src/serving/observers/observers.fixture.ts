@@ -23,7 +23,15 @@ export async function handlerOf(options: ServiceOptions, mock: MockBackendOption
 }
 
 /** A request to infer two numbers a row. */
-export function infer(headers: Readonly<Record<string, string>> = {}, data: readonly unknown[] = [1, 2], name = 'numbers') {
+export function infer(
+  headers: Readonly<Record<string, string>> = {},
+  data: readonly unknown[] = [1, 2],
+  name = 'numbers',
+) {
   const inputs = [{ name: 'x', shape: [data.length / 2, 2], datatype: 'FP32', data }];
-  return new Request(`http://test/v2/models/${name}/infer`, { method: 'POST', headers, body: JSON.stringify({ inputs }) });
+  return new Request(`http://test/v2/models/${name}/infer`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ inputs }),
+  });
 }
