@@ -9,14 +9,13 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 /** A handler of one model, `mock`, served as `numbers`. */
 export async function handlerOf(options: ServiceOptions, mock: MockBackendOptions = {}) {
   const backend = createMockBackend(mock);
-  const clock = options.clock ?? {};
   const runner = await createRunner({
     model: mockModel('1'),
     backend,
     warmUp: false,
     lanes: 'inline',
     logger: silent,
-    ...('now' in clock && { clock }),
+    ...(options.clock && { clock: options.clock }),
   });
   const handle: Handler = createHandler({ numbers: runner }, { logger: silent, ...options });
   return { handle, runner };
