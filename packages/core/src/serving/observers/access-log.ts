@@ -5,6 +5,7 @@ import { createLineLimit } from '../../line-limit';
 import { consoleLogger, type Logger } from '../../logger';
 import type { Arrival, CallObserver, CallOutcome, Operation } from '../host/call';
 import { operationsField, usualOperations } from './operations';
+import { readTraceParent } from './trace-parent';
 
 /** Options of {@link accessLog}. */
 export interface AccessLogOptions {
@@ -102,7 +103,7 @@ function lineOf(
   { header, protocol, operation, peer }: Arrival,
   { code, durationMs, facts, principal, served }: CallOutcome,
 ): AccessLogLine {
-  const traceId = traceIdOf(header('traceparent'));
+  const traceId = readTraceParent(header('traceparent'))?.traceId;
   return {
     requestId: requestIdOf(header('x-request-id')),
     ...(traceId !== undefined && { traceId }),
@@ -126,10 +127,6 @@ function lineOf(
 /** A client writes nothing into the log that its reader's terminal would obey. */
 function requestIdOf(given: string | null | undefined): string {
   return typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given) ? given : crypto.randomUUID();
-}
-
-function traceIdOf(traceparent: string | null | undefined): string | undefined {
-  return /^[\da-f]{2}-(?!0{32})([\da-f]{32})-[\da-f]{16}-/.exec(traceparent ?? '')?.[1];
 }
 
 /** To the microsecond. */

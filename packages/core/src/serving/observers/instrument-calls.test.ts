@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FairleadError } from '../../errors';
-import { createRegistry, toPrometheusText } from '../../metrics';
+import { createRegistry, toOpenMetrics, toPrometheusText } from '../../metrics';
 import type { Guard } from '../host/call';
 import { instrumentCalls } from './instrument-calls';
 import { handlerOf, infer } from './observers.fixture';
@@ -57,4 +57,20 @@ test('shows what is under way, and lets several services share the registry', as
   expect(pending()).toBeUndefined();
   await runner.close();
   await other.runner.close();
+});
+
+test('shows a call that its client traces as an example of its bucket', async () => {
+  const registry = createRegistry();
+  const { handle, runner } = await handlerOf({ observers: [instrumentCalls(registry)] });
+  const traceparent = (digit: string, flags: string) => ({
+    traceparent: `00-${digit.repeat(32)}-${'b'.repeat(16)}-${flags}`,
+  });
+  await handle(infer(traceparent('a', '01')));
+  await handle(infer(traceparent('c', '00')));
+  await handle(infer({ traceparent: 'x' }));
+  const exemplars = toOpenMetrics(registry)
+    .split('\n')
+    .filter((line) => line.includes(' # '));
+  expect(exemplars.map((line) => line.replace(/^.* # (\{.*\}) .*$/, '$1'))).toEqual([`{trace_id="${'a'.repeat(32)}"}`]);
+  await runner.close();
 });

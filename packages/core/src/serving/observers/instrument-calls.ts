@@ -1,10 +1,11 @@
-import type { Registry } from '../../metrics';
-import type { CallObserver, Operation } from '../host/call';
+import type { Exemplar, Registry } from '../../metrics';
+import type { Arrival, CallObserver, Operation } from '../host/call';
+import { readTraceParent } from './trace-parent';
 
 /** The handles of one kind of call that was answered, or failed with one code. */
 interface Handles {
   count(): void;
-  observe(seconds: number): void;
+  observe(seconds: number, exemplar: Exemplar | undefined): void;
 }
 
 /**
@@ -19,6 +20,7 @@ interface Handles {
  * | `ml_server_pending_requests{protocol,operation}` | under way (`nv_inference_pending_request_count`) |
  *
  * `model` is the name under which a model is served, once it was found, and empty before: names that clients make up have no series.
+ * A call of a trace that its client records is the exemplar of its bucket, by `trace_id`, which leads from a slow bucket to a trace.
  * What runners do themselves is told by `instrumentRunner`.
  *
  * @throws FairleadError `ALREADY_EXISTS` when the registry has other families of these names
@@ -55,7 +57,7 @@ export function instrumentCalls(registry: Registry): CallObserver {
     const of = { protocol, operation, model };
     const counter = code === undefined ? succeeded.bind(of) : failed.bind({ ...of, code });
     const histogram = duration.bind(of);
-    const handles = { count: () => counter.inc(), observe: (seconds: number) => histogram.observe(seconds) };
+    const handles = { count: () => counter.inc(), observe: histogram.observe.bind(histogram) };
     known.set(key, handles);
     return handles;
   };
@@ -71,7 +73,8 @@ export function instrumentCalls(registry: Registry): CallObserver {
   };
 
   return {
-    begin({ protocol, operation }) {
+    begin(call) {
+      const { protocol, operation } = call;
       const gauge = gaugeOf(protocol, operation);
       gauge.inc();
       return {
@@ -79,9 +82,14 @@ export function instrumentCalls(registry: Registry): CallObserver {
           gauge.dec();
           const handles = handlesOf(protocol, operation, served, code);
           handles.count();
-          handles.observe(durationMs / 1000);
+          handles.observe(durationMs / 1000, exemplarOf(call));
         },
       };
     },
   };
+}
+
+function exemplarOf({ header }: Arrival): Exemplar | undefined {
+  const trace = readTraceParent(header('traceparent'));
+  return trace?.isSampled ? { labels: { trace_id: trace.traceId } } : undefined;
 }
