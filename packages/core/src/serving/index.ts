@@ -7,6 +7,7 @@ export type {
   Arrival,
   Call,
   CallFacts,
+  CallMoments,
   CallObserver,
   CallOutcome,
   CallWatch,
@@ -34,6 +35,8 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
+export { instrumentCalls } from './observers/instrument-calls';
 export { openInference } from './open-inference/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
