@@ -39,6 +39,14 @@ export { type AccessLogLine, type AccessLogOptions, accessLog } from './observer
 export { instrumentCalls } from './observers/instrument-calls';
 export { openInference } from './open-inference/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
-export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
-export type { PathParameters } from './routes';
+export type {
+  Method,
+  PathParameters,
+  ProtocolContext,
+  ProtocolRoutes,
+  RouteHandler,
+  RouteUse,
+  ServingProtocol,
+} from './protocol';
+
 export { createService, type Service } from './service';

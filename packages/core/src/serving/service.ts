@@ -8,8 +8,8 @@ import type { ServedRunners } from './host/catalog';
 import type { ModelHost } from './host/model-host';
 import { errorResponse, jsonResponse } from './http-error';
 import { type MetricsRenderer, parseServiceOptions, type ServiceOptions } from './options';
-import type { ProtocolContext, ProtocolRoutes, RouteUse } from './protocol';
-import { createRouteTable, type PathParameters, type RouteTable } from './routes';
+import type { PathParameters, ProtocolContext, ProtocolRoutes, RouteUse } from './protocol';
+import { createRouteTable, type RouteTable } from './routes';
 
 /** Runners behind HTTP, without a word about how requests come in: adapters translate. */
 export interface Service {
