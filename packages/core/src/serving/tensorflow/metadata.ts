@@ -95,7 +95,7 @@ function decodeSpec(name: string, info: unknown, batchAxis: number | null): Tens
   const { dtype: dataType, tensor_shape: shape } = asRecord(info);
   const dtype = dtypeOfDataType(dataType);
   if (dtype === undefined) throw unusable(name, 'a dtype that there is here', JSON.stringify(dataType));
-  if (asRecord(shape).unknown_rank === true) throw unusable(name, 'a known number of axes', 'unknown_rank');
+  if (asRecord(shape ?? {}).unknown_rank === true) throw unusable(name, 'a known number of axes', 'unknown_rank');
   const sizes = sizesOf(info).map((size, axis) => {
     if (size !== -1) return size;
     return axis === batchAxis ? 'batch' : `${name}_${axis}`;
