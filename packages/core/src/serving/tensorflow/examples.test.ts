@@ -146,7 +146,9 @@ describe('classifications', () => {
 
   it('need outputs that can be told apart, and agree', () => {
     for (const outputs of [[], [spec('a'), spec('b')], [spec('n', 'int64')], [spec('x', 'float32', ['batch', 2, 3])]]) {
-      expect(() => classifyOutputs(signatureOf([], outputs))).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
+      expect(() => classifyOutputs(signatureOf([], outputs))).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      );
     }
     const outputs = { classes: text([1, 2], 'a', 'b'), scores: f32([1, 3], 1, 2, 3) };
     expect(() => encodeClassifications({ scores, classes }, outputs)).toThrow(
@@ -167,7 +169,9 @@ describe('regressions', () => {
 
   it('need an output of one value', () => {
     for (const outputs of [[], [spec('a'), spec('b')], [spec('x', 'float32', ['batch', 2])], [spec('n', 'int64')]]) {
-      expect(() => regressOutput(signatureOf([], outputs))).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
+      expect(() => regressOutput(signatureOf([], outputs))).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      );
     }
     expect(() => encodeRegressions(spec('y', 'float32', ['batch', 'n']), { y: f32([1, 2], 1, 2) })).toThrow(
       expect.objectContaining({ code: 'OUTPUT_INVALID' }),
