@@ -145,7 +145,7 @@ describe('hostile paths', () => {
       (each) => ['GET', `models/${each}`],
     );
     const property = fc.asyncProperty(name, tail, async (text, pathOf) => {
-      fc.pre(!/^(mock|1|stable|all)$/.test(text));
+      fc.pre(!/^(|mock|1|stable|all)$/.test(text));
       const [method, path] = pathOf(text);
       fc.pre(new URL(`http://test/${path}`).pathname === `/${path}`);
       const body = method === 'GET' ? {} : { body: '{"instances":[[1,2]]}' };

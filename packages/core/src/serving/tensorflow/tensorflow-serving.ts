@@ -112,9 +112,9 @@ function addCallRoutes(routes: ProtocolRoutes, host: ModelHost, resolve: Resolve
   };
   const answer: RouteHandler = (request, parameters, call) => {
     const { model, label, verb } = targetOf(parameters);
+    if (verb === undefined) throw noVerb(request.path);
     host.catalog.find(model);
     if (label !== undefined) versionOf(resolve, model, label);
-    if (verb === undefined) throw noVerb(request.path);
     return answerBody<ServiceResponse>(host, call, request, (body, served) => {
       const { inputs, write } = readJson(decodeText(body), readers[verb](served));
       return { inputs, write: (result) => jsonResponse(200, write(result)) };
