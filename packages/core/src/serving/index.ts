@@ -39,3 +39,6 @@ export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
 export type { PathParameters } from './routes';
 export { createService, type Service } from './service';
+export { type TensorflowServingOptions, tensorflowServing } from './tensorflow/tensorflow-serving';
+export type { VersionLabels } from './tensorflow/version-labels';
+export { torchServe } from './torchserve/torch-serve';
