@@ -1,6 +1,6 @@
 import { FairleadError } from '../../errors';
 import type { ModelSignature, TensorSpec } from '../../signature';
-import { decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
+import { checkFits, decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { encodeNested, encodeRows } from '../../tensor/json/encode-nested';
 import type { Tensor, Tensors } from '../../tensor/tensor';
@@ -173,20 +173,19 @@ export function encodePredictRequest(
 export function decodePredictions(message: unknown, signature: ModelSignature, maxElements: number): Tensors {
   const { outputs } = asObject(message, 'the answer', 'an object {outputs}');
   if (outputs === undefined) throw invalid('outputs', 'the output tensors', 'nothing');
+  const { outputs: specs } = signature;
   const options: NestedOptions = { maxElements, nullIsNaN: true, stringOf };
-  const [only] = signature.outputs;
+  const [only] = specs;
   // The only output goes without its name; a server that gives it all the same is understood.
-  if (
-    signature.outputs.length === 1 &&
-    only !== undefined &&
-    !(isNamed(outputs) && Object.hasOwn(outputs, only.name))
-  ) {
-    return { [only.name]: decodeNested(only, outputs, options) };
-  }
-  const named = asObject(outputs, 'outputs', 'an object of tensors by name');
+  const isBare = specs.length === 1 && only !== undefined && !(isNamed(outputs) && Object.hasOwn(outputs, only.name));
+  const named = isBare ? { [only.name]: outputs } : asObject(outputs, 'outputs', 'an object of tensors by name');
   return byName(
-    signature.outputs,
-    signature.outputs.map((spec) => decodeNested(spec, take(named, spec.name, 'outputs'), options)),
+    specs,
+    specs.map((spec) => {
+      const tensor = decodeNested(spec, take(named, spec.name, 'outputs'), options);
+      checkFits(spec, tensor);
+      return tensor;
+    }),
   );
 }
 

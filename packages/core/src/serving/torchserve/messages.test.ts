@@ -6,7 +6,7 @@ import type { ModelSignature, TensorSpec } from '../../signature';
 import type { DType } from '../../tensor/dtype';
 import { readJson } from '../../tensor/json/lenient-json';
 import type { Tensor, Tensors } from '../../tensor/tensor';
-import { compilePredictionDecoder, decodeAnswer, encodeAnswer } from './messages';
+import { compilePredictionDecoder, encodeAnswer, readTensors } from './messages';
 
 const spec = (name: string, dtype: DType = 'float32', shape: TensorSpec['shape'] = ['batch', 2]): TensorSpec => ({
   name,
@@ -79,7 +79,7 @@ describe('predictions', () => {
           tag: { dtype: 'string', shape: [tags.length], data: tags },
         };
         const back = readJson(encodeAnswer(two.outputs, outputs, false), (message) =>
-          decodeAnswer(message, two.outputs, 100),
+          readTensors(message, two.outputs, 100),
         );
         expect({ ...back }).toEqual(outputs);
       },

@@ -1,12 +1,12 @@
 import { FairleadError } from '../../errors';
 import type { RunResult } from '../../runner/runner';
 import type { ModelSignature, TensorSpec } from '../../signature';
-import { decodeNested, nestedShape } from '../../tensor/json/decode-nested';
+import { checkFits, decodeNested, nestedShape } from '../../tensor/json/decode-nested';
 import { describeGiven } from '../../tensor/json/describe-given';
-import { encodeNested, encodeRows } from '../../tensor/json/encode-nested';
+import { type ElementPrinter, encodeNested, encodeRows } from '../../tensor/json/encode-nested';
 import type { Tensor, Tensors } from '../../tensor/tensor';
-import { printerOf } from '../tensorflow/elements';
-import { compilePredictDecoder, encodePredictions } from '../tensorflow/predict';
+import { printerOf, stringOf } from '../tensorflow/elements';
+import { compilePredictDecoder, encodePredictions, encodeRowList, oddRows, readRows } from '../tensorflow/predict';
 
 /** A prediction that was asked for, and how its answer is written. */
 export interface Prediction {
@@ -83,28 +83,66 @@ function valuesOf(specs: readonly TensorSpec[], message: unknown): unknown[] {
  * @param asRow whether there is one row, which is answered without its axis
  */
 export function encodeAnswer(specs: readonly TensorSpec[], outputs: Tensors, asRow: boolean): string {
-  const texts = specs.map(({ name }) => {
-    const tensor = outputs[name] as Tensor;
-    // Strings are text whatever their name: a name says that it holds bytes elsewhere.
-    const print = printerOf('', tensor);
-    return asRow && tensor.shape[0] === 1 ? (encodeRows(tensor, print)[0] as string) : encodeNested(tensor, print);
-  });
+  const tensors = specs.map(({ name }) => outputs[name] as Tensor);
+  const isRow = asRow && tensors.every(({ shape }) => shape[0] === 1);
+  return joinTensors(specs, tensors, isRow ? (tensor, print) => encodeRows(tensor, print)[0] as string : encodeNested);
+}
+
+/** Writes whole tensors: one alone, several by name. */
+export function writeTensors(specs: readonly TensorSpec[], tensors: readonly Tensor[]): string {
+  return joinTensors(specs, tensors, encodeNested);
+}
+
+function joinTensors(
+  specs: readonly TensorSpec[],
+  tensors: readonly Tensor[],
+  encode: (tensor: Tensor, print: ElementPrinter) => string,
+): string {
+  // Strings are text whatever their name: a name says that it holds bytes elsewhere.
+  const texts = tensors.map((tensor) => encode(tensor, printerOf('', tensor)));
   if (specs.length === 1) return texts[0] as string;
   return `{${specs.map(({ name }, index) => `${JSON.stringify(name)}:${texts[index]}`).join(',')}}`;
 }
 
 /**
- * Reads what `encodeAnswer` writes of whole tensors.
+ * Reads what {@link writeTensors} writes.
  * @throws FairleadError `INVALID_INPUT`, `LIMIT_EXCEEDED`; `roundedInteger`, for `readJson`
  */
-export function decodeAnswer(message: unknown, specs: readonly TensorSpec[], maxElements: number): Tensors {
+export function readTensors(message: unknown, specs: readonly TensorSpec[], maxElements: number): Tensors {
   const values = valuesOf(specs, message);
-  const outputs: Record<string, Tensor> = Object.create(null);
+  const tensors: Record<string, Tensor> = Object.create(null);
   for (let index = 0; index < specs.length; index++) {
     const spec = specs[index] as TensorSpec;
-    outputs[spec.name] = decodeNested(spec, values[index], { maxElements, nullIsNaN: true });
+    const tensor = decodeNested(spec, values[index], { maxElements, nullIsNaN: true });
+    checkFits(spec, tensor);
+    tensors[spec.name] = tensor;
   }
-  return outputs;
+  return tensors;
+}
+
+/**
+ * Writes tensors as rows in KServe's envelope.
+ * @throws FairleadError `INVALID_INPUT` for tensors that have not as many rows as each other
+ */
+export function writeEnvelope(specs: readonly TensorSpec[], tensors: readonly Tensor[]): string {
+  const odd = oddRows(tensors);
+  if (odd === -1) return `{"instances":${encodeRowList(specs, tensors)}}`;
+  throw invalid(
+    (specs[odd] as TensorSpec).name,
+    'as many rows as the other inputs, for the envelope "instances"',
+    'others',
+  );
+}
+
+/**
+ * Reads `{"predictions": [row, …]}`.
+ * @throws FairleadError `INVALID_INPUT`, `LIMIT_EXCEEDED`; `roundedInteger`, for `readJson`
+ */
+export function readEnvelope(message: unknown, specs: readonly TensorSpec[], maxElements: number): Tensors {
+  if (!isObject(message)) throw invalid('the answer', 'an object {predictions}', describeGiven(message));
+  const tensors = readRows(specs, message.predictions, { maxElements, nullIsNaN: true, stringOf });
+  for (const spec of specs) checkFits(spec, tensors[spec.name] as Tensor);
+  return tensors;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
