@@ -45,6 +45,16 @@ function lastWords(error: unknown): string {
   return lines.at(-1) || String(message);
 }
 
+/** Finds a Python for what needs no package; `command` is its name. */
+export function findPython(): Peer {
+  try {
+    run('python3', ['--version'], 30_000);
+    return { command: 'python3' };
+  } catch (error) {
+    return absent('Python', `no python3 (${lastWords(error)}); install Python 3.9 or later`);
+  }
+}
+
 /** The version whose parser of OpenMetrics the tests were written against. */
 export const prometheusClientVersion = '0.26.0';
 
