@@ -1,7 +1,7 @@
 import { FairleadError } from '../../errors';
 import { bytesPerElement, type DType, type NumericDType, viewData } from '../../tensor/dtype';
-import { joinChunks } from '../body';
 import { elementCount, formatShape, type Tensor } from '../../tensor/tensor';
+import { joinChunks } from '../body';
 
 /*
  * NumPy's format of one array, which SageMaker's Python SDK sends and asks for as application/x-npy: a magic word, a version,

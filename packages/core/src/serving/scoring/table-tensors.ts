@@ -2,7 +2,8 @@ import { FairleadError } from '../../errors';
 import type { ModelSignature, TensorSpec } from '../../signature';
 import type { DType } from '../../tensor/dtype';
 import { decodeData } from '../../tensor/json/decode-data';
-import { elementCount, formatShape, type Tensor, type Tensors } from '../../tensor/tensor';
+import { checkElements, decodeNested } from '../../tensor/json/decode-nested';
+import { formatShape, type Tensor, type Tensors } from '../../tensor/tensor';
 import type { Table } from './table';
 
 /**
@@ -39,7 +40,7 @@ export function tableToTensors(table: Table, signature: ModelSignature, maxEleme
   const fixed = spec.shape.length === 1 ? 1 : spec.shape[1];
   if (typeof fixed === 'number' && fixed !== width) throw misfit(table, signature);
   const shape = spec.shape.length === 1 ? [rows.length] : [rows.length, width];
-  checkSize(shape, spec, maxElements);
+  checkElements(spec.name, shape, maxElements);
   const cells = rows.flat();
   return { [spec.name]: tensorOf(spec, shape, table.isText ? cells.map(textReader(spec)) : cells) };
 }
@@ -52,33 +53,15 @@ function columnTensor(table: Table, column: number, spec: TensorSpec, maxElement
   const { name, shape } = spec;
   if (shape.length === 0) throw invalid(name, '"inputs", since this input has no axis of rows', 'a column');
   const cells = table.rows.map((row) => row[column]);
-  const inner = shape.slice(1);
-  const sizes = Array.isArray(cells[0]) ? nestedShape(cells[0], inner.length) : inner.map((size) => Number(size) || 1);
-  const whole = [cells.length, ...sizes];
-  checkSize(whole, spec, maxElements);
-  return tensorOf(spec, whole, table.isText ? cells.map(textReader(spec)) : cells);
-}
-
-/** Sizes of an array of arrays by its first elements; `decodeData` holds the rest to them. */
-function nestedShape(cell: unknown, rank: number): number[] {
-  const sizes: number[] = [];
-  for (let value = cell; Array.isArray(value) && sizes.length <= rank; value = value[0]) sizes.push(value.length);
-  return sizes;
+  const options = { maxElements, nullIsNaN: true };
+  if (Array.isArray(cells[0])) return decodeNested(spec, cells, options);
+  const sizes = [cells.length, ...shape.slice(1).map((size) => (typeof size === 'number' ? size : 1))];
+  checkElements(name, sizes, maxElements);
+  return tensorOf(spec, sizes, table.isText ? cells.map(textReader(spec)) : cells);
 }
 
 function tensorOf({ dtype, name }: TensorSpec, shape: readonly number[], cells: unknown[]): Tensor {
-  return { dtype, shape, data: decodeData(dtype, shape, cells, name, { nullIsNaN: true }) };
-}
-
-function checkSize(shape: readonly number[], { name }: TensorSpec, maxElements: number): void {
-  if (elementCount(shape) <= maxElements) return;
-  const expected = `at most ${maxElements} elements`;
-  const given = formatShape(shape);
-  throw new FairleadError(
-    'LIMIT_EXCEEDED',
-    `Input ${name}.shape: expected ${expected}, given ${given}. Send fewer rows at once.`,
-    { details: { field: `${name}.shape`, expected, given } },
-  );
+  return { dtype, shape, data: decodeData(dtype, shape, cells, name, { nullIsNaN: true }) } as Tensor;
 }
 
 const missingWords: ReadonlySet<string> = new Set(['', 'NA', 'N/A', 'NaN', 'nan', 'null', 'None']);
