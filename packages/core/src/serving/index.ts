@@ -1,3 +1,4 @@
+export { type AzureMlOptions, azureMl } from './azure/protocol';
 export { bodyTooLarge } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
@@ -27,15 +28,20 @@ export {
 } from './host/model-host';
 export {
   createModelRepository,
+  type LoadOptions,
   type ModelLoader,
+  type ModelOpener,
   type ModelRepository,
   type ModelRepositoryOptions,
   type RepositoryEntry,
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type MlflowScoringOptions, mlflowScoring } from './mlflow/protocol';
 export { openInference } from './open-inference/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
 export type { PathParameters } from './routes';
+export { type SageMakerOptions, sageMaker } from './sagemaker/protocol';
 export { createService, type Service } from './service';
+export { type VertexAiOptions, vertexAi } from './vertex/protocol';

@@ -103,7 +103,7 @@ describe('mlflowScoring', () => {
       [{}, json, 400, 'the body'],
       [{ inputs: [[1, 2]], instances: [[1, 2]] }, json, 400, 'the body'],
       [{ columns: ['a', 'b'], data: [[1, 2]] }, json, 400, 'the body'],
-      [{ inputs: [[1, 2, 3]] }, json, 400, 'x'],
+      [{ inputs: [[1, 2, 3]] }, json, 400, 'x.shape'],
       [{ inputs: [[1, 'two']] }, json, 400, 'x.data[1]'],
       [{ inputs: [[1, 2]], params: { temperature: 1 } }, json, 400, 'params.temperature'],
       [{ dataframe_split: { columns: ['a'], data: [[1]] } }, json, 400, 'dataframe_split'],
@@ -135,7 +135,7 @@ describe('mlflowScoring', () => {
     expect((await ask('GET', '/invocations')).status).toBe(405);
   });
 
-  it('answers hostile bodies with a 4xx and goes on (1,000 cases)', async () => {
+  it('answers hostile bodies with a 4xx and goes on (400 cases)', async () => {
     const ask = asker(await keep(mockRunner()), mlflowScoring());
     const seed = JSON.stringify({
       dataframe_split: {
@@ -159,7 +159,7 @@ describe('mlflowScoring', () => {
       for (const [at, piece] of changes) text = text.slice(0, at) + piece + text.slice(at + 1);
       expect([200, 400, 413]).toContain((await ask('POST', '/invocations', text, json)).status);
     };
-    await fc.assert(fc.asyncProperty(edits, check), { numRuns: 1000 });
+    await fc.assert(fc.asyncProperty(edits, check), { numRuns: 400 });
     expect((await ask('POST', '/invocations', { inputs: [[1, 2]] })).status).toBe(200);
   });
 });

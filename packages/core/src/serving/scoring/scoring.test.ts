@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FairleadError } from '../../errors';
 import type { ModelSignature } from '../../signature';
 import { readJson } from '../../tensor/json/lenient-json';
-import type { Tensors } from '../../tensor/tensor';
+import type { Tensor, Tensors } from '../../tensor/tensor';
 import { chooseMediaType, parseMediaType } from './media-type';
 import { encodePredictionsCsv, encodePredictionValues } from './predictions';
 import { decodeScoringMessage, scoringFormats } from './scoring-message';
@@ -178,7 +178,7 @@ describe('predictions', () => {
   it('are lines of CSV', () => {
     expect(encodePredictionsCsv({ y, label }, withScale)).toBe('1,3,7\nNaN,-0,1152921504606846976\n');
     const words: ModelSignature = { ...matrix, outputs: [{ name: 's', dtype: 'string', shape: ['batch'] }] };
-    const s = { dtype: 'string', shape: [3], data: ['a', 'b,"c"', ''] } as const;
+    const s: Tensor = { dtype: 'string', shape: [3], data: ['a', 'b,"c"', ''] };
     expect(encodePredictionsCsv({ s }, words)).toBe('a\n"b,""c"""\n""\n');
     const scalar = { dtype: 'float32', shape: [], data: Float32Array.of(1) } as const;
     expect(refusal(() => encodePredictionsCsv({ y: scalar }, { ...matrix, batchAxis: null }))).toMatch('UNSUPPORTED');

@@ -72,7 +72,7 @@ export function asker(
     const isRaw = typeof body === 'string' || body instanceof Uint8Array || body === undefined;
     const init: RequestInit = {
       method,
-      headers: { ...(!isRaw && { 'content-type': 'application/json' }), ...headers },
+      headers: { ...(!(body instanceof Uint8Array) && { 'content-type': 'application/json' }), ...headers },
       ...(body !== undefined && { body: isRaw ? (body as BodyInit) : JSON.stringify(body) }),
     };
     const response = await handle(new Request(`http://test${path}`, init));
