@@ -2,7 +2,7 @@ import { FairleadError } from '../../errors';
 import type { ModelSignature, TensorSpec } from '../../signature';
 import { decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
 import { describeGiven } from '../../tensor/json/describe-given';
-import { encodeNested } from '../../tensor/json/encode-nested';
+import { encodeNested, encodeRows } from '../../tensor/json/encode-nested';
 import type { Tensor, Tensors } from '../../tensor/tensor';
 import { encodePredictionValues } from './predictions';
 
@@ -17,12 +17,7 @@ import { encodePredictionValues } from './predictions';
  * @throws FairleadError `UNSUPPORTED` for a model that joins rows on another axis than the first
  */
 export function encodeInstances(tensors: readonly Tensor[], { inputs, batchAxis }: ModelSignature): string {
-  if (batchAxis !== null && batchAxis !== 0) {
-    throw new FairleadError(
-      'UNSUPPORTED',
-      'This protocol sends rows, and the model joins them on another axis than the first.',
-    );
-  }
+  checkRows(batchAxis);
   const named: Record<string, Tensor> = Object.create(null);
   for (const [index, { name }] of inputs.entries()) named[name] = tensors[index] as Tensor;
   return encodePredictionValues(named, { inputs: [], outputs: inputs, batchAxis: 0 });
@@ -32,6 +27,42 @@ export function encodeInstances(tensors: readonly Tensor[], { inputs, batchAxis 
 export function encodeColumns(tensors: readonly Tensor[], { inputs }: ModelSignature): string {
   const members = inputs.map(({ name }, index) => `${JSON.stringify(name)}:${encodeNested(tensors[index] as Tensor)}`);
   return `{${members.join(',')}}`;
+}
+
+/**
+ * Inputs as a data frame in pandas' orientation "split": a column an input, or the columns of the one matrix.
+ *
+ * @param columns names of the matrix' columns
+ * @throws FairleadError `UNSUPPORTED` for a model that joins rows on another axis than the first
+ */
+export function encodeFrame(
+  tensors: readonly Tensor[],
+  { inputs, batchAxis }: ModelSignature,
+  columns: readonly string[] | undefined,
+): string {
+  checkRows(batchAxis);
+  const [first] = tensors;
+  if (tensors.length === 1 && first?.shape.length === 2) {
+    const names = columns === undefined ? '' : `"columns":${JSON.stringify(columns)},`;
+    return `{${names}"data":${encodeNested(first)}}`;
+  }
+  // A cell of one element stands without an array around it.
+  const cells = tensors.map((tensor) => encodeRows(withoutUnitAxes(tensor)));
+  const rows = (cells[0] ?? []).map((_cell, row) => `[${cells.map((column) => column[row]).join(',')}]`);
+  return `{"columns":${JSON.stringify(inputs.map(({ name }) => name))},"data":[${rows.join(',')}]}`;
+}
+
+function withoutUnitAxes(tensor: Tensor): Tensor {
+  const [rows = 0, ...inner] = tensor.shape;
+  return inner.every((size) => size === 1) ? { ...tensor, shape: [rows] } : tensor;
+}
+
+function checkRows(batchAxis: number | null): void {
+  if (batchAxis === null || batchAxis === 0) return;
+  throw new FairleadError(
+    'UNSUPPORTED',
+    'This protocol sends rows, and the model joins them on another axis than the first.',
+  );
 }
 
 /**
