@@ -44,4 +44,7 @@ export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, S
 export type { PathParameters } from './routes';
 export { type SageMakerOptions, sageMaker } from './sagemaker/protocol';
 export { createService, type Service } from './service';
+export { type TensorflowServingOptions, tensorflowServing } from './tensorflow/tensorflow-serving';
+export type { VersionLabels } from './tensorflow/version-labels';
+export { torchServe } from './torchserve/torch-serve';
 export { type VertexAiOptions, vertexAi } from './vertex/protocol';

@@ -104,7 +104,7 @@ export interface ClassifyOutputs {
  * The outputs for classify: `scores` of floats and `classes` of strings, each [batch, classes] or [batch]; by name, or by being
  * the only one of its kind.
  *
- * @throws FairleadError `UNSUPPORTED` for a model that has neither
+ * @throws FairleadError `INVALID_ARGUMENT` for a model that has neither
  */
 export function classifyOutputs({ outputs }: ModelSignature): ClassifyOutputs {
   const scores = pick(outputs, 'scores', (spec) => isFloat(spec) && hasRank(spec, 1, 2));
@@ -117,7 +117,7 @@ export function classifyOutputs({ outputs }: ModelSignature): ClassifyOutputs {
 
 /**
  * The output for regress: floats, [batch] or [batch, 1], called `outputs` or the only one of its kind.
- * @throws FairleadError `UNSUPPORTED` for a model that has none
+ * @throws FairleadError `INVALID_ARGUMENT` for a model that has none
  */
 export function regressOutput({ outputs }: ModelSignature): TensorSpec {
   const fits = (spec: TensorSpec): boolean =>
@@ -186,7 +186,7 @@ function hasRank({ shape }: TensorSpec, least: number, most: number): boolean {
 
 function unfit(method: string, expected: string): FairleadError {
   return new FairleadError(
-    'UNSUPPORTED',
+    'INVALID_ARGUMENT',
     `This model cannot ${method}: it would need ${expected}. Use the predict API.`,
     { details: { field: 'outputs', expected } },
   );

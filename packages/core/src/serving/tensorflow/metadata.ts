@@ -70,8 +70,7 @@ export interface ServingMetadata {
  * or rank that none here can have
  */
 export function decodeServingMetadata(message: unknown, signatureName: string): ServingMetadata {
-  const { model_spec: model, metadata } = asRecord(message);
-  const { version } = asRecord(model);
+  const { metadata } = asRecord(message);
   const definitions = asRecord(asRecord(asRecord(metadata).signature_def).signature_def);
   if (!Object.hasOwn(definitions, signatureName)) {
     const names = Object.keys(definitions).map((name) => JSON.stringify(name));
@@ -88,14 +87,23 @@ export function decodeServingMetadata(message: unknown, signatureName: string): 
   const read = (entries: [string, unknown][]): TensorSpec[] =>
     entries.map(([name, info]) => decodeSpec(name, info, batchAxis));
   const signature = { inputs: read(tensors.inputs), outputs: read(tensors.outputs), batchAxis };
-  return { version: typeof version === 'string' ? version : '', signature };
+  return { version: decodeServingVersion(message), signature };
+}
+
+/**
+ * Reads the version alone, which is empty where the server does not tell.
+ * @throws FairleadError `PROTOCOL_ERROR`
+ */
+export function decodeServingVersion(message: unknown): string {
+  const { version } = asRecord(asRecord(message).model_spec);
+  return typeof version === 'string' ? version : '';
 }
 
 function decodeSpec(name: string, info: unknown, batchAxis: number | null): TensorSpec {
   const { dtype: dataType, tensor_shape: shape } = asRecord(info);
   const dtype = dtypeOfDataType(dataType);
   if (dtype === undefined) throw unusable(name, 'a dtype that there is here', JSON.stringify(dataType));
-  if (asRecord(shape).unknown_rank === true) throw unusable(name, 'a known number of axes', 'unknown_rank');
+  if (asRecord(shape ?? {}).unknown_rank === true) throw unusable(name, 'a known number of axes', 'unknown_rank');
   const sizes = sizesOf(info).map((size, axis) => {
     if (size !== -1) return size;
     return axis === batchAxis ? 'batch' : `${name}_${axis}`;

@@ -88,7 +88,7 @@ describe('predict requests', () => {
       'names that Object has',
       '{"inputs":{"__proto__":[[1,2]],"constructor":[[3,4]]}}',
       'column',
-      JSON.parse('{"__proto__":1,"constructor":2}', (key, value) =>
+      JSON.parse('{"__proto__":1,"constructor":2}', (_key, value) =>
         value === 1 ? f32([1, 2], 1, 2) : value === 2 ? f32([1, 2], 3, 4) : value,
       ) as Tensors,
       signatureOf([spec('__proto__'), spec('constructor')]),

@@ -1,6 +1,6 @@
 import { FairleadError } from '../../errors';
 import type { ModelSignature, TensorSpec } from '../../signature';
-import { decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
+import { checkFits, decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { encodeNested, encodeRows } from '../../tensor/json/encode-nested';
 import type { Tensor, Tensors } from '../../tensor/tensor';
@@ -39,7 +39,12 @@ export function compilePredictDecoder(
   };
 }
 
-function readRows(specs: readonly TensorSpec[], instances: unknown, options: NestedOptions): Tensors {
+/**
+ * Reads rows: values of the only tensor, or objects of values by name.
+ *
+ * @throws FairleadError `INVALID_INPUT`, `LIMIT_EXCEEDED`; `roundedInteger`, for `readJson`
+ */
+export function readRows(specs: readonly TensorSpec[], instances: unknown, options: NestedOptions): Tensors {
   if (!Array.isArray(instances) || instances.length === 0) {
     throw invalid('instances', 'a list with at least one instance', describeGiven(instances));
   }
@@ -94,7 +99,7 @@ function checkNames(values: Readonly<Record<string, unknown>>, specs: readonly T
 }
 
 /** The one that a tensor without a name is. */
-export function onlySpec(specs: readonly TensorSpec[], field: string, expected: string): TensorSpec {
+function onlySpec(specs: readonly TensorSpec[], field: string, expected: string): TensorSpec {
   const [spec, ...others] = specs;
   if (spec !== undefined && others.length === 0) return spec;
   throw invalid(field, `${expected} named ${listNames(specs)}`, 'a tensor without a name');
@@ -106,32 +111,39 @@ export function onlySpec(specs: readonly TensorSpec[], field: string, expected: 
  * @throws FairleadError `INVALID_ARGUMENT` when the outputs have no rows to be listed
  */
 export function encodePredictions(specs: readonly TensorSpec[], outputs: Tensors, format: PredictFormat): string {
-  if (format === 'column') return `{"outputs":${encodeTensors(specs, tensorsOf(specs, outputs))}}`;
   const tensors = tensorsOf(specs, outputs);
+  if (format === 'column') return `{"outputs":${encodeTensors(specs, tensors)}}`;
+  const odd = oddRows(tensors);
+  if (odd === -1) return `{"predictions":${encodeRowList(specs, tensors)}}`;
+  const { name } = specs[odd] as TensorSpec;
+  throw new FairleadError(
+    'INVALID_ARGUMENT',
+    `Output "${name}" has not as many rows as the others, so there is no list of predictions. Ask with "inputs" in place of "instances".`,
+    { details: { field: 'instances', expected: 'inputs' } },
+  );
+}
+
+/** The first tensor that has no rows, or not as many as the first one; -1 for none. */
+export function oddRows(tensors: readonly Tensor[]): number {
+  const rows = tensors[0]?.shape[0];
+  return tensors.findIndex(({ shape }) => shape.length === 0 || shape[0] !== rows);
+}
+
+/** Writes tensors that have as many rows as a list of them: of one tensor the rows themselves, of several objects by name. */
+export function encodeRowList(specs: readonly TensorSpec[], tensors: readonly Tensor[]): string {
   const [first] = tensors;
-  const rows = first?.shape[0];
-  const odd = tensors.findIndex(({ shape }) => shape.length === 0 || shape[0] !== rows);
-  if (rows === undefined || odd !== -1) {
-    const { name } = specs[Math.max(0, odd)] as TensorSpec;
-    throw new FairleadError(
-      'INVALID_ARGUMENT',
-      `Output "${name}" has not as many rows as the others, so there is no list of predictions. Ask with "inputs" in place of "instances".`,
-      { details: { field: 'instances', expected: 'inputs' } },
-    );
-  }
-  if (first !== undefined && tensors.length === 1) {
-    return `{"predictions":${encodeNested(first, printerOf((specs[0] as TensorSpec).name, first))}}`;
-  }
+  if (first !== undefined && tensors.length === 1)
+    return encodeNested(first, printerOf((specs[0] as TensorSpec).name, first));
   const texts = tensors.map((tensor, index) =>
     encodeRows(tensor, printerOf((specs[index] as TensorSpec).name, tensor)),
   );
   const keys = specs.map(({ name }) => `${JSON.stringify(name)}:`);
-  let body = '';
+  const rows = first?.shape[0] ?? 0;
+  const list: string[] = [];
   for (let row = 0; row < rows; row++) {
-    const members = keys.map((key, index) => key + (texts[index] as string[])[row]);
-    body += `${row === 0 ? '' : ','}{${members.join(',')}}`;
+    list.push(`{${keys.map((key, index) => key + (texts[index] as string[])[row]).join(',')}}`);
   }
-  return `{"predictions":[${body}]}`;
+  return `[${list.join(',')}]`;
 }
 
 /** Tensors in column format: the only one alone, several in an object by name. */
@@ -161,20 +173,19 @@ export function encodePredictRequest(
 export function decodePredictions(message: unknown, signature: ModelSignature, maxElements: number): Tensors {
   const { outputs } = asObject(message, 'the answer', 'an object {outputs}');
   if (outputs === undefined) throw invalid('outputs', 'the output tensors', 'nothing');
+  const { outputs: specs } = signature;
   const options: NestedOptions = { maxElements, nullIsNaN: true, stringOf };
-  const [only] = signature.outputs;
+  const [only] = specs;
   // The only output goes without its name; a server that gives it all the same is understood.
-  if (
-    signature.outputs.length === 1 &&
-    only !== undefined &&
-    !(isNamed(outputs) && Object.hasOwn(outputs, only.name))
-  ) {
-    return { [only.name]: decodeNested(only, outputs, options) };
-  }
-  const named = asObject(outputs, 'outputs', 'an object of tensors by name');
+  const isBare = specs.length === 1 && only !== undefined && !(isNamed(outputs) && Object.hasOwn(outputs, only.name));
+  const named = isBare ? { [only.name]: outputs } : asObject(outputs, 'outputs', 'an object of tensors by name');
   return byName(
-    signature.outputs,
-    signature.outputs.map((spec) => decodeNested(spec, take(named, spec.name, 'outputs'), options)),
+    specs,
+    specs.map((spec) => {
+      const tensor = decodeNested(spec, take(named, spec.name, 'outputs'), options);
+      checkFits(spec, tensor);
+      return tensor;
+    }),
   );
 }
 

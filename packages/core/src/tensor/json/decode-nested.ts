@@ -57,6 +57,17 @@ export function decodeNested(spec: TensorSpec, value: unknown, options: NestedOp
   return { dtype, shape, data: decodeData(dtype, shape, elements, name, options) } as Tensor;
 }
 
+/**
+ * Checks that nested arrays had the axes that the signature has, for tensors that no runner checks afterwards.
+ * @throws FairleadError `INVALID_INPUT`
+ */
+export function checkFits({ name, shape }: TensorSpec, tensor: Tensor): void {
+  const fits =
+    tensor.shape.length === shape.length &&
+    shape.every((size, axis) => typeof size !== 'number' || size === tensor.shape[axis]);
+  if (!fits) throw invalid(`${name}.shape`, formatShape(shape), formatShape(tensor.shape));
+}
+
 /** @throws FairleadError `LIMIT_EXCEEDED` */
 export function checkElements(name: string, shape: readonly number[], maxElements: number): void {
   if (elementCount(shape) <= maxElements) return;
