@@ -180,6 +180,7 @@ describe('clients of scoring contracts', () => {
       '{"predictions": 7}',
       '{"predictions": [["a", 1]]}',
       '{"predictions": [[1], 2]}',
+      '{"predictions": [[1, 2, 3]]}',
     ];
     for (const body of bodies) {
       const { runner } = await scripted(mlflowClient(), () => new Response(body));

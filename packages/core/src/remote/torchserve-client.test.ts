@@ -98,7 +98,11 @@ describe('a model on a TorchServe server', () => {
     const row = fc.tuple(fc.float(), fc.float(), fc.string({ unit: 'grapheme' }));
     const property = fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 4 }), async (rows) => {
       const inputs: Tensors = {
-        x: { dtype: 'float32', shape: [rows.length, 2], data: Float32Array.from(rows.flatMap((each) => each.slice(0, 2) as number[])) },
+        x: {
+          dtype: 'float32',
+          shape: [rows.length, 2],
+          data: Float32Array.from(rows.flatMap((each) => each.slice(0, 2) as number[])),
+        },
         tag: { dtype: 'string', shape: [rows.length], data: rows.map(([, , text]) => text) },
       };
       const { outputs } = await runner.run(inputs);

@@ -93,11 +93,18 @@ describe('messages of scoring clients', () => {
       ['{}', single, 'predictions'],
       ['["a"]', single, 'y.data[0]'],
       ['[[1], 2]', single, 'y.data'],
+      ['[[1, 2], [3, 4]]', single, 'y.shape'],
+      ['[[[1]]]', single, 'read'],
+      ['[[[[1]]]]', single, 'y.shape'],
       ['[1, 2]', signature, 'predictions[0]'],
       ['[{"y": 1}]', signature, 'predictions[0]'],
       ['{"y": [1]}', signature, 'predictions'],
     ];
-    for (const [text, of, field] of cases) expect(refusal(() => read(text, of))).toBe(`INVALID_INPUT ${field}`);
+    for (const [text, of, field] of cases)
+      expect(
+        refusal(() => read(text, of)),
+        text,
+      ).toBe(field === 'read' ? field : `INVALID_INPUT ${field}`);
     const long = JSON.stringify(Array.from({ length: 101 }, () => 1));
     expect(refusal(() => read(long, single))).toBe('LIMIT_EXCEEDED y.shape');
     expect(refusal(() => encodeInstances([], { ...signature, batchAxis: 1 }))).toMatch('UNSUPPORTED');

@@ -1,6 +1,6 @@
 import { FairleadError } from '../../errors';
 import type { ModelSignature, TensorSpec } from '../../signature';
-import { decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
+import { checkFits, decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { encodeNested, encodeRows } from '../../tensor/json/encode-nested';
 import type { Tensor, Tensors } from '../../tensor/tensor';
@@ -95,7 +95,12 @@ export function decodePredictionValues(
  * Some servers answer one value a row where the signature has an axis of one more, and the other way round: what a row holds is the same.
  */
 function readTensor(spec: TensorSpec, value: unknown, options: NestedOptions): Tensor {
-  const tensor = decodeNested(spec, value, options);
+  const tensor = adaptRank(decodeNested(spec, value, options), spec);
+  checkFits(spec, tensor);
+  return tensor;
+}
+
+function adaptRank(tensor: Tensor, spec: TensorSpec): Tensor {
   const { shape } = tensor;
   const rank = spec.shape.length;
   if (shape.length === rank - 1 && spec.shape[rank - 1] === 1) return { ...tensor, shape: [...shape, 1] };

@@ -1,8 +1,9 @@
 import { FairleadError } from '../../errors';
 import type { ModelSignature } from '../../signature';
 import { encodeElements } from '../../tensor/json/encode-elements';
-import { type ElementPrinter, encodeNested, encodeRows } from '../../tensor/json/encode-nested';
+import { type ElementPrinter, encodeNested } from '../../tensor/json/encode-nested';
 import type { Tensor, Tensors } from '../../tensor/tensor';
+import { encodeRowList } from '../tensorflow/predict';
 import { csvField } from './csv';
 
 /**
@@ -20,18 +21,12 @@ export function encodePredictionValues(
   const names = specs.map(({ name }) => name);
   const tensors = names.map((name) => outputs[name] as Tensor);
   const [first] = tensors;
-  if (first !== undefined && tensors.length === 1) return encodeNested(first, print);
-  const keys = names.map((name) => `${JSON.stringify(name)}:`);
-  if (batchAxis !== 0)
-    return `{${tensors.map((tensor, index) => keys[index] + encodeNested(tensor, print)).join(',')}}`;
-  const rows = rowsOf(tensors, names);
-  const texts = tensors.map((tensor) => encodeRows(tensor, print));
-  let list = '';
-  for (let row = 0; row < rows; row++) {
-    const members = keys.map((key, index) => key + (texts[index] as string[])[row]);
-    list += `${row === 0 ? '' : ','}{${members.join(',')}}`;
+  if (batchAxis === 0) {
+    rowsOf(tensors, names);
+    return encodeRowList(specs, tensors, () => print);
   }
-  return `[${list}]`;
+  if (first !== undefined && tensors.length === 1) return encodeNested(first, print);
+  return `{${tensors.map((tensor, index) => `${JSON.stringify(names[index])}:${encodeNested(tensor, print)}`).join(',')}}`;
 }
 
 /**
