@@ -53,7 +53,7 @@ describe('the options of a platform', () => {
       handleSignals: false,
       drainDelayMs: undefined,
     } as const;
-    const kept = chosen(given as ServeOptions, { AIP_HTTP_PORT: '7001' }).options;
+    const kept = chosen(given as unknown as ServeOptions, { AIP_HTTP_PORT: '7001' }).options;
     expect(kept).toMatchObject({
       host: '127.0.0.1',
       port: 0,
