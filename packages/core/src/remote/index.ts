@@ -23,3 +23,5 @@ export type {
   RemoteTarget,
 } from './remote-protocol';
 export type { SignableRequest } from './scoring-connection';
+export { type TensorflowClientOptions, tensorflowClient } from './tensorflow-client';
+export { type TorchServeClientOptions, torchServeClient } from './torchserve-client';

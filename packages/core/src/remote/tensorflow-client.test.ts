@@ -223,6 +223,7 @@ describe('when it fails', () => {
     ['an answer in rows', () => Response.json({ predictions: [[1, 2]] }), 'PROTOCOL_ERROR'],
     ['ragged rows', () => Response.json({ outputs: [[1, 2], [3]] }), 'PROTOCOL_ERROR'],
     ['rows of another size', () => Response.json({ outputs: [[1, 2, 3]] }), 'PROTOCOL_ERROR'],
+    ['fewer rows', () => Response.json({ outputs: [[1, 2]] }), 'PROTOCOL_ERROR'],
     ['a scalar', () => Response.json({ outputs: 3 }), 'PROTOCOL_ERROR'],
     ['another type', () => Response.json({ outputs: [['a', 'b']] }), 'PROTOCOL_ERROR'],
     ['another name', () => Response.json({ outputs: { z: [[1, 2]] } }), 'PROTOCOL_ERROR'],

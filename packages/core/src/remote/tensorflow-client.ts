@@ -6,6 +6,7 @@ import { decodeServingMetadata, decodeServingVersion, isAvailable } from '../ser
 import { decodePredictions, encodePredictRequest } from '../serving/tensorflow/predict';
 import { defaultSignatureName } from '../serving/tensorflow/signature-names';
 import { readJson } from '../tensor/json/lenient-json';
+import { checkRows } from './check-rows';
 import { readAsAnswer } from './read-answer';
 import type { RemoteConnection, RemoteProtocol, RemoteTarget } from './remote-protocol';
 
@@ -57,16 +58,20 @@ function connect(target: RemoteTarget, label: string | undefined, signatureName:
           : { signature: undefined, version: decodeServingVersion(message) }),
       }));
     },
-    async infer({ signature, tensors, timeoutMs, deadline, signal }) {
+    async infer({ signature, tensors, rows, timeoutMs, deadline, signal }) {
       const body = encodePredictRequest(signature.inputs, tensors, named);
       const headers = {
         'content-type': 'application/json',
         [timeoutHeader]: String(Math.max(1, Math.floor(timeoutMs))),
       };
       const answer = await target.send({ url: `${url}:predict`, method: 'POST', headers, body, deadline, signal });
-      const outputs = readAsAnswer(what, () =>
-        readJson(utf8.decode(answer.bytes), (message) => decodePredictions(message, signature, maxResponseBytes)),
-      );
+      const outputs = readAsAnswer(what, () => {
+        const answered = readJson(utf8.decode(answer.bytes), (message) =>
+          decodePredictions(message, signature, maxResponseBytes),
+        );
+        checkRows(signature, answered, rows);
+        return answered;
+      });
       return { outputs };
     },
     async checkReady(call) {

@@ -4,6 +4,7 @@ import { FairleadError } from '../errors';
 import { timeoutHeader } from '../serving/request-deadline';
 import { readEnvelope, readTensors, writeEnvelope, writeTensors } from '../serving/torchserve/messages';
 import { readJson } from '../tensor/json/lenient-json';
+import { checkRows } from './check-rows';
 import { readAsAnswer } from './read-answer';
 import type { RemoteConnection, RemoteProtocol, RemoteTarget } from './remote-protocol';
 
@@ -59,16 +60,20 @@ function connect(target: RemoteTarget, envelope: 'none' | 'instances'): RemoteCo
       await target.send({ url: `${target.url}/ping`, method: 'GET', ...call });
       return { signature: undefined, version: '', digest: '' };
     },
-    async infer({ signature, tensors, timeoutMs, deadline, signal }) {
+    async infer({ signature, tensors, rows, timeoutMs, deadline, signal }) {
       const body = write(signature.inputs, tensors);
       const headers = {
         'content-type': 'application/json',
         [timeoutHeader]: String(Math.max(1, Math.floor(timeoutMs))),
       };
       const answer = await target.send({ url, method: 'POST', headers, body, deadline, signal }).catch(rethrow);
-      const outputs = readAsAnswer(what, () =>
-        readJson(utf8.decode(answer.bytes), (message) => read(message, signature.outputs, maxResponseBytes)),
-      );
+      const outputs = readAsAnswer(what, () => {
+        const answered = readJson(utf8.decode(answer.bytes), (message) =>
+          read(message, signature.outputs, maxResponseBytes),
+        );
+        checkRows(signature, answered, rows);
+        return answered;
+      });
       return { outputs };
     },
     async checkReady(call) {

@@ -64,7 +64,7 @@ function isPlain({ dtype, data }: Tensor): boolean {
 }
 
 function printDecimals(tensor: Tensor): string {
-  return encodeElements(tensor).replace(/"|(?:^|(?<=,))-?\d+(?=,|$)/g, (found) => (found === '"' ? '' : `${found}.0`));
+  return encodeElements(tensor).replace(/"|(?:^|,)-?\d+(?=,|$)/g, (found) => (found === '"' ? '' : `${found}.0`));
 }
 
 function printBytes(tensor: Tensor): string {

@@ -21,7 +21,19 @@ export function torchError(
   message: string,
   headers?: Readonly<Record<string, string>>,
 ): ServiceResponse {
-  const type = types[status] ?? (status < 500 ? 'BadRequestException' : 'InternalServerException');
+  return answer(status, typeOf(status), message, headers);
+}
+
+function typeOf(status: number): string {
+  return types[status] ?? (status < 500 ? 'BadRequestException' : 'InternalServerException');
+}
+
+function answer(
+  status: number,
+  type: string,
+  message: string,
+  headers?: Readonly<Record<string, string>>,
+): ServiceResponse {
   return jsonResponse(status, JSON.stringify({ code: status, type, message }), headers);
 }
 
@@ -38,7 +50,9 @@ export function withTorchErrors(host: ModelHost, handler: RouteHandler): RouteHa
         const details = { error, method: request.method, path: request.path, status };
         host.logger.error(details, `A request was answered with ${status}: ${messageOf(error)}`);
       }
-      return torchError(status, (JSON.parse(body as string) as ErrorBody).error, headers);
+      const { error: message, field } = JSON.parse(body as string) as ErrorBody;
+      const isVersion = status === 404 && field === 'version';
+      return answer(status, isVersion ? 'ModelVersionNotFoundException' : typeOf(status), message, headers);
     }
   };
 }

@@ -122,7 +122,15 @@ describe('what it refuses', () => {
     ]
   >([
     ['an unknown model', 'POST', '/predictions/nope', '[1,2]', 404, 'ModelNotFoundException', 'No model "nope"'],
-    ['another version', 'POST', '/predictions/mock/2.0', '[1,2]', 404, 'ModelNotFoundException', 'No version "2.0"'],
+    [
+      'another version',
+      'POST',
+      '/predictions/mock/2.0',
+      '[1,2]',
+      404,
+      'ModelVersionNotFoundException',
+      'No version "2.0"',
+    ],
     ['no JSON', 'POST', '/predictions/mock', '[1,2', 400, 'BadRequestException', 'no JSON'],
     ['a row too long', 'POST', '/predictions/mock', '[1,2,3]', 400, 'BadRequestException', 'x'],
     [
