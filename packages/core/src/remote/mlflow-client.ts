@@ -22,10 +22,12 @@ export interface MlflowClientOptions {
   readonly columns?: readonly string[];
 }
 
-const schema = z.strictObject({
-  form: z.optional(z.enum(['named', 'array', 'dataframe'])),
-  columns: z.optional(z.array(z.string())),
-});
+// Made when it is asked for: who takes another protocol then has none of it in his bundle.
+const schema = () =>
+  z.strictObject({
+    form: z.optional(z.enum(['named', 'array', 'dataframe'])),
+    columns: z.optional(z.array(z.string())),
+  });
 
 /**
  * MLflow's scoring contract, for `remote`: `mlflow models serve`, its containers, and Fairlead's own `mlflowScoring()`. It needs the
@@ -37,7 +39,7 @@ const schema = z.strictObject({
  * @throws FairleadError `INVALID_OPTION`
  */
 export function mlflowClient(options?: MlflowClientOptions): RemoteProtocol {
-  const { form = 'named', columns } = parseOptions(schema, options, 'mlflowClient');
+  const { form = 'named', columns } = parseOptions(schema(), options, 'mlflowClient');
   return {
     name: 'mlflow',
     connect: (target) => {

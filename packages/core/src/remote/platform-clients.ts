@@ -34,22 +34,29 @@ export interface AzureClientOptions extends ScoringRoutes {
   readonly deployment?: string;
 }
 
-/** Begins with a slash, or like Vertex AI's methods with a colon. */
-const route = z.optional(z.string().check(z.regex(/^$|^[/:][\x21-\x7e]*$/, 'a path such as "/invocations"')));
-const headerText = z.optional(z.string().check(z.regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, 'text of ASCII')));
-const routes = { predictRoute: route, healthRoute: route };
-
-const sageMakerSchema = z.strictObject({
-  ...routes,
-  sign: z.optional(
-    z.custom<SageMakerClientOptions['sign']>((value) => typeof value === 'function', 'a function that answers headers'),
-  ),
-  targetModel: headerText,
-  targetVariant: headerText,
-  customAttributes: headerText,
-});
-const vertexSchema = z.strictObject(routes);
-const azureSchema = z.strictObject({ ...routes, deployment: headerText });
+// Made when they are asked for: who takes another protocol then has none of them in his bundle.
+const routeFields = () => {
+  /** Begins with a slash, or like Vertex AI's methods with a colon. */
+  const route = z.optional(z.string().check(z.regex(/^$|^[/:][\x21-\x7e]*$/, 'a path such as "/invocations"')));
+  return { predictRoute: route, healthRoute: route };
+};
+const headerField = () =>
+  z.optional(z.string().check(z.regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, 'text of ASCII')));
+const sageMakerSchema = () =>
+  z.strictObject({
+    ...routeFields(),
+    sign: z.optional(
+      z.custom<SageMakerClientOptions['sign']>(
+        (value) => typeof value === 'function',
+        'a function that answers headers',
+      ),
+    ),
+    targetModel: headerField(),
+    targetVariant: headerField(),
+    customAttributes: headerField(),
+  });
+const vertexSchema = () => z.strictObject(routeFields());
+const azureSchema = () => z.strictObject({ ...routeFields(), deployment: headerField() });
 
 /**
  * A model behind an endpoint of SageMaker, for `remote`: `url` is that of the runtime
@@ -63,7 +70,7 @@ const azureSchema = z.strictObject({ ...routes, deployment: headerText });
  * @throws FairleadError `INVALID_OPTION`
  */
 export function sageMakerClient(options?: SageMakerClientOptions): RemoteProtocol {
-  const parsed = parseOptions(sageMakerSchema, options, 'sageMakerClient');
+  const parsed = parseOptions(sageMakerSchema(), options, 'sageMakerClient');
   const { sign } = parsed;
   const headers = withoutUndefined({
     'x-amzn-sagemaker-target-model': parsed.targetModel,
@@ -97,7 +104,7 @@ export function sageMakerClient(options?: SageMakerClientOptions): RemoteProtoco
  * @throws FairleadError `INVALID_OPTION`
  */
 export function vertexClient(options?: ScoringRoutes): RemoteProtocol {
-  const { predictRoute = ':predict', healthRoute } = parseOptions(vertexSchema, options, 'vertexClient');
+  const { predictRoute = ':predict', healthRoute } = parseOptions(vertexSchema(), options, 'vertexClient');
   return {
     name: 'vertex-ai',
     connect: (target) =>
@@ -125,7 +132,7 @@ export function vertexClient(options?: ScoringRoutes): RemoteProtocol {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function azureClient(options?: AzureClientOptions): RemoteProtocol {
-  const { predictRoute = '', healthRoute, deployment } = parseOptions(azureSchema, options, 'azureClient');
+  const { predictRoute = '', healthRoute, deployment } = parseOptions(azureSchema(), options, 'azureClient');
   return {
     name: 'azure-ml',
     connect: (target) =>

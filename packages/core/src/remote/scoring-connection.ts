@@ -37,8 +37,6 @@ export interface ScoringContract {
   readonly sign?: (request: SignableRequest) => Promise<Readonly<Record<string, string>>>;
 }
 
-const utf8 = new TextDecoder();
-
 /**
  * Connects to a model behind a scoring contract: JSON there and back, and nothing that describes tensors.
  *
@@ -74,7 +72,7 @@ export function connectScoring(target: RemoteTarget, contract: ScoringContract):
         ...(unwrapError !== undefined && { unwrapError }),
       });
       return readAsAnswer(what, () =>
-        readJson(utf8.decode(answer.bytes), (message) => {
+        readJson(new TextDecoder().decode(answer.bytes), (message) => {
           const { predictions, modelVersion } = contract.read(message);
           const outputs: Tensors = decodePredictionValues(predictions, signature, maxResponseBytes, 'predictions');
           return { outputs, modelVersion };
@@ -97,7 +95,7 @@ export function predictionsOf(message: unknown): { predictions: unknown } {
 }
 
 /** Headers that are the transport's to set, whatever a signer says of them. */
-const ownHeaders: ReadonlySet<string> = new Set(['host', 'content-length']);
+const ownHeaders: readonly string[] = ['host', 'content-length'];
 
 async function signed(
   sign: NonNullable<ScoringContract['sign']>,
@@ -118,7 +116,9 @@ async function signed(
     });
   }
   const added = entries.map(([name, value]) => [name.toLowerCase(), value as string] as const);
-  return Object.fromEntries(added.filter(([name, value]) => !ownHeaders.has(name) && request.headers[name] !== value));
+  return Object.fromEntries(
+    added.filter(([name, value]) => !ownHeaders.includes(name) && request.headers[name] !== value),
+  );
 }
 
 function checkTarget({ signature, version, url }: RemoteTarget, { owner, predictRoute }: ScoringContract): void {

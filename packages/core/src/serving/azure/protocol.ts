@@ -20,7 +20,8 @@ export interface AzureMlOptions {
   readonly model?: string;
 }
 
-const schema = z.strictObject({ model: z.optional(z.string().check(z.minLength(1))) });
+// Made when it is asked for: who takes another protocol then has none of it in his bundle.
+const schema = () => z.strictObject({ model: z.optional(z.string().check(z.minLength(1))) });
 
 const dialect: ScoringDialect = { formats: scoringFormats, paramsField: 'params' };
 
@@ -41,7 +42,7 @@ const maxIdLength = 100;
  * @throws FairleadError `INVALID_OPTION` when the service is made
  */
 export function azureMl(options: AzureMlOptions = {}): ServingProtocol {
-  const { model: given } = parseOptions(schema, options, 'azureMl');
+  const { model: given } = parseOptions(schema(), options, 'azureMl');
   return {
     name: 'azure-ml',
     addRoutes(routes, context) {

@@ -27,10 +27,12 @@ export interface MlflowScoringOptions {
   readonly version?: string;
 }
 
-const schema = z.strictObject({
-  model: z.optional(z.string().check(z.minLength(1))),
-  version: z.optional(z.string().check(z.regex(/^[\x21-\x7e]{1,100}$/, 'a version such as "3.1.0"'))),
-});
+// Made when it is asked for: who takes another protocol then has none of it in his bundle.
+const schema = () =>
+  z.strictObject({
+    model: z.optional(z.string().check(z.minLength(1))),
+    version: z.optional(z.string().check(z.regex(/^[\x21-\x7e]{1,100}$/, 'a version such as "3.1.0"'))),
+  });
 
 const dialect: ScoringDialect = { formats: scoringFormats, paramsField: 'params' };
 
@@ -52,7 +54,7 @@ const print = (tensor: Tensor): string => printerOf('', tensor)(tensor);
  * @throws FairleadError `INVALID_OPTION` when the service is made, for a model that is not served, and for none of several
  */
 export function mlflowScoring(options: MlflowScoringOptions = {}): ServingProtocol {
-  const { model: given, version = packageVersion } = parseOptions(schema, options, 'mlflowScoring');
+  const { model: given, version = packageVersion } = parseOptions(schema(), options, 'mlflowScoring');
   return {
     name: 'mlflow',
     addRoutes(routes, context) {

@@ -26,9 +26,10 @@ const descriptions: Readonly<Record<NumericDType, string>> = {
   bool: '|b1',
 };
 
-const dtypesByDescription: ReadonlyMap<string, NumericDType> = new Map(
-  Object.entries(descriptions).map(([dtype, description]) => [description, dtype as NumericDType]),
-);
+function dtypeOf(description: string): NumericDType | undefined {
+  const found = Object.entries(descriptions).find(([, each]) => each === description);
+  return found?.[0] as NumericDType | undefined;
+}
 
 /** More bytes than the header of any array that a model takes. */
 const maxHeaderBytes = 16_384;
@@ -42,7 +43,7 @@ const maxHeaderBytes = 16_384;
  */
 export function decodeNpy(bytes: Uint8Array, maxElements: number): Tensor {
   const { header, dataFrom } = readHeader(bytes);
-  const dtype = dtypesByDescription.get(header.description);
+  const dtype = dtypeOf(header.description);
   if (dtype === undefined) throw invalid('descr', 'a little-endian number or boolean, such as <f4', header.description);
   if (header.isFortranOrder) throw invalid('fortran_order', 'False: rows one after the other', 'True');
   const count = elementCount(header.shape);

@@ -33,14 +33,16 @@ export interface SageMakerOptions {
   readonly maxModels?: number;
 }
 
-const schema = z.strictObject({
-  model: z.optional(z.string().check(z.minLength(1))),
-  timeoutMs: z.optional(z.number().check(z.gt(0))),
-  modelRoot: z.optional(
-    z.string().check(z.regex(/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/, 'an absolute path without ".."')),
-  ),
-  maxModels: z.optional(z.int().check(z.gte(1))),
-});
+// Made when it is asked for: who takes another protocol then has none of it in his bundle.
+const schema = () =>
+  z.strictObject({
+    model: z.optional(z.string().check(z.minLength(1))),
+    timeoutMs: z.optional(z.number().check(z.gt(0))),
+    modelRoot: z.optional(
+      z.string().check(z.regex(/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/, 'an absolute path without ".."')),
+    ),
+    maxModels: z.optional(z.int().check(z.gte(1))),
+  });
 
 /** Headers that are sent back as they came, and the characters that each may have. */
 const echoed: Readonly<Record<string, number>> = {
@@ -73,7 +75,7 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
     timeoutMs = 60_000,
     modelRoot = '/opt/ml/models',
     maxModels = 1000,
-  } = parseOptions(schema, options, 'sageMaker');
+  } = parseOptions(schema(), options, 'sageMaker');
   return {
     name: 'sagemaker',
     addRoutes(routes, { host, isReady }) {

@@ -21,14 +21,14 @@ export interface VertexAiOptions {
 }
 
 /** A part that begins with a colon would be a pattern; a colon within one, as Vertex AI's own routes have it, is none. */
-const route = z.optional(z.string().check(z.regex(/^(\/(?!:)[A-Za-z0-9._~@:-]*)+$/, 'a path such as "/predict"')));
+const routePattern = /^(\/(?!:)[A-Za-z0-9._~@:-]*)+$/;
 
-const schema = z.strictObject({
-  model: z.optional(z.string().check(z.minLength(1))),
-  healthRoute: route,
-  predictRoute: route,
-  deployedModelId: z.optional(z.string().check(z.minLength(1))),
-});
+// Made when it is asked for: who takes another protocol then has none of it in his bundle.
+const schema = () => {
+  const text = z.optional(z.string().check(z.minLength(1)));
+  const route = z.optional(z.string().check(z.regex(routePattern, 'a path such as "/predict"')));
+  return z.strictObject({ model: text, healthRoute: route, predictRoute: route, deployedModelId: text });
+};
 
 const dialect: ScoringDialect = { formats: ['instances'], paramsField: 'parameters' };
 
@@ -46,7 +46,7 @@ const dialect: ScoringDialect = { formats: ['instances'], paramsField: 'paramete
  * @throws FairleadError `INVALID_OPTION` when the service is made
  */
 export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
-  const parsed = parseOptions(schema, options, 'vertexAi');
+  const parsed = parseOptions(schema(), options, 'vertexAi');
   const { healthRoute = '/health', predictRoute = '/predict', deployedModelId } = parsed;
   return {
     name: 'vertex-ai',
