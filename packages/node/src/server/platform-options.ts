@@ -10,7 +10,7 @@ export interface PlatformOptions {
   readonly platform: Platform | undefined;
 }
 
-/** Milliseconds of a drain on each platform: with the time that connections have to end, under the 30 s after which it kills. */
+/** Milliseconds of a drain on each platform: with the time that connections have to end, under the 30 s after which SageMaker kills, and Kubernetes by default. */
 const drain = { drainDelayMs: 2000, drainTimeoutMs: 25_000 };
 
 /** Options by which a caller says himself where to listen and what to speak. */
