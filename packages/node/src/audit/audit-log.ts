@@ -109,8 +109,8 @@ function createLog(writer: Writer, settings: AuditSettings): AuditLog {
             logger.error({ operation: call.operation }, 'A call ended after its audit log was closed. Close the server first.');
           } else if (writer.hasRoom()) {
             writer.add(describeCall(call, outcome, at, requestIdHeader));
-          } else {
-            writer.drop();
+          } else if (writer.drop()) {
+            logger.warn(writer.stats(), 'Calls are not recorded: too many audit lines wait to be written.');
           }
         },
       };
@@ -134,8 +134,8 @@ function createLog(writer: Writer, settings: AuditSettings): AuditLog {
 /** Seals lines and brings them to a sink. */
 interface Writer {
   add(fields: object): void;
-  /** Counts a call that gets no line. */
-  drop(): void;
+  /** Counts a call that gets no line; says whether it is the first after one that got one. */
+  drop(): boolean;
   hasRoom(): boolean;
   at(): string;
   stats(): AuditLogStats;
@@ -241,7 +241,7 @@ function createWriter(sink: AuditSink, from: ChainPosition, settings: AuditSetti
     drop() {
       dropped++;
       untold++;
-      if (untold === 1) logger.warn({ waiting: lines.length }, 'Calls are not recorded: too many audit lines wait to be written.');
+      return untold === 1;
     },
     hasRoom: () => lines.length < maxWaitingLines,
     stats: () => ({ written, waiting: lines.length, dropped, failures }),
