@@ -51,9 +51,9 @@ export function clientCertificates(options?: ClientCertificatesOptions): Guard {
     admit(call) {
       if (isOpen(call, open)) return undefined;
       const certificate = call.peer?.certificate;
-      if (certificate === undefined) throw unauthenticated('This needs a client certificate. Connect with one.', '');
+      if (certificate === undefined) throw unauthenticated('This needs a client certificate. Connect with one.', 'Certificate');
       const id = askUser('clientCertificates: "principalOf"', logger, () => principalOf(certificate));
-      if (!isPrincipalId(id)) throw unauthenticated('The client certificate is of nobody who is known here.', '');
+      if (!isPrincipalId(id)) throw unauthenticated('The client certificate is of nobody who is known here.', 'Certificate');
       const what = 'clientCertificates: "scopesOf"';
       const scope = checkScope(what, logger, askUser(what, logger, () => scopesOf(id, certificate)));
       const principal = { id, scheme: 'client-certificate' };
