@@ -97,7 +97,14 @@ describe('an audit log', () => {
       'hash',
     ]);
     expect(closed).toMatchObject({ seq: 5, kind: 'close' });
-    expect(await verifyAuditLog(file)).toMatchObject({ ok: true, lines: 5, calls: 3, closed: true, dropped: 0, torn: 0 });
+    expect(await verifyAuditLog(file)).toMatchObject({
+      ok: true,
+      lines: 5,
+      calls: 3,
+      closed: true,
+      dropped: 0,
+      torn: 0,
+    });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(await readdir(folder)).toEqual(['calls.jsonl', 'calls.jsonl.head']);
   });
@@ -164,7 +171,10 @@ describe('an audit log', () => {
     observe(log);
     await log.close();
     await appendFile(file, '{"seq":4,"previous":"ab');
-    expect(await verifyAuditLog(file)).toMatchObject({ ok: false, broken: { line: 4, reason: 'the line is cut short' } });
+    expect(await verifyAuditLog(file)).toMatchObject({
+      ok: false,
+      broken: { line: 4, reason: 'the line is cut short' },
+    });
     const next = await open();
     observe(next);
     await next.close();
@@ -252,7 +262,14 @@ describe('an audit log', () => {
     await log.flush();
     state.isFailing = true;
     const guard = log.requireRoom({ admit: () => ({ id: 'you', scheme: 'test' }) });
-    const call = { protocol: 'p', model: 'digits', version: undefined, header: () => undefined, peer: undefined, signal: undefined };
+    const call = {
+      protocol: 'p',
+      model: 'digits',
+      version: undefined,
+      header: () => undefined,
+      peer: undefined,
+      signal: undefined,
+    };
     const admit = (operation: 'infer' | 'health') => {
       try {
         return guard.admit({ ...call, operation });
@@ -304,7 +321,9 @@ describe('an audit log', () => {
     expect(await refused({ file, operations: ['delete'] })).toContain('INVALID_OPTION operations');
     expect(await refused({ file, signing: 'my-secret' })).toMatch(/^INVALID_OPTION signing (?!.*my-secret)/);
     expect(await refused({ file, signing: { hmac: 'my-secret' } })).toMatch(/^INVALID_OPTION hmac (?!.*my-secret)/);
-    expect(await refused({ file, signing: { ed25519: 'my-secret' } })).toMatch(/^INVALID_OPTION ed25519 (?!.*my-secret)/);
+    expect(await refused({ file, signing: { ed25519: 'my-secret' } })).toMatch(
+      /^INVALID_OPTION ed25519 (?!.*my-secret)/,
+    );
     expect(await refused({ file: join(folder, 'calls.jsonl', '\0') })).toContain('STORE_FAILED');
     await expect(verifyAuditLog([])).rejects.toThrow('given none');
     await expect(verifyAuditLog(join(folder, 'none'))).rejects.toThrow('cannot be read');

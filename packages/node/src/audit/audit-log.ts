@@ -79,11 +79,17 @@ function fileSettings(settings: AuditSettings, logger: Logger) {
 function tellFound({ torn, lost }: AuditFound, writer: Writer, logger: Logger, clock: Clock): void {
   const at = new Date(clock.epochMs()).toISOString();
   if (torn !== undefined) {
-    logger.warn({ torn }, `The audit log ended in ${torn.bytes} bytes of a line that was never whole. They stay; it goes on behind them.`);
+    logger.warn(
+      { torn },
+      `The audit log ended in ${torn.bytes} bytes of a line that was never whole. They stay; it goes on behind them.`,
+    );
     writer.add({ kind: 'recovered', at, tornBytes: torn.bytes, tornHash: torn.hash });
   }
   if (lost !== undefined) {
-    logger.error({ lost }, `The audit log once had ${lost.seq} lines and now has fewer: its end is gone. It goes on and says so.`);
+    logger.error(
+      { lost },
+      `The audit log once had ${lost.seq} lines and now has fewer: its end is gone. It goes on and says so.`,
+    );
     writer.add({ kind: 'lost', at, lostSeq: lost.seq, lostHash: lost.hash });
   }
 }
@@ -106,7 +112,10 @@ function createLog(writer: Writer, settings: AuditSettings): AuditLog {
         end(outcome) {
           if (isClosed) {
             writer.drop();
-            logger.error({ operation: call.operation }, 'A call ended after its audit log was closed. Close the server first.');
+            logger.error(
+              { operation: call.operation },
+              'A call ended after its audit log was closed. Close the server first.',
+            );
           } else if (writer.hasRoom()) {
             writer.add(describeCall(call, outcome, at, requestIdHeader));
           } else if (writer.drop()) {

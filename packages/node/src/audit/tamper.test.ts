@@ -79,15 +79,21 @@ describe('a log that was tampered with', () => {
   it('lines inserted: copies, forged ones, or anything', async () => {
     const inserted = fc.oneof(
       anyLine().map((index) => lines[index] as string),
-      fc.record({ seq: fc.nat({ max: 20 }), kind: fc.constantFrom('call', 'recovered', 'checkpoint') }).map(({ seq, kind }) => {
-        const before = seq === 0 ? chainStart : openLine(Buffer.from(lines[Math.min(seq, 14) - 1] as string))?.position;
-        return sealLine(before ?? chainStart, { kind, tornBytes: 0, tornHash: '' }).line;
-      }),
+      fc
+        .record({ seq: fc.nat({ max: 20 }), kind: fc.constantFrom('call', 'recovered', 'checkpoint') })
+        .map(({ seq, kind }) => {
+          const before =
+            seq === 0 ? chainStart : openLine(Buffer.from(lines[Math.min(seq, 14) - 1] as string))?.position;
+          return sealLine(before ?? chainStart, { kind, tornBytes: 0, tornHash: '' }).line;
+        }),
       fc.string(),
     );
     const property = fc.asyncProperty(inserted, fc.nat({ max: lines.length }), async (line, at) => {
       // Behind the last, a line that follows it can be forged by anybody where nothing is signed.
-      fc.pre(at < lines.length || openLine(Buffer.from(line))?.previous !== openLine(Buffer.from(lines.at(-1) ?? ''))?.position.hash);
+      fc.pre(
+        at < lines.length ||
+          openLine(Buffer.from(line))?.previous !== openLine(Buffer.from(lines.at(-1) ?? ''))?.position.hash,
+      );
       const found = await broken(bytesOf([...lines.slice(0, at), line, ...lines.slice(at)]));
       expect(found).toBeGreaterThanOrEqual(at + 1);
       expect(found).toBeLessThanOrEqual(at + 2);

@@ -116,11 +116,7 @@ interface State {
   broken: AuditBreak | undefined;
 }
 
-function createState(
-  options: VerifyAuditOptions,
-  head: AuditHead | undefined,
-  isSigned: IsSigned | undefined,
-): State {
+function createState(options: VerifyAuditOptions, head: AuditHead | undefined, isSigned: IsSigned | undefined): State {
   return {
     options,
     head,
@@ -242,7 +238,9 @@ function checkEnd(state: State): void {
 
 function endBreak({ head, options, isSigned, position, isHeadSeen }: State): string | undefined {
   if (head === undefined) {
-    return options.allowMissingHead === true ? undefined : 'nothing proves that the log ends here: its .head is missing';
+    return options.allowMissingHead === true
+      ? undefined
+      : 'nothing proves that the log ends here: its .head is missing';
   }
   if (head.seq > position.seq) {
     const gone = head.seq - position.seq;

@@ -54,7 +54,15 @@ describe('API keys', () => {
     const { key, record } = createApiKey();
     const guard = apiKeys({ keys: [record] });
     const last = key.at(-1) === 'A' ? 'B' : 'A';
-    const wrong = [key.slice(0, -1) + last, createApiKey().key, `${key}A`, key.slice(0, -1), ` ${key.toUpperCase()}`, 'x', ''];
+    const wrong = [
+      key.slice(0, -1) + last,
+      createApiKey().key,
+      `${key}A`,
+      key.slice(0, -1),
+      ` ${key.toUpperCase()}`,
+      'x',
+      '',
+    ];
     for (const each of wrong) expect(await admitted(guard, bearer(each))).toBe('UNAUTHENTICATED');
     const known = await refusal(guard, bearer(key.slice(0, -1) + last));
     const unknown = await refusal(guard, bearer(createApiKey().key));
@@ -73,7 +81,10 @@ describe('API keys', () => {
     expect(await admitted(guard, bearer(key))).toBe(`api-key ${record.id}`);
     await clock.advance(1000);
     expect((await refusal(guard, bearer(key))).message).toContain('expired');
-    const later = apiKeys({ keys: [{ ...record, revokedAt: '2030-01-01T00:00:02Z', expiresAt: '2031-01-01T00:00:00Z' }], clock });
+    const later = apiKeys({
+      keys: [{ ...record, revokedAt: '2030-01-01T00:00:02Z', expiresAt: '2031-01-01T00:00:00Z' }],
+      clock,
+    });
     expect(await admitted(later, bearer(key))).toContain('api-key');
     await clock.advance(1000);
     expect((await refusal(later, bearer(key))).message).toContain('revoked');
@@ -100,7 +111,9 @@ describe('API keys', () => {
     expect(await may('list', undefined)).toBe('FORBIDDEN');
     expect(await may('metadata', 'digits')).toBe('FORBIDDEN');
     const error = await refusal(scoped, bearer(narrow.key), { operation: 'infer', model: 'secret-model' });
-    expect(error.message).toBe('These credentials do not allow "infer" with this model. Ask for others, or for a wider scope.');
+    expect(error.message).toBe(
+      'These credentials do not allow "infer" with this model. Ask for others, or for a wider scope.',
+    );
   });
 
   it('have rates of their own, on the clock', async () => {
@@ -153,7 +166,11 @@ describe('a file of API keys', () => {
       'UNAUTHENTICATED',
       `api-key ${two.record.id}`,
     ]);
-    const broken = [`${JSON.stringify(one.record)}\n${two.key}\n`, '{"id":', JSON.stringify({ ...one.record, hash: one.key })];
+    const broken = [
+      `${JSON.stringify(one.record)}\n${two.key}\n`,
+      '{"id":',
+      JSON.stringify({ ...one.record, hash: one.key }),
+    ];
     for (const text of broken) {
       await writeFile(file, text);
       await clock.advance(1000);
@@ -204,7 +221,10 @@ describe('a file of API keys', () => {
 describe('several guards', () => {
   const one = createApiKey({ principal: 'one', models: ['digits'] });
   const certificate = { subject: { CN: 'two' }, fingerprint: 'f', alternativeNames: [] };
-  const guard = anyOf(apiKeys({ keys: [one.record] }), clientCertificates({ scopesOf: () => ({ operations: ['load'] }) }));
+  const guard = anyOf(
+    apiKeys({ keys: [one.record] }),
+    clientCertificates({ scopesOf: () => ({ operations: ['load'] }) }),
+  );
 
   it('let in whom one of them lets in', async () => {
     const peer = { certificate };
@@ -224,7 +244,11 @@ describe('several guards', () => {
 
   it('of certificates take the names that are proved', async () => {
     const named = (alternativeNames: readonly string[], CN?: string) =>
-      admitted(clientCertificates(), {}, { peer: { certificate: { subject: CN === undefined ? {} : { CN }, fingerprint: 'f', alternativeNames } } });
+      admitted(
+        clientCertificates(),
+        {},
+        { peer: { certificate: { subject: CN === undefined ? {} : { CN }, fingerprint: 'f', alternativeNames } } },
+      );
     expect(await named(['DNS:a', 'URI:spiffe://b'], 'c')).toBe('client-certificate spiffe://b');
     expect(await named(['DNS:a'], 'c')).toBe('client-certificate a');
     expect(await named([], 'c')).toBe('client-certificate c');
@@ -245,11 +269,15 @@ describe('patterns of models', () => {
   it('fit as a regular expression would, for 500 cases', () => {
     const letters = (extra: string) => fc.string({ unit: fc.constantFrom(...'ab/.-', ...extra), maxLength: 8 });
     fc.assert(
-      fc.property(letters('***').filter((text) => text !== ''), letters('*'), (pattern, name) => {
-        const parts = pattern.split('*').map((part) => part.replace(/[/.-]/g, '\\$&'));
-        const fits = new RegExp(`^${parts.join('[^]*')}$`).test(name);
-        expect(allows({ models: [pattern] }, 'infer', name)).toBe(fits);
-      }),
+      fc.property(
+        letters('***').filter((text) => text !== ''),
+        letters('*'),
+        (pattern, name) => {
+          const parts = pattern.split('*').map((part) => part.replace(/[/.-]/g, '\\$&'));
+          const fits = new RegExp(`^${parts.join('[^]*')}$`).test(name);
+          expect(allows({ models: [pattern] }, 'infer', name)).toBe(fits);
+        },
+      ),
       { numRuns: 500 },
     );
   });

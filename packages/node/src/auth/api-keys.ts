@@ -29,7 +29,9 @@ export interface ApiKeysOptions extends GuardOptions {
 const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 /** The option `header` of the guards. */
-export const headerField = z.optional(z.string().check(z.regex(/^[a-z0-9!#$%&'*+.^_`|~-]+$/, 'a header in lower case')));
+export const headerField = z.optional(
+  z.string().check(z.regex(/^[a-z0-9!#$%&'*+.^_`|~-]+$/, 'a header in lower case')),
+);
 
 const schema = z.strictObject({
   keys: z.optional(z.array(z.unknown())),

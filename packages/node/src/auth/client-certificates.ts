@@ -25,9 +25,7 @@ const object = (value: unknown): boolean => typeof value === 'object' && value !
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 const schema = z.strictObject({
-  principalOf: z.optional(
-    z.custom<NonNullable<ClientCertificatesOptions['principalOf']>>(isFunction, 'a function'),
-  ),
+  principalOf: z.optional(z.custom<NonNullable<ClientCertificatesOptions['principalOf']>>(isFunction, 'a function')),
   scopesOf: z.optional(z.custom<NonNullable<ClientCertificatesOptions['scopesOf']>>(isFunction, 'a function')),
   rateLimit: scopeFields.rateLimit,
   open: openField,
@@ -51,11 +49,17 @@ export function clientCertificates(options?: ClientCertificatesOptions): Guard {
     admit(call) {
       if (isOpen(call, open)) return undefined;
       const certificate = call.peer?.certificate;
-      if (certificate === undefined) throw unauthenticated('This needs a client certificate. Connect with one.', 'Certificate');
+      if (certificate === undefined)
+        throw unauthenticated('This needs a client certificate. Connect with one.', 'Certificate');
       const id = askUser('clientCertificates: "principalOf"', logger, () => principalOf(certificate));
-      if (!isPrincipalId(id)) throw unauthenticated('The client certificate is of nobody who is known here.', 'Certificate');
+      if (!isPrincipalId(id))
+        throw unauthenticated('The client certificate is of nobody who is known here.', 'Certificate');
       const what = 'clientCertificates: "scopesOf"';
-      const scope = checkScope(what, logger, askUser(what, logger, () => scopesOf(id, certificate)));
+      const scope = checkScope(
+        what,
+        logger,
+        askUser(what, logger, () => scopesOf(id, certificate)),
+      );
       const principal = { id, scheme: 'client-certificate' };
       return permit(call, principal, scope, () => limiter.take(id, scope.rateLimit ?? rateLimit));
     },

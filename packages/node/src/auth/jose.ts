@@ -7,9 +7,7 @@ import type * as Jose from 'jose';
  * @param importModule for tests
  * @throws FairleadError `BACKEND_UNAVAILABLE` that says how to install it
  */
-export async function loadJose(
-  importModule: () => Promise<unknown> = () => import('jose'),
-): Promise<typeof Jose> {
+export async function loadJose(importModule: () => Promise<unknown> = () => import('jose')): Promise<typeof Jose> {
   try {
     return (await importModule()) as typeof Jose;
   } catch (cause) {

@@ -54,6 +54,8 @@ export interface JwtOptions extends GuardOptions {
   readonly type?: string;
   /** Milliseconds since `iat` after which a token is refused, whatever its `exp`; `iat` must then be there. @default as long as `exp` says */
   readonly maxTokenAgeMs?: number;
+  /** Milliseconds for which a token that was verified is not verified again, and never beyond its `exp`; 0 for each time. @default 30000 */
+  readonly rememberMs?: number;
   /** Characters that a token may have. 100 or more. @default 8192 */
   readonly maxTokenLength?: number;
   /** Who it is; undefined refuses the token. @default `sub`, and with several issuers `iss` and `sub` */
@@ -89,6 +91,7 @@ export interface JwtSettings {
   readonly requiredClaims: readonly string[];
   readonly type: string | undefined;
   readonly maxTokenAgeMs: number | undefined;
+  readonly rememberMs: number;
   readonly maxTokenLength: number;
   readonly principalOf: (claims: JwtClaims) => string | undefined;
   readonly scopesOf: (claims: JwtClaims) => Scope | undefined;
@@ -138,6 +141,7 @@ const schema = z.strictObject({
   requiredClaims: z.optional(z.array(text)),
   type: z.optional(text),
   maxTokenAgeMs: milliseconds(1),
+  rememberMs: milliseconds(0),
   maxTokenLength: z.optional(z.int().check(z.gte(100), z.lte(1_000_000))),
   principalOf: z.optional(z.custom<JwtSettings['principalOf']>(isFunction, 'a function')),
   scopesOf: z.optional(z.custom<JwtSettings['scopesOf']>(isFunction, 'a function')),
@@ -160,9 +164,16 @@ export function parseJwtOptions(options: JwtOptions): JwtSettings {
   const algorithms: readonly string[] = parsed.algorithms ?? usualAlgorithms;
   const isSecret = algorithms.some((name) => name.startsWith('HS'));
   if (isSecret && !algorithms.every((name) => name.startsWith('HS'))) {
-    throw wrong('algorithms', 'either HS… or algorithms of public keys: with both, a public key could pass for a secret');
+    throw wrong(
+      'algorithms',
+      'either HS… or algorithms of public keys: with both, a public key could pass for a secret',
+    );
   }
-  const requiredClaims = ['exp', ...(parsed.principalOf === undefined ? ['sub'] : []), ...(parsed.requiredClaims ?? [])];
+  const requiredClaims = [
+    'exp',
+    ...(parsed.principalOf === undefined ? ['sub'] : []),
+    ...(parsed.requiredClaims ?? []),
+  ];
   return {
     issuer,
     audience: [parsed.audience].flat(),
@@ -173,6 +184,7 @@ export function parseJwtOptions(options: JwtOptions): JwtSettings {
     requiredClaims,
     type: parsed.type,
     maxTokenAgeMs: parsed.maxTokenAgeMs,
+    rememberMs: parsed.rememberMs ?? 30_000,
     maxTokenLength: parsed.maxTokenLength ?? 8192,
     principalOf: parsed.principalOf ?? (issuer.length === 1 ? ({ sub }) => sub : ({ iss, sub }) => `${iss} ${sub}`),
     scopesOf: parsed.scopesOf ?? (() => ({})),

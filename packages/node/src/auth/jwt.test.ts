@@ -11,6 +11,7 @@ interface Signer {
   readonly jwk: JWK;
 }
 
+const original = crypto.subtle.verify.bind(crypto.subtle);
 const start = Date.parse('2030-01-01T00:00:00Z');
 const logged: string[] = [];
 const logger: Logger = {
@@ -43,7 +44,14 @@ beforeEach(() => {
 });
 
 const guardOf = (options: Partial<JwtOptions> = {}) =>
-  jwt({ issuer: 'me', audience: 'models', logger, clock, ...('jwks' in options ? {} : { keys: [es.jwk, rs.jwk] }), ...options });
+  jwt({
+    issuer: 'me',
+    audience: 'models',
+    logger,
+    clock,
+    ...('jwks' in options ? {} : { keys: [es.jwk, rs.jwk] }),
+    ...options,
+  });
 
 /** Answers that a server with keys gives, in turn; the last again and again. */
 function keyServer(...answers: readonly (() => Response | Promise<Response>)[]) {
@@ -54,7 +62,10 @@ function keyServer(...answers: readonly (() => Response | Promise<Response>)[]) 
   }) as unknown as typeof globalThis.fetch;
   return { asked, options: { fetch, jwks: 'https://login.example/keys' } };
 }
-const keysOf = (...signers: readonly Signer[]) => () => Response.json({ keys: signers.map(({ jwk }) => jwk) });
+const keysOf =
+  (...signers: readonly Signer[]) =>
+  () =>
+    Response.json({ keys: signers.map(({ jwk }) => jwk) });
 
 describe('tokens', () => {
   it('of the issuer let in whom they name', async () => {
@@ -90,7 +101,9 @@ describe('tokens', () => {
     expect(await why({}, { typ: 'JWT' })).toContain('"typ"');
     expect(await why({ sub: 'a\nb' })).toContain('who its owner is');
     expect((await refusal(guardOf({ algorithms: ['RS256'] }), bearer(await es.sign()))).message).toContain('algorithm');
-    expect((await refusal(guardOf({ maxTokenLength: 100 }), bearer(await es.sign()))).message).toContain('longer than 100');
+    expect((await refusal(guardOf({ maxTokenLength: 100 }), bearer(await es.sign()))).message).toContain(
+      'longer than 100',
+    );
     expect((await refusal(guardOf({ keys: [next.jwk] }), bearer(await es.sign()))).message).toContain('names no key');
     const forged = `${(await es.sign()).slice(0, -4)}AAAA`;
     expect((await refusal(guardOf(), bearer(forged))).message).toContain('signature');
@@ -100,7 +113,8 @@ describe('tokens', () => {
   it('give the scope that is read out of them', async () => {
     const guard = guardOf({
       principalOf: ({ email }) => email as string | undefined,
-      scopesOf: ({ models }) => (models === undefined ? undefined : { models: models as string[], rateLimit: { requestsPerSecond: 1 } }),
+      scopesOf: ({ models }) =>
+        models === undefined ? undefined : { models: models as string[], rateLimit: { requestsPerSecond: 1 } },
     });
     const token = await es.sign({ models: ['digits'], email: 'a@b' });
     expect(await admitted(guard, bearer(token))).toBe('jwt a@b');
@@ -111,6 +125,24 @@ describe('tokens', () => {
     expect(logged).toEqual([]);
     expect(await admitted(guard, bearer(await es.sign({ email: 'e@f', models: 'digits' })))).toBe('FORBIDDEN');
     expect(logged).toEqual([expect.stringContaining('jwt: "scopesOf" gave no scope')]);
+  });
+
+  it('are verified anew when that was a while ago, and never taken beyond their end', async () => {
+    let verified = 0;
+    const guard = guardOf({ clockSkewMs: 0 });
+    const verify = vi.spyOn(crypto.subtle, 'verify').mockImplementation((...args) => {
+      verified++;
+      return original(...args);
+    });
+    const token = bearer(await es.sign({ exp: start / 1000 + 45 }));
+    for (let index = 0; index < 5; index++) expect(await admitted(guard, token)).toBe('jwt checkout');
+    expect(verified).toBe(1);
+    await clock.advance(30_000);
+    expect(await admitted(guard, token)).toBe('jwt checkout');
+    expect(verified).toBe(2);
+    await clock.advance(15_000);
+    expect(await admitted(guard, token)).toBe('UNAUTHENTICATED');
+    verify.mockRestore();
   });
 
   it('by a shared secret are taken where nothing else is', async () => {
@@ -194,7 +226,8 @@ describe('keys at an address', () => {
     const fresh = await next.sign();
     expect(await admitted(guard, bearer(old))).toBe('jwt checkout');
     expect(await admitted(guard, bearer(fresh))).toBe('UNAUTHENTICATED');
-    for (let index = 0; index < 50; index++) await admitted(guard, bearer(await es.sign({}, { kid: `made-up-${index}` })));
+    for (let index = 0; index < 50; index++)
+      await admitted(guard, bearer(await es.sign({}, { kid: `made-up-${index}` })));
     expect(server.asked).toHaveLength(1);
     await clock.advance(30_000);
     expect(await admitted(guard, bearer(fresh))).toBe('jwt checkout');
@@ -235,7 +268,9 @@ describe('keys at an address', () => {
   });
 
   it('from a server that hangs in its body are given up too', async () => {
-    const endless = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"keys":[')) });
+    const endless = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{"keys":[')),
+    });
     const server = keyServer(() => new Response(endless));
     const guard = guardOf(server.options);
     const asking = admitted(guard, bearer(await es.sign()));
@@ -258,16 +293,23 @@ describe('keys at an address', () => {
       `{"keys":["${'x'.repeat(300_000)}"]}`,
     ];
     for (const text of garbage) {
-      expect(await admitted(guardOf(keyServer(() => new Response(text)).options), bearer(await es.sign()))).toBe('REMOTE_FAILED');
+      expect(await admitted(guardOf(keyServer(() => new Response(text)).options), bearer(await es.sign()))).toBe(
+        'REMOTE_FAILED',
+      );
     }
-    const unusable = keyServer(() => Response.json({ keys: [{ kty: 'EC', crv: 'P-256', x: '!', y: '', kid: 'es', alg: 'ES256' }] }));
+    const unusable = keyServer(() =>
+      Response.json({ keys: [{ kty: 'EC', crv: 'P-256', x: '!', y: '', kid: 'es', alg: 'ES256' }] }),
+    );
     expect(await admitted(guardOf(unusable.options), bearer(await es.sign()))).toBe('UNAUTHENTICATED');
     expect(logged.at(-1)).toContain('A key of the issuer of tokens cannot be used');
   });
 
   it('keep what follows the question mark of their address from the log', async () => {
     const server = keyServer(() => new Response('', { status: 404 }));
-    await admitted(guardOf({ ...server.options, jwks: 'https://login.example/keys?code=hidden' }), bearer(await es.sign()));
+    await admitted(
+      guardOf({ ...server.options, jwks: 'https://login.example/keys?code=hidden' }),
+      bearer(await es.sign()),
+    );
     expect(server.asked).toEqual(['https://login.example/keys?code=hidden']);
     expect(logged.join()).toContain('https://login.example/keys could not be had');
     expect(logged.join()).not.toContain('hidden');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { Arrival, Guard, Principal } from '@fairlead/core/serving';
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
@@ -34,13 +35,17 @@ export function jwt(options: JwtOptions): Guard {
   const settings = parseJwtOptions(options);
   const { header, open, rateLimit, clock, maxTokenLength, logger, principalOf, scopesOf } = settings;
   const limiter = createRateLimiter(clock);
-  const verify = createVerify(settings);
+  const verify = rememberVerified(createVerify(settings), settings);
 
   const decide = async (call: Arrival, token: string): Promise<Principal> => {
     const claims = await verify(token);
     const id = askUser('jwt: "principalOf"', logger, () => principalOf(claims));
     if (!isPrincipalId(id)) throw refused('does not say who its owner is');
-    const scope = checkScope('jwt: "scopesOf"', logger, askUser('jwt: "scopesOf"', logger, () => scopesOf(claims)));
+    const scope = checkScope(
+      'jwt: "scopesOf"',
+      logger,
+      askUser('jwt: "scopesOf"', logger, () => scopesOf(claims)),
+    );
     const principal = { id, scheme: 'jwt' };
     return permit(call, principal, scope, () => limiter.take(id, scope.rateLimit ?? rateLimit));
   };
@@ -89,6 +94,27 @@ function createVerify(settings: JwtSettings): Verify {
       }
       throw refused(reasonOf(code, error));
     }
+  };
+}
+
+/** Tokens that are remembered at once. */
+const maxRemembered = 10_000;
+
+/** Verifies a token anew only when that was a while ago, since a signature costs more than a small model. Remembered are hashes alone. */
+function rememberVerified(verify: Verify, { clock, rememberMs, maxTokenAgeMs }: JwtSettings): Verify {
+  const known = new Map<string, { readonly claims: JWTPayload; readonly until: number }>();
+  return async (token) => {
+    const hash = createHash('sha256').update(token).digest('base64');
+    const found = known.get(hash);
+    if (found !== undefined && clock.epochMs() < found.until) return found.claims;
+    known.delete(hash);
+    const claims = await verify(token);
+    const { exp = 0, iat = 0 } = claims;
+    const oldest = maxTokenAgeMs === undefined ? Number.POSITIVE_INFINITY : iat * 1000 + maxTokenAgeMs;
+    const until = Math.min(clock.epochMs() + rememberMs, exp * 1000, oldest);
+    if (until > clock.epochMs()) known.set(hash, { claims, until });
+    if (known.size > maxRemembered) known.delete(known.keys().next().value as string);
+    return claims;
   };
 }
 

@@ -32,12 +32,7 @@ export function unauthenticated(message: string, challenge: string): FairleadErr
  * @param takeOne takes one request out of his bucket; gives the milliseconds until there is one, or 0
  * @throws FairleadError `FORBIDDEN` outside his scope, `OVERLOADED` past his rate
  */
-export function permit(
-  call: Arrival,
-  principal: Principal,
-  scope: Scope,
-  takeOne: () => number,
-): Principal {
+export function permit(call: Arrival, principal: Principal, scope: Scope, takeOne: () => number): Principal {
   const { operation, model } = call;
   if (!allows(scope, operation, model)) {
     const what = model === undefined ? `"${operation}"` : `"${operation}" with this model`;

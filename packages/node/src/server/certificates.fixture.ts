@@ -126,11 +126,7 @@ function nameOf(commonName: string): Buffer {
 }
 
 function extension(id: readonly number[], value: Buffer, isCritical: boolean): Buffer {
-  return sequence(
-    objectId(...id),
-    ...(isCritical ? [der(0x01, Buffer.from([0xff]))] : []),
-    der(0x04, value),
-  );
+  return sequence(objectId(...id), ...(isCritical ? [der(0x01, Buffer.from([0xff]))] : []), der(0x04, value));
 }
 
 function alternativeName(name: string): Buffer {

@@ -107,13 +107,21 @@ describe('serve over TLS', () => {
     expect(await refused({ ...pem, minVersion: 'SSLv3' })).toMatch(/^INVALID_OPTION minVersion /);
     expect(await refused({ ...pem, ciphers: 'none at all' })).toMatch(/^INVALID_OPTION /);
     expect(await refused('yes')).toMatch(/^INVALID_OPTION tls /);
-    const wrong = [{ ...pem, key: own.key }, { ...pem, key: { pem: 'MY-KEY' } }, { ...pem, passphrase: 7 }, { ...pem, kee: own.key }];
+    const wrong = [
+      { ...pem, key: own.key },
+      { ...pem, key: { pem: 'MY-KEY' } },
+      { ...pem, passphrase: 7 },
+      { ...pem, kee: own.key },
+    ];
     for (const tls of wrong) expect(await refused(tls)).toMatch(/^INVALID_OPTION (?![\s\S]*(MY-KEY|PRIVATE KEY))/);
   });
 });
 
 describe('client certificates', () => {
-  const client = authority.issue({ commonName: 'checkout', names: ['URI:spiffe://shop/checkout', 'DNS:a, URI:spiffe://shop/admin'] });
+  const client = authority.issue({
+    commonName: 'checkout',
+    names: ['URI:spiffe://shop/checkout', 'DNS:a, URI:spiffe://shop/admin'],
+  });
   const stranger = others.issue({ commonName: 'checkout', names: ['URI:spiffe://shop/checkout'] });
   const expired = authority.issue({ commonName: 'checkout', notAfter: new Date(Date.now() - 1000) });
 
@@ -191,7 +199,9 @@ describe('certificates in files', () => {
     // Nor by the session that it had before.
     expect(await ask(server, { ...client, session: ticket } as RequestOptions)).not.toBe(200);
 
-    const answer = new Promise<string>((resolve) => void kept.once('data', (data: Buffer) => resolve(data.toString('latin1'))));
+    const answer = new Promise<string>(
+      (resolve) => void kept.once('data', (data: Buffer) => resolve(data.toString('latin1'))),
+    );
     kept.write('GET /v2/models/mock HTTP/1.1\r\nhost: x\r\n\r\n');
     expect(await answer).toContain('HTTP/1.1 200');
     kept.destroy();

@@ -176,7 +176,8 @@ async function readAll(sources: Following['sources']): Promise<Material> {
   const material: Partial<Record<Part, Buffer>> = {};
   for (const part of parts) {
     const source = sources[part];
-    if (source !== undefined) material[part] = typeof source === 'string' ? await readFile(source) : Buffer.from(source.pem);
+    if (source !== undefined)
+      material[part] = typeof source === 'string' ? await readFile(source) : Buffer.from(source.pem);
   }
   return material;
 }
@@ -185,7 +186,11 @@ function checkContext(context: SecureContextOptions): void {
   try {
     createSecureContext(context);
   } catch (cause) {
-    throw wrong('cert', `a certificate in PEM and its own private key, but they cannot be used: ${messageOf(cause)}`, cause);
+    throw wrong(
+      'cert',
+      `a certificate in PEM and its own private key, but they cannot be used: ${messageOf(cause)}`,
+      cause,
+    );
   }
 }
 
