@@ -16,13 +16,14 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function command(...args: readonly string[]) {
-  const text = { out: '', err: '' };
+  const out: string[] = [];
+  const err: string[] = [];
   const status = await runCommand(args, {
-    stdout: { write: (part) => void (text.out += part) },
-    stderr: { write: (part) => void (text.err += part) },
+    stdout: { write: (part) => out.push(part) },
+    stderr: { write: (part) => err.push(part) },
     env: {},
   });
-  return { status, ...text };
+  return { status, out: out.join(''), err: err.join('') };
 }
 
 describe('create-key', () => {

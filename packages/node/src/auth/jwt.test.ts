@@ -204,7 +204,7 @@ describe('tokens', () => {
 describe('keys at an address', () => {
   it('are fetched when the first token comes, once for all, and again when they are old', async () => {
     const server = keyServer(keysOf(es));
-    const guard = guardOf(server.options);
+    const guard = guardOf({ ...server.options, rememberMs: 0 });
     expect(await admitted(guard, bearer('x.y.z'))).toBe('UNAUTHENTICATED');
     expect(server.asked).toEqual([]);
     const token = await es.sign({ exp: start / 1000 + 10_000 });
