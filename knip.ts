@@ -3,7 +3,7 @@ import { entriesOf, packageFolders } from './scripts/entries';
 
 /** Scripts that tests start as processes of their own. */
 const fixtures: Record<string, string[]> = {
-  node: ['src/metrics/fixtures/*.ts', 'src/server/fixtures/*.ts'],
+  node: ['src/audit/fixtures/*.ts', 'src/metrics/fixtures/*.ts', 'src/server/fixtures/*.ts'],
   tracking: ['src/fixtures/*.ts'],
 };
 
