@@ -138,6 +138,20 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/node/auth, without jose',
+    path: 'packages/node/dist/auth.js',
+    limit: '16 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
+  },
+  {
+    name: '@fairlead/node/audit',
+    path: 'packages/node/dist/audit.js',
+    limit: '15 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
+  },
+  {
     name: '@fairlead/browser/model-cache',
     path: 'packages/browser/dist/model-cache.js',
     limit: '28.5 kB',

@@ -1,6 +1,5 @@
 import { type Clock, consoleLogger, FairleadError, type Logger, parseOptions, systemClock } from '@fairlead/core';
 import type { Operation } from '@fairlead/core/serving';
-import type { JWK, JWTPayload } from 'jose';
 import * as z from 'zod/mini';
 import { headerField } from './api-keys';
 import { isPublicKey } from './jwks';
@@ -9,10 +8,28 @@ import type { RateLimit } from './rate-limiter';
 import { openField, type Scope, scopeFields } from './scope';
 
 /** Claims of a token that was verified. */
-export type JwtClaims = Readonly<JWTPayload>;
+export interface JwtClaims {
+  readonly iss?: string;
+  readonly sub?: string;
+  readonly aud?: string | string[];
+  /** Seconds since 1970, as `nbf` and `iat`. */
+  readonly exp?: number;
+  readonly nbf?: number;
+  readonly iat?: number;
+  readonly jti?: string;
+  readonly [name: string]: unknown;
+}
 
-/** A public key, or a shared secret, as a JSON Web Key. */
-export type JsonWebKey = Readonly<JWK>;
+/** A public key, or a shared secret, as a JSON Web Key (RFC 7517). */
+export interface JsonWebKey {
+  /** `RSA`, `EC`, `OKP` or `oct`. */
+  readonly kty?: string;
+  /** Its name, by which tokens mean it. */
+  readonly kid?: string;
+  /** The algorithm that it is for. */
+  readonly alg?: string;
+  readonly [name: string]: unknown;
+}
 
 /** Algorithms of signatures by a private key. */
 export type PublicKeyAlgorithm =

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { Arrival, Guard, Principal } from '@fairlead/core/serving';
-import type { JWTPayload, JWTVerifyOptions } from 'jose';
+import type { JWK, JWTPayload, JWTVerifyOptions } from 'jose';
 import { askUser, checkScope } from './grant';
 import { loadJose } from './jose';
 import { createJwks, type FindKey } from './jwks';
@@ -134,11 +134,11 @@ function findAmong(keys: Extract<JwtSettings['source'], { keys: unknown }>['keys
       const secrets = keys.filter(({ kty }) => kty === 'oct');
       find =
         secrets.length === 0
-          ? createLocalJWKSet({ keys: [...keys] })
+          ? createLocalJWKSet({ keys: keys as JWK[] })
           : async ({ kid, alg }) => {
               const fitting = secrets.filter((key) => kid === undefined || key.kid === kid);
               if (fitting.length !== 1) throw refused('names no key that is known here');
-              return importJWK({ ...fitting[0] }, alg) as never;
+              return importJWK(fitting[0] as JWK, alg) as never;
             };
     }
     return find(header, token);
