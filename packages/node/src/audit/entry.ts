@@ -1,4 +1,5 @@
-import type { Arrival, CallOutcome } from '@fairlead/core/serving';
+import { FairleadError } from '@fairlead/core';
+import type { Arrival, CallOutcome, Principal } from '@fairlead/core/serving';
 
 /** What a line about a call says. Inputs and outputs are not in it, nor any message of an error, which may quote them. */
 export interface AuditedCall {
@@ -13,7 +14,7 @@ export interface AuditedCall {
   readonly version?: string;
   /** SHA-256 of the model that answered. */
   readonly digest?: string;
-  /** Whom the guard took the caller for; absent where it knew nobody. */
+  /** Whom the guard took the caller for, also where it refused him; absent where it knew nobody. */
   readonly principal?: string;
   /** How that was proved. */
   readonly scheme?: string;
@@ -32,10 +33,11 @@ export interface AuditedCall {
 /** Makes the line of a call that has ended. */
 export function describeCall(
   call: Arrival,
-  { code, principal, facts, durationMs }: CallOutcome,
+  { code, error, principal: admitted, facts, durationMs }: CallOutcome,
   at: string,
   requestIdHeader: string,
 ): AuditedCall {
+  const principal = admitted ?? refusedOf(error);
   const version = facts?.model.version ?? call.version;
   const requestId = call.header(requestIdHeader) ?? undefined;
   return {
@@ -53,6 +55,13 @@ export function describeCall(
     ...(facts !== undefined && { rows: facts.rows, batchSize: facts.batchSize }),
     durationMs: Math.round(durationMs * 1000) / 1000,
   };
+}
+
+/** Whom a guard knew and refused: the guards of `auth` say so in their error. */
+function refusedOf(error: unknown): Principal | undefined {
+  if (!FairleadError.isInstance(error)) return undefined;
+  const { id, scheme } = (error.details.principal ?? {}) as Partial<Principal>;
+  return typeof id === 'string' && typeof scheme === 'string' ? { id, scheme } : undefined;
 }
 
 const longest = 256;

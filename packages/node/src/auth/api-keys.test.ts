@@ -80,7 +80,10 @@ describe('API keys', () => {
     const guard = apiKeys({ keys: [record], clock });
     expect(await admitted(guard, bearer(key))).toBe(`api-key ${record.id}`);
     await clock.advance(1000);
-    expect((await refusal(guard, bearer(key))).message).toContain('expired');
+    expect(await refusal(guard, bearer(key))).toMatchObject({
+      message: 'This API key has expired. Ask for another.',
+      details: { challenge: 'Bearer', principal: { id: record.id, scheme: 'api-key' } },
+    });
     const later = apiKeys({
       keys: [{ ...record, revokedAt: '2030-01-01T00:00:02Z', expiresAt: '2031-01-01T00:00:00Z' }],
       clock,

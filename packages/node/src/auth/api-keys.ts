@@ -80,10 +80,11 @@ export function apiKeys(options: ApiKeysOptions): Guard {
       throw unauthenticated('This is not one of the API keys of this server.', challenge);
     }
     const { record } = known;
-    const now = clock.epochMs();
-    if (isPast(record.revokedAt, now)) throw unauthenticated('This API key was revoked. Ask for another.', challenge);
-    if (isPast(record.expiresAt, now)) throw unauthenticated('This API key has expired. Ask for another.', challenge);
     const principal = { id: record.principal ?? record.id, scheme: 'api-key' };
+    const now = clock.epochMs();
+    const refuse = (why: string) => unauthenticated(`This API key ${why}. Ask for another.`, challenge, principal);
+    if (isPast(record.revokedAt, now)) throw refuse('was revoked');
+    if (isPast(record.expiresAt, now)) throw refuse('has expired');
     return permit(call, principal, record, () => limiter.take(record.id, record.rateLimit ?? rateLimit));
   };
 

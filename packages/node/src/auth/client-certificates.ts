@@ -1,7 +1,7 @@
 import { type Clock, consoleLogger, type Logger, parseOptions, systemClock } from '@fairlead/core';
 import type { Guard, PeerCertificate } from '@fairlead/core/serving';
 import * as z from 'zod/mini';
-import { askUser, checkScope } from './grant';
+import { askUser, scopeOf } from './grant';
 import { type GuardOptions, isOpen, isPrincipalId, permit, unauthenticated } from './permit';
 import { createRateLimiter } from './rate-limiter';
 import { openField, type Scope, scopeFields } from './scope';
@@ -54,13 +54,8 @@ export function clientCertificates(options?: ClientCertificatesOptions): Guard {
       const id = askUser('clientCertificates: "principalOf"', logger, () => principalOf(certificate));
       if (!isPrincipalId(id))
         throw unauthenticated('The client certificate is of nobody who is known here.', 'Certificate');
-      const what = 'clientCertificates: "scopesOf"';
-      const scope = checkScope(
-        what,
-        logger,
-        askUser(what, logger, () => scopesOf(id, certificate)),
-      );
       const principal = { id, scheme: 'client-certificate' };
+      const scope = scopeOf('clientCertificates: "scopesOf"', logger, principal, () => scopesOf(id, certificate));
       return permit(call, principal, scope, () => limiter.take(id, scope.rateLimit ?? rateLimit));
     },
   };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { Arrival, Guard, Principal } from '@fairlead/core/serving';
 import type { JWK, JWTPayload, JWTVerifyOptions } from 'jose';
-import { askUser, checkScope } from './grant';
+import { askUser, scopeOf } from './grant';
 import { loadJose } from './jose';
 import { createJwks, type FindKey } from './jwks';
 import { type JwtOptions, type JwtSettings, parseJwtOptions } from './jwt-options';
@@ -41,12 +41,8 @@ export function jwt(options: JwtOptions): Guard {
     const claims = await verify(token);
     const id = askUser('jwt: "principalOf"', logger, () => principalOf(claims));
     if (!isPrincipalId(id)) throw refused('does not say who its owner is');
-    const scope = checkScope(
-      'jwt: "scopesOf"',
-      logger,
-      askUser('jwt: "scopesOf"', logger, () => scopesOf(claims)),
-    );
     const principal = { id, scheme: 'jwt' };
+    const scope = scopeOf('jwt: "scopesOf"', logger, principal, () => scopesOf(claims));
     return permit(call, principal, scope, () => limiter.take(id, scope.rateLimit ?? rateLimit));
   };
 

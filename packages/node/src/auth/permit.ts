@@ -21,13 +21,19 @@ export function isOpen(call: Arrival, open: readonly Operation[] = openByDefault
   return call.model === undefined && open.includes(call.operation);
 }
 
-/** The error of a caller who has not shown who he is. */
-export function unauthenticated(message: string, challenge: string): FairleadError {
-  return new FairleadError('UNAUTHENTICATED', message, { details: { challenge } });
+/**
+ * The error of a caller who has not shown who he is.
+ * @param principal whose credentials these were, for audits
+ */
+export function unauthenticated(message: string, challenge: string, principal?: Principal): FairleadError {
+  const details = { challenge, ...(principal !== undefined && { principal }) };
+  return new FairleadError('UNAUTHENTICATED', message, { details });
 }
 
 /**
  * Lets a caller who is known do what he may do.
+ *
+ * The errors name him in `details.principal`, for audits.
  *
  * @param takeOne takes one request out of his bucket; gives the milliseconds until there is one, or 0
  * @throws FairleadError `FORBIDDEN` outside his scope, `OVERLOADED` past his rate
@@ -37,12 +43,12 @@ export function permit(call: Arrival, principal: Principal, scope: Scope, takeOn
   if (!allows(scope, operation, model)) {
     const what = model === undefined ? `"${operation}"` : `"${operation}" with this model`;
     const message = `These credentials do not allow ${what}. Ask for others, or for a wider scope.`;
-    throw new FairleadError('FORBIDDEN', message, { details: { operation } });
+    throw new FairleadError('FORBIDDEN', message, { details: { operation, principal } });
   }
   const retryAfterMs = takeOne();
   if (retryAfterMs > 0) {
     const message = 'These credentials have been used too often. Send the request again later.';
-    throw new FairleadError('OVERLOADED', message, { details: { retryAfterMs } });
+    throw new FairleadError('OVERLOADED', message, { details: { retryAfterMs, principal } });
   }
   return principal;
 }
