@@ -133,7 +133,7 @@ export default [
   {
     name: '@fairlead/core/serving',
     path: 'packages/core/dist/serving.js',
-    limit: '27 kB',
+    limit: '29 kB',
     gzip: true,
     modifyEsbuildConfig,
   },
@@ -150,6 +150,14 @@ export default [
     limit: '15 kB',
     gzip: true,
     modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
+  },
+  {
+    name: '@fairlead/core/tracing, without OpenTelemetry',
+    path: 'packages/core/dist/tracing.js',
+    limit: '11 kB',
+    gzip: true,
+    ignore: ['@opentelemetry/api'],
+    modifyEsbuildConfig,
   },
   {
     name: '@fairlead/browser/model-cache',

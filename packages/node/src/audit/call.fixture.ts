@@ -5,6 +5,7 @@ const facts: CallOutcome['facts'] = {
   rows: 3,
   timing: { queueMs: 0.5, computeMs: 1.5 },
   batchSize: 8,
+  moments: { receivedMs: 0.1, readMs: 0.2, answeredMs: 2, writtenMs: 2.25 },
 };
 
 /** A call as a service would begin it. */
@@ -32,6 +33,7 @@ export function observe(
     code: undefined,
     error: undefined,
     principal: { id: 'checkout', scheme: 'api-key' },
+    served: 'digits',
     facts,
     durationMs: 2.25,
     ...outcome,
