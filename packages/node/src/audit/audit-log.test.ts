@@ -304,7 +304,14 @@ describe('an audit log', () => {
     state.isFailing = true;
     const failed = await log.close().catch((error: FairleadError) => [error.code, error.details.lines]);
     expect(failed).toEqual(['STORE_FAILED', 3]);
-    watch?.end({ code: undefined, error: undefined, principal: undefined, served: undefined, facts: undefined, durationMs: 1 });
+    watch?.end({
+      code: undefined,
+      error: undefined,
+      principal: undefined,
+      served: undefined,
+      facts: undefined,
+      durationMs: 1,
+    });
     expect(log.stats().dropped).toBe(1);
     expect(logged.at(-1)).toContain('Close the server first');
   });
