@@ -404,7 +404,7 @@ describe('runMany', () => {
     const runner = scriptedRunner(createVirtualClock());
     expect(thrownBy(() => runMany(runner, 7 as never), 'INVALID_ARGUMENT').details.field).toBe('source');
     expect(thrownBy(() => runMany(runner, 'rows' as never), 'INVALID_ARGUMENT').details.field).toBe('source');
-    expect(thrownBy(() => runMany({} as never, []), 'INVALID_ARGUMENT').details.field).toBe('runner');
+    expect(thrownBy(() => runMany({} as never, [pair()]), 'INVALID_ARGUMENT').details.field).toBe('runner');
     for (const options of [
       { maxRows: 0 },
       { order: 'random' },

@@ -4,7 +4,6 @@ import { type Clock, type Closeable, closeable, FairleadError, messageOf } from 
 import { createService, type ServedRunners } from '@fairlead/core/serving';
 import { createListener, type Listener } from './listener';
 import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
-import { declaresMoreThan } from './request-body';
 import { onEndSignal } from './signals';
 
 /** A server that listens. */
@@ -33,7 +32,7 @@ export async function serve(runners: ServedRunners, options?: ServeOptions): Pro
   const isUserReady = options?.isReady ?? (() => true);
   const service = createService(runners, { ...settings.service, isReady: () => !isDraining && isUserReady() });
   const listener = createListener(service, settings);
-  const server = openServer(listener, settings, service.maxBodyBytes);
+  const server = openServer(listener, settings);
   const port = await listen(server, settings);
 
   let stopListening: (() => void) | undefined;
@@ -46,7 +45,7 @@ export async function serve(runners: ServedRunners, options?: ServeOptions): Pro
   return { url: `http://${hostOfUrl(settings.host)}:${port}`, port, close, ...disposal };
 }
 
-function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: number): HttpServer {
+function openServer(listener: Listener, settings: ServeSettings): HttpServer {
   const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections } = settings;
   const server = createServer(
     {
@@ -60,11 +59,8 @@ function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: n
     listener,
   );
   if (maxConnections !== undefined) server.maxConnections = maxConnections;
-  // A client that asks before it sends is told at once that its body is too large.
-  server.on('checkContinue', (request, response) => {
-    if (!declaresMoreThan(request, maxBodyBytes)) response.writeContinue();
-    listener(request, response);
-  });
+  server.on('checkContinue', listener.expectingContinue);
+  server.on('clientError', listener.clientError);
   return server;
 }
 
