@@ -106,11 +106,43 @@ export function readableOf(pieces: AsyncIterable<Uint8Array>): ReadableStream<Ui
         else controller.enqueue(value);
       },
       async cancel() {
-        await iterator?.return?.();
+        await (iterator ?? pieces[Symbol.asyncIterator]()).return?.();
       },
     },
     { highWaterMark: 0 },
   );
+}
+
+/** The same pieces; `onEnd` is called when they end in whatever way, with what they threw. */
+export function watchPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  onEnd: (error?: unknown) => void,
+): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = pieces[Symbol.asyncIterator]();
+      return {
+        async next() {
+          try {
+            const step = await iterator.next();
+            if (step.done) onEnd();
+            return step;
+          } catch (error) {
+            onEnd(error);
+            throw error;
+          }
+        },
+        async return() {
+          try {
+            await iterator.return?.();
+          } finally {
+            onEnd();
+          }
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
 }
 
 /** Whether a body comes in pieces. */

@@ -1,9 +1,13 @@
+import type { Peer } from './host/call';
+
 /** A request as an adapter hands it over: what a service reads, and nothing that costs when nobody asks. */
 export interface ServiceRequest {
   /** Upper-case. */
   readonly method: string;
   /** Path without query, still percent-encoded. */
   readonly path: string;
+  /** What follows the question mark of the target, still encoded; '' or absent for nothing. */
+  readonly query?: string;
   /** A header's value by its lower-case name. */
   readonly header: (name: string) => string | null | undefined;
   /**
@@ -20,6 +24,8 @@ export interface ServiceRequest {
    * client goes away or `signal` is aborted, `DEADLINE_EXCEEDED` when the client sends nothing for too long, where the adapter watches that
    */
   readonly stream: (maxBytes: number) => AsyncIterable<Uint8Array>;
+  /** Who calls, where the adapter knows. */
+  readonly peer?: Peer;
   /** Aborted when the client goes away. */
   readonly signal?: AbortSignal;
 }
