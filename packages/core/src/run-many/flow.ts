@@ -34,7 +34,7 @@ const defaultRetryMs = 100;
 
 /** Makes the loop of {@link runMany}; its options are checked. */
 export function createFlow<Item, S extends AnySignature>(
-  runner: ModelRunner<S>,
+  runner: Pick<ModelRunner<S>, 'run' | 'signature'>,
   source: AsyncIterable<Item> | Iterable<Item>,
   options: RunManyOptions<Item, S>,
 ): RunMany<RunManyResult<Item, S>> {
@@ -58,7 +58,7 @@ export function createFlow<Item, S extends AnySignature>(
 }
 
 class Flow<Item, S extends AnySignature> {
-  readonly #runner: ModelRunner<S>;
+  readonly #runner: Pick<ModelRunner<S>, 'run' | 'signature'>;
   readonly #open: () => AnyIterator<Item>;
   readonly #options: RunManyOptions<Item, S>;
   readonly #runOptions: RunOptions;
@@ -103,7 +103,11 @@ class Flow<Item, S extends AnySignature> {
   #rowsInFlight = 0;
   #lastAnswerAt = Number.NEGATIVE_INFINITY;
 
-  constructor(runner: ModelRunner<S>, open: () => AnyIterator<Item>, options: RunManyOptions<Item, S>) {
+  constructor(
+    runner: Pick<ModelRunner<S>, 'run' | 'signature'>,
+    open: () => AnyIterator<Item>,
+    options: RunManyOptions<Item, S>,
+  ) {
     this.#runner = runner;
     this.#open = open;
     this.#options = options;

@@ -1,3 +1,3 @@
 export type { RunManyOptions, RunManyProgress } from './options';
 export type { RunMany, RunManyAnswer, RunManyFailure, RunManyResult } from './results';
-export { type RunManySource, runMany } from './run-many';
+export { type RunManySource, type RunnerOfMany, runMany } from './run-many';

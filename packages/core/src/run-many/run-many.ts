@@ -4,6 +4,9 @@ import { createFlow } from './flow';
 import { checkRunManyOptions, type RunManyOptions } from './options';
 import type { RunMany, RunManyAnswer, RunManyResult } from './results';
 
+/** What a loop needs of a runner. */
+export type RunnerOfMany<S extends AnySignature = AnySignature> = Pick<ModelRunner<S>, 'run' | 'signature'>;
+
 /** Where items come from. */
 export type RunManySource<Item> = AsyncIterable<Item> | Iterable<Item>;
 
@@ -25,19 +28,19 @@ export type RunManySource<Item> = AsyncIterable<Item> | Iterable<Item>;
  * for await (const { index, outputs } of runMany(runner, rows)) console.log(index, outputs.label?.data[0]);
  */
 export function runMany<Item = InputsOf, S extends AnySignature = AnySignature>(
-  runner: ModelRunner<S>,
+  runner: RunnerOfMany<S>,
   source: RunManySource<Item>,
   options: RunManyOptions<Item, S> & { readonly errors: 'yield' } & ToInputs<Item, S>,
 ): RunMany<RunManyResult<Item, S>>;
 export function runMany<Item = InputsOf, S extends AnySignature = AnySignature>(
-  runner: ModelRunner<S>,
+  runner: RunnerOfMany<S>,
   source: RunManySource<Item>,
   ...options: Item extends InputsOf<S>
     ? [options?: RunManyOptions<Item, S> & { readonly errors?: 'throw' }]
     : [options: RunManyOptions<Item, S> & { readonly errors?: 'throw' } & ToInputs<Item, S>]
 ): RunMany<RunManyAnswer<Item, S>>;
 export function runMany<Item, S extends AnySignature>(
-  runner: ModelRunner<S>,
+  runner: RunnerOfMany<S>,
   source: RunManySource<Item>,
   options: RunManyOptions<Item, S> = {},
 ): RunMany<RunManyResult<Item, S>> {
