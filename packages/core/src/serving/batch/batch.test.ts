@@ -2,11 +2,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FairleadError } from '../../errors';
-import type { RunnerOptions } from '../../runner/create-runner';
+import { createRunner, type RunnerOptions } from '../../runner/create-runner';
 import type { LocalRunner } from '../../runner/local-runner';
+import type { ModelRunner } from '../../runner/runner';
 import type { ModelSignature } from '../../signature';
 import type { Tensor, Tensors } from '../../tensor/tensor';
-import type { MockBackendOptions } from '../../testing/mock-backend';
+import { createMockBackend, type MockBackendOptions } from '../../testing/mock-backend';
 import { collectInto, openBench, until } from '../../testing/test-kit.fixture';
 import type { ServiceRequest } from '../exchange';
 import { createHandler } from '../handler';
@@ -28,7 +29,13 @@ async function serveMock(
   runnerOptions: Partial<RunnerOptions> = {},
 ): Promise<Served> {
   const log: string[] = [];
-  const { runner } = await openBench(mock, runnerOptions);
+  const runner = await createRunner({
+    model: '1',
+    backend: createMockBackend(mock),
+    warmUp: false,
+    logger: collectInto([]),
+    ...runnerOptions,
+  });
   const handle = createHandler(
     { m: runner },
     { protocols: [batchScoring(options)], logger: collectInto(log), ...service },
@@ -122,7 +129,10 @@ describe('NDJSON', () => {
     ]);
     expect(JSON.stringify(answers)).not.toContain('secret');
     expect(answers[4]).toMatchObject({ field: 'columns', given: '3: "id", "x", "label"' });
-    expect(log).toHaveLength(1);
+    expect(log).toEqual([
+      'error: A row of a batch failed, and others may: The runtime failed: /secret/path: unlucky',
+      'debug: 7 rows of a batch failed.',
+    ]);
   });
 
   test('bytes that are no UTF-8 spoil their own row', async () => {
@@ -204,6 +214,7 @@ describe('CSV', () => {
       { outputs: { y: [2, 4] } },
       { code: 'INVALID_INPUT' },
       { code: 'PROTOCOL_ERROR' },
+      { outputs: { y: [6, 8] } },
     ]);
     const missing = await linesOf(
       await handle(requestOf('x[0],x[1]\n,nan\n1e400,2\n-inf,2\n1,"2', { ...csvType, accept: ndjsonType })),
@@ -286,27 +297,24 @@ describe('every type of tensor', () => {
       outputs: [{ name: 'y', dtype: 'float32', shape }],
       batchAxis: 1,
     };
-    const rename = (inputs: Tensors): Tensors => ({ y: inputs.x as Tensor });
-    const joined = await serveMock({}, { signature: second, compute: rename });
-    expect(await linesOf(await joined.handle(requestOf('[[1,2,3],[4,5,6]]\n[1,2,3,4,5,6]')))).toEqual([
-      {
-        index: 0,
-        outputs: {
-          y: [
-            [1, 2, 3],
-            [4, 5, 6],
-          ],
-        },
-      },
-      {
-        index: 1,
-        outputs: {
-          y: [
-            [1, 2, 3],
-            [4, 5, 6],
-          ],
-        },
-      },
+    // The runner's own memory is used again.
+    const rename = ({ x }: Tensors): Tensors => ({
+      y: { ...(x as Tensor<'float32'>), data: (x as Tensor<'float32'>).data.slice() },
+    });
+    const { runner } = await serveMock();
+    const stub: ModelRunner = {
+      ...runner,
+      signature: second,
+      run: async ({ x }) => ({ ...(await runner.run({ x: Float32Array.of(1, 2) })), outputs: { y: x as Tensor } }),
+    };
+    const handle = createHandler({ m: stub }, { protocols: [batchScoring()] });
+    const grid = [
+      [1, 2, 3],
+      [4, 5, 6],
+    ];
+    expect(await linesOf(await handle(requestOf('[[1,2,3],[4,5,6]]\n[1,2,3,4,5,6]')))).toEqual([
+      { index: 0, outputs: { y: grid } },
+      { index: 1, outputs: { y: grid } },
     ]);
     const none: ModelSignature = {
       ...second,
@@ -434,6 +442,7 @@ describe('the request as a whole', () => {
     expect(answers).toMatchObject([{ index: 0 }, { index: 1 }, { code: 'DEADLINE_EXCEEDED' }]);
     const late = await until(handle(requestOf(rows, { 'x-request-timeout-ms': '50' })), bench.clock, 10);
     expect(late.status).toBe(504);
+    await bench.clock.advance(200);
     expect(bench.clock.pendingTimers).toBe(0);
   });
 

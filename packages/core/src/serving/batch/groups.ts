@@ -19,15 +19,22 @@ export async function* groupsOf<Result>(
     const group = [first.value];
     coming = next(many);
     const turn = new Promise<undefined>((resolve) => clock.defer(() => resolve(undefined)));
-    while (group.length < most) {
-      const step = await Promise.race([coming, turn]);
-      if (step === undefined) break;
-      if (step.done) {
-        yield group;
-        return;
+    let step: IteratorResult<Result, undefined> | undefined;
+    try {
+      while (group.length < most) {
+        step = await Promise.race([coming, turn]);
+        if (step === undefined || step.done) break;
+        group.push(step.value);
+        coming = next(many);
       }
-      group.push(step.value);
-      coming = next(many);
+    } catch (error) {
+      // What was answered before it comes first.
+      yield group;
+      throw error;
+    }
+    if (step?.done) {
+      yield group;
+      return;
     }
     yield group;
   }
