@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/core';
-import type { Service, ServiceRequest, ServiceResponse } from '@fairlead/core/serving';
+import type { Service, ServiceResponse } from '@fairlead/core/serving';
 import { writePieces } from './answer-stream';
 import { answerClientError } from './client-error';
-import { declaresMoreThan, readRequestBody } from './request-body';
-import { streamRequestBody } from './request-stream';
+import { hasBody } from './read-before';
+import { toServiceRequest } from './service-request';
 
 /** Answers Node's requests by a service, and knows which are under way. */
 export interface Listener {
-  (request: IncomingMessage, response: ServerResponse): void;
+  /** @param target path and query below the place where the service is mounted, @default the whole target of the request */
+  (request: IncomingMessage, response: ServerResponse, target?: string): void;
   /** Answers a client that asks before it sends: it is told to go on when its body is read, and not before. */
   expectingContinue(request: IncomingMessage, response: ServerResponse): void;
   /** Answers what is no request, or came too slowly to be one; for the server's event `clientError`. */
@@ -47,7 +48,12 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   let isSendingAway = false;
   let waiting: (() => void)[] = [];
 
-  const answer = (request: IncomingMessage, response: ServerResponse, proceed?: () => void): void => {
+  const answer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    target = request.url ?? '/',
+    proceed?: () => void,
+  ): void => {
     const { socket } = request;
     const controller = new AbortController();
     underWay.set(response, controller);
@@ -62,7 +68,9 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     service
       .handle(
         toServiceRequest(request, {
-          ...settings,
+          target,
+          clock,
+          idleTimeoutMs: settings.requestTimeoutMs,
           signal: controller.signal,
           proceed,
           onStream: () => void streamed.add(socket),
@@ -118,9 +126,9 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   };
 
   return Object.defineProperty(
-    Object.assign((request: IncomingMessage, response: ServerResponse) => answer(request, response), {
+    Object.assign((...[request, response, target]: Parameters<Listener>) => answer(request, response, target), {
       expectingContinue: (request: IncomingMessage, response: ServerResponse): void =>
-        answer(request, response, () => response.writeContinue()),
+        answer(request, response, undefined, () => response.writeContinue()),
       clientError: (error: NodeJS.ErrnoException, socket: Duplex): void =>
         answerClientError(error, socket, streamed.has(socket)),
       sendAway(): void {
@@ -148,54 +156,6 @@ function isInPieces(body: ServiceResponse['body']): body is AsyncIterable<Uint8A
   return typeof body === 'object' && Symbol.asyncIterator in body;
 }
 
-/** What reading a request takes. */
-interface ReadingSettings extends ListenerSettings {
-  readonly signal: AbortSignal;
-  /** Tells the client to send its body, where it asked. */
-  readonly proceed: (() => void) | undefined;
-  /** Called when the body is to be read in pieces. */
-  readonly onStream: () => void;
-}
-
-function toServiceRequest(
-  request: IncomingMessage,
-  { signal, clock, requestTimeoutMs: idleTimeoutMs, proceed, onStream }: ReadingSettings,
-): ServiceRequest {
-  /** A client whose body is refused by its declared size never sends it. */
-  const proceedWithin = (maxBytes: number): void => {
-    if (!declaresMoreThan(request, maxBytes)) proceed?.();
-  };
-  return {
-    method: request.method ?? 'GET',
-    path: pathOf(request.url ?? '/'),
-    query: queryOf(request.url ?? '/'),
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
-    body(maxBytes, onBytes) {
-      proceedWithin(maxBytes);
-      return readRequestBody(request, maxBytes, onBytes);
-    },
-    stream(maxBytes) {
-      onStream();
-      proceedWithin(maxBytes);
-      return streamRequestBody(request, maxBytes, { signal, clock, idleTimeoutMs });
-    },
-    signal,
-  };
-}
-
-function pathOf(target: string): string {
-  const query = target.indexOf('?');
-  return query === -1 ? target : target.slice(0, query);
-}
-
-function queryOf(target: string): string {
-  const query = target.indexOf('?');
-  return query === -1 ? '' : target.slice(query + 1);
-}
-
 function sendWhole(
   request: IncomingMessage,
   response: ServerResponse,
@@ -216,11 +176,6 @@ function sendWhole(
   // To close now would reset the connection under a client that still sends, and it would never read the answer.
   response.write(content);
   dropRest(request, clock, () => response.end());
-}
-
-function hasBody(request: IncomingMessage): boolean {
-  const { headers } = request;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function dropRest(request: IncomingMessage, clock: Clock, done: () => void): void {
