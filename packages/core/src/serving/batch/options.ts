@@ -19,7 +19,7 @@ export interface BatchScoringOptions {
   readonly columns?: Readonly<Record<string, ColumnNames>>;
   /** Class of the rows at the runner. @default 'low', so that callers who wait for one answer go first */
   readonly priority?: Priority;
-  /** Bytes that one row may have; of an Arrow stream, what is read between two of its batches. 1 or more. @default 4194304 (4 MiB) */
+  /** Bytes that one row of NDJSON or CSV may have. 1 or more. @default 4194304 (4 MiB) */
   readonly maxRowBytes?: number;
   /** Bytes that a body may have in all, packed and unpacked. 1 or more. @default 4294967296 (4 GiB) */
   readonly maxTotalBytes?: number;
