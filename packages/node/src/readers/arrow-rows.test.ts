@@ -215,7 +215,7 @@ describe('bytes that are no whole stream of Arrow', () => {
         const text = await response.text();
         expect(text.length).toBeLessThan(100_000);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 

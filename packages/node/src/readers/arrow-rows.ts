@@ -1,6 +1,6 @@
 import { FairleadError, type ModelSignature, messageOf, parseOptions } from '@fairlead/core';
 import type { BatchFormat, InputRow, RowReading, RowWriter } from '@fairlead/core/serving';
-import type { RecordBatch, RecordBatchReader } from 'apache-arrow';
+import type { Field, RecordBatch, RecordBatchReader } from 'apache-arrow';
 import * as z from 'zod/mini';
 import { checkVector, type RowsOfBatch, readableColumn } from './arrow-columns';
 import { createArrowWriter } from './arrow-writer';
@@ -49,24 +49,40 @@ async function* readRows(
   const reader = await opened(arrow.RecordBatchReader.from(bounded.pieces), bounded);
   try {
     const { fields } = reader.schema;
-    const names = fields.map(({ name }) => name);
+    const names = believed(() => fields.map(nameOf));
     const decode = decoder.forColumns(names, false);
-    const columns = fields.map((field) => readableColumn(arrow, field));
+    const columns = believed(() => fields.map((field) => readableColumn(arrow, field)));
     const batches = reader[Symbol.asyncIterator]() as AsyncIterator<RecordBatch>;
     for (;;) {
       const batch = await next(batches, bounded);
       if (batch === undefined) break;
       bounded.restart();
-      const { data } = batch;
-      for (const [index, { name }] of fields.entries()) checkVector(arrow, data.children[index], batch.numRows, name);
-      const rows: RowsOfBatch = names.map((_name, index) => batch.getChildAt(index));
+      const rows = believed((): RowsOfBatch => {
+        const { children } = batch.data;
+        for (const [index, { name }] of fields.entries()) checkVector(arrow, children[index], batch.numRows, name);
+        return names.map((_name, index) => batch.getChildAt(index));
+      });
       for (let row = 0; row < batch.numRows; row++) {
-        yield decode(rows.map((vector, index) => columns[index]?.(vector?.get(row)) ?? null));
+        yield decode(believed(() => rows.map((vector, index) => columns[index]?.(vector?.get(row)) ?? null)));
       }
     }
     if (!bounded.hasEnded()) throw noArrow('a stream that ends without its end mark');
   } finally {
     await reader.cancel();
+  }
+}
+
+function nameOf({ name }: Field): string {
+  if (typeof name === 'string') return name;
+  throw noArrow('a column without a name');
+}
+
+/** Looks at what the library made of a stranger's bytes, which may be half an object. */
+function believed<T>(look: () => T): T {
+  try {
+    return look();
+  } catch (cause) {
+    throw FairleadError.isInstance(cause) ? cause : noArrow(messageOf(cause), cause);
   }
 }
 

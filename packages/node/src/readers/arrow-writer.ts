@@ -28,7 +28,7 @@ export function createArrowWriter(arrow: ArrowModule, signature: ModelSignature)
       const columns: unknown[][] = [
         rows.map(({ index }) => (index === undefined ? null : BigInt(index))),
         rows.map(({ id }) => (id === undefined ? null : String(id))),
-        ...specs.map((spec) => rows.map((row) => valueOf(row, spec, batchAxis))),
+        ...specs.map((spec) => rows.map((row) => cellOf(row, spec, batchAxis))),
         rows.map(({ error }) => error?.error ?? null),
         rows.map(({ error }) => error?.code ?? null),
       ];
@@ -74,7 +74,7 @@ function elementTypeOf(arrow: ArrowModule, dtype: DType): DataType {
   return types[dtype]();
 }
 
-function valueOf({ outputs }: OutputRow, { name }: TensorSpec, batchAxis: number | null): unknown {
+function cellOf({ outputs }: OutputRow, { name }: TensorSpec, batchAxis: number | null): unknown {
   if (outputs === undefined) return null;
   const tensor = outputs[name];
   if (tensor === undefined) {
