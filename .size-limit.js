@@ -131,6 +131,13 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/core/run-many',
+    path: 'packages/core/dist/run-many.js',
+    limit: '4.5 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/core/serving',
     path: 'packages/core/dist/serving.js',
     limit: '27 kB',
