@@ -1,7 +1,15 @@
-export type { BatchFormat, InputRow, OutputRow, RowId, RowReading, RowWriter } from './batch/format';
+export type {
+  BatchFormat,
+  ColumnNames,
+  InputRow,
+  OutputRow,
+  RowDecoder,
+  RowId,
+  RowReading,
+  RowWriter,
+} from './batch/format';
 export type { BatchScoringOptions } from './batch/options';
 export { batchScoring } from './batch/protocol';
-export type { ColumnNames, RowDecoder } from './batch/row-decoder';
 export { bodyTooLarge } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';

@@ -1,7 +1,6 @@
 import { FairleadError } from '../../errors';
 import { cellsOf, csvField } from './csv-cells';
-import type { BatchFormat, InputRow, OutputRow, RowReading } from './format';
-import type { RowDecoder } from './row-decoder';
+import type { BatchFormat, InputRow, OutputRow, RowDecoder, RowReading } from './format';
 import { elementTexts, fixedElements, outputOf, rowJson } from './row-values';
 import { splitRecords, textOfRecord } from './split-records';
 

@@ -1,7 +1,6 @@
 import type { ModelSignature } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
 import type { ErrorBody } from '../http-error';
-import type { RowDecoder } from './row-decoder';
 
 /** What a client calls a row by; a number past 2^53 is kept as its digits. */
 export type RowId = string | number;
@@ -23,6 +22,27 @@ export interface OutputRow {
   /** Each with one row along the batch axis. */
   readonly outputs?: Tensors;
   readonly error?: ErrorBody;
+}
+
+/** Names of columns that hold the elements of an input, in their order; by the input's name. */
+export type ColumnNames = Readonly<Record<string, readonly string[]>>;
+
+/** Makes the inputs of a model from the values of a row. */
+export interface RowDecoder {
+  /**
+   * Reads a value of JSON: an object of values by input or column, or, where the model has one input, that input's value alone.
+   * @returns the row; its `error` is `INVALID_INPUT` or `LIMIT_EXCEEDED` where it does not fit
+   * @throws `roundedInteger` when `readJson` must read the text again
+   */
+  fromJson(value: unknown): InputRow;
+  /**
+   * Reads rows of cells.
+   * @param names of the columns
+   * @param isText whether cells are text that stands for a value
+   * @returns a function from cells to a row, with an `error` as above
+   * @throws FairleadError `INVALID_INPUT` for columns that do not fit the model
+   */
+  forColumns(names: readonly string[], isText: boolean): (cells: readonly unknown[]) => InputRow;
 }
 
 /** How rows of a model are read. */

@@ -1,8 +1,7 @@
 import * as z from 'zod/mini';
 import { parseOptions } from '../../config';
 import type { Priority } from '../../runner/runner';
-import type { BatchFormat } from './format';
-import type { ColumnNames } from './row-decoder';
+import type { BatchFormat, ColumnNames } from './format';
 
 /** Options of {@link batchScoring}. */
 export interface BatchScoringOptions {

@@ -6,28 +6,7 @@ import { describeGiven } from '../../tensor/json/describe-given';
 import { roundedInteger } from '../../tensor/json/lenient-json';
 import { elementCount, formatShape, type Tensor, type Tensors } from '../../tensor/tensor';
 import { valueOfText } from './csv-cells';
-import type { InputRow, RowId } from './format';
-
-/** Names of columns that hold the elements of an input, in their order; by the input's name. */
-export type ColumnNames = Readonly<Record<string, readonly string[]>>;
-
-/** Makes the inputs of a model from the values of a row. */
-export interface RowDecoder {
-  /**
-   * Reads a value of JSON: an object of values by input or column, or, where the model has one input, that input's value alone.
-   * @returns the row; its `error` is `INVALID_INPUT` or `LIMIT_EXCEEDED` where it does not fit
-   * @throws `roundedInteger` when `readJson` must read the text again
-   */
-  fromJson(value: unknown): InputRow;
-  /**
-   * Reads rows of cells.
-   * @param names of the columns
-   * @param isText whether cells are text that stands for a value
-   * @returns a function from cells to a row, with an `error` as above
-   * @throws FairleadError `INVALID_INPUT` for columns that do not fit the model
-   */
-  forColumns(names: readonly string[], isText: boolean): (cells: readonly unknown[]) => InputRow;
-}
+import type { ColumnNames, InputRow, RowDecoder, RowId } from './format';
 
 /** What the decoder of a model goes by. */
 export interface RowDecoderOptions {
