@@ -1,3 +1,4 @@
+import { createFailureLog } from '../failure-log';
 import type { ServingProtocol } from '../protocol';
 import { csv } from './csv';
 import { ndjson } from './ndjson';
@@ -22,9 +23,10 @@ export function batchScoring(options?: BatchScoringOptions): ServingProtocol {
   return {
     name: 'batch',
     addRoutes(routes, { host }) {
+      const logFailure = createFailureLog(host.logger, host.clock);
       for (const path of ['/v1/batch/:model', '/v1/batch/:model/versions/:version']) {
         routes.add('POST', path, 'infer', (request, _parameters, call) =>
-          scoreRows(host, settings, formats, request, call),
+          scoreRows(host, settings, formats, logFailure, request, call),
         );
       }
     },

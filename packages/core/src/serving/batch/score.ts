@@ -1,10 +1,11 @@
 import { deadlineError, noDeadline } from '../../deadline';
-import { FairleadError, messageOf } from '../../errors';
+import { FairleadError } from '../../errors';
 import type { RunManyResult } from '../../run-many/results';
 import { type RunnerOfMany, runMany } from '../../run-many/run-many';
 import type { RunOptions, RunResult } from '../../runner/runner';
 import { unpackPieces } from '../byte-pieces';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
+import type { FailureLog } from '../failure-log';
 import type { Call } from '../host/call';
 import { notFound, type ServedModel } from '../host/catalog';
 import type { ModelHost } from '../host/model-host';
@@ -29,11 +30,13 @@ export async function scoreRows(
   host: ModelHost,
   settings: BatchScoringSettings,
   formats: readonly BatchFormat[],
+  logFailure: FailureLog,
   request: ServiceRequest,
   call: Call,
 ): Promise<ServiceResponse> {
   const { model: name = '', version } = call;
   const model = host.catalog.find(name, version);
+  call.reach(name);
   const format = formatOfBody(formats, request.header('content-type'));
   const answerFormat = formatOfAnswer(formats, format, request.header('accept'));
   const deadline = headerDeadline(request.header, call.arrivedAt);
@@ -60,7 +63,9 @@ export async function scoreRows(
     });
     const groups = groupsOf(many, host.clock, mostTogether);
     const first = await groups.next();
-    const pieces = writeGroups(host, call, writer, first.value, groups, stop.reasonOf);
+    const log = (error: unknown, status: number): void =>
+      logFailure(error, { method: 'POST', path: request.path, status });
+    const pieces = writeGroups(host, call, writer, first.value, groups, { reasonOf: stop.reasonOf, log });
     const end = async (): Promise<void> => {
       stop.end();
       place.leave();
@@ -149,6 +154,13 @@ function pinned({ catalog, clock }: ModelHost, first: ServedModel, version: stri
   };
 }
 
+/** What becomes of failures. */
+interface Failures {
+  /** What ended the batch, where that says more. */
+  reasonOf(error: unknown): unknown;
+  log(error: unknown, status: number): void;
+}
+
 /** The answer, piece by piece; how the batch went is told to whoever watches the call. */
 async function* writeGroups(
   host: ModelHost,
@@ -156,9 +168,9 @@ async function* writeGroups(
   writer: RowWriter,
   first: Result[] | undefined,
   groups: AsyncGenerator<Result[], undefined>,
-  reasonOf: (error: unknown) => unknown,
+  { reasonOf, log }: Failures,
 ): AsyncGenerator<Uint8Array, undefined> {
-  const write = createGroupWriter(host, call, writer);
+  const write = createGroupWriter(host, call, writer, log);
   const head = writer.begin();
   if (head.byteLength > 0) yield head;
   try {
@@ -169,7 +181,7 @@ async function* writeGroups(
     call.end(error);
     if (call.signal?.aborted && !FairleadError.isInstance(call.signal.reason)) return;
     const { status, body } = describeError(error);
-    if (status >= 500) host.logger.error({ error, model: call.model }, `A batch broke off: ${messageOf(error)}`);
+    if (status >= 500) log(error, status);
     yield writer.write([{ index: undefined, id: undefined, error: body }]);
   }
   write.noteTotal();
@@ -177,19 +189,15 @@ async function* writeGroups(
   if (tail.byteLength > 0) yield tail;
 }
 
-function createGroupWriter(host: ModelHost, call: Call, writer: RowWriter) {
+function createGroupWriter({ clock, logger }: ModelHost, call: Call, writer: RowWriter, log: Failures['log']) {
   let answered = 0;
   let failed = 0;
   let last: RunResult | undefined;
-  let isLogged = false;
 
   const fail = (error: unknown) => {
     failed++;
     const { status, body } = describeError(error);
-    if (status >= 500 && !isLogged) {
-      isLogged = true;
-      host.logger.error({ error, model: call.model }, `A row of a batch failed, and others may: ${messageOf(error)}`);
-    }
+    if (status >= 500) log(error, status);
     return body;
   };
   const rowOf = (result: Result): OutputRow => {
@@ -212,8 +220,11 @@ function createGroupWriter(host: ModelHost, call: Call, writer: RowWriter) {
     noteTotal(): void {
       if (last === undefined) return;
       const { model, timing, batchSize } = last;
-      call.note({ model, rows: answered, timing, batchSize });
-      if (failed > 0) host.logger.debug({ model: call.model, failed, answered }, `${failed} rows of a batch failed.`);
+      // Rows come, are computed and are answered at the same time, so its parts end together.
+      const endMs = clock.now() - call.arrivedAt;
+      const moments = { receivedMs: endMs, readMs: endMs, answeredMs: endMs, writtenMs: endMs };
+      call.note({ model, rows: answered, timing, batchSize, moments });
+      if (failed > 0) logger.debug({ model: call.model, failed, answered }, `${failed} rows of a batch failed.`);
     },
   };
 }
