@@ -124,8 +124,9 @@ export default [
     modifyEsbuildConfig,
   },
   {
-    name: '@fairlead/core/remote',
+    name: '@fairlead/core/remote: remote(), with the protocol that it takes by itself',
     path: 'packages/core/dist/remote.js',
+    import: '{ remote }',
     limit: '21 kB',
     gzip: true,
     modifyEsbuildConfig,
@@ -138,9 +139,10 @@ export default [
     modifyEsbuildConfig,
   },
   {
-    name: '@fairlead/core/serving: all of it; who imports one protocol gets that one',
+    name: '@fairlead/core/serving: createHandler, with the protocol that it takes by itself',
     path: 'packages/core/dist/serving.js',
-    limit: '40 kB',
+    import: '{ createHandler }',
+    limit: '29 kB',
     gzip: true,
     modifyEsbuildConfig,
   },

@@ -62,3 +62,6 @@ export type {
 } from './protocol';
 
 export { createService, type Service } from './service';
+export { type TensorflowServingOptions, tensorflowServing } from './tensorflow/tensorflow-serving';
+export type { VersionLabels } from './tensorflow/version-labels';
+export { torchServe } from './torchserve/torch-serve';
