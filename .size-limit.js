@@ -132,6 +132,13 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/core/run-many',
+    path: 'packages/core/dist/run-many.js',
+    limit: '4.5 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/core/serving: createHandler, with the protocol that it takes by itself',
     path: 'packages/core/dist/serving.js',
     import: '{ createHandler }',

@@ -60,21 +60,25 @@ export interface ErrorBody {
   readonly given?: string;
 }
 
-/** The error answer to anything that was thrown: never a stack, nor a message that is not meant for the client. */
-export function errorResponse(thrown: unknown): ServiceResponse {
+/** What a client is told of anything that was thrown: never a stack, nor a message that is not meant for it. */
+export function describeError(thrown: unknown): { readonly status: number; readonly body: ErrorBody } {
   const error = rootOf(thrown);
   if (!FairleadError.isInstance(error)) {
-    return jsonResponse(
-      500,
-      JSON.stringify({ error: 'The server failed to answer this request.' } satisfies ErrorBody),
-    );
+    return { status: 500, body: { error: 'The server failed to answer this request.' } };
   }
   const status = statuses[error.code] ?? 500;
   const message =
     internalMessages[error.code] ?? (status === 500 ? 'The server failed to answer this request.' : error.message);
   const { field, expected, given } = status < 500 ? error.details : {};
-  const body = { error: message, code: error.code, field, expected, given } as ErrorBody;
-  return jsonResponse(status, JSON.stringify(body), { ...retryAfter(error, status), ...challenge(error, status) });
+  return { status, body: { error: message, code: error.code, field, expected, given } as ErrorBody };
+}
+
+/** The error answer to anything that was thrown. */
+export function errorResponse(thrown: unknown): ServiceResponse {
+  const error = rootOf(thrown);
+  const { status, body } = describeError(error);
+  const headers = FairleadError.isInstance(error) ? { ...retryAfter(error, status), ...challenge(error, status) } : {};
+  return jsonResponse(status, JSON.stringify(body), headers);
 }
 
 /** A request that the server itself aborted fails for the server's reason. */

@@ -1,4 +1,16 @@
 export { type AzureMlOptions, azureMl } from './azure/protocol';
+export type {
+  BatchFormat,
+  ColumnNames,
+  InputRow,
+  OutputRow,
+  RowDecoder,
+  RowId,
+  RowReading,
+  RowWriter,
+} from './batch/format';
+export type { BatchScoringOptions } from './batch/options';
+export { batchScoring } from './batch/protocol';
 export { bodyTooLarge } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';

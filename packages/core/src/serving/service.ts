@@ -1,6 +1,7 @@
 import { FairleadError } from '../errors';
 import { encodeBody } from '../gzip';
 import { describeGiven } from '../tensor/json/describe-given';
+import { isInPieces, watchPieces } from './byte-pieces';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { createFailureLog } from './failure-log';
 import type { Call } from './host/call';
@@ -55,6 +56,7 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
       const admitting = call.admit();
       if (admitting !== undefined) await admitting;
       const response = await handler(request, found.parameters, call);
+      if (isInPieces(response.body)) return { ...response, body: watchPieces(response.body, call.end) };
       call.end();
       return response;
     } catch (error) {
