@@ -83,7 +83,10 @@ export function createFeatureReads(
   const start = (read: Read): void => {
     if (open === read) open = undefined;
     read.started = true;
-    if (read.waiters === 0) return forget(read);
+    if (read.waiters === 0) {
+      forget(read);
+      return;
+    }
     const startedAt = clock.now();
     let timer: ClockTimer | undefined;
     reads++;

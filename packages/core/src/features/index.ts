@@ -1,12 +1,13 @@
 export type { FeatureEventMap, FeatureOutcome, FeaturesJoinEvent, StoreReadEvent } from './events';
-export type {
-  Entity,
-  FeatureElement,
-  FeatureRow,
-  FeatureStore,
-  FeatureValue,
-  KeyValue,
-  StoredFeature,
+export {
+  describeEntity,
+  type Entity,
+  type FeatureElement,
+  type FeatureRow,
+  type FeatureStore,
+  type FeatureValue,
+  type KeyValue,
+  type StoredFeature,
 } from './feature-store';
 export { type InstrumentableFeatures, instrumentFeatures } from './instrument-features';
 export {
@@ -16,4 +17,5 @@ export {
   type MemoryFeatureStoreOptions,
 } from './memory-feature-store';
 export type { EntitiesOf, EntitySource, FeatureCacheOptions, FeatureOptions, FeatureSpec } from './options';
+export { checkEntity, isFeatureValue } from './values';
 export { type FeatureRunner, type FeatureStats, withFeatures } from './with-features';

@@ -29,7 +29,7 @@ const ageBuckets = exponentialBuckets(1, 4, 11);
  */
 export function instrumentFeatures(registry: Registry, runner: InstrumentableFeatures): Closeable {
   const ages = registry.histogram({
-    name: 'ml_feature_age',
+    name: 'ml_feature_age_seconds',
     unit: 'seconds',
     help: 'Age of the value of a feature at its use.',
     labels: [...modelLabelNames, 'feature'],
@@ -41,14 +41,14 @@ export function instrumentFeatures(registry: Registry, runner: InstrumentableFea
     labels: [...modelLabelNames, 'feature', 'outcome'],
   });
   const waits = registry.histogram({
-    name: 'ml_feature_wait',
+    name: 'ml_feature_wait_seconds',
     unit: 'seconds',
     help: 'Time that requests waited for their features.',
     labels: modelLabelNames,
     buckets: durationBuckets,
   });
   const readTimes = registry.histogram({
-    name: 'ml_feature_store_read',
+    name: 'ml_feature_store_read_seconds',
     unit: 'seconds',
     help: 'Time that reads of a feature store took.',
     labels: ['store'],
