@@ -13,11 +13,14 @@ export interface CommandOutput {
 
 const usage = `Usage: fairlead-node doctor [--json]
        fairlead-node check-server <url> [--model NAME] [--json]
+       fairlead-node manifests --name NAME --image IMAGE [--kserve] [--out DIR]
 
   doctor        prints which devices work here, which don't, and the command
                 that mends each
   check-server  tries a server, ours or any other, against the Open Inference
                 Protocol v2 over REST, and prints which rules it keeps
+  manifests     prints what Kubernetes or KServe need to run a service, and its
+                Dockerfile; manifests --help tells all of its options
 
   --model NAME  the model to ask; without it, the first that the server lists
   --json        prints the findings as one JSON object
@@ -40,6 +43,10 @@ export async function runCommand(
   { stdout, stderr, env }: CommandOutput,
   examine: () => Promise<Diagnosis> = diagnose,
 ): Promise<number> {
+  if (args[0] === 'manifests') {
+    const { runManifestsCommand } = await import('../manifests/command');
+    return runManifestsCommand(args.slice(1), { stdout, stderr });
+  }
   const parsed = parse(args);
   if (typeof parsed === 'string') {
     stderr.write(`${parsed}\n\n${usage}`);
@@ -77,7 +84,7 @@ interface Arguments {
   readonly version: boolean;
 }
 
-const commands = '"doctor" or "check-server"';
+const commands = '"doctor", "check-server" or "manifests"';
 
 /** The arguments, or what is wrong with them. */
 function parse(args: readonly string[]): Arguments | string {

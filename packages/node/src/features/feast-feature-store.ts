@@ -1,7 +1,7 @@
 import { abortedError, FairleadError, messageOf, throwIfAborted } from '@fairlead/core';
 import type { FeatureStore } from '@fairlead/core/features';
+import { optionError } from '../option-error';
 import { columnarEntities, parseAnswer } from './feast-wire';
-import { optionError } from './options';
 
 /** Options of {@link feastFeatureStore}. */
 export interface FeastFeatureStoreOptions {

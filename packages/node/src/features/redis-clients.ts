@@ -1,4 +1,4 @@
-import { optionError } from './options';
+import { optionError } from '../option-error';
 
 /** What `redisFeatureStore` asks of a client of node-redis (the package `redis`, 5 or later; single, cluster or pool). */
 export interface NodeRedisClient {

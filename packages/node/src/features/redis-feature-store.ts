@@ -7,7 +7,7 @@ import {
   type FeatureValue,
   isFeatureValue,
 } from '@fairlead/core/features';
-import { optionError } from './options';
+import { optionError } from '../option-error';
 import { commandsOf, type IoRedisClient, type NodeRedisClient, type RedisCommands } from './redis-clients';
 import { decodeFeature, encodeDocument, encodeValue, featureOf, parseDocument, timeSuffix } from './redis-texts';
 
