@@ -357,20 +357,12 @@ export function prepareRedis(): PeerWithLibraries {
   return starts(unpacked()) ? unpacked() : absent('Redis', `the program in ${folder} does not run`);
 }
 
-/** What builds and runs containers without a daemon. */
-export interface Buildah {
-  readonly command: string;
-  /** That it may take images from anywhere: none is fetched. */
-  readonly policy: string;
-}
-
 /**
  * Finds buildah on the path, else takes it out of Debian's packages. It starts itself anew without its environment, so the
  * place of its one unusual library is written into the program.
  */
-export function prepareBuildah(): Buildah | { readonly missing: string } {
+export function prepareBuildah(): Peer {
   const folder = join(cache, 'buildah');
-  const policy = join(folder, 'etc/containers/policy.json');
   const program = join(folder, 'usr/bin/buildah');
   const starts = (command: string): boolean => {
     try {
@@ -382,18 +374,16 @@ export function prepareBuildah(): Buildah | { readonly missing: string } {
   };
   if (process.platform !== 'linux') return absent('buildah', 'it builds on Linux alone');
   if (process.getuid?.() !== 0) return absent('buildah', 'it enters another root, which only root may');
-  if (starts('buildah') && existsSync('/etc/containers/policy.json')) {
-    return { command: 'buildah', policy: '/etc/containers/policy.json' };
-  }
-  if (existsSync(policy) && starts(program)) return { command: program, policy };
+  if (starts('buildah')) return { command: 'buildah' };
+  if (existsSync(program) && starts(program)) return { command: program };
   try {
-    unpackFromDebian(folder, ['buildah', 'golang-github-containers-image', 'libgpgme11', 'patchelf']);
+    unpackFromDebian(folder, ['buildah', 'libgpgme11', 'patchelf']);
     const libraries = librariesOf(folder);
     run(join(folder, 'usr/bin/patchelf'), ['--force-rpath', '--set-rpath', libraries, program], 60_000);
   } catch (error) {
     return absent('buildah', `${lastWords(error)}; install it, or use Debian's apt-get`);
   }
-  return starts(program) ? { command: program, policy } : absent('buildah', `the program in ${folder} does not run`);
+  return starts(program) ? { command: program } : absent('buildah', `the program in ${folder} does not run`);
 }
 
 /**
