@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createRunner } from '@fairlead/core';
 import { type Entity, instrumentFeatures, withFeatures } from '@fairlead/core/features';
 import { createRegistry, toOpenMetrics } from '@fairlead/core/metrics';
@@ -45,6 +50,34 @@ describe.skipIf(peer.missing !== undefined)('features in Redis', () => {
     if (peer.missing === undefined) server = await startRedis(peer.command, peer.environment);
   });
   afterAll(() => server?.close());
+
+  test('the guide’s example runs, on this Redis', async () => {
+    const root = fileURLToPath(new URL('../../', import.meta.url));
+    const page = await readFile(join(root, 'docs/serving/features.md'), 'utf8');
+    const example = /^```ts redis\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '';
+    const code = example.replace(
+      "{ url: 'redis://127.0.0.1:6379' }",
+      JSON.stringify({ socket: { path: server.socket } }),
+    );
+    expect(code).toContain(server.socket);
+    await mkdir(join(root, 'test/.cache'), { recursive: true });
+    const folder = await mkdtemp(join(root, 'test/.cache/redis-guide-'));
+    try {
+      await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.dist.json' }));
+      const last =
+        '\nconsole.log(JSON.stringify(await store.read([{ user_id: "u1" }], ["age", "clicks"], {}))); client.destroy();\n';
+      await writeFile(join(folder, 'guide.ts'), code + last);
+      const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
+      const { stdout } = await promisify(execFile)(process.execPath, [tsx, 'guide.ts'], {
+        cwd: folder,
+        timeout: 60_000,
+      });
+      expect(JSON.parse(stdout)).toMatchObject([[{ value: '41' }, { value: [3, 1, 4] }]]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 90_000);
 
   describe.each(Object.keys(clients))('by %s', (name) => {
     let redis: Client;
