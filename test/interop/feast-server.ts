@@ -93,7 +93,11 @@ export async function startFeast(python: string): Promise<FeastServer> {
   ]);
   if (port === undefined) throw new Error(`Feast ended before it said its port (exit status ${child.exitCode})`);
   const url = `http://127.0.0.1:${port}`;
-  // The socket is bound before the application is up; what comes meanwhile waits in it.
-  await fetch(`${url}/health`);
+  try {
+    await fetch(`${url}/health`);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return { url, close };
 }

@@ -46,5 +46,7 @@ store.write_to_online_store("stats", pd.DataFrame(rows))
 
 listening = socket.socket()
 listening.bind(("127.0.0.1", 0))
+# Who connects before the application is up waits in its line.
+listening.listen()
 print(listening.getsockname()[1], flush=True)
 uvicorn.Server(uvicorn.Config(get_app(store), log_level="warning")).run(sockets=[listening])

@@ -131,6 +131,23 @@ test('what fails on the way', async () => {
   expect(sent).toEqual([]);
 });
 
+test('a kept connection that the server had closed is no failure, once', async () => {
+  const closed = new TypeError('fetch failed', {
+    cause: Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }),
+  });
+  let calls = 0;
+  const once = async () => {
+    calls++;
+    if (calls === 1) throw closed;
+    return new Response(JSON.stringify(answer));
+  };
+  const mended = feastFeatureStore({ url: 'http://feast.test', fetch: once });
+  expect(await mended.read(drivers, ['stats:rate'], {})).toHaveLength(3);
+  const { store, sent } = setUp(closed);
+  expect((await failureOf(store.read(drivers, ['stats:rate'], {}))).message).toContain('other side closed');
+  expect(sent).toHaveLength(2);
+});
+
 test.each<[object, string]>([
   [{ url: undefined }, 'url'],
   [{ url: 'ftp://feast' }, 'url'],

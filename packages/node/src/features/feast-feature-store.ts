@@ -55,26 +55,33 @@ export function feastFeatureStore(options: FeastFeatureStoreOptions): FeatureSto
   const ask = async (body: string, signal: AbortSignal | undefined): Promise<string> => {
     const own = typeof headers === 'function' ? headers() : headers;
     if (typeof headers === 'function') checkHeaders(own);
-    let response: Response;
-    try {
-      response = await (fetch ?? globalThis.fetch)(address, {
-        method: 'POST',
-        headers: { ...own, 'content-type': 'application/json' },
-        body,
-        // A redirect would send keys and headers to somebody else.
-        redirect: 'error',
-        ...(signal === undefined ? {} : { signal }),
-      });
-      const text = await readText(response, maxAnswerBytes);
-      if (response.ok) return text;
-      throw answeredError(response.status, text);
-    } catch (error) {
-      if (signal?.aborted) throw abortedError(signal, 'The read of features');
-      if (FairleadError.isInstance(error)) throw error;
-      const reason = messageOf((error as { cause?: unknown }).cause ?? error);
-      throw new FairleadError('REMOTE_FAILED', `Feast's feature server cannot be reached: ${reason}. Is it running?`, {
-        details: { store: 'feast' },
-      });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await (fetch ?? globalThis.fetch)(address, {
+          method: 'POST',
+          headers: { ...own, 'content-type': 'application/json' },
+          body,
+          // A redirect would send keys and headers to somebody else.
+          redirect: 'error',
+          ...(signal === undefined ? {} : { signal }),
+        });
+        const text = await readText(response, maxAnswerBytes);
+        if (response.ok) return text;
+        throw answeredError(response.status, text);
+      } catch (error) {
+        if (signal?.aborted) throw abortedError(signal, 'The read of features');
+        if (FairleadError.isInstance(error)) throw error;
+        // The server had closed the kept connection, which it does after an error of its own. A read may be repeated.
+        if (attempt === 1 && wasClosed(error)) continue;
+        const reason = messageOf((error as { cause?: unknown }).cause ?? error);
+        throw new FairleadError(
+          'REMOTE_FAILED',
+          `Feast's feature server cannot be reached: ${reason}. Is it running?`,
+          {
+            details: { store: 'feast' },
+          },
+        );
+      }
     }
   };
 
@@ -94,6 +101,11 @@ export function feastFeatureStore(options: FeastFeatureStoreOptions): FeatureSto
       return parseAnswer(text, features, entities.length);
     },
   };
+}
+
+function wasClosed(error: unknown): boolean {
+  const code = (error as { cause?: { code?: unknown } }).cause?.code;
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 function isHttpUrl(value: unknown): value is string {

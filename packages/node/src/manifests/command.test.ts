@@ -12,13 +12,13 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function run(...args: readonly string[]) {
-  const output = { stdout: '', stderr: '' };
+  const output = { stdout: [] as string[], stderr: [] as string[] };
   const status = await runCommand(['manifests', ...args], {
-    stdout: { write: (text) => void (output.stdout += text) },
-    stderr: { write: (text) => void (output.stderr += text) },
+    stdout: { write: (text) => output.stdout.push(text) },
+    stderr: { write: (text) => output.stderr.push(text) },
     env: {},
   });
-  return { status, ...output };
+  return { status, stdout: output.stdout.join(''), stderr: output.stderr.join('') };
 }
 
 const basic = ['--name', 'digits', '--image', 'registry.example/digits:1.0'];
