@@ -119,7 +119,7 @@ export default [
   {
     name: '@fairlead/core/features',
     path: 'packages/core/dist/features.js',
-    limit: '29 kB',
+    limit: '26.5 kB',
     gzip: true,
     modifyEsbuildConfig,
   },
