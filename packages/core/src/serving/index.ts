@@ -7,6 +7,7 @@ export type {
   Arrival,
   Call,
   CallFacts,
+  CallMoments,
   CallObserver,
   CallOutcome,
   CallWatch,
@@ -34,8 +35,21 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
+export { instrumentCalls } from './observers/instrument-calls';
 export { openInference } from './open-inference/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
-export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
-export type { PathParameters } from './routes';
+export type {
+  Method,
+  PathParameters,
+  ProtocolContext,
+  ProtocolRoutes,
+  RouteHandler,
+  RouteUse,
+  ServingProtocol,
+} from './protocol';
+
 export { createService, type Service } from './service';
+export { type TensorflowServingOptions, tensorflowServing } from './tensorflow/tensorflow-serving';
+export type { VersionLabels } from './tensorflow/version-labels';
+export { torchServe } from './torchserve/torch-serve';
