@@ -117,6 +117,13 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/core/features',
+    path: 'packages/core/dist/features.js',
+    limit: '26.5 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/core/pool',
     path: 'packages/core/dist/pool.js',
     limit: '22 kB',

@@ -24,6 +24,8 @@ export default {
       project: ['*.ts', 'scripts/**/*.ts', 'test/**/*.ts'],
       // Commands that scripts/check-exports.ts starts.
       ignoreDependencies: ['@arethetypeswrong/cli', 'publint'],
+      // Of Linux itself, for the container of test/interop.
+      ignoreBinaries: ['ldd', 'unshare'],
     },
     ...Object.fromEntries(packages),
     'examples/*': { project: ['**/*.ts'] },
