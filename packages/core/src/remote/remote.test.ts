@@ -433,7 +433,7 @@ describe('remote with servers that fail', () => {
     [503, { 'retry-after': 'later' }, 'OVERLOADED', undefined],
     [504, {}, 'DEADLINE_EXCEEDED', undefined],
     [500, {}, 'REMOTE_FAILED', undefined],
-    [401, {}, 'REMOTE_FAILED', undefined],
+    [401, {}, 'UNAUTHENTICATED', undefined],
   ])('reads status %d with %j of any server as %s', async (status, headers, code, retryAfterMs) => {
     const clock = createVirtualClock(1_700_000_000_000);
     const runner = await setUpServer(() => Response.json({ error: 'because' }, { status, headers }), { clock });
