@@ -16,11 +16,12 @@ export type {
   PeerCertificate,
   Principal,
 } from './host/call';
-export type { Catalog, ServedModel, ServedRunners } from './host/catalog';
-export type { ModelHostOptions } from './host/host-options';
+export { type Catalog, isRunnerReady, type ServedModel, type ServedRunners } from './host/catalog';
+export { hostOptionNames, type ModelHostOptions } from './host/host-options';
 export {
   createModelHost,
   type HostLimits,
+  isModelHost,
   type ModelExchange,
   type ModelHost,
   type ModelRequest,
@@ -34,7 +35,16 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type PublicError, publicError } from './http-error';
+export { type BinaryReader, createBinaryReader, toBinary } from './open-inference/binary';
+export { classify } from './open-inference/classification';
+export { encodeConfig } from './open-inference/config';
+export { type Datatype, datatypeOf, dtypeOf } from './open-inference/datatypes';
+export { compileRequestDecoder, type InferRequest, type RequestDecoder } from './open-inference/messages';
+export { decodeMetadata, encodeMetadata, type RemoteMetadata } from './open-inference/metadata';
+export { modelStatistics } from './open-inference/model-routes';
 export { openInference } from './open-inference/protocol';
+export { refuseFixed, refuseParameters } from './open-inference/repository-routes';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
 export type { PathParameters } from './routes';

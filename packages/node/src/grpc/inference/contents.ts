@@ -57,7 +57,11 @@ export function tensorOfRaw(dtype: DType, shape: readonly number[], bytes: Uint8
   const count = elementCount(shape);
   const size = bytesPerElement(dtype);
   if (bytes.byteLength !== count * size) {
-    throw invalid(`${name}: raw contents`, `${count * size} bytes for shape ${formatShape(shape)}`, `${bytes.byteLength} bytes`);
+    throw invalid(
+      `${name}: raw contents`,
+      `${count * size} bytes for shape ${formatShape(shape)}`,
+      `${bytes.byteLength} bytes`,
+    );
   }
   const data = viewOf(dtype, bytes, count);
   if (dtype === 'bool') checkBooleans(data as Uint8Array, name);
@@ -94,10 +98,15 @@ export function tensorOfContents(
     throw invalid(`${name}: contents`, expected, `${given?.length ?? 0} in ${field}`);
   }
   if (dtype === 'string') {
-    return { dtype, shape, data: ((given ?? []) as readonly Uint8Array[]).map((bytes, index) => textOf(bytes, name, index)) };
+    return {
+      dtype,
+      shape,
+      data: ((given ?? []) as readonly Uint8Array[]).map((bytes, index) => textOf(bytes, name, index)),
+    };
   }
   if (given === undefined) return { dtype, shape, data: viewData(dtype, new ArrayBuffer(0), 0, 0) } as Tensor;
-  const data = dtype in narrow ? narrowed(dtype as keyof typeof narrow, given as Int32Array | Uint32Array, name) : given;
+  const data =
+    dtype in narrow ? narrowed(dtype as keyof typeof narrow, given as Int32Array | Uint32Array, name) : given;
   return { dtype, shape, data } as Tensor;
 }
 

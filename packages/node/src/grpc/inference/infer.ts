@@ -41,7 +41,10 @@ export function createReadInfer<A>(limits: HostLimits, write: (response: GivenIn
       id: request.id === '' ? undefined : request.id,
       parameters: plain,
       inputs: inputs.map(inputOf),
-      outputs: outputs.length === 0 ? undefined : outputs.map(({ name, parameters: own }) => ({ name, parameters: plainOf(own) })),
+      outputs:
+        outputs.length === 0
+          ? undefined
+          : outputs.map(({ name, parameters: own }) => ({ name, parameters: plainOf(own) })),
     };
     const { inputs: tensors, ...asked } = decoderOf(model)(message, readerOf(request, hasRaw));
     return {

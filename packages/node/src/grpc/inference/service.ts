@@ -3,7 +3,6 @@ import {
   encodeConfig,
   encodeMetadata,
   isRunnerReady,
-  loadFailure,
   type ModelHost,
   modelStatistics,
   type Operation,
@@ -12,9 +11,8 @@ import {
 } from '@fairlead/core/serving';
 import { Metadata } from '@grpc/grpc-js';
 import { version as packageVersion } from '../../../package.json';
+import { type Answer, type Method, noModel } from '../server/exchange';
 import type { Readiness } from '../server/readiness';
-import type { Method } from '../server/exchange';
-import { type Answer, noModel } from '../server/exchange';
 import type { MessageType } from '../wire/index';
 import { createReadInfer, writeInferResponse } from './infer';
 import * as messages from './messages';
@@ -39,9 +37,22 @@ const extensions = [
 
 /** The numbers of Triton's data types. */
 const dataTypes: Readonly<Record<string, number>> = Object.fromEntries(
-  ['INVALID', 'BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64', 'FP16', 'FP32', 'FP64', 'STRING'].map(
-    (name, number) => [`TYPE_${name}`, number],
-  ),
+  [
+    'INVALID',
+    'BOOL',
+    'UINT8',
+    'UINT16',
+    'UINT32',
+    'UINT64',
+    'INT8',
+    'INT16',
+    'INT32',
+    'INT64',
+    'FP16',
+    'FP32',
+    'FP64',
+    'STRING',
+  ].map((name, number) => [`TYPE_${name}`, number]),
 );
 
 /** Declares a method of the service. */
@@ -101,7 +112,10 @@ export function inferenceMethods(host: ModelHost, readiness: Readiness): readonl
     ofModel('ModelConfig', 'metadata', ({ name, version }) => {
       const { name: served, runner } = catalog.find(name, version);
       const json = JSON.parse(encodeConfig(served, runner.signature, limits));
-      const numbered = (tensor: { readonly data_type: string }) => ({ ...tensor, data_type: dataTypes[tensor.data_type] });
+      const numbered = (tensor: { readonly data_type: string }) => ({
+        ...tensor,
+        data_type: dataTypes[tensor.data_type],
+      });
       const config = { ...json, input: json.input.map(numbered), output: json.output.map(numbered) };
       return { message: messages.ModelConfigResponse.encode({ config }) };
     }),
@@ -137,7 +151,7 @@ function methodsOfRepository({ catalog, repository }: ModelHost): readonly Metho
       answer: async ({ model_name: model, parameters, repository_name: from }) => {
         if (model === '') throw noModel('model_name');
         refuseOtherRepository(from);
-        refuseParameters(parameters.keys(), operation, known);
+        refuseParameters([...parameters.keys()], operation, known);
         refuseFixed(catalog, model);
         await act(model);
         return { message: Buffer.alloc(0) };
@@ -165,9 +179,23 @@ function methodsOfRepository({ catalog, repository }: ModelHost): readonly Metho
   ];
 }
 
+/** What the loader says is the log's; the client is told what kind of failure it was. */
+function loadFailure(name: string, error: unknown): unknown {
+  const code = FairleadError.isInstance(error) ? error.code : undefined;
+  if (code === 'NOT_FOUND' || code === 'CONFLICT' || code === 'CLOSED') return error;
+  const kind = code === undefined ? '' : ` (${code})`;
+  return new FairleadError('CONFLICT', `Model "${name}" could not be loaded${kind}. The server's log says why.`, {
+    cause: error,
+  });
+}
+
 function refuseOtherRepository(name: string): void {
   if (name === '') return;
-  throw new FairleadError('INVALID_ARGUMENT', 'Request repository_name: this server has one repository, without a name.', {
-    details: { field: 'repository_name', expected: 'no name', given: 'one' },
-  });
+  throw new FairleadError(
+    'INVALID_ARGUMENT',
+    'Request repository_name: this server has one repository, without a name.',
+    {
+      details: { field: 'repository_name', expected: 'no name', given: 'one' },
+    },
+  );
 }

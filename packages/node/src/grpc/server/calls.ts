@@ -1,5 +1,4 @@
 import { FairleadError } from '@fairlead/core';
-import type { ModelHost } from '@fairlead/core/serving';
 import type { handleBidiStreamingCall, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import type { Answerer, Incoming, Method } from './exchange';
 import type { Readiness } from './readiness';
@@ -35,12 +34,7 @@ export interface Calls {
   abortAll(): void;
 }
 
-export function createCalls(
-  { clock }: ModelHost,
-  answerer: Answerer,
-  readiness: Readiness,
-  maxStreamRequests: number,
-): Calls {
+export function createCalls(answerer: Answerer, readiness: Readiness, maxStreamRequests: number): Calls {
   const underWay = new Set<AbortController>();
 
   /** Follows a call to its end. */
@@ -84,7 +78,9 @@ export function createCalls(
       let pending = 0;
       let isEnding = false;
       let last: Promise<void> = Promise.resolve();
-      const cancelled = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      const cancelled = new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () => resolve(), { once: true }),
+      );
 
       const compute = (request: Buffer): Promise<Buffer> =>
         answerer.answer(method, request, incoming).then(
@@ -100,6 +96,7 @@ export function createCalls(
         pending--;
         if (!isEnding && pending < maxStreamRequests) call.resume();
       };
+      let forget = (): void => {};
       const finish = (failure?: FairleadError): void => {
         if (isEnding) return;
         isEnding = true;
@@ -121,17 +118,18 @@ export function createCalls(
       });
       call.on('end', () => finish());
       call.on('cancelled', () => finish());
-      const forget = readiness.onDrain(() => finish(closing()));
+      forget = readiness.onDrain(() => finish(closing()));
       signal.addEventListener('abort', () => {
         if (FairleadError.isInstance(signal.reason, 'CLOSED')) finish(signal.reason);
       });
     },
     watch: (watch) => (call) => {
       const { end } = follow(call);
-      let stop: (() => void) | undefined;
+      let stop = (): void => {};
+      let forget = (): void => {};
       const finish = (): void => {
         end();
-        stop?.();
+        stop();
         forget();
       };
       try {
@@ -141,12 +139,10 @@ export function createCalls(
         call.emit('error', answerer.fail(error, call.getPath()));
         return;
       }
-      const forget = readiness.onDrain(() => {
-        // The watcher has its turn first, to tell that nothing is served any more.
-        clock.defer(() => {
-          finish();
-          call.end();
-        });
+      // Behind that of the watcher, which tells first that nothing is served any more.
+      forget = readiness.onDrain(() => {
+        finish();
+        call.end();
       });
       call.on('cancelled', finish);
     },

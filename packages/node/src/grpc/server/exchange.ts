@@ -65,7 +65,10 @@ export function createAnswerer(host: ModelHost, arrivals: Arrivals): Answerer {
     const failure = failureOf(thrown);
     if (isServersOwn(failure)) {
       const error = rootOf(thrown);
-      logger.error({ error, path, status: failure.code }, `A call was answered with ${failure.code}: ${messageOf(error)}`);
+      logger.error(
+        { error, path, status: failure.code },
+        `A call was answered with ${failure.code}: ${messageOf(error)}`,
+      );
     }
     return failure;
   };

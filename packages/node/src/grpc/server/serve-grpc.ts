@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createModelHost, isModelHost, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
@@ -41,7 +41,7 @@ export async function serveGrpc(runners: ServedRunners | ModelHost, options?: Se
   const host = hasHost ? runners : createModelHost(runners, settings.hostOptions);
   const readiness = createReadiness(settings.isReady, () => host.catalog.isReady());
   const arrivals = createArrivals(host, settings.requestTimeoutMs);
-  const calls = createCalls(host, createAnswerer(host, arrivals), readiness, settings.maxStreamRequests);
+  const calls = createCalls(createAnswerer(host, arrivals), readiness, settings.maxStreamRequests);
   const server = new Server({
     'grpc.max_receive_message_length': host.limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
