@@ -57,9 +57,9 @@ export function prepareMoto(): Peer {
 }
 
 /** Makes a virtual environment with one package of PyPI at a version; `command` is its Python. */
-function preparePython(name: string, version: string, extras = ''): Peer {
-  const peer = `${name} ${version}`;
-  const folder = join(cache, `${name.replaceAll('_', '-')}-${version}`);
+function preparePython(name: string, version: string, extras = '', label = name.replaceAll('_', '-')): Peer {
+  const peer = `${name}${extras} ${version}`;
+  const folder = join(cache, `${label}-${version}`);
   const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   const check = `from importlib.metadata import version; print(version("${name}"))`;
   try {
@@ -135,6 +135,11 @@ export const tritonClientVersion = '2.73.0';
 /** Makes a virtual environment with Triton's client over HTTP, which needs no Triton; `command` is its Python. */
 export function prepareTritonClient(): Peer {
   return preparePython('tritonclient', tritonClientVersion, '[http]');
+}
+
+/** Makes a virtual environment with Triton's client over gRPC; `command` is its Python. */
+export function prepareTritonGrpcClient(): Peer {
+  return preparePython('tritonclient', tritonClientVersion, '[grpc]', 'tritonclient-grpc');
 }
 
 /** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
@@ -342,6 +347,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareDvcData();
   prepareOpenLineage();
   prepareTritonClient();
+  prepareTritonGrpcClient();
   prepareMlserver();
   prepareWorkerd();
   prepareDeno();

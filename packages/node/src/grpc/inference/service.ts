@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import {
+  type Catalog,
   encodeConfig,
   encodeMetadata,
   isRunnerReady,
@@ -91,8 +92,9 @@ export function inferenceMethods(host: ModelHost, readiness: Readiness): readonl
   return [
     ofServer('ServerLive', 'health', () => messages.ServerLiveResponse.encode({ live: true })),
     ofServer('ServerReady', 'health', () => ready(readiness.isReady())),
+    // Yes or no, for a model that nobody knows too: clients ask before they load it.
     ofModel('ModelReady', 'health', ({ name, version }) => ({
-      message: ready(readiness.isOpen() && isRunnerReady(catalog.find(name, version))),
+      message: ready(readiness.isOpen() && isModelReady(catalog, name, version)),
     })),
     ofServer('ServerMetadata', 'metadata', () =>
       messages.ServerMetadataResponse.encode({
@@ -136,6 +138,12 @@ export function inferenceMethods(host: ModelHost, readiness: Readiness): readonl
     }),
     ...repositoryMethods,
   ];
+}
+
+function isModelReady(catalog: Catalog, name: string, version: string | undefined): boolean {
+  const model = catalog.all().find((each) => each.name === name);
+  if (model === undefined || (version !== undefined && version !== model.runner.model.version)) return false;
+  return isRunnerReady(model);
 }
 
 function methodsOfRepository({ catalog, repository }: ModelHost): readonly Method<unknown>[] {
