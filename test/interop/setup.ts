@@ -58,7 +58,15 @@ export function prepareMoto(): Peer {
 
 /** Makes a virtual environment with one package of PyPI at a version; `command` is its Python. */
 function preparePython(name: string, version: string, extras = '', label = name.replaceAll('_', '-')): Peer {
-  const peer = `${name}${extras} ${version}`;
+  return prepareVenv(name, version, label, [[`${name}${extras}==${version}`]]);
+}
+
+/**
+ * Makes a virtual environment in steps, for packages that bring more than is needed of them.
+ * @param installs what each call of pip is given
+ */
+function prepareVenv(name: string, version: string, label: string, installs: readonly (readonly string[])[]): Peer {
+  const peer = `${label} ${version}`;
   const folder = join(cache, `${label}-${version}`);
   const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   const check = `from importlib.metadata import version; print(version("${name}"))`;
@@ -75,8 +83,8 @@ function preparePython(name: string, version: string, extras = '', label = name.
   try {
     console.log(`interop: installing ${peer} into ${folder}`);
     run('python3', ['-m', 'venv', '--clear', folder], 120_000);
-    const requirement = `${name}${extras}==${version}`;
-    run(command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement], 300_000);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+    for (const packages of installs) run(command, [...pip, ...packages], 300_000);
     run(command, ['-c', check], 30_000);
   } catch (error) {
     return absent(peer, lastWords(error));
@@ -140,6 +148,67 @@ export function prepareTritonClient(): Peer {
 /** Makes a virtual environment with Triton's client over gRPC; `command` is its Python. */
 export function prepareTritonGrpcClient(): Peer {
   return preparePython('tritonclient', tritonClientVersion, '[grpc]', 'tritonclient-grpc');
+}
+
+/** The version of TensorFlow Serving's stubs that the tests were written against. */
+export const tensorflowServingApiVersion = '2.21.0';
+
+/**
+ * Makes a virtual environment with TensorFlow Serving's own gRPC stubs; `command` is its Python. They need those of TensorFlow, which
+ * a small package has too: TensorFlow itself would be 600 MB.
+ */
+export function prepareTensorflowServingApi(): Peer {
+  return prepareVenv('tensorflow_serving_api', tensorflowServingApiVersion, 'tensorflow-serving-api', [
+    ['grpcio==1.85.3', 'protobuf==6.33.6', 'numpy'],
+    ['--no-deps', 'tensorflow-protobuf==2.11.0'],
+    // After the other, which has older ones of these, too.
+    ['--no-deps', `tensorflow-serving-api==${tensorflowServingApiVersion}`],
+  ]);
+}
+
+/** The version of KServe's client that the tests were written against. */
+export const kserveVersion = '0.21.0';
+
+/** Makes a virtual environment with KServe's Python client, without the servers that come with it; `command` is its Python. */
+export function prepareKserve(): Peer {
+  return prepareVenv('kserve', kserveVersion, 'kserve', [
+    ['grpcio==1.85.3', 'protobuf==6.33.6', 'httpx==0.28.1', 'orjson==3.13.0', 'pydantic==2.14.4', 'pyyaml==6.0.4'],
+    ['cloudevents==1.13.0', 'fastapi==0.165.0', 'pandas==3.1.1', 'psutil==7.2.2'],
+    ['--no-deps', `kserve==${kserveVersion}`],
+  ]);
+}
+
+/** The last release of Triton's client but a few that brings `perf_analyzer`; today's name of it on PyPI is empty. */
+export const perfAnalyzerVersion = '2.41.1';
+
+/** A program that needs libraries beside it. */
+export interface Program {
+  readonly command: string;
+  /** Folders of its libraries, as `LD_LIBRARY_PATH` has them. */
+  readonly libraries: string;
+}
+
+/** Takes Triton's `perf_analyzer` and the two libraries that it needs out of their packages, without installing any. */
+export function preparePerfAnalyzer(): Program | { readonly missing: string } {
+  const peer = `perf_analyzer ${perfAnalyzerVersion}`;
+  if (process.platform !== 'linux' || process.arch !== 'x64') return absent(peer, 'it is built for Linux on x64 alone');
+  const prepared = prepareVenv('tritonclient', perfAnalyzerVersion, 'perf-analyzer', [
+    ['--no-deps', `tritonclient==${perfAnalyzerVersion}`, 'nvidia-cuda-runtime-cu12==12.3.101'],
+  ]);
+  if ('missing' in prepared) return { missing: String(prepared.missing) };
+  const folder = join(prepared.command, '../..');
+  const base64 = join(folder, 'libb64');
+  const program = join(folder, 'bin/perf_analyzer');
+  try {
+    if (!existsSync(base64)) unpackDebian('libb64-0d', base64);
+    const site = readdirSync(join(folder, 'lib')).find((name) => name.startsWith('python')) ?? '';
+    const cuda = join(folder, 'lib', site, 'site-packages/nvidia/cuda_runtime/lib');
+    const libraries = [join(base64, 'usr/lib/x86_64-linux-gnu'), cuda].join(':');
+    execFileSync(program, ['--version'], { stdio: 'pipe', env: { ...process.env, LD_LIBRARY_PATH: libraries } });
+    return { command: program, libraries };
+  } catch (error) {
+    return absent(peer, lastWords(error));
+  }
 }
 
 /** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
@@ -288,8 +357,8 @@ function findPrometheus(folder?: string): PrometheusPrograms | undefined {
   }
 }
 
-/** Downloads Debian's package into a folder, with package lists of our own where the machine has none. */
-function downloadPrometheus(folder: string): void {
+/** Downloads a package of Debian into a folder, with package lists of our own where the machine has none. */
+function downloadDebian(name: string, folder: string): void {
   const [lists, archives] = [join(folder, 'lists'), join(folder, 'archives')];
   const ownLists = [
     ...['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${archives}`],
@@ -297,41 +366,48 @@ function downloadPrometheus(folder: string): void {
     ...['-o', 'APT::Sandbox::User=', '-o', 'Debug::NoLocking=1'],
   ];
   try {
-    run('apt-get', ['-qq', '-o', 'APT::Sandbox::User=', 'download', 'prometheus'], 120_000, folder);
+    run('apt-get', ['-qq', '-o', 'APT::Sandbox::User=', 'download', name], 120_000, folder);
   } catch {
     for (const made of [lists, archives]) mkdirSync(join(made, 'partial'), { recursive: true });
     run('apt-get', ['-qq', ...ownLists, 'update'], 180_000, folder);
-    run('apt-get', ['-qq', ...ownLists, 'download', 'prometheus'], 120_000, folder);
+    run('apt-get', ['-qq', ...ownLists, 'download', name], 120_000, folder);
   }
 }
 
 /**
- * Finds Prometheus on the path, else takes it out of Debian's package, without installing it: nothing of the machine is
- * changed, no service is started, nobody has to be root.
+ * Takes a package of Debian apart, without installing it: nothing of the machine is changed, no service is started, nobody has to
+ * be root.
  */
+function unpackDebian(name: string, folder: string): void {
+  const making = `${folder}-${process.pid}`;
+  try {
+    console.log(`interop: unpacking Debian's ${name} into ${folder}`);
+    rmSync(making, { recursive: true, force: true });
+    mkdirSync(making, { recursive: true });
+    downloadDebian(name, making);
+    const archive = readdirSync(making).find((file) => file.endsWith('.deb'));
+    if (archive === undefined) throw new Error('apt-get downloaded no package');
+    run('dpkg-deb', ['--extract', join(making, archive), join(making, 'unpacked')], 60_000);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(join(making, 'unpacked'), folder);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+}
+
+/** Finds Prometheus on the path, else takes it out of Debian's package. */
 export function preparePrometheus(): PrometheusPrograms | { readonly missing: string } {
   const folder = join(cache, 'prometheus');
   const programs = join(folder, 'usr/bin');
   const found = findPrometheus() ?? findPrometheus(programs);
   if (found !== undefined) return found;
-  const making = `${folder}-${process.pid}`;
   try {
-    console.log(`interop: unpacking Debian's prometheus into ${folder}`);
-    rmSync(making, { recursive: true, force: true });
-    mkdirSync(making, { recursive: true });
-    downloadPrometheus(making);
-    const archive = readdirSync(making).find((name) => name.endsWith('.deb'));
-    if (archive === undefined) throw new Error('apt-get downloaded no package');
-    run('dpkg-deb', ['--extract', join(making, archive), join(making, 'unpacked')], 60_000);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(join(making, 'unpacked'), folder);
+    unpackDebian('prometheus', folder);
   } catch (error) {
     return absent(
       'Prometheus',
       `${lastWords(error)}; put prometheus and promtool on the path, or use Debian's apt-get`,
     );
-  } finally {
-    rmSync(making, { recursive: true, force: true });
   }
   // What its own dependencies lack shows when it is started.
   return findPrometheus(programs) ?? absent('Prometheus', `the programs in ${programs} do not run`);
@@ -348,6 +424,9 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareOpenLineage();
   prepareTritonClient();
   prepareTritonGrpcClient();
+  prepareTensorflowServingApi();
+  prepareKserve();
+  preparePerfAnalyzer();
   prepareMlserver();
   prepareWorkerd();
   prepareDeno();
