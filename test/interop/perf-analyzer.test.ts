@@ -8,7 +8,8 @@ import { type Server, serve } from '@fairlead/node/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { preparePerfAnalyzer } from './setup';
 
-const { command = '', libraries = '', missing } = { command: undefined, libraries: undefined, ...preparePerfAnalyzer() };
+const prepared = { command: '', libraries: '', missing: undefined, ...preparePerfAnalyzer() };
+const { command, libraries, missing } = prepared;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 describe.skipIf(missing !== undefined)("Triton's perf_analyzer", { timeout: 180_000 }, () => {

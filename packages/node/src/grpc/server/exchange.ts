@@ -125,7 +125,7 @@ export function createAnswerer(host: ModelHost, arrivals: Arrivals): Answerer {
 }
 
 function protocolOf(path: string): string {
-  return path.startsWith('/tensorflow.') ? 'tensorflow' : 'open-inference';
+  return path.startsWith('/tensorflow.') ? 'tensorflow-serving' : 'open-inference';
 }
 
 /** The error of a call that names no model where it has to. */

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createModelHost, isModelHost, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
@@ -80,6 +81,8 @@ function credentialsOf(tls: GrpcTlsOptions | undefined): ServerCredentials {
   if (tls === undefined) return ServerCredentials.createInsecure();
   const { cert, key, ca, requireClientCertificate = false } = tls;
   try {
+    // Told here, with its field, and not when the first client comes.
+    createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key), ca: ca && Buffer.from(ca) });
     const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
     return ServerCredentials.createSsl(ca === undefined ? null : Buffer.from(ca), [pair], requireClientCertificate);
   } catch (cause) {

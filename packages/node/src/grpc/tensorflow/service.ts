@@ -3,6 +3,7 @@ import type { ModelHost, Operation, RepositoryEntry } from '@fairlead/core/servi
 import { type Answer, type Exchange, type Method, noModel } from '../server/exchange';
 import type { Readiness } from '../server/readiness';
 import type { MessageType } from '../wire/index';
+import { createReadClassify, createReadRegress } from './examples';
 import * as messages from './messages';
 import { askedOf, defaultSignature, specOf } from './model-spec';
 import { readPredict } from './predict';
@@ -33,7 +34,7 @@ function method<T extends OfModel>(
   const declared: Method<T> = {
     path: `/${path}`,
     type,
-    asks: ({ model_spec }) => ({ protocol: 'tensorflow', operation, ...askedOf(model_spec) }),
+    asks: ({ model_spec }) => ({ protocol: 'tensorflow-serving', operation, ...askedOf(model_spec) }),
     answer(request, exchange) {
       if (exchange.call.model === undefined) throw noModel('model_spec.name');
       return answer(request, exchange);
@@ -45,9 +46,17 @@ function method<T extends OfModel>(
 /** TensorFlow Serving's prediction service, and the status of its model service. */
 export function tensorflowMethods(host: ModelHost, readiness: Readiness): readonly Method<unknown>[] {
   const { catalog, limits } = host;
+  const readClassify = createReadClassify(limits);
+  const readRegress = createReadRegress(limits);
   return [
     method(`${predictionService}/Predict`, 'infer', messages.PredictRequest, (request, { run }) =>
       run((model) => readPredict(request, model, limits)),
+    ),
+    method(`${predictionService}/Classify`, 'infer', messages.ClassificationRequest, (request, { run }) =>
+      run((model) => readClassify(request, model)),
+    ),
+    method(`${predictionService}/Regress`, 'infer', messages.RegressionRequest, (request, { run }) =>
+      run((model) => readRegress(request, model)),
     ),
     method(`${predictionService}/GetModelMetadata`, 'metadata', messages.GetModelMetadataRequest, (request, { call }) => {
       checkMetadataFields(request.metadata_field);
