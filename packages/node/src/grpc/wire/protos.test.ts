@@ -35,7 +35,7 @@ describe('what is declared in TypeScript', () => {
 });
 
 /** Values of a field, as protobufjs takes them, too. */
-function valueOf({ declared }: FieldType<unknown>): fc.Arbitrary<unknown> {
+function arbitraryOf({ declared }: FieldType<unknown>): fc.Arbitrary<unknown> {
   const repeated = declared.startsWith('repeated ');
   const name = declared.replace('repeated ', '');
   const scalars: Record<string, fc.Arbitrary<unknown>> = {
@@ -65,7 +65,7 @@ describe('what is written', () => {
     '%s is read alike by another, and the other way round',
     (name, type) => {
       const theirs = root.lookupType(name);
-      const shape = Object.fromEntries(Object.entries(type.fields).map(([key, field]) => [key, valueOf(field)]));
+      const shape = Object.fromEntries(Object.entries(type.fields).map(([key, field]) => [key, arbitraryOf(field)]));
       const plain = (message: unknown): unknown =>
         theirs.toObject(theirs.fromObject(message as object), { longs: Number, defaults: true });
       fc.assert(
