@@ -135,8 +135,16 @@ export default [
     name: '@fairlead/core/serving: createHandler, with the protocol that it takes by itself',
     path: 'packages/core/dist/serving.js',
     import: '{ createHandler }',
-    limit: '27 kB',
+    limit: '29 kB',
     gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
+    name: '@fairlead/core/tracing, without OpenTelemetry',
+    path: 'packages/core/dist/tracing.js',
+    limit: '11 kB',
+    gzip: true,
+    ignore: ['@opentelemetry/api'],
     modifyEsbuildConfig,
   },
   {

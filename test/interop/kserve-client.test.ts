@@ -34,7 +34,9 @@ describe.skipIf(missing !== undefined)("KServe's own client over REST and gRPC",
     const host = createModelHost(runners, { logger: silent });
     server = await serve(host, { port: 0, drainDelayMs: 0 });
     grpcServer = await serveGrpc(host, { port: 0, drainDelayMs: 0 });
-    const { stdout } = await promisify(execFile)(command, [script, server.url, grpcServer.address], { maxBuffer: 10e6 });
+    const { stdout } = await promisify(execFile)(command, [script, server.url, grpcServer.address], {
+      maxBuffer: 10e6,
+    });
     results = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, string>;
   }, 240_000);
 

@@ -54,6 +54,8 @@ describe.skipIf(missing !== undefined)("Triton's perf_analyzer", { timeout: 180_
     expect(stdout).toMatch(/Concurrency: 4, throughput: [1-9][\d.]* infer\/sec, latency [1-9]\d* usec/);
     expect(stdout).toMatch(/Inference count: [1-9]/);
     const [model] = host.catalog.all();
-    expect(model?.statistics.write('echo', runner.model, '1')).toMatchObject([{ inference_stats: { fail: { count: 0 } } }]);
+    expect(model?.statistics.write('echo', runner.model, '1')).toMatchObject([
+      { inference_stats: { fail: { count: 0 } } },
+    ]);
   });
 });

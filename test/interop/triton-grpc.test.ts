@@ -1,7 +1,14 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createRunner, type DType, type Logger, type ModelRunner, type RunnerOptions, type Tensor } from '@fairlead/core';
+import {
+  createRunner,
+  type DType,
+  type Logger,
+  type ModelRunner,
+  type RunnerOptions,
+  type Tensor,
+} from '@fairlead/core';
 import { createModelRepository, type ModelRepository } from '@fairlead/core/serving';
 import { createMockBackend, type MockBackendOptions, mockModel } from '@fairlead/core/testing';
 import { onnx } from '@fairlead/node';

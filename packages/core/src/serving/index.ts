@@ -1,3 +1,4 @@
+export { halfToNumber } from '../tensor/float16';
 export { bodyTooLarge } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
@@ -7,6 +8,7 @@ export type {
   Arrival,
   Call,
   CallFacts,
+  CallMoments,
   CallObserver,
   CallOutcome,
   CallWatch,
@@ -35,8 +37,9 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
-export { halfToNumber } from '../tensor/float16';
 export { type PublicError, publicError } from './http-error';
+export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
+export { instrumentCalls } from './observers/instrument-calls';
 export { type BinaryReader, createBinaryReader, toBinary } from './open-inference/binary';
 export { classify } from './open-inference/classification';
 export { encodeConfig } from './open-inference/config';
@@ -47,8 +50,16 @@ export { modelStatistics } from './open-inference/model-routes';
 export { openInference } from './open-inference/protocol';
 export { refuseFixed, refuseParameters } from './open-inference/repository-routes';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
-export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
-export type { PathParameters } from './routes';
+export type {
+  Method,
+  PathParameters,
+  ProtocolContext,
+  ProtocolRoutes,
+  RouteHandler,
+  RouteUse,
+  ServingProtocol,
+} from './protocol';
+
 export { createService, type Service } from './service';
 export {
   type ClassifyOutputs,

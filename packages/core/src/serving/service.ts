@@ -1,14 +1,15 @@
-import { FairleadError, messageOf } from '../errors';
+import { FairleadError } from '../errors';
 import { encodeBody } from '../gzip';
 import { describeGiven } from '../tensor/json/describe-given';
 import type { ServiceRequest, ServiceResponse } from './exchange';
+import { createFailureLog } from './failure-log';
 import type { Call } from './host/call';
 import type { ServedRunners } from './host/catalog';
 import type { ModelHost } from './host/model-host';
 import { errorResponse, jsonResponse } from './http-error';
 import { type MetricsRenderer, parseServiceOptions, type ServiceOptions } from './options';
-import type { ProtocolContext, ProtocolRoutes, RouteUse } from './protocol';
-import { createRouteTable, type PathParameters, type RouteTable } from './routes';
+import type { PathParameters, ProtocolContext, ProtocolRoutes, RouteUse } from './protocol';
+import { createRouteTable, type RouteTable } from './routes';
 
 /** Runners behind HTTP, without a word about how requests come in: adapters translate. */
 export interface Service {
@@ -32,6 +33,7 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
     'createService',
   );
   const routes = createRouteTable();
+  const logFailure = createFailureLog(logger, host.clock);
   const context: ProtocolContext = {
     host,
     basePath,
@@ -66,10 +68,8 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
       return await route(request);
     } catch (error) {
       const response = errorResponse(error);
-      if (response.status >= 500) {
-        const details = { error, method: request.method, path: request.path, status: response.status };
-        logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
-      }
+      const { status } = response;
+      if (status >= 500) logFailure(error, { method: request.method, path: request.path, status });
       return response;
     }
   };

@@ -1,4 +1,11 @@
-import { createRunner, type DType, type Logger, type ModelRunner, type RunnerOptions, type Tensor } from '@fairlead/core';
+import {
+  createRunner,
+  type DType,
+  type Logger,
+  type ModelRunner,
+  type RunnerOptions,
+  type Tensor,
+} from '@fairlead/core';
 import { createMockBackend, type MockBackendOptions, mockModel } from '@fairlead/core/testing';
 import { Client, credentials, type Metadata, type ServiceError } from '@grpc/grpc-js';
 
@@ -21,7 +28,11 @@ export function mock(
 }
 
 /** A model that answers what it gets. */
-export function echo(dtype: DType, shape: readonly (number | string)[] = ['batch', 3], version = '1'): Promise<ModelRunner> {
+export function echo(
+  dtype: DType,
+  shape: readonly (number | string)[] = ['batch', 3],
+  version = '1',
+): Promise<ModelRunner> {
   const spec = (name: string) => ({ name, dtype, shape });
   const signature = { inputs: [spec('x')], outputs: [spec('y')], batchAxis: 0 };
   return mock({ signature, compute: ({ x }) => ({ y: x as Tensor }) }, version);

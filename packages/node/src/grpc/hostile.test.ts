@@ -1,4 +1,4 @@
-import { connect as connectHttp2, type ClientHttp2Session, constants } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { ModelRunner } from '@fairlead/core';
@@ -50,7 +50,10 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     runner = await echo('float32');
-    server = await serveGrpc({ m: runner }, { port: 0, logger: silent, maxBodyBytes: 1_000_000, drainDelayMs: 0, requestTimeoutMs: 2000 });
+    server = await serveGrpc(
+      { m: runner },
+      { port: 0, logger: silent, maxBodyBytes: 1_000_000, drainDelayMs: 0, requestTimeoutMs: 2000 },
+    );
     session = connectHttp2(`http://${server.address}`);
     session.on('error', () => {});
   });
@@ -111,7 +114,10 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
 
   it('messages that are almost right: 3000 cases', async () => {
     const cases = fc.tuple(
-      fc.constantFrom<readonly [string, Buffer]>([inferPath, good], ['/tensorflow.serving.PredictionService/Predict', goodPredict]),
+      fc.constantFrom<readonly [string, Buffer]>(
+        [inferPath, good],
+        ['/tensorflow.serving.PredictionService/Predict', goodPredict],
+      ),
       fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
       fc.nat(),
     );
@@ -153,7 +159,11 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
   it.each<[what: string, body: () => Buffer, headers: Record<string, string>]>([
     ['a message past the limit', () => framed(Buffer.alloc(1_000_001)), {}],
     ['a length of 4 GiB', () => framed(Buffer.alloc(10), 2 ** 32 - 1), {}],
-    ['a small message that unpacks to a large one', () => framed(gzipSync(Buffer.alloc(50_000_000)), undefined, 1), { 'grpc-encoding': 'gzip' }],
+    [
+      'a small message that unpacks to a large one',
+      () => framed(gzipSync(Buffer.alloc(50_000_000)), undefined, 1),
+      { 'grpc-encoding': 'gzip' },
+    ],
   ])('%s is refused', async (_what, body, headers) => {
     expect(await send(inferPath, body(), headers)).toBe(Status.RESOURCE_EXHAUSTED);
     await stillAnswers();
@@ -190,11 +200,16 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
 
   it('unknown services, methods and headers: 500 cases', async () => {
     const word = fc.stringMatching(/^[!-~]{0,40}$/);
-    const property = fc.asyncProperty(word, word, fc.dictionary(fc.stringMatching(/^[a-z-]{1,20}$/), word), async (service, method, headers) => {
-      const safe = Object.fromEntries(Object.entries(headers).map(([name, value]) => [`x-${name}`, value]));
-      const status = await send(`/${service}/${method}`, framed(good), safe);
-      expect(status).toBe(Status.UNIMPLEMENTED);
-    });
+    const property = fc.asyncProperty(
+      word,
+      word,
+      fc.dictionary(fc.stringMatching(/^[a-z-]{1,20}$/), word),
+      async (service, method, headers) => {
+        const safe = Object.fromEntries(Object.entries(headers).map(([name, value]) => [`x-${name}`, value]));
+        const status = await send(`/${service}/${method}`, framed(good), safe);
+        expect(status).toBe(Status.UNIMPLEMENTED);
+      },
+    );
     await fc.assert(property, { numRuns: 500 });
     for (const path of ['/', '/%00', '/../../etc/passwd', `/${'a'.repeat(5000)}`]) {
       expect(await send(path, framed(good))).toBe(Status.UNIMPLEMENTED);
@@ -239,7 +254,12 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
 
   it('calls that are cancelled at any time leave nothing behind', async () => {
     const calls = Array.from({ length: 300 }, (_, index) => {
-      const stream = session.request({ ':method': 'POST', ':path': inferPath, 'content-type': 'application/grpc', te: 'trailers' });
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': inferPath,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
       stream.on('error', () => {});
       const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
       stream.resume();

@@ -214,7 +214,9 @@ describe('the options of remoteGrpc', () => {
     ['headers that are none', { url: 'host:1', headers: { a: 1 } }, 'headers.a'],
     ['a word that there is not', { url: 'host:1', retries: 3 }, 'retries'],
   ])('%s', async (_what, options, field) => {
-    const failure = await remoteGrpc({ model: 'm', url: '', ...options } as never).catch((error: FairleadError) => error);
+    const failure = await remoteGrpc({ model: 'm', url: '', ...options } as never).catch(
+      (error: FairleadError) => error,
+    );
     expect(failure).toMatchObject({ code: 'INVALID_OPTION', details: { field } });
     expect((failure as FairleadError).message).not.toContain('pass@');
   });

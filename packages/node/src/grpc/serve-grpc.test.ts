@@ -39,7 +39,10 @@ describe('serveGrpc', () => {
 
   it('shares a host with an HTTP server: limits, statistics and guard are one', async () => {
     const host = createModelHost({ m: runner }, { logger: silent, maxTensorElements: 6 });
-    const [http, grpc] = [await serve(host, { port: 0, drainDelayMs: 0 }), await serveGrpc(host, { port: 0, drainDelayMs: 0 })];
+    const [http, grpc] = [
+      await serve(host, { port: 0, drainDelayMs: 0 }),
+      await serveGrpc(host, { port: 0, drainDelayMs: 0 }),
+    ];
     const client = rawClient(grpc.address);
     await client.call(inferPath, inferOf('m'));
     const large = inferOf('m', [1, 2, 3, 4, 5, 6, 7]);
@@ -108,7 +111,8 @@ describe('serveGrpc', () => {
     const server = await serveGrpc({ m: runner, n: runner }, { ...quick, guard, observers: [observer] });
     const client = rawClient(server.address);
     await expect(client.call(inferPath, inferOf('m'))).rejects.toMatchObject({ code: Status.UNAUTHENTICATED });
-    const as = (model: string) => remoteGrpc({ url: server.address, model, headers: { 'x-key': 'me' }, logger: silent });
+    const as = (model: string) =>
+      remoteGrpc({ url: server.address, model, headers: { 'x-key': 'me' }, logger: silent });
     await expect(as('n')).rejects.toMatchObject({ code: 'FORBIDDEN', details: { status: 'PERMISSION_DENIED' } });
     const allowed = await as('m');
     await allowed.run({ x: Float32Array.of(1, 2, 3) });
@@ -396,10 +400,51 @@ describe('TLS', () => {
   let runner: ModelRunner;
   beforeAll(async () => {
     const days = ['-days', '2'];
-    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca', ...days);
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.pem',
+      '-subj',
+      '/CN=ca',
+      ...days,
+    );
     for (const name of ['localhost', 'client']) {
-      openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`);
-      openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${name}.pem`, '-copy_extensions', 'copyall', ...days);
+      openssl(
+        'req',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-keyout',
+        `${name}.key`,
+        '-out',
+        `${name}.csr`,
+        '-subj',
+        `/CN=${name}`,
+        '-addext',
+        `subjectAltName=DNS:${name}`,
+      );
+      openssl(
+        'x509',
+        '-req',
+        '-in',
+        `${name}.csr`,
+        '-CA',
+        'ca.pem',
+        '-CAkey',
+        'ca.key',
+        '-CAcreateserial',
+        '-out',
+        `${name}.pem`,
+        '-copy_extensions',
+        'copyall',
+        ...days,
+      );
     }
     runner = await echo('float32');
   });

@@ -62,11 +62,19 @@ export function openChannels(settings: RemoteGrpcSettings, what: string): Channe
     return new Promise<Answered<Buffer>>((resolve, reject) => {
       let before = new Metadata();
       const at = new Date(Date.now() + Math.max(0, deadline - clock.now()));
-      const call = channel.client.makeUnaryRequest(path, asIs, asIs, request, metadata, { deadline: at }, (error, answer) => {
-        signal?.removeEventListener('abort', cancel);
-        if (error !== null) reject(error);
-        else resolve({ message: answer ?? Buffer.alloc(0), metadata: before });
-      });
+      const call = channel.client.makeUnaryRequest(
+        path,
+        asIs,
+        asIs,
+        request,
+        metadata,
+        { deadline: at },
+        (error, answer) => {
+          signal?.removeEventListener('abort', cancel);
+          if (error !== null) reject(error);
+          else resolve({ message: answer ?? Buffer.alloc(0), metadata: before });
+        },
+      );
       call.on('metadata', (found) => {
         before = found;
       });
@@ -124,9 +132,13 @@ function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
       else metadata.set(name, value);
     } catch {
       const expected = 'metadata that gRPC allows: printable ASCII';
-      throw new FairleadError('INVALID_OPTION', `remoteGrpc: option "headers.${name}" is wrong: expected ${expected}.`, {
-        details: { field: `headers.${name}`, expected },
-      });
+      throw new FairleadError(
+        'INVALID_OPTION',
+        `remoteGrpc: option "headers.${name}" is wrong: expected ${expected}.`,
+        {
+          details: { field: `headers.${name}`, expected },
+        },
+      );
     }
   }
   return metadata;

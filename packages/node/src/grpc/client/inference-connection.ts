@@ -6,8 +6,8 @@ import * as messages from '../inference/messages';
 import { batchAxisKey, digestKey, inferenceService } from '../inference/service';
 import type { MessageOf } from '../wire/index';
 import type { Channels } from './channels';
-import type { RemoteGrpcSettings } from './options';
 import { notAsPromised } from './not-as-promised';
+import type { RemoteGrpcSettings } from './options';
 
 type InferResponse = MessageOf<typeof messages.ModelInferResponse>;
 
@@ -45,7 +45,11 @@ export function inferenceConnection(channels: Channels, settings: RemoteGrpcSett
   };
 }
 
-function encodeRequest({ signature, tensors, priority, timeoutMs }: RemoteInfer, model: string, version: string): Buffer {
+function encodeRequest(
+  { signature, tensors, priority, timeoutMs }: RemoteInfer,
+  model: string,
+  version: string,
+): Buffer {
   const parameters = new Map<string, { readonly int64_param: number }>();
   parameters.set('timeout', { int64_param: Math.max(1, Math.round(timeoutMs * 1000)) });
   if (priority !== 'normal') parameters.set('priority', { int64_param: priority === 'high' ? 1 : 3 });
@@ -85,7 +89,10 @@ function readResponse(response: InferResponse, specs: readonly TensorSpec[]): Re
 
 function checkOutput({ name, datatype, shape }: messages.InferTensor, dtype: DType): void {
   if (dtypeOf(datatype) !== dtype) throw invalid(`${name}.datatype`, datatypeOf(dtype), JSON.stringify(datatype));
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || elementCount(shape) === Number.POSITIVE_INFINITY)
+  if (
+    !shape.every((size) => Number.isSafeInteger(size) && size >= 0) ||
+    elementCount(shape) === Number.POSITIVE_INFINITY
+  )
     throw invalid(`${name}.shape`, 'sizes of 0 or more', `[${shape.join(', ')}]`);
 }
 

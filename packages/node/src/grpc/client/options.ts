@@ -134,7 +134,8 @@ export function parseRemoteGrpcOptions(options: RemoteGrpcOptions): RemoteGrpcSe
   const parsed = parseOptions(schema, options, 'remoteGrpc');
   const { address, isEncrypted } = readUrl(parsed.url, parsed.tls !== undefined);
   const { cert, key } = parsed.tls ?? {};
-  if ((cert === undefined) !== (key === undefined)) throw invalid('tls', 'a "cert" and its "key", or neither', 'one of them');
+  if ((cert === undefined) !== (key === undefined))
+    throw invalid('tls', 'a "cert" and its "key", or neither', 'one of them');
   return {
     address,
     isEncrypted,
@@ -164,7 +165,9 @@ function readUrl(url: string, hasTls: boolean): { readonly address: string; read
   const isAddress = /^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/.test(rest);
   if (isEncrypted === undefined || !isAddress) {
     // What stands before an @ may be a password, and nothing of such an address is told.
-    const given = url.includes('@') ? 'one with a name or password; give them by the option "headers"' : JSON.stringify(url);
+    const given = url.includes('@')
+      ? 'one with a name or password; give them by the option "headers"'
+      : JSON.stringify(url);
     throw invalid('url', 'an address such as "127.0.0.1:8001" or "grpcs://models.example:443"', given);
   }
   if (hasTls && !isEncrypted) throw invalid('tls', 'a url that encrypts, such as "grpcs://…"', 'one that does not');

@@ -18,7 +18,11 @@ const available = 30;
 export function tensorflowConnection(channels: Channels, settings: RemoteGrpcSettings, what: string): RemoteConnection {
   const { address, model, version, signatureName, maxResponseBytes } = settings;
   const isNumber = version !== undefined && /^\d{1,15}$/.test(version);
-  const chosen = isNumber ? { version: { value: Number(version) } } : version === undefined ? {} : { version_label: version };
+  const chosen = isNumber
+    ? { version: { value: Number(version) } }
+    : version === undefined
+      ? {}
+      : { version_label: version };
   const spec: GivenOf<messages.ModelSpec> = { name: model, signature_name: signatureName, ...chosen };
   const predictionPath = (method: string): string => `/tensorflow.serving.PredictionService/${method}`;
   return {
@@ -32,7 +36,10 @@ export function tensorflowConnection(channels: Channels, settings: RemoteGrpcSet
       const path = predictionPath('GetModelMetadata');
       const { message } = await channels.ask(path, request, messages.GetModelMetadataResponse, call);
       const map = message.metadata.get('signature_def');
-      const definitions = messages.SignatureDefMap.decode(map?.value ?? Buffer.alloc(0), maxResponseBytes).signature_def;
+      const definitions = messages.SignatureDefMap.decode(
+        map?.value ?? Buffer.alloc(0),
+        maxResponseBytes,
+      ).signature_def;
       const definition = definitions.get(signatureName);
       if (definition === undefined) throw noSignature(what, signatureName, [...definitions.keys()]);
       const answered = versionOf(message.model_spec);
@@ -82,7 +89,13 @@ function versionOf(spec: messages.ModelSpec | undefined): string | undefined {
 }
 
 /** Rows can be joined along the first axis where it is open in every input and output. */
-function signatureOf({ inputs, outputs }: { readonly inputs: TensorInfos; readonly outputs: TensorInfos }): ModelSignature {
+function signatureOf({
+  inputs,
+  outputs,
+}: {
+  readonly inputs: TensorInfos;
+  readonly outputs: TensorInfos;
+}): ModelSignature {
   const all = [...inputs.values(), ...outputs.values()];
   const isOpen = all.length > 0 && all.every(({ tensor_shape: shape }) => shape?.dim[0]?.size === -1);
   const batchAxis = isOpen ? 0 : null;
@@ -90,7 +103,11 @@ function signatureOf({ inputs, outputs }: { readonly inputs: TensorInfos; readon
   return { inputs: read(inputs), outputs: read(outputs), batchAxis };
 }
 
-function specOf(name: string, { dtype: number, tensor_shape: given }: messages.TensorInfo, batchAxis: number | null): TensorSpec {
+function specOf(
+  name: string,
+  { dtype: number, tensor_shape: given }: messages.TensorInfo,
+  batchAxis: number | null,
+): TensorSpec {
   const dtype = dtypeOfNumber(number);
   if (dtype === undefined) throw unusable(name, 'a dtype that there is here', String(number));
   if (given?.unknown_rank) throw unusable(name, 'a known number of axes', 'unknown_rank');
@@ -103,9 +120,13 @@ function specOf(name: string, { dtype: number, tensor_shape: given }: messages.T
 
 function noSignature(what: string, name: string, known: readonly string[]): FairleadError {
   const expected = known.map((each) => `"${each}"`).join(', ') || 'none';
-  return new FairleadError('NOT_FOUND', `${what} has no signature "${name}". It has ${expected}: choose by signatureName.`, {
-    details: { field: 'signatureName', expected, given: name },
-  });
+  return new FairleadError(
+    'NOT_FOUND',
+    `${what} has no signature "${name}". It has ${expected}: choose by signatureName.`,
+    {
+      details: { field: 'signatureName', expected, given: name },
+    },
+  );
 }
 
 function unusable(name: string, expected: string, given: string): FairleadError {

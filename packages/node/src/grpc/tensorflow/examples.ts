@@ -3,8 +3,8 @@ import {
   classifyOutputs,
   classifySignatures,
   compileExamplesDecoder,
-  halfToNumber,
   type HostLimits,
+  halfToNumber,
   type ModelRequest,
   perModel,
   regressOutput,
@@ -12,7 +12,14 @@ import {
   type ServedModel,
 } from '@fairlead/core/serving';
 import type { Answer } from '../server/exchange';
-import { ClassificationResponse, type Example, type Feature, type Input, type ModelSpec, RegressionResponse } from './messages';
+import {
+  ClassificationResponse,
+  type Example,
+  type Feature,
+  type Input,
+  type ModelSpec,
+  RegressionResponse,
+} from './messages';
 import { specOf } from './model-spec';
 
 /*

@@ -36,7 +36,10 @@ export function readPredict(
       const names = wanted.length === 0 ? model.outputNames : wanted;
       const tensors = new Map(names.map((name) => [name, protoOf(outputOf(outputs[name], name))]));
       return {
-        message: PredictResponse.encode({ outputs: tensors, model_spec: specOf(model.name, version, 'serving_default') }),
+        message: PredictResponse.encode({
+          outputs: tensors,
+          model_spec: specOf(model.name, version, 'serving_default'),
+        }),
       };
     },
   };

@@ -58,22 +58,31 @@ export function tensorflowMethods(host: ModelHost, readiness: Readiness): readon
     method(`${predictionService}/Regress`, 'infer', messages.RegressionRequest, (request, { run }) =>
       run((model) => readRegress(request, model)),
     ),
-    method(`${predictionService}/GetModelMetadata`, 'metadata', messages.GetModelMetadataRequest, (request, { call }) => {
-      checkMetadataFields(request.metadata_field);
-      const { name, runner } = catalog.find(call.model as string, call.version);
-      const infos = (specs: readonly TensorSpec[]) =>
-        new Map(specs.map((spec) => [spec.name, infoOf(spec.name, spec.dtype, spec.shape)]));
-      const { inputs, outputs } = runner.signature;
-      const definition = { inputs: infos(inputs), outputs: infos(outputs), method_name: 'tensorflow/serving/predict' };
-      const value = messages.SignatureDefMap.encode({ signature_def: new Map([[defaultSignature, definition]]) });
-      const map = { type_url: 'type.googleapis.com/tensorflow.serving.SignatureDefMap', value };
-      return {
-        message: messages.GetModelMetadataResponse.encode({
-          model_spec: specOf(name, runner.model.version),
-          metadata: new Map([['signature_def', map]]),
-        }),
-      };
-    }),
+    method(
+      `${predictionService}/GetModelMetadata`,
+      'metadata',
+      messages.GetModelMetadataRequest,
+      (request, { call }) => {
+        checkMetadataFields(request.metadata_field);
+        const { name, runner } = catalog.find(call.model as string, call.version);
+        const infos = (specs: readonly TensorSpec[]) =>
+          new Map(specs.map((spec) => [spec.name, infoOf(spec.name, spec.dtype, spec.shape)]));
+        const { inputs, outputs } = runner.signature;
+        const definition = {
+          inputs: infos(inputs),
+          outputs: infos(outputs),
+          method_name: 'tensorflow/serving/predict',
+        };
+        const value = messages.SignatureDefMap.encode({ signature_def: new Map([[defaultSignature, definition]]) });
+        const map = { type_url: 'type.googleapis.com/tensorflow.serving.SignatureDefMap', value };
+        return {
+          message: messages.GetModelMetadataResponse.encode({
+            model_spec: specOf(name, runner.model.version),
+            metadata: new Map([['signature_def', map]]),
+          }),
+        };
+      },
+    ),
     method(`${modelService}/GetModelStatus`, 'health', messages.GetModelStatusRequest, (_request, { call }) => {
       const entries = [...catalog.fixedEntries(), ...(host.repository?.list() ?? [])];
       const entry = entries.find(({ name }) => name === call.model);

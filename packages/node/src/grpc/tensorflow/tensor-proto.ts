@@ -112,7 +112,8 @@ function elementsOf(name: string, dtype: DType, values: Values, count: number, f
 /** A number that does not fit is refused, and not cut down to another. */
 function checkNarrowed(name: string, field: Field, wide: Int32Array, data: Int32Array): void {
   for (let index = 0; index < wide.length; index++) {
-    if (wide[index] !== data[index]) throw invalid(`${name}: ${field}[${index}]`, 'a number that fits', String(wide[index]));
+    if (wide[index] !== data[index])
+      throw invalid(`${name}: ${field}[${index}]`, 'a number that fits', String(wide[index]));
   }
 }
 
