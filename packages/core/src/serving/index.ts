@@ -2,6 +2,7 @@ export { halfToNumber } from '../tensor/float16';
 export { bodyTooLarge } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
+export { createFailureLog, type FailedRequest, type FailureLog } from './failure-log';
 export { createHandler, type Handler } from './handler';
 export type { Admission, Place } from './host/admission';
 export type {

@@ -1,5 +1,13 @@
-import { FairleadError, messageOf, noDeadline } from '@fairlead/core';
-import type { Arrival, Call, ModelHost, ModelRequest, Operation, ServedModel } from '@fairlead/core/serving';
+import { FairleadError, noDeadline } from '@fairlead/core';
+import {
+  type Arrival,
+  type Call,
+  createFailureLog,
+  type ModelHost,
+  type ModelRequest,
+  type Operation,
+  type ServedModel,
+} from '@fairlead/core/serving';
 import type { Metadata } from '@grpc/grpc-js';
 import type { MessageType } from '../wire/index';
 import type { Arrivals } from './arrivals';
@@ -60,15 +68,12 @@ export interface Answerer {
 /** The way of every message: read, looked at by the guard, answered, told to the observers. */
 export function createAnswerer(host: ModelHost, arrivals: Arrivals): Answerer {
   const { clock, limits, logger } = host;
+  const logFailure = createFailureLog(logger, clock);
 
   const fail = (thrown: unknown, path: string): GrpcFailure => {
     const failure = failureOf(thrown);
     if (isServersOwn(failure)) {
-      const error = rootOf(thrown);
-      logger.error(
-        { error, path, status: failure.code },
-        `A call was answered with ${failure.code}: ${messageOf(error)}`,
-      );
+      logFailure(rootOf(thrown), { method: 'gRPC', path, status: failure.code });
     }
     return failure;
   };
