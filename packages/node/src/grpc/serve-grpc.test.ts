@@ -394,9 +394,10 @@ describe('bounds', () => {
 });
 
 describe('TLS', () => {
+  const certifier = 'openssl';
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-grpc-'));
   const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
-  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  const openssl = (...args: string[]): void => void execFileSync(certifier, args, { cwd: folder, stdio: 'pipe' });
   let runner: ModelRunner;
   beforeAll(async () => {
     const days = ['-days', '2'];

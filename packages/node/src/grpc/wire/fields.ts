@@ -1,25 +1,7 @@
-import type { GivenOf, MessageType } from './message';
 import { type WireReader, wireTypes } from './reader';
+import type { FieldType, GivenOf, MessageType } from './types';
 import { tooMany } from './wire-error';
 import type { WireWriter } from './writer';
-
-/** How a field is read and written. */
-export interface FieldType<T> {
-  /** Its number. */
-  readonly id: number;
-  /** How the `.proto` file spells it: `repeated int64`. */
-  readonly declared: string;
-  /** The wire types that it may have. */
-  readonly wireTypes: readonly number[];
-  /** What it is when it is not there. */
-  initial(): T;
-  /** Reads one occurrence behind its tag; `known` is what came before. */
-  read(reader: WireReader, wireType: number, known: unknown): unknown;
-  /** Makes the value out of what `read` left, where that is something else. */
-  finish?(known: unknown): T;
-  /** Writes it with its tag, or nothing where it is what the format takes for nothing. */
-  write(writer: WireWriter, value: unknown): void;
-}
 
 /** Strings and messages that a repeated field may have, where it says nothing else. */
 const maxItems = 4096;

@@ -1,5 +1,5 @@
-import type { FieldType } from './fields';
 import { type WireReader, wireTypes } from './reader';
+import type { FieldType } from './types';
 import { malformed, tooMany } from './wire-error';
 import type { WireWriter } from './writer';
 

@@ -5,8 +5,7 @@ import { describe, expect, it } from 'vitest';
 import * as health from '../health/messages';
 import * as inference from '../inference/messages';
 import * as tensorflow from '../tensorflow/messages';
-import type { FieldType } from './fields';
-import type { MessageType } from './message';
+import type { FieldType, MessageType } from './types';
 
 /** Another's reading of our `.proto` files. */
 const files = ['inference', 'health', 'tensorflow_serving'].map((name) =>
