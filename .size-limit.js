@@ -154,6 +154,14 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/core/serving: createHandler, with the protocol that it takes by itself',
+    path: 'packages/core/dist/serving.js',
+    import: '{ createHandler }',
+    limit: '29 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/node/auth, without jose',
     path: 'packages/node/dist/auth.js',
     limit: '16 kB',
