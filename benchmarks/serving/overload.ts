@@ -1,0 +1,81 @@
+import { median } from '../lib/statistics';
+import type { Result } from '../lib/suite';
+import { startServer } from './children';
+import type { HttpLoadResult } from './http-load';
+import { type Body, encodeRequest, inferPath, makeRows } from './requests';
+import type { Measuring, ServedModel } from './throughput';
+
+/** Arrivals, as a multiple of what the server can do. */
+const excess = 3;
+/** How long each caller waits, and says that it does: so many times what the 99th percentile waits at the peak. */
+const patience = 4;
+const peakConnections = 64;
+/** Connections that the arrivals are spread over; those that come while all are busy are not sent, and counted. */
+const overloadConnections = 384;
+
+/** What our server still does when three times as much comes as it can do, and no caller waits for ever. */
+export async function measureOverload(
+  { title, path, elements }: ServedModel,
+  what: string,
+  toBody: (row: Float32Array) => Body,
+  { driver, settings, note }: Measuring,
+): Promise<Result[]> {
+  const label = `overload, ${title}, ${what}`;
+  note(label);
+  const requestsWithin = (patienceMs: number): string[] =>
+    makeRows(32, elements).map((row) => {
+      const body = toBody(row);
+      const headers = { ...body.headers, 'x-request-timeout-ms': String(patienceMs) };
+      return encodeRequest(inferPath, { ...body, headers }).toString('base64');
+    });
+  const server = await startServer('ours', path);
+  const { port } = server;
+  try {
+    const peaks: number[] = [];
+    const patiences: number[] = [];
+    const overloads: HttpLoadResult[] = [];
+    const atPeak = () =>
+      driver.drive({ port, requests: requestsWithin(60_000), connections: peakConnections, ...settings.length });
+    await atPeak();
+    for (let round = 0; round < settings.rounds; round++) {
+      const peak = await atPeak();
+      peaks.push(peak.perSecond);
+      const patienceMs = Math.ceil(patience * peak.p99);
+      patiences.push(patienceMs);
+      overloads.push(
+        await driver.drive({
+          port,
+          requests: requestsWithin(patienceMs),
+          connections: overloadConnections,
+          perSecond: peak.perSecond * excess,
+          patienceMs,
+          ...settings.length,
+        }),
+      );
+    }
+    const sum = (figure: (result: HttpLoadResult) => number) => overloads.reduce((total, one) => total + figure(one), 0);
+    const sent = sum((result) => result.sent);
+    const seconds = (overloads.length * settings.length.durationMs) / 1000;
+    const statuses = [...new Set(overloads.flatMap((result) => Object.keys(result.statuses)))].filter((s) => s !== '200');
+    const share = (name: string, value: number, goal?: string): Result => ({
+      name: `${label}: ${name}`,
+      value,
+      unit: 'ratio',
+      ...(goal !== undefined && { goal }),
+    });
+    return [
+      share('goodput, of the peak', median(overloads.map(({ perSecond }, round) => perSecond / (peaks[round] ?? 0))), '>= 0.9'),
+      { name: `${label}: peak`, value: median(peaks), unit: 'requests/s' },
+      { name: `${label}: time that callers had`, value: median(patiences), unit: 'ms' },
+      { name: `${label}: p99 of what was answered`, value: median(overloads.map(({ p99 }) => p99)), unit: 'ms' },
+      share('sent, of the peak', sent / seconds / median(peaks)),
+      share('arrived, of the peak, sent or not for want of a connection', (sent + sum(({ skipped }) => skipped)) / seconds / median(peaks)),
+      share('answered too late, of those sent', sum(({ late }) => late) / sent),
+      ...statuses.map((status) =>
+        share(`answered ${status}, of those sent`, sum((result) => result.statuses[status] ?? 0) / sent),
+      ),
+    ];
+  } finally {
+    await server.stop();
+  }
+}
