@@ -23,7 +23,8 @@ for (const step of steps) {
   }
 }
 
-const counts = { passed: steps.length - failed.length, failed: failed.length, skipped: 0 };
+const checks = steps.map((step) => ({ name: `check:${step}`, passed: !failed.includes(step) }));
+const counts = { passed: steps.length - failed.length, failed: failed.length, skipped: 0, checks };
 console.log(failed.length === 0 ? `All ${steps.length} checks passed.` : `Failed: ${failed.join(', ')}.`);
 const file = process.argv[process.argv.indexOf('--json') + 1];
 if (process.argv.includes('--json') && file) writeFileSync(file, JSON.stringify(counts));

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { createRunner, type ModelRunner } from '@fairlead/core';
 import { calibrate, cascade } from '@fairlead/core/cascade';
-import { remote } from '@fairlead/core/remote';
+import { openInferenceClient, remote } from '@fairlead/core/remote';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 /*
@@ -119,7 +119,7 @@ test('local-only: the server hears nothing; without a network the device answers
 test('bytes and JSON over a socket say the same', async () => {
   const answers = [];
   for (const encoding of ['json', 'binary'] as const) {
-    const runner = await remote({ url: server.url, model: 'digits', encoding });
+    const runner = await remote({ url: server.url, model: 'digits', protocol: openInferenceClient({ encoding }) });
     expect((await runner.checkHealth()).ready).toBe(true);
     answers.push((await runner.run(batchOf(rows.slice(0, 7)))).outputs);
     await runner.close();

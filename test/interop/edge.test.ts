@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { FairleadError } from '@fairlead/core';
-import { remote } from '@fairlead/core/remote';
+import { openInferenceClient, remote } from '@fairlead/core/remote';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { computeDigits } from '../browser/digits';
 import { bundleForEdge } from '../edge/bundle';
@@ -126,7 +126,8 @@ for (const { name, prepare, launch, native } of runtimes) {
     let folder: string;
     let server: Server | undefined;
 
-    const connect = (encoding: 'binary' | 'json') => remote({ url: server?.url ?? '', model: 'double', encoding });
+    const connect = (encoding: 'binary' | 'json') =>
+      remote({ url: server?.url ?? '', model: 'double', protocol: openInferenceClient({ encoding }) });
 
     beforeAll(async () => {
       if (peer.missing !== undefined) return;

@@ -13,6 +13,8 @@
  * - `ALREADY_EXISTS`: a name that must be new is taken.
  * - `CONFLICT`: somebody else changed the same thing first; read again and retry.
  * - `GATE_REFUSED`: a version does not meet the gates of an alias; `details.gates` says what each asked for and found.
+ * - `UNAUTHENTICATED`: the caller has not shown who he is, or not convincingly.
+ * - `FORBIDDEN`: the caller is known, and may not do this.
  * - `ABORTED`: the caller's signal was aborted; `name` is `AbortError`.
  * - `DEADLINE_EXCEEDED`: the time that the caller gave ran out.
  * - `OVERLOADED`: a bounded queue is full or a deadline cannot be met; `details.retryAfterMs` says when to try again.
@@ -41,6 +43,8 @@ export type ErrorCode =
   | 'ALREADY_EXISTS'
   | 'CONFLICT'
   | 'GATE_REFUSED'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
   | 'ABORTED'
   | 'DEADLINE_EXCEEDED'
   | 'OVERLOADED'

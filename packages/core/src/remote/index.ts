@@ -1,3 +1,14 @@
 export type { RemoteHeaders } from './credentials';
+export type { Exchange, ExchangeAnswer } from './exchange';
+export { type OpenInferenceClientOptions, openInferenceClient } from './open-inference-client';
 export type { RemoteOptions } from './options';
-export { type RemoteDescription, type RemoteRunner, remote } from './remote';
+export { connectRunner, type RemoteDescription, type RemoteRunner, type RemoteRunnerSettings, remote } from './remote';
+export type {
+  RemoteAnswer,
+  RemoteCall,
+  RemoteConnection,
+  RemoteInfer,
+  RemoteModel,
+  RemoteProtocol,
+  RemoteTarget,
+} from './remote-protocol';

@@ -7,10 +7,12 @@ import { consoleLogger, type Logger } from '../logger';
 import type { RunnerEventMap } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import { checkHeaders, type RemoteHeaders } from './credentials';
+import { openInferenceClient } from './open-inference-client';
+import type { RemoteProtocol } from './remote-protocol';
 
 /** Options of {@link remote}. */
 export interface RemoteOptions {
-  /** Where the server is, up to and without `/v2`: `http://127.0.0.1:8080`. */
+  /** Where the server is, without the path of its protocol: `http://127.0.0.1:8080`. */
   readonly url: string;
   /** Name of the model on the server. */
   readonly model: string;
@@ -30,12 +32,8 @@ export interface RemoteOptions {
    * Their values are never logged and stand in no error. @default {}
    */
   readonly headers?: RemoteHeaders;
-  /**
-   * How tensors travel: `binary`, as they are in memory, by Triton's binary tensor data extension, several times smaller and
-   * exact to the bit; `json`; or `auto`, binary where the model's metadata offers it, as Fairlead's own servers do.
-   * @default 'auto'
-   */
-  readonly encoding?: 'auto' | 'binary' | 'json';
+  /** What the server speaks. @default openInferenceClient() */
+  readonly protocol?: RemoteProtocol;
   /**
    * The model's signature, for a server whose metadata does not describe the tensors. @default what the server says
    */
@@ -54,15 +52,15 @@ export interface RemoteOptions {
 
 /** The options with their defaults. */
 export interface RemoteSettings {
-  /** Address of the model, with its version when one is pinned: `http://host/v2/models/M/versions/V`. */
-  readonly modelUrl: string;
+  /** Without a slash at the end. */
+  readonly url: string;
   readonly model: string;
   readonly version: string | undefined;
   readonly timeoutMs: number;
   readonly maxConcurrent: number;
   readonly maxResponseBytes: number;
   readonly headers: RemoteHeaders;
-  readonly encoding: 'auto' | 'binary' | 'json';
+  readonly protocol: RemoteProtocol;
   readonly signature: ModelSignature | undefined;
   readonly fetch: typeof globalThis.fetch;
   readonly signal: AbortSignal | undefined;
@@ -72,6 +70,8 @@ export interface RemoteSettings {
 }
 
 const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isProtocol = (value: unknown): boolean =>
+  object(value) && typeof (value as Partial<RemoteProtocol>).connect === 'function';
 
 const schema = z.strictObject({
   url: z.string(),
@@ -82,7 +82,7 @@ const schema = z.strictObject({
   maxResponseBytes: z.optional(z.int().check(z.gte(1))),
   // Looked at by checkHeaders, whose messages tell no values.
   headers: z.optional(z.unknown()),
-  encoding: z.optional(z.enum(['auto', 'binary', 'json'])),
+  protocol: z.optional(z.custom<RemoteProtocol>(isProtocol, 'a protocol, such as openInferenceClient()')),
   signature: z.optional(z.custom<ModelSignature>(object, 'a signature {inputs, outputs, batchAxis}')),
   fetch: z.optional(z.custom<typeof globalThis.fetch>((value) => typeof value === 'function', 'a function like fetch')),
   signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'an AbortSignal')),
@@ -94,16 +94,15 @@ const schema = z.strictObject({
 /** @throws FairleadError `INVALID_OPTION` */
 export function parseRemoteOptions(options: RemoteOptions): RemoteSettings {
   const parsed = parseOptions(schema, options, 'remote');
-  const version = parsed.version === undefined ? '' : `/versions/${encodeURIComponent(parsed.version)}`;
   return {
-    modelUrl: `${baseOf(parsed.url)}/v2/models/${encodeURIComponent(parsed.model)}${version}`,
+    url: baseOf(parsed.url),
     model: parsed.model,
     version: parsed.version,
     timeoutMs: parsed.timeoutMs ?? 30_000,
     maxConcurrent: parsed.maxConcurrent ?? 1024,
     maxResponseBytes: parsed.maxResponseBytes ?? 64 * 1024 * 1024,
     headers: typeof options.headers === 'function' ? options.headers : checkHeaders(options.headers ?? {}),
-    encoding: parsed.encoding ?? 'auto',
+    protocol: parsed.protocol ?? openInferenceClient(),
     signature: parsed.signature,
     // Called as a plain function: a browser's fetch refuses any other `this`.
     fetch: parsed.fetch ?? ((input, init) => globalThis.fetch(input, init)),

@@ -5,6 +5,8 @@ import type { ErrorBody } from '../serving/http-error';
 const samePerCode: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INVALID_INPUT',
   'INVALID_ARGUMENT',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
   'NOT_FOUND',
   'OVERLOADED',
   'DEADLINE_EXCEEDED',
@@ -15,6 +17,8 @@ const samePerCode: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** What a bare status means, for servers that send no code. */
 const codesByStatus: Readonly<Record<number, ErrorCode>> = {
   400: 'INVALID_INPUT',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
   404: 'NOT_FOUND',
   408: 'DEADLINE_EXCEEDED',
   413: 'LIMIT_EXCEEDED',

@@ -8,7 +8,7 @@ import { createHandler, type ServiceOptions } from '../serving/index';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { type RemoteOptions, remote } from './index';
+import { openInferenceClient, type RemoteOptions, remote } from './index';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const open: ModelRunner[] = [];
@@ -155,7 +155,12 @@ describe('remote', () => {
     const clock = createVirtualClock();
     const { runner, requests } = await setUp(
       {},
-      { clock, headers: { authorization: 'Bearer t' }, timeoutMs: 7000, encoding: 'json' },
+      {
+        clock,
+        headers: { authorization: 'Bearer t' },
+        timeoutMs: 7000,
+        protocol: openInferenceClient({ encoding: 'json' }),
+      },
     );
     await clock.advance(1000);
     await runner.run({ x }, { deadline: 1250, priority: 'low' });
@@ -244,7 +249,7 @@ describe('remote in bytes', () => {
   it('JSON and bytes say the same', async () => {
     const answers = [];
     for (const encoding of ['json', 'binary'] as const) {
-      const { runner } = await setUp({}, { encoding });
+      const { runner } = await setUp({}, { protocol: openInferenceClient({ encoding }) });
       expect(runner.describe().encoding).toBe(encoding);
       answers.push((await runner.run({ x })).outputs);
     }
@@ -433,7 +438,7 @@ describe('remote with servers that fail', () => {
     [503, { 'retry-after': 'later' }, 'OVERLOADED', undefined],
     [504, {}, 'DEADLINE_EXCEEDED', undefined],
     [500, {}, 'REMOTE_FAILED', undefined],
-    [401, {}, 'REMOTE_FAILED', undefined],
+    [401, {}, 'UNAUTHENTICATED', undefined],
   ])('reads status %d with %j of any server as %s', async (status, headers, code, retryAfterMs) => {
     const clock = createVirtualClock(1_700_000_000_000);
     const runner = await setUpServer(() => Response.json({ error: 'because' }, { status, headers }), { clock });

@@ -1,34 +1,27 @@
+import type { Clock } from '../clock';
 import { deadlineError, deadlineOf, noDeadline } from '../deadline';
 import { FairleadError, messageOf, throwIfAborted } from '../errors';
-import { createEvents, type EventSource } from '../events';
+import { createEvents, type EventListeners, type EventSource } from '../events';
 import { type CallOptions, closeable } from '../lifecycle';
+import type { Logger } from '../logger';
 import { isLocalOnly } from '../privacy';
 import { byName, compileDoor } from '../runner/door';
 import type { ModelInfo, ModelRunner, RunnerEventMap, RunnerHealth, RunOptions, RunResult } from '../runner/runner';
-import { joinBody, jsonLengthHeader, splitBody } from '../serving/open-inference/binary';
-import {
-  decodeInferResponse,
-  encodeInferRequest,
-  type InferRequestParameters,
-  type InferResponse,
-} from '../serving/open-inference/messages';
-import { decodeMetadata } from '../serving/open-inference/metadata';
-import { timeoutHeader } from '../serving/request-deadline';
 import type { AnySignature, ModelSignature } from '../signature';
-import { readJson } from '../tensor/json/lenient-json';
 import type { Tensor, Tensors } from '../tensor/tensor';
-import { type Exchange, type ExchangeAnswer, exchange } from './exchange';
+import { exchange } from './exchange';
 import { createInFlight } from './in-flight';
-import { parseRemoteOptions, type RemoteOptions, type RemoteSettings } from './options';
+import { parseRemoteOptions, type RemoteOptions } from './options';
 import { createRemoteHealth } from './remote-health';
+import type { RemoteAnswer, RemoteConnection } from './remote-protocol';
 
 /** How a remote runner is connected; a plain object that survives JSON, without headers. */
 export interface RemoteDescription {
   /** Address of the model. */
   readonly url: string;
   readonly model: ModelInfo;
-  /** How tensors travel. */
-  readonly encoding: 'binary' | 'json';
+  /** How tensors travel: `binary` or `json`. */
+  readonly encoding: string;
   /** Requests in flight. */
   readonly inFlight: number;
 }
@@ -49,18 +42,14 @@ export interface RemoteRunner<S extends AnySignature = AnySignature> extends Mod
 }
 
 /**
- * Connects to a model on a server of the Open Inference Protocol v2 (Fairlead's own, Triton, MLServer, KServe): the
- * runner that comes back takes and answers what a local one does. Tensors travel as bytes where the server offers that, else
- * as JSON.
+ * Connects to a model on a server, of the Open Inference Protocol v2 (Fairlead's own, Triton, MLServer, KServe) or of another
+ * `protocol`: the runner that comes back takes and answers what a local one does. Tensors travel as bytes where the server offers
+ * that, else as JSON.
  *
  * Inputs are checked here, against the signature from the server's metadata, before anything is sent. What is left of a
- * request's time travels in header `x-request-timeout-ms` and parameter `timeout`, so that the server does not compute
- * for nobody; an abort ends the exchange. `timing.computeMs` is the whole round trip as measured here and `queueMs` is
- * 0; `model.digest` is empty where the server does not tell it; `batchSize` counts the rows of this request alone.
- *
- * As bytes, every element arrives bit for bit; strings travel as JSON. There every finite number arrives as it was sent,
- * integers past 2^53 too; NaN and the infinities travel as the strings "NaN", "Infinity" and "-Infinity"; in answers, bare
- * tokens and `null` (NaN) are understood as well.
+ * request's time travels with it where the protocol has a place for it, so that the server does not compute for nobody; an abort
+ * ends the exchange. `timing.computeMs` is the whole round trip as measured here and `queueMs` is 0; `model.digest` is empty where
+ * the server does not tell it; `batchSize` counts the rows of this request alone.
  *
  * Nothing is tried twice here: `withRetry` does that, for failures that pass and after the `Retry-After` of the server. A
  * request with `privacy: 'local-only'` is refused before anything is sent. No error holds a value of `headers`.
@@ -72,57 +61,95 @@ export interface RemoteRunner<S extends AnySignature = AnySignature> extends Mod
  */
 export async function remote<S extends AnySignature = AnySignature>(options: RemoteOptions): Promise<RemoteRunner<S>> {
   const settings = parseRemoteOptions(options);
-  const described = await fetchMetadata(settings);
-  return createRemoteRunner(settings, described) as unknown as RemoteRunner<S>;
+  const { url, model, version, signature, maxResponseBytes, clock } = settings;
+  const what = serverOf(model);
+  const connection = settings.protocol.connect({
+    url,
+    model,
+    version,
+    signature,
+    maxResponseBytes,
+    clock,
+    what,
+    send: (request) => exchange({ what, ...request }, settings),
+  });
+  return (await connectRunner(connection, settings)) as unknown as RemoteRunner<S>;
 }
 
-const utf8 = new TextDecoder();
-
-interface Described {
-  readonly signature: ModelSignature;
-  readonly model: ModelInfo;
-  readonly binary: boolean;
+/** What keeps a remote runner going, whatever its connection speaks. */
+export interface RemoteRunnerSettings {
+  /** The model's name on its server. */
+  readonly model: string;
+  /** Version that must answer. */
+  readonly version: string | undefined;
+  /** The signature that the user gave. */
+  readonly signature: ModelSignature | undefined;
+  /** Milliseconds for requests whose callers give none, and for asking what the model is. */
+  readonly timeoutMs: number;
+  /** Requests in flight at once. */
+  readonly maxConcurrent: number;
+  /** Ends the asking what the model is. */
+  readonly signal: AbortSignal | undefined;
+  readonly on: EventListeners<RunnerEventMap>;
+  readonly logger: Logger;
+  readonly clock: Clock;
 }
 
-async function fetchMetadata(settings: RemoteSettings): Promise<Described> {
-  const { modelUrl, clock, signal } = settings;
-  const what = `The server of model "${settings.model}"`;
-  const deadline = clock.now() + settings.timeoutMs;
-  const answer = await exchange({ url: modelUrl, what, method: 'GET', deadline, signal }, settings);
-  const { versions, digest, signature: stated, binary } = readJson(utf8.decode(answer.bytes), decodeMetadata);
-  const signature = settings.signature ?? stated;
+/**
+ * Makes a runner over a connection, for transports that `remote` does not know: it checks inputs at the door, bounds what is in
+ * flight, and keeps deadlines, events, health and closing.
+ *
+ * @throws FairleadError `PROTOCOL_ERROR` where neither server nor user describes the tensors, and whatever `describe` rejects with
+ */
+export async function connectRunner(
+  connection: RemoteConnection,
+  settings: RemoteRunnerSettings,
+): Promise<RemoteRunner> {
+  const { clock, signal, timeoutMs } = settings;
+  const described = await connection.describe({ deadline: clock.now() + timeoutMs, signal });
+  const signature = settings.signature ?? described.signature;
   if (signature === undefined) {
     throw new FairleadError(
       'PROTOCOL_ERROR',
-      `${what} does not describe the tensors of the model. Give remote() the option "signature".`,
+      `${serverOf(settings.model)} does not describe the tensors of the model. Give remote() the option "signature".`,
     );
   }
-  const model = { name: settings.model, version: settings.version ?? versions.at(-1) ?? '', digest };
-  return { signature, model, binary: settings.encoding === 'auto' ? binary : settings.encoding === 'binary' };
+  const version = settings.version ?? described.version;
+  return createRemoteRunner(connection, settings, signature, {
+    name: settings.model,
+    version,
+    digest: described.digest,
+  });
 }
 
-function createRemoteRunner(settings: RemoteSettings, { signature, model: first, binary }: Described): RemoteRunner {
-  const { clock, maxResponseBytes } = settings;
+/** How messages name the server. */
+export function serverOf(model: string): string {
+  return `The server of model "${model}"`;
+}
+
+function createRemoteRunner(
+  connection: RemoteConnection,
+  settings: RemoteRunnerSettings,
+  signature: ModelSignature,
+  first: ModelInfo,
+): RemoteRunner {
+  const { clock } = settings;
   const events: EventSource<RunnerEventMap> = createEvents(settings.logger, settings.on);
   const door = compileDoor(signature);
   const inFlight = createInFlight(settings.maxConcurrent);
   const health = createRemoteHealth(clock);
   let rowsInFlight = 0;
-  const what = `The server of model "${settings.model}"`;
-  const url = `${settings.modelUrl}/infer`;
+  const what = serverOf(settings.model);
   let model = first;
 
-  const send = async (tensors: readonly Tensor[], deadline: number, options: RunOptions): Promise<InferResponse> => {
+  const send = async (
+    { tensors, rows }: { readonly tensors: readonly Tensor[]; readonly rows: number },
+    deadline: number,
+    { priority = 'normal', signal }: RunOptions,
+  ): Promise<RemoteAnswer> => {
     const timeoutMs = deadline - clock.now();
     if (timeoutMs <= 0) throw deadlineError('before it was sent');
-    const message = writeRequest(signature, tensors, { timeoutMs, priority: options.priority ?? 'normal' }, binary);
-    const headers = { ...message.headers, [timeoutHeader]: String(Math.max(1, Math.floor(timeoutMs))) };
-    const { body } = message;
-    const answer = await exchange(
-      { url, what, method: 'POST', headers, body, deadline, signal: options.signal },
-      settings,
-    );
-    return readAnswer(answer, signature, maxResponseBytes, what);
+    return connection.infer({ signature, tensors, rows, priority, timeoutMs, deadline, signal });
   };
 
   const run = async (inputs: Readonly<Record<string, unknown>>, options: RunOptions = {}): Promise<RunResult> => {
@@ -139,7 +166,7 @@ function createRemoteRunner(settings: RemoteSettings, { signature, model: first,
       rows = admitted.rows;
       rowsInFlight += rows;
       const kept = events.listenerCount('batch-end') > 0 ? copyTensors(signature, admitted.tensors) : undefined;
-      const answer = await send(admitted.tensors, deadline, options);
+      const answer = await send(admitted, deadline, options);
       model = modelOf(answer, model);
       health.answered();
       const computeMs = clock.now() - startedAt;
@@ -173,9 +200,7 @@ function createRemoteRunner(settings: RemoteSettings, { signature, model: first,
     throwIfAborted(signal, 'The check');
     const leave = inFlight.enter();
     try {
-      const deadline = clock.now() + settings.timeoutMs;
-      const request: Exchange = { url: `${settings.modelUrl}/ready`, what, method: 'GET', deadline, signal };
-      await exchange(request, settings);
+      await connection.checkReady({ deadline: clock.now() + settings.timeoutMs, signal });
       health.answered();
     } catch (error) {
       throwIfAborted(signal, 'The check');
@@ -193,6 +218,7 @@ function createRemoteRunner(settings: RemoteSettings, { signature, model: first,
 
   const release = closeable(async () => {
     await inFlight.whenEmpty();
+    await connection.close?.();
     events.clear();
   });
   const close = (): Promise<void> => {
@@ -211,9 +237,9 @@ function createRemoteRunner(settings: RemoteSettings, { signature, model: first,
     health: standing,
     checkHealth,
     describe: () => ({
-      url: settings.modelUrl,
+      url: connection.url,
       model,
-      encoding: binary ? 'binary' : 'json',
+      encoding: connection.encoding,
       inFlight: inFlight.count,
     }),
     close,
@@ -228,36 +254,11 @@ function copyTensors(signature: ModelSignature, tensors: readonly Tensor[]): Ten
 }
 
 /** The model as the answer names it; the same object as long as nothing changed. */
-function modelOf(answer: InferResponse, known: ModelInfo): ModelInfo {
+function modelOf(answer: RemoteAnswer, known: ModelInfo): ModelInfo {
   const version = answer.modelVersion ?? known.version;
   const digest = answer.digest ?? (version === known.version ? known.digest : '');
   if (version === known.version && digest === known.digest) return known;
   return { name: known.name, version, digest };
-}
-
-interface Message {
-  readonly body: string | Uint8Array<ArrayBuffer>;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-function writeRequest(
-  signature: ModelSignature,
-  tensors: readonly Tensor[],
-  parameters: InferRequestParameters,
-  binary: boolean,
-): Message {
-  if (!binary) {
-    const body = encodeInferRequest(signature.inputs, tensors, parameters);
-    return { body, headers: { 'content-type': 'application/json' } };
-  }
-  // Strings stay in the JSON, which carries any of them; bytes would have to be UTF-8.
-  const texts = new Set(signature.inputs.filter(({ dtype }) => dtype === 'string').map(({ name }) => name));
-  const parts: Uint8Array[] = [];
-  const outputs = signature.outputs.map(({ name, dtype }) => ({ name, binary: dtype !== 'string' }));
-  const wants = (name: string): boolean => !texts.has(name);
-  const json = encodeInferRequest(signature.inputs, tensors, { ...parameters, outputs }, { wants, parts });
-  const { body, jsonLength } = joinBody(json, parts);
-  return { body, headers: { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(jsonLength) } };
 }
 
 function mustStay(name: string): FairleadError {
@@ -266,21 +267,4 @@ function mustStay(name: string): FairleadError {
     `The request must stay on the device (privacy: 'local-only'), and model "${name}" is on a server. Nothing was sent; ask a local runner.`,
     { details: { field: 'privacy', expected: 'cloud-allowed', given: 'local-only' } },
   );
-}
-
-function readAnswer(
-  { bytes, header }: ExchangeAnswer,
-  signature: ModelSignature,
-  maxElements: number,
-  what: string,
-): InferResponse {
-  try {
-    const { json, binary } = splitBody(bytes, header(jsonLengthHeader));
-    return readJson(utf8.decode(json), (message) => decodeInferResponse(message, signature, maxElements, binary));
-  } catch (error) {
-    // What the decoder calls an input is, seen from here, the server's answer.
-    if (!FairleadError.isInstance(error)) throw error;
-    const message = `${what} answered something that does not fit the model's signature. ${error.message}`;
-    throw new FairleadError('PROTOCOL_ERROR', message, { cause: error, details: error.details });
-  }
 }

@@ -35,6 +35,8 @@ const remedies: Readonly<Record<ErrorCode, Remedy>> = {
   ALREADY_EXISTS: callersOwn,
   CONFLICT: callersOwn,
   GATE_REFUSED: callersOwn,
+  UNAUTHENTICATED: elsewhere,
+  FORBIDDEN: elsewhere,
   ABORTED: callersOwn,
   DEADLINE_EXCEEDED: ill,
   OVERLOADED: busy,

@@ -1,9 +1,13 @@
+import type { Peer } from './host/call';
+
 /** A request as an adapter hands it over: what a service reads, and nothing that costs when nobody asks. */
 export interface ServiceRequest {
   /** Upper-case. */
   readonly method: string;
   /** Path without query, still percent-encoded. */
   readonly path: string;
+  /** What follows the question mark of the target, still encoded; '' or absent for nothing. */
+  readonly query?: string;
   /** A header's value by its lower-case name. */
   readonly header: (name: string) => string | null | undefined;
   /**
@@ -12,6 +16,8 @@ export interface ServiceRequest {
    * @throws FairleadError `LIMIT_EXCEEDED` past `maxBytes`, before more than that is held; `ABORTED`
    */
   readonly body: (maxBytes: number, onBytes?: (bytes: number) => void) => Promise<Uint8Array>;
+  /** Who calls, where the adapter knows. */
+  readonly peer?: Peer;
   /** Aborted when the client goes away. */
   readonly signal?: AbortSignal;
 }

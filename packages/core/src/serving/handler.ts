@@ -1,6 +1,7 @@
 import { checkDeclaredLength, readStream } from './body';
-import type { ServedRunners } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
+import type { ServedRunners } from './host/catalog';
+import type { ModelHost } from './host/model-host';
 import type { ServiceOptions } from './options';
 import { createService } from './service';
 
@@ -8,21 +9,15 @@ import { createService } from './service';
 export type Handler = (request: Request) => Promise<Response>;
 
 /**
- * Puts one runner, or several by model name, behind the Open Inference Protocol v2 over REST, as a plain function that
- * every runtime and framework with `Request` and `Response` can mount.
- *
- * - `GET /v2`, `/v2/health/live`, `/v2/health/ready`, `/metrics` (with the option)
- * - `GET /v2/models/M[/versions/V]` and `…/ready`; a version is known while it is the one that answers
- * - `GET …/config` and `…/stats`, and `GET /v2/models/stats` of all, as Triton's clients read them
- * - `POST /v2/models/M[/versions/V]/infer` with JSON, or with tensors behind the JSON by Triton's binary tensor data extension,
- *   or with the one input's bytes alone; packed by gzip or deflate if the client likes
- * - `POST /v2/repository/index` and `…/models/M/load`, `…/unload`, with the option `repository`
+ * Puts one runner, or several by model name, or a host of models, behind the protocols that clients of model servers speak
+ * ({@link openInference} and the others of this entry), as a plain function that every runtime and framework with `Request` and
+ * `Response` can mount. With the option `metrics` it answers `GET /metrics` too.
  *
  * A client gives its time in header `x-request-timeout-ms` (milliseconds; an Envoy proxy's
  * `x-envoy-expected-rq-timeout-ms` is read too) or in parameter `timeout` (microseconds): the earliest counts, and what
  * is left of it goes to the runner together with the request's `signal`.
  *
- * Errors are `{"error": string, "code": string}` with 400 for what the caller sent, 404, 413 past a limit, 415, 429 with
+ * Errors are `{"error": string, "code": string}` with 400 for what the caller sent, 401 and 403 of the guard, 404, 413 past a limit, 415, 429 with
  * Retry-After when the runner or the service is full, 503 with Retry-After when it cannot answer at all, 504 past the deadline, and 500,
  * whose cause goes to the logger and never to the client.
  *
@@ -32,17 +27,18 @@ export type Handler = (request: Request) => Promise<Response>;
  *
  * @throws FairleadError `INVALID_OPTION`
  */
-export function createHandler(runners: ServedRunners, options?: ServiceOptions): Handler {
-  const service = createService(runners, options);
+export function createHandler(served: ServedRunners | ModelHost, options?: ServiceOptions): Handler {
+  const service = createService(served, options);
   return async (request) => toResponse(request, await service.handle(fromRequest(request)));
 }
 
 function fromRequest(request: Request): ServiceRequest {
   const { method, headers } = request;
-  const { pathname } = new URL(request.url);
+  const { pathname, search } = new URL(request.url);
   return {
     method,
     path: pathname,
+    query: search.slice(1),
     header: (name) => headers.get(name),
     body: async (maxBytes, onBytes) => {
       checkDeclaredLength(headers.get('content-length'), maxBytes);

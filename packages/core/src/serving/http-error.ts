@@ -15,6 +15,8 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   ALREADY_EXISTS: 409,
   CONFLICT: 409,
   GATE_REFUSED: 409,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
   LIMIT_EXCEEDED: 413,
   UNSUPPORTED: 415,
   OVERLOADED: 429,
@@ -67,7 +69,7 @@ export function errorResponse(thrown: unknown): ServiceResponse {
     internalMessages[error.code] ?? (status === 500 ? 'The server failed to answer this request.' : error.message);
   const { field, expected, given } = status < 500 ? error.details : {};
   const body = { error: message, code: error.code, field, expected, given } as ErrorBody;
-  return jsonResponse(status, JSON.stringify(body), retryAfter(error, status));
+  return jsonResponse(status, JSON.stringify(body), { ...retryAfter(error, status), ...challenge(error, status) });
 }
 
 /** A request that the server itself aborted fails for the server's reason. */
@@ -82,6 +84,13 @@ function retryAfter(error: FairleadError, status: number): Readonly<Record<strin
   const milliseconds = error.details.retryAfterMs;
   const seconds = typeof milliseconds === 'number' && milliseconds > 0 ? Math.ceil(milliseconds / 1000) : 1;
   return { 'retry-after': String(seconds), 'retry-after-ms': String(Math.max(1, Math.ceil(milliseconds ?? 1000))) };
+}
+
+/** How a caller may show who he is: what the guard says in `details.challenge`, else by a token. */
+function challenge(error: FairleadError, status: number): Readonly<Record<string, string>> {
+  if (status !== 401) return {};
+  const { challenge: asked } = error.details;
+  return { 'www-authenticate': typeof asked === 'string' ? asked : 'Bearer' };
 }
 
 /** An answer in JSON. */

@@ -1,9 +1,30 @@
 export { bodyTooLarge } from './body';
-export type { ServedRunners } from './catalog';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
 export { createHandler, type Handler } from './handler';
-export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
+export type { Admission, Place } from './host/admission';
+export type {
+  Arrival,
+  Call,
+  CallFacts,
+  CallObserver,
+  CallOutcome,
+  CallWatch,
+  Guard,
+  Operation,
+  Peer,
+  PeerCertificate,
+  Principal,
+} from './host/call';
+export type { Catalog, ServedModel, ServedRunners } from './host/catalog';
+export type { ModelHostOptions } from './host/host-options';
+export {
+  createModelHost,
+  type HostLimits,
+  type ModelExchange,
+  type ModelHost,
+  type ModelRequest,
+} from './host/model-host';
 export {
   createModelRepository,
   type ModelLoader,
@@ -11,5 +32,10 @@ export {
   type ModelRepositoryOptions,
   type RepositoryEntry,
   type RepositoryState,
-} from './repository/model-repository';
+} from './host/model-repository';
+export { perModel } from './host/per-model';
+export { openInference } from './open-inference/protocol';
+export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
+export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
+export type { PathParameters } from './routes';
 export { createService, type Service } from './service';

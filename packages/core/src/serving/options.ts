@@ -1,9 +1,13 @@
 import * as z from 'zod/mini';
-import { type Clock, systemClock } from '../clock';
 import { parseOptions } from '../config';
-import { consoleLogger, type Logger } from '../logger';
+import { FairleadError } from '../errors';
+import type { Logger } from '../logger';
 import { type CrossOrigin, type CrossOriginOptions, checkOrigins, createCrossOrigin } from './cross-origin';
-import type { ModelRepository } from './repository/model-repository';
+import type { ServedRunners } from './host/catalog';
+import { hostOptionNames, type ModelHostOptions, objectWith } from './host/host-options';
+import { isModelHost, type ModelHost, makeModelHost } from './host/model-host';
+import { openInference } from './open-inference/protocol';
+import type { ServingProtocol } from './protocol';
 
 /** What answers `/metrics`; a metrics registry bound to its renderer fits. */
 export interface MetricsRenderer {
@@ -20,33 +24,18 @@ export interface MetricsPage {
   readonly body: string;
 }
 
-/** Options of {@link createHandler} and {@link createService}. */
-export interface ServiceOptions {
+/**
+ * Options of {@link createHandler} and {@link createService}. Those of the host (limits, `repository`, `guard`, `observers`) are
+ * given to `createModelHost` where a host is served.
+ */
+export interface ServiceOptions extends ModelHostOptions {
+  /** What clients may speak; where two have the same route, the first in the list answers it. @default [openInference()] */
+  readonly protocols?: readonly ServingProtocol[];
   /**
    * Path in front of every route, for a handler that is mounted below the root: `/ml` serves `/ml/v2/models/…`.
    * @default ''
    */
   readonly basePath?: string;
-  /** Bytes that a body may have, declared or not. 1 or more. @default 33554432 (32 MiB) */
-  readonly maxBodyBytes?: number;
-  /** Elements that one input tensor may have, checked on its shape. 1 or more. @default 16777216 */
-  readonly maxTensorElements?: number;
-  /**
-   * Infer requests that may be under way at once, from the first byte of the body to the answer; past it, 429. What waits
-   * for a model is bounded by its runner besides. 1 or more. @default 4096
-   */
-  readonly maxConcurrentRequests?: number;
-  /**
-   * Bytes of all infer bodies together that may be held, arrived or declared; past it, 429. A request that is alone is always
-   * taken. 1 or more. @default 536870912 (512 MiB)
-   */
-  readonly maxConcurrentBodyBytes?: number;
-  /**
-   * Models that clients may list, load and unload (`POST /v2/repository/…`), made by `createModelRepository`. It stays its maker's,
-   * who closes it after the service. Whoever reaches the service can load and unload: put what keeps strangers out in
-   * front of it. @default none, and these paths answer 404
-   */
-  readonly repository?: ModelRepository;
   /** What `/metrics` answers; without it there is no such page. */
   readonly metrics?: MetricsRenderer;
   /** Lets pages of other origins ask, and read the answers. @default none */
@@ -57,71 +46,66 @@ export interface ServiceOptions {
    * @default always ready
    */
   readonly isReady?: () => boolean;
-  /** Told of every answer with a status of 500 and above, with the error that the client does not see. @default console */
-  readonly logger?: Logger;
-  /** @default systemClock */
-  readonly clock?: Clock;
 }
 
 /** The options with their defaults. */
 export interface ServiceSettings {
+  readonly host: ModelHost;
+  readonly protocols: readonly ServingProtocol[];
   readonly basePath: string;
-  readonly maxBodyBytes: number;
-  readonly maxTensorElements: number;
-  readonly maxConcurrentRequests: number;
-  readonly maxConcurrentBodyBytes: number;
-  readonly repository: ModelRepository | undefined;
   readonly metrics: MetricsRenderer | undefined;
   readonly crossOrigin: CrossOrigin | undefined;
-  readonly isReady: () => boolean;
+  readonly isOpen: () => boolean;
   readonly logger: Logger;
-  readonly clock: Clock;
 }
 
-const object = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isFunction = (value: unknown): boolean => typeof value === 'function';
 
-function isRepository(value: unknown): boolean {
-  return object(value) && typeof (value as Partial<ModelRepository>).list === 'function';
-}
-
-/** The fields of the schema, for factories whose options extend these. */
-export const serviceFields = {
+const schema = z.strictObject({
+  protocols: z.optional(
+    z.array(z.custom<ServingProtocol>(objectWith('addRoutes'), 'a protocol, such as openInference()')),
+  ),
   basePath: z.optional(z.string().check(z.regex(/^(\/[A-Za-z0-9._~-]+)*$/, 'a path such as "/ml", or ""'))),
-  maxBodyBytes: z.optional(z.int().check(z.gte(1))),
-  maxTensorElements: z.optional(z.int().check(z.gte(1))),
-  maxConcurrentRequests: z.optional(z.int().check(z.gte(1))),
-  maxConcurrentBodyBytes: z.optional(z.int().check(z.gte(1))),
-  repository: z.optional(z.custom<ModelRepository>(isRepository, 'a repository by createModelRepository')),
-  metrics: z.optional(z.custom<MetricsRenderer>(object, 'an object {render}')),
+  metrics: z.optional(z.custom<MetricsRenderer>(objectWith('render'), 'an object {render}')),
   crossOrigin: z.optional(
     z.strictObject({
       origins: z.union([z.literal('*'), z.array(z.string())], { error: 'an array of origins, or "*"' }),
       maxAgeSeconds: z._default(z.int().check(z.gte(0), z.lte(86_400)), 600),
     }),
   ),
-  isReady: z.optional(z.custom<() => boolean>((value) => typeof value === 'function', 'a function')),
-  logger: z.optional(z.custom<Logger>(object, 'a logger')),
-  clock: z.optional(z.custom<Clock>(object, 'a clock')),
-};
-
-const schema = z.strictObject(serviceFields);
+  isReady: z.optional(z.custom<() => boolean>(isFunction, 'a function')),
+});
 
 /** @throws FairleadError `INVALID_OPTION` */
-export function parseServiceOptions(options: ServiceOptions | undefined, owner: string): ServiceSettings {
-  const parsed = parseOptions(schema, options, owner);
+export function parseServiceOptions(
+  served: ServedRunners | ModelHost,
+  options: ServiceOptions | undefined,
+  owner: string,
+): ServiceSettings {
+  const entries = Object.entries(options ?? {});
+  const isHosts = ([name]: [string, unknown]): boolean => hostOptionNames.includes(name);
+  const hostOptions = Object.fromEntries(entries.filter(isHosts));
+  const parsed = parseOptions(schema, Object.fromEntries(entries.filter((entry) => !isHosts(entry))), owner);
   const { crossOrigin } = parsed;
   if (crossOrigin !== undefined) checkOrigins(crossOrigin.origins, owner);
+  const host = hostOf(served, hostOptions, owner);
   return {
+    host,
+    protocols: parsed.protocols ?? [openInference()],
     basePath: parsed.basePath ?? '',
-    maxBodyBytes: parsed.maxBodyBytes ?? 32 * 1024 * 1024,
-    maxTensorElements: parsed.maxTensorElements ?? 16 * 1024 * 1024,
-    maxConcurrentRequests: parsed.maxConcurrentRequests ?? 4096,
-    maxConcurrentBodyBytes: parsed.maxConcurrentBodyBytes ?? 512 * 1024 * 1024,
-    repository: parsed.repository,
     metrics: parsed.metrics,
     crossOrigin: crossOrigin && createCrossOrigin(crossOrigin),
-    isReady: parsed.isReady ?? (() => true),
-    logger: parsed.logger ?? consoleLogger,
-    clock: parsed.clock ?? systemClock,
+    isOpen: parsed.isReady ?? (() => true),
+    logger: options?.logger ?? host.logger,
   };
+}
+
+function hostOf(served: ServedRunners | ModelHost, options: ModelHostOptions, owner: string): ModelHost {
+  if (!isModelHost(served)) return makeModelHost(served, options, owner);
+  const isShared = (name: string): boolean => name === 'logger' || name === 'clock';
+  const [field] = Object.entries(options).find(([name, value]) => value !== undefined && !isShared(name)) ?? [];
+  if (field === undefined) return served;
+  throw new FairleadError('INVALID_OPTION', `${owner}: option "${field}" is the host's. Give it to createModelHost.`, {
+    details: { field, expected: 'no such option beside a host' },
+  });
 }

@@ -3,43 +3,42 @@ import { RegExpRouter } from 'hono/router/reg-exp-router';
 import { SmartRouter } from 'hono/router/smart-router';
 import { TrieRouter } from 'hono/router/trie-router';
 import { FairleadError } from '../errors';
-import type { ServiceRequest, ServiceResponse } from './exchange';
+import type { Method, RouteHandler, RouteUse } from './protocol';
 
 /** Parameters of a path, decoded. */
 export type PathParameters = Readonly<Record<string, string>>;
 
-/** Answers the requests of one route. */
-export type RouteHandler = (
-  request: ServiceRequest,
-  parameters: PathParameters,
-) => ServiceResponse | Promise<ServiceResponse>;
+/** One route: whose it is, what for, and who answers. */
+export interface Route {
+  readonly protocol: string;
+  readonly use: RouteUse;
+  readonly handler: RouteHandler;
+}
 
-/** Finds the handler of a path. */
+/** Finds the route of a path. */
 export interface RouteTable {
-  add(method: 'GET' | 'POST', path: string, handler: RouteHandler): void;
-  /** The handler bound to its parameters; undefined when no route fits method and path. */
-  match(
-    method: string,
-    path: string,
-  ): { readonly handler: RouteHandler; readonly parameters: PathParameters } | undefined;
+  add(method: Method, path: string, route: Route): void;
+  /** The route and its parameters; undefined when none fits method and path. Of several, the first that was added. */
+  match(method: string, path: string): { readonly route: Route; readonly parameters: PathParameters } | undefined;
   /** The methods that a path can be asked with. */
   methodsOf(path: string): readonly string[];
 }
 
+const methods: readonly Method[] = ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
+
 /** A table on Hono's own routers, without the application around them: the adapters need no Request to find a route. */
 export function createRouteTable(): RouteTable {
-  const router = new SmartRouter<RouteHandler>({ routers: [new RegExpRouter(), new TrieRouter()] });
-  const match = (method: string, path: string) => {
-    const result: Result<RouteHandler> = router.match(method, path);
-    const found = result[0][0];
-    if (found === undefined) return undefined;
-    const [handler, indexes] = found;
-    return { handler, parameters: decodeParameters(indexes, result[1]) };
-  };
+  const router = new SmartRouter<Route>({ routers: [new RegExpRouter(), new TrieRouter()] });
   return {
-    add: (method, path, handler) => router.add(method, path, handler),
-    match,
-    methodsOf: (path) => ['GET', 'POST'].filter((method) => router.match(method, path)[0].length > 0),
+    add: (method, path, route) => router.add(method, path, route),
+    match(method, path) {
+      const result: Result<Route> = router.match(method, path);
+      const found = result[0][0];
+      if (found === undefined) return undefined;
+      const [route, indexes] = found;
+      return { route, parameters: decodeParameters(indexes, result[1]) };
+    },
+    methodsOf: (path) => methods.filter((method) => router.match(method, path)[0].length > 0),
   };
 }
 

@@ -1,14 +1,14 @@
-import { version as packageVersion } from '../../package.json';
 import { FairleadError, messageOf } from '../errors';
 import { encodeBody } from '../gzip';
 import { describeGiven } from '../tensor/json/describe-given';
-import { type Catalog, createCatalog, type ServedRunners } from './catalog';
 import type { ServiceRequest, ServiceResponse } from './exchange';
+import type { Call } from './host/call';
+import type { ServedRunners } from './host/catalog';
+import type { ModelHost } from './host/model-host';
 import { errorResponse, jsonResponse } from './http-error';
-import { addModelRoutes, modelExtensions } from './model-routes';
-import { parseServiceOptions, type ServiceOptions, type ServiceSettings } from './options';
-import { addRepositoryRoutes } from './repository/repository-routes';
-import { createRouteTable, type RouteTable } from './routes';
+import { type MetricsRenderer, parseServiceOptions, type ServiceOptions } from './options';
+import type { ProtocolContext, ProtocolRoutes, RouteUse } from './protocol';
+import { createRouteTable, type PathParameters, type RouteTable } from './routes';
 
 /** Runners behind HTTP, without a word about how requests come in: adapters translate. */
 export interface Service {
@@ -19,48 +19,63 @@ export interface Service {
 }
 
 /**
- * Puts runners behind the Open Inference Protocol, for adapters that have no `Request` or would rather not pay for one:
- * on Node, making a `Request` and reading a `Response` costs more than a small model. Everyone else takes
+ * Puts runners, or a host of models, behind the protocols that their clients speak, for adapters that have no `Request` or would rather
+ * not pay for one: on Node, making a `Request` and reading a `Response` costs more than a small model. Everyone else takes
  * {@link createHandler}.
  *
  * @throws FairleadError `INVALID_OPTION`
  */
-export function createService(runners: ServedRunners, options?: ServiceOptions): Service {
-  const settings = parseServiceOptions(options, 'createService');
-  const { repository, clock } = settings;
-  const catalog = createCatalog(runners, repository, settings.maxTensorElements, clock, 'createService');
+export function createService(served: ServedRunners | ModelHost, options?: ServiceOptions): Service {
+  const { host, basePath, protocols, isOpen, metrics, crossOrigin, logger } = parseServiceOptions(
+    served,
+    options,
+    'createService',
+  );
   const routes = createRouteTable();
-  addServerRoutes(routes, catalog, settings);
-  addModelRoutes(routes, catalog, settings);
-  if (repository !== undefined) addRepositoryRoutes(routes, settings.basePath, catalog, repository);
+  const context: ProtocolContext = {
+    host,
+    basePath,
+    isOpen,
+    isReady: () => isOpen() && host.catalog.isReady(),
+    protocols,
+  };
+  for (const protocol of protocols) protocol.addRoutes(below(routes, basePath, protocol.name), context);
+  if (metrics !== undefined) addMetricsRoute(below(routes, basePath, 'metrics'), metrics);
 
-  const answer = (request: ServiceRequest): ServiceResponse | Promise<ServiceResponse> => {
+  const route = async (request: ServiceRequest): Promise<ServiceResponse> => {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
-    const route = routes.match(method, path);
-    if (route !== undefined) return route.handler(request, route.parameters);
-    const allowed = routes.methodsOf(path);
-    if (allowed.length === 0) throw noRoute(request);
-    const message = `This path answers ${allowed.join(', ')}, not ${describeGiven(request.method)}.`;
-    return jsonResponse(405, JSON.stringify({ error: message }), { allow: allowed.join(', ') });
+    const found = routes.match(method, path);
+    if (found === undefined) return refuse(request, routes.methodsOf(path));
+    const { protocol, use, handler } = found.route;
+    const call = beginCall(host, protocol, use, request, found.parameters);
+    try {
+      const admitting = call.admit();
+      if (admitting !== undefined) await admitting;
+      const response = await handler(request, found.parameters, call);
+      call.end();
+      return response;
+    } catch (error) {
+      call.end(error);
+      throw error;
+    }
   };
 
   const answered = async (request: ServiceRequest): Promise<ServiceResponse> => {
     try {
-      return await answer(request);
+      return await route(request);
     } catch (error) {
       const response = errorResponse(error);
       if (response.status >= 500) {
         const details = { error, method: request.method, path: request.path, status: response.status };
-        settings.logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
+        logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
       }
       return response;
     }
   };
 
-  const { crossOrigin, maxBodyBytes } = settings;
   return {
-    maxBodyBytes,
+    maxBodyBytes: host.limits.maxBodyBytes,
     async handle(request) {
       if (crossOrigin === undefined) return answered(request);
       return crossOrigin.preflight(request) ?? crossOrigin.open(request, await answered(request));
@@ -68,19 +83,36 @@ export function createService(runners: ServedRunners, options?: ServiceOptions):
   };
 }
 
-function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: ServiceSettings): void {
-  const { basePath, isReady, metrics, repository } = settings;
-  const extensions = [...modelExtensions, ...(repository === undefined ? [] : ['model_repository'])];
-  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions });
-  routes.add('GET', `${basePath}/v2`, () => jsonResponse(200, server));
-  routes.add('GET', `${basePath}/v2/health/live`, () => jsonResponse(200, '{"live":true}'));
-  // The text of the protocol contradicts itself on the body; every client goes by the status.
-  routes.add('GET', `${basePath}/v2/health/ready`, () => {
-    const ready = isReady() && catalog.isReady();
-    return jsonResponse(ready ? 200 : 503, JSON.stringify({ ready }));
+/** The table as one protocol sees it. */
+function below(routes: RouteTable, basePath: string, protocol: string): ProtocolRoutes {
+  return {
+    add(method, path, use, handler) {
+      const uses: RouteUse = typeof use === 'string' ? { operation: use } : use;
+      routes.add(method, `${basePath}${path}` || '/', { protocol, use: uses, handler });
+    },
+  };
+}
+
+function beginCall(
+  host: ModelHost,
+  protocol: string,
+  { operation, model, version }: RouteUse,
+  request: ServiceRequest,
+  parameters: PathParameters,
+): Call {
+  return host.begin({
+    protocol,
+    operation,
+    model: model === undefined ? parameters.model : model(request, parameters),
+    version: version === undefined ? parameters.version : version(request, parameters),
+    header: request.header,
+    peer: request.peer,
+    signal: request.signal,
   });
-  if (metrics === undefined) return;
-  routes.add('GET', `${basePath}/metrics`, async (request) => {
+}
+
+function addMetricsRoute(routes: ProtocolRoutes, metrics: MetricsRenderer): void {
+  routes.add('GET', '/metrics', 'metrics', async (request) => {
     const page = await metrics.render(request.header('accept') ?? undefined);
     const { headers, body } = await encodeBody(page.body, request.header('accept-encoding'));
     return {
@@ -91,7 +123,11 @@ function addServerRoutes(routes: RouteTable, catalog: Catalog, settings: Service
   });
 }
 
-function noRoute(request: ServiceRequest): FairleadError {
-  const message = `Nothing is served at ${describeGiven(request.path)}. Models answer at /v2/models/NAME/infer.`;
-  return new FairleadError('NOT_FOUND', message, { details: { field: 'path', given: describeGiven(request.path) } });
+function refuse(request: ServiceRequest, allowed: readonly string[]): ServiceResponse {
+  if (allowed.length === 0) {
+    const message = `Nothing is served at ${describeGiven(request.path)}. Models answer at /v2/models/NAME/infer.`;
+    throw new FairleadError('NOT_FOUND', message, { details: { field: 'path', given: describeGiven(request.path) } });
+  }
+  const message = `This path answers ${allowed.join(', ')}, not ${describeGiven(request.method)}.`;
+  return jsonResponse(405, JSON.stringify({ error: message }), { allow: allowed.join(', ') });
 }

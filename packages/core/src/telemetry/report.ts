@@ -99,6 +99,8 @@ const codePlaces: Readonly<Record<ErrorCode, number>> = {
   STORE_CORRUPT: 23,
   STORE_FAILED: 24,
   UNSUPPORTED: 25,
+  UNAUTHENTICATED: 26,
+  FORBIDDEN: 27,
 };
 
 /** The codes of failures by their number on the wire. */

@@ -91,6 +91,7 @@ function toServiceRequest(request: IncomingMessage, signal: AbortSignal): Servic
   return {
     method: request.method ?? 'GET',
     path: pathOf(request.url ?? '/'),
+    query: queryOf(request.url ?? '/'),
     header: (name) => {
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
@@ -103,6 +104,11 @@ function toServiceRequest(request: IncomingMessage, signal: AbortSignal): Servic
 function pathOf(target: string): string {
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);
+}
+
+function queryOf(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? '' : target.slice(query + 1);
 }
 
 function send(

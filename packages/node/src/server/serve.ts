@@ -1,7 +1,7 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
-import { createService, type ServedRunners } from '@fairlead/core/serving';
+import { createService, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
 import { createListener, type Listener } from './listener';
 import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
 import { declaresMoreThan } from './request-body';
@@ -24,14 +24,14 @@ export interface Server extends Closeable {
  * Serves runners over HTTP on Node. Routes, limits, errors and deadlines are those of `createHandler` in
  * `@fairlead/core/serving`.
  *
- * @param runners one runner, served under its model's name, or runners by the names that they are served under
+ * @param served one runner, served under its model's name, runners by the names that they are served under, or a host of models
  * @throws FairleadError `INVALID_OPTION`, also for a port or host that cannot be listened on
  */
-export async function serve(runners: ServedRunners, options?: ServeOptions): Promise<Server> {
+export async function serve(served: ServedRunners | ModelHost, options?: ServeOptions): Promise<Server> {
   const settings = parseServeOptions(options);
   let isDraining = false;
   const isUserReady = options?.isReady ?? (() => true);
-  const service = createService(runners, { ...settings.service, isReady: () => !isDraining && isUserReady() });
+  const service = createService(served, { ...settings.service, isReady: () => !isDraining && isUserReady() });
   const listener = createListener(service, settings);
   const server = openServer(listener, settings, service.maxBodyBytes);
   const port = await listen(server, settings);

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock';
-import type { ModelInfo, RunResult } from '../runner/runner';
+import type { Clock } from '../../clock';
+import type { ModelInfo, RunResult } from '../../runner/runner';
 
 /*
  * Triton's statistics extension, out of what the requests of this service tell: runners that others use too, remote ones and

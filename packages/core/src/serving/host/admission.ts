@@ -1,4 +1,4 @@
-import { FairleadError } from '../errors';
+import { FairleadError } from '../../errors';
 
 /** A request's place in a service. */
 export interface Place {

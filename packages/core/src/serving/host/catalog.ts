@@ -1,9 +1,8 @@
-import type { Clock } from '../clock';
-import { describeValue } from '../config';
-import { FairleadError } from '../errors';
-import type { ModelRunner } from '../runner/runner';
-import { compileRequestDecoder, type RequestDecoder } from './open-inference/messages';
-import { entryOfRunner, type ModelRepository, type RepositoryEntry } from './repository/model-repository';
+import type { Clock } from '../../clock';
+import { describeValue } from '../../config';
+import { FairleadError } from '../../errors';
+import type { ModelRunner } from '../../runner/runner';
+import { entryOfRunner, type ModelRepository, type RepositoryEntry } from './model-repository';
 import { createStatistics, type ModelStatistics } from './statistics';
 
 /** One runner, served under its model's name, or runners by the names that they are served under. */
@@ -13,7 +12,6 @@ export type ServedRunners = ModelRunner | Readonly<Record<string, ModelRunner>>;
 export interface ServedModel {
   readonly name: string;
   readonly runner: ModelRunner;
-  readonly decode: RequestDecoder;
   readonly outputNames: readonly string[];
   /** What its requests tell; kept when the model is loaded anew. */
   readonly statistics: ModelStatistics;
@@ -48,14 +46,12 @@ export function isRunnerReady({ runner }: ServedModel): boolean {
 export function createCatalog(
   runners: ServedRunners,
   repository: ModelRepository | undefined,
-  maxElements: number,
   clock: Clock,
   owner: string,
 ): Catalog {
   const serve = (name: string, runner: ModelRunner, statistics: ModelStatistics): ServedModel => ({
     name,
     runner,
-    decode: compileRequestDecoder(runner.signature, maxElements),
     outputNames: runner.signature.outputs.map((spec) => spec.name),
     statistics,
   });

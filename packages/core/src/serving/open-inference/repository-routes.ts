@@ -1,11 +1,11 @@
 import { FairleadError } from '../../errors';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { readJson } from '../../tensor/json/lenient-json';
-import type { Catalog } from '../catalog';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
+import type { Catalog } from '../host/catalog';
+import type { ModelRepository, RepositoryEntry } from '../host/model-repository';
 import { errorResponse, jsonResponse } from '../http-error';
-import type { RouteTable } from '../routes';
-import type { ModelRepository, RepositoryEntry } from './model-repository';
+import type { ProtocolRoutes } from '../protocol';
 
 /** Bytes of a body of these routes: a flag or two. */
 const maxBytes = 64 * 1024;
@@ -13,20 +13,15 @@ const maxBytes = 64 * 1024;
 const utf8 = new TextDecoder();
 
 /** Adds Triton's model control: what is there, load, unload. */
-export function addRepositoryRoutes(
-  routes: RouteTable,
-  basePath: string,
-  catalog: Catalog,
-  repository: ModelRepository,
-): void {
-  routes.add('POST', `${basePath}/v2/repository/index`, async (request) => {
+export function addRepositoryRoutes(routes: ProtocolRoutes, catalog: Catalog, repository: ModelRepository): void {
+  routes.add('POST', '/v2/repository/index', 'list', async (request) => {
     const { ready } = await readObject(request);
     if (ready !== undefined && typeof ready !== 'boolean') throw invalid('ready', 'true or false', ready);
     const entries = [...catalog.fixedEntries(), ...repository.list()];
     const shown = ready === true ? entries.filter(({ state }) => state === 'READY') : entries;
     return jsonResponse(200, JSON.stringify(shown.map(toWire)));
   });
-  routes.add('POST', `${basePath}/v2/repository/models/:model/load`, async (request, { model }) => {
+  routes.add('POST', '/v2/repository/models/:model/load', 'load', async (request, { model }) => {
     checkParameters((await readObject(request)).parameters, 'load', []);
     refuseFixed(catalog, model as string);
     try {
@@ -36,7 +31,7 @@ export function addRepositoryRoutes(
     }
     return jsonResponse(200, '{}');
   });
-  routes.add('POST', `${basePath}/v2/repository/models/:model/unload`, async (request, { model }) => {
+  routes.add('POST', '/v2/repository/models/:model/unload', 'unload', async (request, { model }) => {
     // No model depends on another here, so none would be left behind.
     checkParameters((await readObject(request)).parameters, 'unload', ['unload_dependents']);
     refuseFixed(catalog, model as string);

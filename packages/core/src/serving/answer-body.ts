@@ -1,0 +1,59 @@
+import { FairleadError } from '../errors';
+import { readEncoded } from './body';
+import type { ServiceRequest } from './exchange';
+import type { Place } from './host/admission';
+import type { Call } from './host/call';
+import type { ServedModel } from './host/catalog';
+import type { ModelHost, ModelRequest } from './host/model-host';
+import { headerDeadline } from './request-deadline';
+
+/**
+ * Has a request over HTTP answered by the model that its call names: reads the body within the limits, unpacked where it is packed,
+ * and gives it the time that its headers leave.
+ *
+ * @param read reads the body as a request to the model
+ * @throws FairleadError what `host.run` throws; `INVALID_ARGUMENT` for a header that sets no deadline, `LIMIT_EXCEEDED`,
+ * `UNSUPPORTED` for a packing that is not read here
+ */
+export async function answerBody<A>(
+  host: ModelHost,
+  call: Call,
+  request: ServiceRequest,
+  read: (body: Uint8Array, model: ServedModel) => ModelRequest<A>,
+): Promise<A> {
+  const { maxBodyBytes } = host.limits;
+  const deadline = headerDeadline(request.header, call.arrivedAt);
+  return host.run(call, { deadline, receive: (place) => readBody(request, maxBodyBytes, place), read });
+}
+
+/** Reads a body within a limit, which holds for what it is packed in, and for what comes out of it. */
+export async function readBody(request: ServiceRequest, maxBytes: number, place: Place): Promise<Uint8Array> {
+  const encoding = request.header('content-encoding') ?? 'identity';
+  if (!['identity', 'gzip', 'deflate'].includes(encoding)) {
+    const message = `This server does not read content-encoding ${encoding}. Send the body as it is, or by gzip or deflate.`;
+    throw new FairleadError('UNSUPPORTED', message, {
+      details: { field: 'content-encoding', expected: 'identity, gzip or deflate', given: encoding },
+    });
+  }
+  // What is declared is waited for, so it counts from now on; past the limit it is refused before it comes.
+  const declared = Number(request.header('content-length') ?? 0);
+  if (declared <= maxBytes) place.hold(declared);
+  const body = await request.body(maxBytes, place.hold);
+  place.hold(body.byteLength);
+  if (encoding === 'identity') return body;
+  return readEncoded(body, encoding as 'gzip' | 'deflate', maxBytes, (bytes) => place.hold(body.byteLength + bytes));
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The text of a body.
+ * @throws FairleadError `PROTOCOL_ERROR` for bytes that are no UTF-8
+ */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (error) {
+    throw new FairleadError('PROTOCOL_ERROR', 'The body is no UTF-8. Send JSON encoded as UTF-8.', { cause: error });
+  }
+}

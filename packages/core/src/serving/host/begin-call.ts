@@ -1,0 +1,79 @@
+import type { Clock } from '../../clock';
+import { FairleadError, messageOf } from '../../errors';
+import type { Logger } from '../../logger';
+import type { Arrival, Call, CallFacts, CallObserver, CallOutcome, CallWatch, Guard, Principal } from './call';
+
+/** Begins calls. */
+export type BeginCall = (arrival: Arrival) => Call;
+
+/** What calls have in common. */
+export interface CallSettings {
+  readonly guard: Guard | undefined;
+  readonly observers: readonly CallObserver[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export function createBeginCall({ guard, observers, clock, logger }: CallSettings): BeginCall {
+  const failed = (error: unknown): void => {
+    logger.error({ error }, `An observer of calls failed: ${messageOf(error)}`);
+  };
+
+  const watch = (arrival: Arrival): readonly CallWatch[] => {
+    const watches: CallWatch[] = [];
+    for (const observer of observers) {
+      try {
+        const found = observer.begin(arrival);
+        if (found !== undefined) watches.push(found);
+      } catch (error) {
+        failed(error);
+      }
+    }
+    return watches;
+  };
+
+  const tell = (watches: readonly CallWatch[], outcome: CallOutcome): void => {
+    for (const each of watches) {
+      try {
+        each.end(outcome);
+      } catch (error) {
+        failed(error);
+      }
+    }
+  };
+
+  return (arrival) => {
+    const arrivedAt = clock.now();
+    let watches = observers.length === 0 ? undefined : watch(arrival);
+    let principal: Principal | undefined;
+    let facts: CallFacts | undefined;
+    return {
+      ...arrival,
+      arrivedAt,
+      get principal() {
+        return principal;
+      },
+      admit() {
+        if (guard === undefined) return;
+        const found = guard.admit(arrival);
+        if (found instanceof Promise) {
+          return found.then((known) => {
+            principal = known;
+          });
+        }
+        principal = found;
+      },
+      note(known) {
+        facts = known;
+      },
+      end(error) {
+        if (watches === undefined) return;
+        const told = watches;
+        watches = undefined;
+        const code =
+          error === undefined ? undefined : FairleadError.isInstance(error) ? error.code : ('RUN_FAILED' as const);
+        tell(told, { code, error, principal, facts, durationMs: clock.now() - arrivedAt });
+      },
+    };
+  };
+}

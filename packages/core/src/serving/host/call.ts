@@ -1,0 +1,125 @@
+import type { ErrorCode } from '../../errors';
+import type { ModelInfo, RunResult } from '../../runner/runner';
+
+/**
+ * What a request wants of the service; guards allow by it.
+ *
+ * - `health`: whether the server or a model is alive or ready
+ * - `metadata`: what a model is: tensors, configuration, statistics
+ * - `list`: which models there are
+ * - `infer`: an answer of a model
+ * - `load`, `unload`: a change of what is served
+ * - `metrics`: the page of a scraper
+ * - `documentation`: pages that tell about the service
+ */
+export type Operation = 'health' | 'metadata' | 'list' | 'infer' | 'load' | 'unload' | 'metrics' | 'documentation';
+
+/** Who calls, as far as the transport knows. */
+export interface Peer {
+  /** Address of the other end of the connection, which may be a proxy. */
+  readonly address?: string;
+  /** The certificate that the client proved to own, where the transport asked for one and found it good. */
+  readonly certificate?: PeerCertificate;
+}
+
+/** A client's certificate whose chain was verified. */
+export interface PeerCertificate {
+  /** Fields of the subject, for example `CN`. */
+  readonly subject: Readonly<Record<string, string>>;
+  /** SHA-256 of the certificate, as lower-case hexadecimal digits. */
+  readonly fingerprint: string;
+  /** Names for which it was made, as `DNS:…`, `URI:…` or `IP Address:…`. */
+  readonly alternativeNames: readonly string[];
+}
+
+/** Whom a guard took the caller for. */
+export interface Principal {
+  /** Names the caller in logs and audits; holds no secret. */
+  readonly id: string;
+  /** How it was proved, for example `api-key` or `jwt`. */
+  readonly scheme: string;
+}
+
+/** One request as it arrived, before anybody has looked into its body. */
+export interface Arrival {
+  /** Name of the protocol that it speaks. */
+  readonly protocol: string;
+  readonly operation: Operation;
+  /** The model that it names; undefined where it names none. */
+  readonly model: string | undefined;
+  /** The version that must answer; undefined for whichever does. */
+  readonly version: string | undefined;
+  /** A header's value (in gRPC: of the metadata) by its lower-case name. */
+  readonly header: (name: string) => string | null | undefined;
+  readonly peer: Peer | undefined;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * One request from its arrival to its end. A transport begins it (`host.begin`), lets the guard look at it (`admit`), has it answered,
+ * and ends it once.
+ */
+export interface Call extends Arrival {
+  /** Milliseconds of the host's clock. */
+  readonly arrivedAt: number;
+  /** Whom the guard took the caller for; undefined without a guard, and before `admit`. */
+  readonly principal: Principal | undefined;
+  /**
+   * Asks the guard. Without one everybody may do everything.
+   * @throws FairleadError `UNAUTHENTICATED`, `FORBIDDEN`, `OVERLOADED`, or whatever else the guard throws
+   */
+  admit(): void | Promise<void>;
+  /** Keeps what is known of an answer for the observers; `host.run` does it by itself. */
+  note(facts: CallFacts): void;
+  /** Tells the observers how it ended; only the first time counts. */
+  end(error?: unknown): void;
+}
+
+/** What the answer of a model tells about itself. */
+export interface CallFacts {
+  readonly model: ModelInfo;
+  /** Rows of the request. */
+  readonly rows: number;
+  readonly timing: RunResult['timing'];
+  /** Rows of the batch in which it was computed. */
+  readonly batchSize: number;
+}
+
+/** How a call ended. */
+export interface CallOutcome {
+  /** Why it failed; undefined when it was answered. An error that is none of Fairlead's is `RUN_FAILED`. */
+  readonly code: ErrorCode | undefined;
+  /** What was thrown, which the client may not have been told. */
+  readonly error: unknown;
+  readonly principal: Principal | undefined;
+  /** Absent where no model answered. */
+  readonly facts: CallFacts | undefined;
+  /** Milliseconds from the arrival to the end. */
+  readonly durationMs: number;
+}
+
+/** Told of every call: for traces, access logs, request metrics and audits. What it throws goes to the logger. */
+export interface CallObserver {
+  /**
+   * A call has arrived; it is not admitted yet.
+   * @returns who is told how it ended; undefined for nobody
+   */
+  begin(call: Arrival): CallWatch | undefined;
+}
+
+/** Waits for the end of one call. */
+export interface CallWatch {
+  end(outcome: CallOutcome): void;
+}
+
+/** Decides who may do what. */
+export interface Guard {
+  /**
+   * Called before anything of a body is read.
+   * @returns whom it took the caller for; undefined for a caller without a name who may do this nevertheless
+   * @throws FairleadError `UNAUTHENTICATED` for one who has not shown who he is, `FORBIDDEN` for one who may not do this,
+   * `OVERLOADED` for one who has done it too often
+   */
+  admit(call: Arrival): Principal | undefined | Promise<Principal | undefined>;
+}

@@ -1,0 +1,161 @@
+import type { Clock } from '../../clock';
+import { deadlineError, noDeadline } from '../../deadline';
+import type { Logger } from '../../logger';
+import type { Priority, RunOptions, RunResult } from '../../runner/runner';
+import type { ModelSignature } from '../../signature';
+import type { Tensors } from '../../tensor/tensor';
+import { type Admission, createAdmission, type Place } from './admission';
+import { createBeginCall } from './begin-call';
+import type { Arrival, Call } from './call';
+import { type Catalog, createCatalog, notFound, type ServedModel, type ServedRunners } from './catalog';
+import { type ModelHostOptions, parseHostOptions } from './host-options';
+import type { ModelRepository } from './model-repository';
+
+/** What a request may have. */
+export interface HostLimits {
+  readonly maxBodyBytes: number;
+  readonly maxTensorElements: number;
+}
+
+/** What a request asks of its model, read out of its body. */
+export interface ModelRequest<A> {
+  readonly inputs: Tensors;
+  /** Milliseconds from the arrival, as the body gives them; the deadline of the exchange counts besides. */
+  readonly timeoutMs?: number | undefined;
+  /** @default 'normal' */
+  readonly priority?: Priority | undefined;
+  /** Turns the model's answer into the protocol's. */
+  write(result: RunResult): A;
+}
+
+/** How a protocol gets from its body to its answer. */
+export interface ModelExchange<B, A> {
+  /** Absolute, on the host's clock; `noDeadline` for none. */
+  readonly deadline: number;
+  /** Brings the body. Called when the request has a place, which must be told how many bytes it holds. */
+  receive(place: Place): B | Promise<B>;
+  /** Reads it as a request to the model. */
+  read(body: B, model: ServedModel): ModelRequest<A>;
+}
+
+/**
+ * The models of a server, whichever protocol and transport ask for them: what is served, who may ask, how much at once, and the way
+ * of a request from its body to a runner and back. Several services (HTTP and gRPC, two ports) may share one host, and with it its
+ * limits, its statistics and its guard.
+ */
+export interface ModelHost {
+  readonly catalog: Catalog;
+  readonly admission: Admission;
+  readonly limits: HostLimits;
+  readonly repository: ModelRepository | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Begins a call, and tells the observers. */
+  begin(arrival: Arrival): Call;
+  /**
+   * Has a call answered by the model that it names. The call must have been admitted.
+   *
+   * @throws FairleadError `NOT_FOUND`, `OVERLOADED`, `DEADLINE_EXCEEDED`, whatever `receive` and `read` throw, and whatever the
+   * runner rejects with
+   */
+  run<B, A>(call: Call, exchange: ModelExchange<B, A>): Promise<A>;
+}
+
+/**
+ * Gathers runners behind one door.
+ *
+ * @param runners one runner, served under its model's name, or runners by the names that they are served under
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function createModelHost(runners: ServedRunners, options?: ModelHostOptions): ModelHost {
+  return makeModelHost(runners, options, 'createModelHost');
+}
+
+/** @param owner the factory's name, for messages */
+export function makeModelHost(runners: ServedRunners, options: ModelHostOptions | undefined, owner: string): ModelHost {
+  const settings = parseHostOptions(options, owner);
+  const { repository, clock, logger, maxBodyBytes, maxTensorElements } = settings;
+  const catalog = createCatalog(runners, repository, clock, owner);
+  const admission = createAdmission(settings.maxConcurrentRequests, settings.maxConcurrentBodyBytes);
+  return {
+    catalog,
+    admission,
+    limits: { maxBodyBytes, maxTensorElements },
+    repository,
+    clock,
+    logger,
+    begin: createBeginCall(settings),
+    async run(call, exchange) {
+      const { model: name = '', version } = call;
+      catalog.find(name, version);
+      const place = admission.enter();
+      try {
+        const body = await exchange.receive(place);
+        // Asked again: while the body came, the model may have been loaded anew, and the runner before be closing.
+        const model = catalog.find(name, version);
+        const startedAt = clock.now();
+        try {
+          return await answer(clock, call, model, startedAt, exchange, body);
+        } catch (error) {
+          model.statistics.failed(model.runner.model, clock.now() - startedAt);
+          throw error;
+        }
+      } finally {
+        place.leave();
+      }
+    },
+  };
+}
+
+/** Whether something is a host, and no runners yet. */
+export function isModelHost(value: unknown): value is ModelHost {
+  return typeof value === 'object' && value !== null && typeof (value as Partial<ModelHost>).begin === 'function';
+}
+
+async function answer<B, A>(
+  clock: Clock,
+  call: Call,
+  model: ServedModel,
+  startedAt: number,
+  exchange: ModelExchange<B, A>,
+  body: B,
+): Promise<A> {
+  const { runner } = model;
+  const { version, signal } = call;
+  const request = exchange.read(body, model);
+  const { inputs, timeoutMs, priority = 'normal' } = request;
+  const deadline =
+    timeoutMs === undefined ? exchange.deadline : Math.min(exchange.deadline, call.arrivedAt + timeoutMs);
+  const readAt = clock.now();
+  const options: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(deadline, readAt) };
+  const result = await runner.run(inputs, options);
+  if (version !== undefined && result.model.version !== version) {
+    // The runner swapped between the look-up and the run: an answer of another version would break the pin.
+    throw notFound('version', version, `"${result.model.version}" of "${model.name}"`);
+  }
+  const writtenFrom = clock.now();
+  const answered = request.write(result);
+  const endedAt = clock.now();
+  const rows = rowsOf(inputs, runner.signature);
+  model.statistics.succeeded(result, rows, {
+    totalMs: endedAt - startedAt,
+    inputMs: readAt - startedAt,
+    outputMs: endedAt - writtenFrom,
+  });
+  call.note({ model: result.model, rows, timing: result.timing, batchSize: result.batchSize });
+  return answered;
+}
+
+/** Rows of a request, 1 where they cannot be joined. Inputs fit the signature, or the run had failed. */
+function rowsOf(inputs: Tensors, { inputs: specs, batchAxis }: ModelSignature): number {
+  const [first] = specs;
+  return (batchAxis === null || first === undefined ? undefined : inputs[first.name]?.shape[batchAxis]) ?? 1;
+}
+
+/** The runner may count on another clock, so it gets what is left. */
+function timeLeft(deadline: number, now: number): { timeoutMs?: number } {
+  if (deadline === noDeadline) return {};
+  const timeoutMs = deadline - now;
+  if (timeoutMs <= 0) throw deadlineError('before its body had arrived');
+  return { timeoutMs };
+}

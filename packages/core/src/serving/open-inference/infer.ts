@@ -1,0 +1,61 @@
+import { readJson } from '../../tensor/json/lenient-json';
+import { answerBody, decodeText } from '../answer-body';
+import type { ServiceRequest, ServiceResponse } from '../exchange';
+import type { Call } from '../host/call';
+import type { ServedModel } from '../host/catalog';
+import type { ModelHost, ModelRequest } from '../host/model-host';
+import { perModel } from '../host/per-model';
+import { jsonResponse } from '../http-error';
+import { joinBody, jsonLengthHeader, splitBody } from './binary';
+import { classify } from './classification';
+import { compileRequestDecoder, encodeInferResponse, type InferRequest } from './messages';
+import { decodeRawRequest } from './raw-request';
+
+/** Answers `POST /v2/models/M[/versions/V]/infer`. */
+export type Infer = (request: ServiceRequest, call: Call) => Promise<ServiceResponse>;
+
+/**
+ * @returns a function that throws FairleadError `NOT_FOUND`, `INVALID_INPUT`, `INVALID_ARGUMENT`, `PROTOCOL_ERROR`, `LIMIT_EXCEEDED`,
+ * `UNSUPPORTED`, `OVERLOADED`, and whatever the runner rejects with
+ */
+export function createInfer(host: ModelHost): Infer {
+  const { maxTensorElements } = host.limits;
+  const decoderOf = perModel(({ runner }) => compileRequestDecoder(runner.signature, maxTensorElements));
+
+  const readMessage = (body: Uint8Array, model: ServedModel, jsonLength: string | null | undefined): InferRequest => {
+    const { json, binary } = splitBody(body, jsonLength);
+    // A body without any JSON is the one input's elements and nothing else.
+    if (binary !== undefined && json.byteLength === 0)
+      return decodeRawRequest(binary, model.runner.signature, maxTensorElements);
+    const decode = decoderOf(model);
+    return readJson(decodeText(json), (message) => decode(message, binary));
+  };
+
+  return (request, call) =>
+    answerBody(host, call, request, (body, model) =>
+      modelRequest(readMessage(body, model, request.header(jsonLengthHeader)), model),
+    );
+}
+
+function modelRequest(message: InferRequest, model: ServedModel): ModelRequest<ServiceResponse> {
+  const { id, inputs, timeoutMs, priority, wantsBinary, classes } = message;
+  return {
+    inputs,
+    timeoutMs,
+    priority,
+    write(result) {
+      const names = message.outputs ?? model.outputNames;
+      const outputs =
+        classes.size === 0 ? result.outputs : classify(result.outputs, classes, model.runner.signature.batchAxis);
+      const parts: Uint8Array[] = [];
+      const json = encodeInferResponse(model.name, result.model, id, names, outputs, { wants: wantsBinary, parts });
+      return parts.length === 0 ? jsonResponse(200, json) : binaryResponse(json, parts);
+    },
+  };
+}
+
+function binaryResponse(json: string, parts: readonly Uint8Array[]): ServiceResponse {
+  const { body, jsonLength } = joinBody(json, parts);
+  const headers = { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(jsonLength) };
+  return { status: 200, headers, body };
+}

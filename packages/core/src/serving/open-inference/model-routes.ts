@@ -1,0 +1,50 @@
+import { type Catalog, isRunnerReady, notFound } from '../host/catalog';
+import { jsonResponse } from '../http-error';
+import type { ProtocolContext, ProtocolRoutes } from '../protocol';
+import { encodeConfig } from './config';
+import { createInfer } from './infer';
+import { encodeMetadata } from './metadata';
+
+/** Adds what is asked of one model, with and without its version. */
+export function addModelRoutes(routes: ProtocolRoutes, { host, isOpen }: ProtocolContext): void {
+  const { catalog, limits } = host;
+  const infer = createInfer(host);
+  for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
+    routes.add('GET', path, 'metadata', (_request, { model, version }) => {
+      if (isStatisticsOfAll(catalog, model as string, version)) return jsonResponse(200, writeStatistics(catalog));
+      const { name, runner } = catalog.find(model as string, version);
+      return jsonResponse(200, encodeMetadata(name, runner.model, runner.signature));
+    });
+    routes.add('GET', `${path}/ready`, 'health', (_request, { model, version }) => {
+      const served = catalog.find(model as string, version);
+      const ready = isOpen() && isRunnerReady(served);
+      return jsonResponse(ready ? 200 : 503, JSON.stringify({ name: served.name, ready }));
+    });
+    routes.add('GET', `${path}/config`, 'metadata', (_request, { model, version }) => {
+      const { name, runner } = catalog.find(model as string, version);
+      return jsonResponse(200, encodeConfig(name, runner.signature, limits));
+    });
+    routes.add('GET', `${path}/stats`, 'metadata', (_request, { model, version }) =>
+      jsonResponse(200, writeStatistics(catalog, model as string, version)),
+    );
+    routes.add('POST', `${path}/infer`, 'infer', (request, _parameters, call) => infer(request, call));
+  }
+}
+
+/** `/v2/models/stats` tells of all models, but where one is called so. */
+function isStatisticsOfAll(catalog: Catalog, name: string, version: string | undefined): boolean {
+  return name === 'stats' && version === undefined && !catalog.all().some((model) => model.name === name);
+}
+
+function writeStatistics(catalog: Catalog, name?: string, version?: string): string {
+  const models = name === undefined ? catalog.all() : [catalog.find(name)];
+  const stats = models.flatMap((model) => model.statistics.write(model.name, model.runner.model, version));
+  if (version !== undefined && stats.length === 0) {
+    throw notFound(
+      'version',
+      version,
+      `no request that it answered, and "${models[0]?.runner.model.version}" answers now`,
+    );
+  }
+  return JSON.stringify({ model_stats: stats });
+}
