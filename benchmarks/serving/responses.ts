@@ -63,7 +63,7 @@ export function createResponseReader(keepsBody = false): ResponseReader {
         return undefined;
       }
       head = undefined;
-      const text = bytes.latin1Slice(0, headEnd + 2);
+      const text = bytes.toString('latin1', 0, headEnd + 2);
       status = Number(text.slice(9, 12));
       if (!text.startsWith('HTTP/1.1 ') || !(status >= 200)) throw new Error(`No answer: ${text.slice(0, 60)}`);
       keepsAlive = !/\r\nconnection: *close/i.test(text);

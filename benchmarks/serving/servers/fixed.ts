@@ -16,7 +16,7 @@ export async function startFixed(): Promise<Ready> {
     socket.on('data', (chunk) => {
       if (left === 0) {
         const headEnd = chunk.indexOf('\r\n\r\n');
-        const length = /content-length: (\d+)/.exec(chunk.latin1Slice(0, headEnd))?.[1];
+        const length = /content-length: (\d+)/.exec(chunk.toString('latin1', 0, headEnd))?.[1];
         left = headEnd + 4 + Number(length);
       }
       left -= chunk.length;

@@ -34,8 +34,20 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type OpenApiOptions, openApi } from './openapi/protocol';
 export { openInference } from './open-inference/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
-export type { Method, ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from './protocol';
+export type {
+  BodyDescription,
+  JsonSchema,
+  Method,
+  ProtocolContext,
+  ProtocolRoutes,
+  RouteDescription,
+  RouteEntry,
+  RouteHandler,
+  RouteUse,
+  ServingProtocol,
+} from './protocol';
 export type { PathParameters } from './routes';
 export { createService, type Service } from './service';
