@@ -41,7 +41,7 @@ th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:baseline;font-weight
 th:last-child,td:last-child{padding-right:0}
 thead th{color:var(--muted);font-size:12px;font-weight:600;border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid var(--line)}
-.routes td:first-child{width:1%}
+.routes td:first-child{width:62px}
 .routes th{width:55%}
 .routes td:last-child{color:var(--muted)}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
@@ -62,5 +62,5 @@ button:disabled{opacity:.55;cursor:default}
 pre{margin:0;padding:12px;max-height:360px;overflow:auto;background:var(--field);border:1px solid var(--line);border-radius:8px;white-space:pre-wrap}
 .empty{color:var(--muted)}
 footer{margin-top:48px;padding-bottom:40px;font-size:13px}
-@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}.routes tr{display:grid;grid-template-columns:auto 1fr;gap:2px 8px;padding:8px 0}.routes tr+tr{border-top:1px solid var(--line)}.routes th,.routes td{width:auto!important;border:0!important;padding:0}.routes td:last-child{grid-column:2}summary .what{display:block;margin:4px 0 0}}
+@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}.routes tr{display:grid;grid-template-columns:52px 1fr;gap:2px 8px;padding:8px 0}.routes tr+tr{border-top:1px solid var(--line)}.routes th,.routes td{width:auto!important;border:0!important;padding:0}.routes td:last-child{grid-column:2}summary .what{display:block;margin:4px 0 0}}
 `;

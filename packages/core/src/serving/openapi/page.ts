@@ -51,7 +51,9 @@ function pageOf({ title, version, description }: About, context: ProtocolContext
 <p class="eyebrow">Models over HTTP</p>
 <h1>${title}</h1>
 ${description !== undefined && html`<p class="lead">${description}</p>`}
-<p class="meta">Version ${version} · ${countOf(models.length, 'model')} · <a href="openapi.json">openapi.json</a></p>
+<p class="meta">Version ${version} · ${countOf(models.length, 'model')} · ${
+    context.basePath !== '' && html`paths begin with <code>${context.basePath}</code> · `
+  }<a href="openapi.json">openapi.json</a></p>
 <nav aria-label="On this page">${models.map(({ name }, index) => html`<a href="#model-${index}">${name}</a>`)}<a href="#routes">All routes</a></nav>
 </header>
 <main id="models">
