@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -23,6 +24,8 @@ export function project(name: string, folder: string, exclude: string[] = []) {
 
 export default defineConfig({
   test: {
+    // Vitest would take one worker on a machine of two cores, and leave one idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('core', './packages/core'),
       project('node', './packages/node'),
