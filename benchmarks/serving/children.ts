@@ -41,6 +41,8 @@ function forkFile(file: string, args: readonly string[]): ChildProcess {
   return fork(fileURLToPath(new URL(file, import.meta.url)), args, {
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 2, 2, 'ipc'],
+    // The built packages, as users have them, from a test too.
+    env: { ...process.env, TSX_TSCONFIG_PATH: fileURLToPath(new URL('../../tsconfig.dist.json', import.meta.url)) },
     // JSON would lose that a figure is NaN.
     serialization: 'advanced',
   });

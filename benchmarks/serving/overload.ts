@@ -55,6 +55,8 @@ export async function measureOverload(
     }
     const sum = (figure: (result: HttpLoadResult) => number) => overloads.reduce((total, one) => total + figure(one), 0);
     const sent = sum((result) => result.sent);
+    if (sent === 0) throw new Error(`${label}: nothing was sent.`);
+    const answered = overloads.map(({ p99 }) => p99).filter(Number.isFinite);
     const seconds = (overloads.length * settings.length.durationMs) / 1000;
     const statuses = [...new Set(overloads.flatMap((result) => Object.keys(result.statuses)))].filter((s) => s !== '200');
     const share = (name: string, value: number, goal?: string): Result => ({
@@ -67,7 +69,9 @@ export async function measureOverload(
       share('goodput, of the peak', median(overloads.map(({ perSecond }, round) => perSecond / (peaks[round] ?? 0))), '>= 0.9'),
       { name: `${label}: peak`, value: median(peaks), unit: 'requests/s' },
       { name: `${label}: time that callers had`, value: median(patiences), unit: 'ms' },
-      { name: `${label}: p99 of what was answered`, value: median(overloads.map(({ p99 }) => p99)), unit: 'ms' },
+      ...(answered.length === 0
+        ? []
+        : [{ name: `${label}: p99 of what was answered in time`, value: median(answered), unit: 'ms' }]),
       share('sent, of the peak', sent / seconds / median(peaks)),
       share('arrived, of the peak, sent or not for want of a connection', (sent + sum(({ skipped }) => skipped)) / seconds / median(peaks)),
       share('answered too late, of those sent', sum(({ late }) => late) / sent),

@@ -71,7 +71,9 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
       const response = errorResponse(error);
       if (response.status >= 500) {
         const details = { error, method: request.method, path: request.path, status: response.status };
-        logger.error(details, `A request was answered with ${response.status}: ${messageOf(error)}`);
+        // A deadline is the caller's, and in an overload thousands pass in a second: a line for each would make it worse.
+        const level = response.status === 504 ? 'debug' : 'error';
+        logger[level](details, `A request was answered with ${response.status}: ${messageOf(error)}`);
       }
       return response;
     }
