@@ -97,7 +97,9 @@ export async function preparePeer({ name, title }: Peer, note: SuiteContext['not
     await run(folderOf('../peers/setup'), [name], { timeout: 900_000 });
     return true;
   } catch (error) {
-    note(`NOT MEASURED: ${title}, whose rows are left out, since benchmarks/peers/setup ${name} failed: ${String(error)}`);
+    note(
+      `NOT MEASURED: ${title}, whose rows are left out, since benchmarks/peers/setup ${name} failed: ${String(error)}`,
+    );
     return false;
   }
 }

@@ -22,7 +22,8 @@ describe('createResponseReader', () => {
   });
 
   it.each([1, 3, 8, 1000])('reads a response in chunks that arrives %d bytes at a time', (size) => {
-    const text = 'HTTP/1.1 429 Too Many\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n';
+    const text =
+      'HTTP/1.1 429 Too Many\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n';
     const read = readInPieces(text, size);
     expect(read?.isAtEnd).toBe(true);
     expect(read?.response).toMatchObject({ status: 429, keepsAlive: false });

@@ -69,7 +69,8 @@ export function createResponseReader(keepsBody = false): ResponseReader {
       keepsAlive = !/\r\nconnection: *close/i.test(text);
       const length = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
       const isChunked = length === undefined && /\r\ntransfer-encoding: *chunked/i.test(text);
-      if (length === undefined && !isChunked) throw new Error('An answer says neither its length nor that it is chunked.');
+      if (length === undefined && !isChunked)
+        throw new Error('An answer says neither its length nor that it is chunked.');
       left = isChunked ? -1 : Number(length);
       tail = Buffer.alloc(0);
       const rest = bytes.subarray(headEnd + blankLine.length);

@@ -62,7 +62,11 @@ describe('the servers that are measured', { timeout: 120_000 }, () => {
 
   it('are overloaded, and every request is accounted for', async () => {
     const model = { title: 'tiny', path, elements: 16, goals: { peers: false } };
-    const results = await measureOverload(model, 'JSON', jsonBody, { driver, settings: quick, note });
+    const results = await measureOverload(
+      model,
+      { label: 'JSON', toBody: jsonBody, connections: 8, patience: 4 },
+      { driver, settings: quick, note },
+    );
     expect(results[0]).toMatchObject({ name: 'overload, tiny, JSON: goodput, of the peak', goal: '>= 0.9' });
     for (const { value } of results) expect(value).toBeGreaterThanOrEqual(0);
   });
@@ -86,7 +90,10 @@ describe('the bodies', () => {
       throw new Error('enough');
     };
     const logger = { debug: note, info: note, warn: note, error: note };
-    const handle = createHandler({ mlp: { signature, model: { name: 'mlp', version: '1', digest: '' }, run } as never }, { logger });
+    const handle = createHandler(
+      { mlp: { signature, model: { name: 'mlp', version: '1', digest: '' }, run } as never },
+      { logger },
+    );
     for (const { bytes, contentType, headers } of [jsonBody(row), binaryBody(row)]) {
       await handle(
         new Request('http://test/v2/models/mlp/infer', {
@@ -129,7 +136,11 @@ describe('the peers', () => {
 
 describe('servingSettings', () => {
   it('is all of it, or a look', () => {
-    expect(servingSettings({ rounds: 5 }, undefined)).toMatchObject({ connections: [1, 16, 64], rounds: 3, tunesPeers: true });
+    expect(servingSettings({ rounds: 5 }, undefined)).toMatchObject({
+      connections: [1, 16, 64],
+      rounds: 3,
+      tunesPeers: true,
+    });
     expect(servingSettings({ rounds: 2 }, '')).toMatchObject({ rounds: 2 });
     expect(servingSettings({ rounds: 5 }, '1')).toMatchObject({ connections: [64], rounds: 1, tunesPeers: false });
   });

@@ -172,7 +172,14 @@ async function measurePeer(
     const theirs = { title: `${peer.title} ${version}, JSON`, port: server.port, requests };
     const results: Result[] = [];
     for (const connections of settings.connections) {
-      const contest = await holdContest(driver, [oursJson, theirs], connections, settings.rounds, settings.length, note);
+      const contest = await holdContest(
+        driver,
+        [oursJson, theirs],
+        connections,
+        settings.rounds,
+        settings.length,
+        note,
+      );
       results.push(...rowsOf(contest, [theirs], title, connections));
       if (connections !== goalConnections) continue;
       results.push({

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mlp } from '../lib/onnx/model';
 import type { Result, Suite } from '../lib/suite';
-import { startDriver } from '../serving/children';
 import { measureCeiling } from '../serving/ceiling';
-import { measureOverload } from '../serving/overload';
+import { startDriver } from '../serving/children';
+import { type Arrivals, measureOverload, overloads } from '../serving/overload';
 import { chosenPeers, type Peer, type PeerSettings } from '../serving/peers';
 import { binaryBody, jsonBody } from '../serving/requests';
 import { servingSettings } from '../serving/settings';
@@ -27,9 +27,13 @@ export default {
       const tuned = new Map<Peer, PeerSettings>();
       const results: Result[] = await measureCeiling(measuring);
       for (const model of models) results.push(...(await measureModel(model, peers, tuned, measuring)));
-      for (const model of models) results.push(...(await measureOverload(model, 'JSON', jsonBody, measuring)));
-      const [medium] = models;
-      results.push(...(await measureOverload(medium, 'binary', binaryBody, measuring)));
+      const [small, large] = models;
+      const arrivals: readonly [ServedModel, Arrivals][] = [
+        [large, { label: 'JSON', toBody: jsonBody, ...overloads.ofModel }],
+        [small, { label: 'JSON', toBody: jsonBody, ...overloads.ofServer }],
+        [small, { label: 'binary', toBody: binaryBody, ...overloads.ofServer }],
+      ];
+      for (const [model, arriving] of arrivals) results.push(...(await measureOverload(model, arriving, measuring)));
       return results;
     } finally {
       await driver.stop();

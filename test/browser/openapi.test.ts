@@ -1,4 +1,4 @@
-import { type LocalRunner, createRunner } from '@fairlead/core';
+import { createRunner, type LocalRunner } from '@fairlead/core';
 import { openApi, openInference } from '@fairlead/core/serving';
 import { createMockBackend, mockModel } from '@fairlead/core/testing';
 import { type Server, serve } from '@fairlead/node/server';
@@ -51,7 +51,11 @@ describe.skipIf(executablePath === undefined)('the documentation page', () => {
         basePath: '/ml',
         protocols: [
           openInference(),
-          openApi({ title: 'Handwriting models', version: '2.1', description: 'Reads digits of 8 × 8 grey pixels, from 0 to 16.' }),
+          openApi({
+            title: 'Handwriting models',
+            version: '2.1',
+            description: 'Reads digits of 8 × 8 grey pixels, from 0 to 16.',
+          }),
         ],
       },
     );
@@ -76,7 +80,8 @@ describe.skipIf(executablePath === undefined)('the documentation page', () => {
       page.on('pageerror', (error) => faults.push(String(error)));
       page.on('console', (message) => {
         // A request that fails on purpose is told too.
-        if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text());
+        if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+          faults.push(message.text());
       });
       page.on('request', (request) => {
         if (!request.url().startsWith(server.url)) faults.push(`asked elsewhere: ${request.url()}`);

@@ -21,7 +21,9 @@ export async function startFastify(modelPath: string, threads: string): Promise<
   const session = await ort.InferenceSession.create(await readFile(modelPath), options);
   const app = Fastify({ bodyLimit: 32 * 1024 * 1024 });
   const head = { model_name: modelName, model_version: '1' };
-  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
   app.post(inferPath, async (request, reply) => {
     if (request.headers[jsonLengthHeader] !== undefined) {
       const { shape, data } = readBinary(request);

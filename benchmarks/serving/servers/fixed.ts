@@ -6,7 +6,9 @@ import type { Ready } from './ours';
  * system could do at most.
  */
 export async function startFixed(): Promise<Ready> {
-  const body = JSON.stringify({ outputs: [{ name: 'y', shape: [1, 10], datatype: 'FP32', data: new Array(10).fill(0) }] });
+  const body = JSON.stringify({
+    outputs: [{ name: 'y', shape: [1, 10], datatype: 'FP32', data: new Array(10).fill(0) }],
+  });
   const answer = Buffer.from(
     `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
@@ -24,5 +26,8 @@ export async function startFixed(): Promise<Ready> {
     });
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as AddressInfo).port, settings: 'a socket that answers the same bytes to everything' };
+  return {
+    port: (server.address() as AddressInfo).port,
+    settings: 'a socket that answers the same bytes to everything',
+  };
 }

@@ -34,8 +34,8 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
-export { type OpenApiOptions, openApi } from './openapi/protocol';
 export { openInference } from './open-inference/protocol';
+export { type OpenApiOptions, openApi } from './openapi/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type {
   BodyDescription,

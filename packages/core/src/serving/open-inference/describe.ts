@@ -98,14 +98,21 @@ const anyTensor: JsonSchema = {
 };
 
 function tensorSchema({ name, dtype, shape }: TensorSpec): JsonSchema {
-  const axes = shape.map((size) => (typeof size === 'number' ? { const: size } : { type: 'integer', minimum: 0, title: size }));
+  const axes = shape.map((size) =>
+    typeof size === 'number' ? { const: size } : { type: 'integer', minimum: 0, title: size },
+  );
   return {
     type: 'object',
     title: name,
     required: ['name', 'shape', 'datatype', 'data'],
     properties: {
       name: { const: name },
-      shape: { ...shapeSchema, minItems: shape.length, maxItems: shape.length, ...(axes.length > 0 && { prefixItems: axes }) },
+      shape: {
+        ...shapeSchema,
+        minItems: shape.length,
+        maxItems: shape.length,
+        ...(axes.length > 0 && { prefixItems: axes }),
+      },
       datatype: { const: datatypeOf(dtype) },
       data: {
         type: 'array',

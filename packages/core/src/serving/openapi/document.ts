@@ -1,5 +1,5 @@
-import type { ServedModel } from '../host/catalog';
 import type { Operation } from '../host/call';
+import type { ServedModel } from '../host/catalog';
 import type { BodyDescription, JsonSchema, ProtocolContext, RouteDescription, RouteEntry } from '../protocol';
 
 /** What the operator says about the service. */
@@ -50,8 +50,10 @@ export function documentedRoutes({ host, protocols, routes }: ProtocolContext): 
   return routes.flatMap((route): DocumentedRoute[] => {
     const describe = (model: ServedModel | undefined): RouteDescription =>
       byName.get(route.protocol)?.describe?.(route, model) ?? { summary: purposes[route.operation] };
-    const isOfModel = route.operation === 'infer' && /\/:model(?![\w])/.test(route.path) && !/:version\b/.test(route.path);
-    if (!isOfModel) return [{ route, path: templateOf(route.path), model: undefined, description: describe(undefined) }];
+    const isOfModel =
+      route.operation === 'infer' && /\/:model(?![\w])/.test(route.path) && !/:version\b/.test(route.path);
+    if (!isOfModel)
+      return [{ route, path: templateOf(route.path), model: undefined, description: describe(undefined) }];
     return models.map((model) => {
       const path = templateOf(route.path.replace(/:model(?![\w])/, () => encodeURIComponent(model.name)));
       return { route, path, model, description: describe(model) };
@@ -103,7 +105,9 @@ function operationOf({ route, path, description }: DocumentedRoute, modelNames: 
     schema: name === 'model' && modelNames.length > 0 ? { type: 'string', enum: modelNames } : { type: 'string' },
   }));
   return {
-    operationId: `${route.method.toLowerCase()}_${route.protocol}${path}`.replace(/[^A-Za-z0-9]+/g, '_').replace(/_$/, ''),
+    operationId: `${route.method.toLowerCase()}_${route.protocol}${path}`
+      .replace(/[^A-Za-z0-9]+/g, '_')
+      .replace(/_$/, ''),
     summary,
     tags: [route.protocol],
     ...(parameters.length > 0 && { parameters }),
@@ -117,7 +121,10 @@ function operationOf({ route, path, description }: DocumentedRoute, modelNames: 
 
 function contentOf(bodies: Readonly<Record<string, BodyDescription>>): JsonSchema {
   return Object.fromEntries(
-    Object.entries(bodies).map(([type, { schema, example }]) => [type, { schema, ...(example !== undefined && { example }) }]),
+    Object.entries(bodies).map(([type, { schema, example }]) => [
+      type,
+      { schema, ...(example !== undefined && { example }) },
+    ]),
   );
 }
 

@@ -5,7 +5,14 @@ import { createRunner } from '../../runner/create-runner';
 import type { ModelRunner } from '../../runner/runner';
 import type { ModelSignature } from '../../signature';
 import { createMockBackend, mockModel } from '../../testing/index';
-import { createHandler, createModelRepository, openApi, openInference, type ServiceOptions, type ServingProtocol } from '../index';
+import {
+  createHandler,
+  createModelRepository,
+  openApi,
+  openInference,
+  type ServiceOptions,
+  type ServingProtocol,
+} from '../index';
 import { formatJson } from './format-json';
 
 const open: ModelRunner[] = [];
@@ -67,7 +74,10 @@ const load = new Request('http://test/v2/repository/models/digits/load', { metho
 
 describe('GET /openapi.json', () => {
   it('is a valid OpenAPI 3.1 document of every route', async () => {
-    const document = await documentOf({ mock: await runnerOf() }, { metrics: { render: () => ({ contentType: 'text/plain', body: '' }) } });
+    const document = await documentOf(
+      { mock: await runnerOf() },
+      { metrics: { render: () => ({ contentType: 'text/plain', body: '' }) } },
+    );
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths)).toEqual([
       '/v2',
@@ -98,18 +108,25 @@ describe('GET /openapi.json', () => {
     const infer = document.paths['/v2/models/every/infer']?.post;
     const schema = JSON.stringify(infer?.requestBody?.content['application/json']?.schema);
     for (const { name } of everyDtype.inputs) expect(schema).toContain(`"const":"${name}"`);
-    expect(schema).toContain('"prefixItems":[{"type":"integer","minimum":0,"title":"batch"},{"type":"integer","minimum":0,"title":"height"}');
+    expect(schema).toContain(
+      '"prefixItems":[{"type":"integer","minimum":0,"title":"batch"},{"type":"integer","minimum":0,"title":"height"}',
+    );
     expect(Object.keys(infer?.responses ?? {})).toEqual(['200', '400', '404', '413', '415', '429', '503', '504']);
 
     const handle = createHandler({ mock: open[1] as ModelRunner });
     const example = document.paths['/v2/models/mock/infer']?.post?.requestBody?.content['application/json']?.example;
-    const answer = await handle(new Request('http://test/v2/models/mock/infer', { method: 'POST', body: JSON.stringify(example) }));
+    const answer = await handle(
+      new Request('http://test/v2/models/mock/infer', { method: 'POST', body: JSON.stringify(example) }),
+    );
     expect(answer.status).toBe(200);
   });
 
   it('gives no example where one row would be long', async () => {
     const [input] = everyDtype.inputs;
-    const signature: ModelSignature = { ...everyDtype, inputs: [{ ...(input as typeof input & object), shape: ['batch', 224, 224, 3] }] };
+    const signature: ModelSignature = {
+      ...everyDtype,
+      inputs: [{ ...(input as typeof input & object), shape: ['batch', 224, 224, 3] }],
+    };
     const document = await documentOf({ image: await runnerOf(signature) });
     const body = document.paths['/v2/models/image/infer']?.post?.requestBody?.content['application/json'];
     expect(body).toBeDefined();
@@ -122,7 +139,9 @@ describe('GET /openapi.json', () => {
     expect(document.servers).toEqual([{ url: '/ml' }]);
     const handle = createHandler({ 'a/b {c} é': open[0] as ModelRunner }, { basePath: '/ml' });
     const example = document.paths[path]?.post?.requestBody?.content['application/json']?.example;
-    const answer = await handle(new Request(`http://test/ml${path}`, { method: 'POST', body: JSON.stringify(example) }));
+    const answer = await handle(
+      new Request(`http://test/ml${path}`, { method: 'POST', body: JSON.stringify(example) }),
+    );
     expect(answer.status).toBe(200);
   });
 
@@ -130,7 +149,8 @@ describe('GET /openapi.json', () => {
     const repository = createModelRepository({ digits: () => runnerOf() });
     const options = { repository, protocols: [openInference(), openApi()] };
     const handle = createHandler({}, options);
-    const paths = async () => Object.keys(((await (await handle(new Request('http://test/openapi.json'))).json()) as Document).paths);
+    const paths = async () =>
+      Object.keys(((await (await handle(new Request('http://test/openapi.json'))).json()) as Document).paths);
     expect(await paths()).not.toContain('/v2/models/digits/infer');
     expect((await handle(load)).status).toBe(200);
     expect(await paths()).toContain('/v2/models/digits/infer');
@@ -159,7 +179,8 @@ describe('GET /openapi.json', () => {
       },
     };
     const handle = createHandler({ mock: await runnerOf() }, { guard, protocols: [openInference(), openApi()] });
-    for (const path of ['/openapi.json', '/docs']) expect((await handle(new Request(`http://test${path}`))).status).toBe(403);
+    for (const path of ['/openapi.json', '/docs'])
+      expect((await handle(new Request(`http://test${path}`))).status).toBe(403);
     expect(asked).toEqual(['documentation', 'documentation']);
   });
 
@@ -172,10 +193,14 @@ describe('GET /openapi.json', () => {
 });
 
 describe('GET /docs', () => {
-  const page = async (handle: (request: Request) => Promise<Response>, path = '/docs') => handle(new Request(`http://test${path}`));
+  const page = async (handle: (request: Request) => Promise<Response>, path = '/docs') =>
+    handle(new Request(`http://test${path}`));
 
   it('is a page under a policy that lets nothing but its own script run', async () => {
-    const handle = createHandler({ mock: await runnerOf() }, { protocols: [openInference(), openApi({ title: 'A & <b>' })] });
+    const handle = createHandler(
+      { mock: await runnerOf() },
+      { protocols: [openInference(), openApi({ title: 'A & <b>' })] },
+    );
     const [first, second] = [await page(handle), await page(handle)];
     const policy = first.headers.get('content-security-policy') ?? '';
     const [, nonce] = /script-src 'nonce-([0-9a-f-]{36})'/.exec(policy) ?? [];
@@ -190,14 +215,20 @@ describe('GET /docs', () => {
   });
 
   it('sends a path with a slash at its end to the one without, where its links lead somewhere', async () => {
-    const handle = createHandler({ mock: await runnerOf() }, { protocols: [openInference(), openApi()], basePath: '/ml' });
+    const handle = createHandler(
+      { mock: await runnerOf() },
+      { protocols: [openInference(), openApi()], basePath: '/ml' },
+    );
     const response = await page(handle, '/ml/docs/');
     expect(response.status).toBe(308);
     expect(new URL(response.headers.get('location') ?? '', 'http://test/ml/docs/').pathname).toBe('/ml/docs');
   });
 
   it('can be left out', async () => {
-    const handle = createHandler({ mock: await runnerOf() }, { protocols: [openInference(), openApi({ page: false })] });
+    const handle = createHandler(
+      { mock: await runnerOf() },
+      { protocols: [openInference(), openApi({ page: false })] },
+    );
     expect((await page(handle)).status).toBe(404);
   });
 
@@ -215,7 +246,17 @@ describe('formatJson', () => {
     const text = formatJson(value);
     expect(JSON.parse(text)).toEqual(value);
     expect(text.split('\n')).toEqual([
-      '{', '  "a": [1, "x", null],', '  "b": [', '    {', '      "c": []', '    },', '    {}', '  ],', '  "d": {},', '  "e": true', '}',
+      '{',
+      '  "a": [1, "x", null],',
+      '  "b": [',
+      '    {',
+      '      "c": []',
+      '    },',
+      '    {}',
+      '  ],',
+      '  "d": {},',
+      '  "e": true',
+      '}',
     ]);
   });
 });

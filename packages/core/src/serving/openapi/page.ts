@@ -1,5 +1,5 @@
-import type { TensorSpec } from '../../signature';
 import { html, type Markup, raw, textOf } from '../../report/markup';
+import type { TensorSpec } from '../../signature';
 import type { ServiceResponse } from '../exchange';
 import { isRunnerReady, type ServedModel } from '../host/catalog';
 import type { ProtocolContext } from '../protocol';
@@ -125,15 +125,15 @@ function routesSection(routes: readonly DocumentedRoute[]): Markup {
   const protocols = [...new Set(routes.map(({ route }) => route.protocol))];
   return html`<section id="routes"><h2>All routes</h2>
 ${protocols.map(
-    (protocol) => html`<div class="card"><table class="routes"><caption>${protocol}</caption>
+  (protocol) => html`<div class="card"><table class="routes"><caption>${protocol}</caption>
 <thead class="hidden"><tr><th scope="col">Method</th><th scope="col">Path</th><th scope="col">What it answers</th></tr></thead>
 <tbody>${routes
-      .filter(({ route }) => route.protocol === protocol)
-      .map(
-        ({ route, path, description }) =>
-          html`<tr><td><span class="method">${route.method}</span></td><th scope="row"><code>${path}</code></th><td>${description.summary}</td></tr>`,
-      )}</tbody></table></div>`,
-  )}
+    .filter(({ route }) => route.protocol === protocol)
+    .map(
+      ({ route, path, description }) =>
+        html`<tr><td><span class="method">${route.method}</span></td><th scope="row"><code>${path}</code></th><td>${description.summary}</td></tr>`,
+    )}</tbody></table></div>`,
+)}
 </section>`;
 }
 

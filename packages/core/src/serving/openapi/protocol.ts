@@ -1,5 +1,5 @@
-import { parseOptions } from '../../config';
 import * as z from 'zod/mini';
+import { parseOptions } from '../../config';
 import type { ServiceResponse } from '../exchange';
 import type { ServingProtocol } from '../protocol';
 

@@ -57,7 +57,8 @@ function collectTexts(data: unknown, shape: readonly number[], axis: number, tex
     texts.push(data);
     return axis === 0 || axis === shape.length - 1;
   }
-  if (!Array.isArray(data) || axis >= shape.length - 1 || data.length !== shape[axis] || data.length === 0) return false;
+  if (!Array.isArray(data) || axis >= shape.length - 1 || data.length !== shape[axis] || data.length === 0)
+    return false;
   for (const value of data) if (!collectTexts(value, shape, axis + 1, texts)) return false;
   return true;
 }

@@ -35,7 +35,10 @@ function expectSame(bytes: Uint8Array, dtype: DType): unknown {
 const element = fc.oneof(
   { weight: 20, arbitrary: fc.double({ min: -2, max: 300, noNaN: true }).map(String) },
   { weight: 20, arbitrary: fc.integer({ min: 0, max: 200 }).map(String) },
-  { weight: 1, arbitrary: fc.constantFrom('null', 'NaN', '"NaN"', 'true', '9007199254740993', '1e400', '[1]', '{}', '') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('null', 'NaN', '"NaN"', 'true', '9007199254740993', '1e400', '[1]', '{}', ''),
+  },
 );
 
 describe('readTensorJson', () => {
@@ -85,7 +88,11 @@ describe('readTensorJson', () => {
     ['a byte order mark before it', `\uFEFF{"shape":[40],"data":[${long}]}`, 'float32'],
     ['a byte order mark behind an array', `{"shape":[40],"data":[${long}]\uFEFF}`, 'float32'],
     ['a key that is a prototype', `{"__proto__":{"shape":[40]},"shape":[40],"data":[${long}]}`, 'float32'],
-    ['very deep nesting', `{"deep":${'['.repeat(50_000)}${']'.repeat(50_000)},"shape":[40],"data":[${long}]}`, 'float32'],
+    [
+      'very deep nesting',
+      `{"deep":${'['.repeat(50_000)}${']'.repeat(50_000)},"shape":[40],"data":[${long}]}`,
+      'float32',
+    ],
     ['integers past 2^53', `{"shape":[40],"data":[${long.map((value) => `90071992547409${value + 10}`)}]}`, 'int64'],
     ['negative long integers', `{"shape":[40],"data":[${long.map((value) => -value * 4294967295)}]}`, 'int64'],
     ['a negative number of an unsigned type', `{"shape":[40],"data":[${long.map((value) => -value)}]}`, 'uint64'],
