@@ -67,7 +67,8 @@ export function makeDocument({ title, version, description }: About, context: Pr
   const modelNames = host.catalog.all().map(({ name }) => name);
   const paths: Record<string, Record<string, unknown>> = Object.create(null);
   for (const documented of documentedRoutes(context)) {
-    const methods = (paths[documented.path] ??= {});
+    const methods = paths[documented.path] ?? {};
+    paths[documented.path] = methods;
     // Where two routes fit, the first that was added answers.
     methods[documented.route.method.toLowerCase()] ??= operationOf(documented, modelNames);
   }

@@ -135,7 +135,7 @@ export function parseNumbers(bytes: Uint8Array, from: number, to: number, data: 
     let value = lowDigits === 0 ? high : high * (powers[lowDigits] as number) + low;
     if (exponent < 0) value = exponent < -mostExactPower ? Number.NaN : value / (powers[-exponent] as number);
     else if (exponent > 0) value = exponent > mostExactPower ? Number.NaN : value * (powers[exponent] as number);
-    if (leftOut > 0 || highDigits + lowDigits > exactDigits || value !== value) {
+    if (leftOut > 0 || highDigits + lowDigits > exactDigits || Number.isNaN(value)) {
       // Off by a few units in the last place, or past the powers above.
       const isPlain = isFloat32 && Math.fround(value * (1 - slack)) === Math.fround(value * (1 + slack));
       if (!isPlain) {
