@@ -66,7 +66,9 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
     openClient(load.port, (client, dueAt, status) => {
       busy--;
       count(dueAt, status);
-      if (perSecond === undefined && performance.now() < endAt) ask(client, performance.now());
+      // One request counts at least, however slow the server is.
+      const goesOn = perSecond === undefined && (performance.now() < endAt || sent === 0);
+      if (goesOn) ask(client, performance.now());
       else idle.push(client);
       if (busy === 0) onIdle();
     });
