@@ -9,12 +9,11 @@ interface InferBody {
   readonly inputs: readonly { readonly shape: readonly number[]; readonly data: readonly number[] }[];
 }
 
-/** How the sessions of the bare server may be set up; the suite takes the faster one. */
-export const bareThreads = ['default', 'one'] as const;
-
 /**
  * What a team writes that has Fastify and onnxruntime-node: read the body, run the session, answer. The same bodies and the
  * same answers as the other contestants, with no more checks than the parsers make.
+ *
+ * @param threads `one`, or as many as the runtime takes by itself; the suite takes what is faster
  */
 export async function startFastify(modelPath: string, threads: string): Promise<Ready> {
   const options = threads === 'one' ? { intraOpNumThreads: 1 } : {};
