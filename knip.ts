@@ -1,8 +1,9 @@
 import type { KnipConfig } from 'knip';
 import { entriesOf, packageFolders } from './scripts/entries';
 
-/** Scripts that tests start as processes of their own. */
+/** Scripts that tests start as processes of their own, and what alone imports a package that tests need. */
 const fixtures: Record<string, string[]> = {
+  core: ['src/tracing/tracing.fixture.ts'],
   node: ['src/metrics/fixtures/*.ts', 'src/server/fixtures/*.ts'],
   tracking: ['src/fixtures/*.ts'],
 };

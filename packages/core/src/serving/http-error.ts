@@ -36,6 +36,11 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   STORE_FAILED: 500,
 };
 
+/** The HTTP status that a code is answered with. */
+export function statusOf(code: ErrorCode): number {
+  return statuses[code];
+}
+
 /** What a client is told of an error that is none of its business: messages of runtimes name files and functions. */
 const internalMessages: Readonly<Partial<Record<ErrorCode, string>>> = {
   RUN_FAILED: 'The model failed to compute this request.',

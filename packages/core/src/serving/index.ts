@@ -7,6 +7,7 @@ export type {
   Arrival,
   Call,
   CallFacts,
+  CallMoments,
   CallObserver,
   CallOutcome,
   CallWatch,
@@ -34,6 +35,8 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
+export { instrumentCalls } from './observers/instrument-calls';
 export { openInference } from './open-inference/protocol';
 export { type OpenApiOptions, openApi } from './openapi/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
@@ -41,6 +44,7 @@ export type {
   BodyDescription,
   JsonSchema,
   Method,
+  PathParameters,
   ProtocolContext,
   ProtocolRoutes,
   RouteDescription,
@@ -49,5 +53,7 @@ export type {
   RouteUse,
   ServingProtocol,
 } from './protocol';
-export type { PathParameters } from './routes';
 export { createService, type Service } from './service';
+export { type TensorflowServingOptions, tensorflowServing } from './tensorflow/tensorflow-serving';
+export type { VersionLabels } from './tensorflow/version-labels';
+export { torchServe } from './torchserve/torch-serve';

@@ -2,7 +2,9 @@ import type { ServiceRequest, ServiceResponse } from './exchange';
 import type { Call, Operation } from './host/call';
 import type { ServedModel } from './host/catalog';
 import type { ModelHost } from './host/model-host';
-import type { PathParameters } from './routes';
+
+/** Parameters of a path, decoded. */
+export type PathParameters = Readonly<Record<string, string>>;
 
 /** A method of HTTP that routes know; HEAD is answered as GET. */
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';

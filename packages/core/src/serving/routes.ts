@@ -3,10 +3,7 @@ import { RegExpRouter } from 'hono/router/reg-exp-router';
 import { SmartRouter } from 'hono/router/smart-router';
 import { TrieRouter } from 'hono/router/trie-router';
 import { FairleadError } from '../errors';
-import type { Method, RouteHandler, RouteUse } from './protocol';
-
-/** Parameters of a path, decoded. */
-export type PathParameters = Readonly<Record<string, string>>;
+import type { Method, PathParameters, RouteHandler, RouteUse } from './protocol';
 
 /** One route: whose it is, what for, and who answers. */
 export interface Route {

@@ -1,14 +1,15 @@
-import { FairleadError, messageOf } from '../errors';
+import { FairleadError } from '../errors';
 import { encodeBody } from '../gzip';
 import { describeGiven } from '../tensor/json/describe-given';
 import type { ServiceRequest, ServiceResponse } from './exchange';
+import { createFailureLog } from './failure-log';
 import type { Call } from './host/call';
 import type { ServedRunners } from './host/catalog';
 import type { ModelHost } from './host/model-host';
 import { errorResponse, jsonResponse } from './http-error';
 import { type MetricsRenderer, parseServiceOptions, type ServiceOptions } from './options';
-import type { ProtocolContext, ProtocolRoutes, RouteEntry, RouteUse } from './protocol';
-import { createRouteTable, type PathParameters, type RouteTable } from './routes';
+import type { PathParameters, ProtocolContext, ProtocolRoutes, RouteEntry, RouteUse } from './protocol';
+import { createRouteTable, type RouteTable } from './routes';
 
 /** Runners behind HTTP, without a word about how requests come in: adapters translate. */
 export interface Service {
@@ -33,6 +34,7 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
   );
   const routes = createRouteTable();
   const entries: RouteEntry[] = [];
+  const logFailure = createFailureLog(logger, host.clock);
   const context: ProtocolContext = {
     host,
     basePath,
@@ -69,12 +71,8 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
       return await route(request);
     } catch (error) {
       const response = errorResponse(error);
-      if (response.status >= 500) {
-        const details = { error, method: request.method, path: request.path, status: response.status };
-        // A deadline is the caller's, and in an overload thousands pass in a second: a line for each would make it worse.
-        const level = response.status === 504 ? 'debug' : 'error';
-        logger[level](details, `A request was answered with ${response.status}: ${messageOf(error)}`);
-      }
+      const { status } = response;
+      if (status >= 500) logFailure(error, { method: request.method, path: request.path, status });
       return response;
     }
   };

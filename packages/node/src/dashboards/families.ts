@@ -55,7 +55,13 @@ const schema = z.object({
 });
 
 /** Families that every set-up has one of, whose names show which prefix the registry puts before names. */
-const telltales = ['ml_prediction_request_success', 'ml_drift_state', 'ml_cache_hits', 'ml_circuit_state'];
+const telltales = [
+  'ml_prediction_request_success',
+  'ml_server_request_success',
+  'ml_drift_state',
+  'ml_cache_hits',
+  'ml_circuit_state',
+];
 
 /**
  * Checks what it is given and makes it searchable.

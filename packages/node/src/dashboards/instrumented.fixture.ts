@@ -18,6 +18,7 @@ import {
   withRetry,
   withTimeout,
 } from '@fairlead/core/resilience';
+import { instrumentCalls } from '@fairlead/core/serving';
 import { createMockBackend } from '@fairlead/core/testing';
 
 /** A registry in which the instruments of core have registered their families. */
@@ -25,6 +26,7 @@ export async function instrumentedRegistry(options?: RegistryOptions): Promise<R
   const registry = createRegistry(options);
   const runner = await createRunner({ model: '1', backend: createMockBackend() });
   instrumentRunner(registry, runner);
+  instrumentCalls(registry);
   instrumentCache(registry, withCache(runner));
   const stages = [
     withRetry(runner),

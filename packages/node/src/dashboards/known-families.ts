@@ -4,6 +4,7 @@ import { modelLabels } from './promql';
 /** The rows of the dashboard, in the order in which a reader asks. */
 export const sections = [
   'Overview',
+  'Server',
   'Serving',
   'Batches and queue',
   'Lanes',
@@ -23,6 +24,10 @@ export type Section = (typeof sections)[number];
 
 /** The types of the families that have panels or alerts of their own; one of another type is somebody else's. */
 const knownTypes = {
+  ml_server_request_success: 'counter',
+  ml_server_request_failure: 'counter',
+  ml_server_request_duration_seconds: 'histogram',
+  ml_server_pending_requests: 'gauge',
   ml_prediction_request_success: 'counter',
   ml_prediction_request_failure: 'counter',
   ml_prediction_rows: 'counter',
@@ -120,6 +125,7 @@ const homes: readonly (readonly [start: RegExp, section: Section])[] = [
   [/(^|_)ml_cache_/, 'Cache'],
   [/(^|_)ml_(retr|circuit_|bulkhead_|timeout|fallback)/, 'Resilience'],
   [/(^|_)ml_prediction_/, 'Serving'],
+  [/(^|_)ml_server_/, 'Server'],
 ];
 
 /** The row of a family that has no panel of its own. */

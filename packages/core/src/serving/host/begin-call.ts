@@ -47,6 +47,7 @@ export function createBeginCall({ guard, observers, clock, logger }: CallSetting
     let watches = observers.length === 0 ? undefined : watch(arrival);
     let principal: Principal | undefined;
     let facts: CallFacts | undefined;
+    let served: string | undefined;
     return {
       ...arrival,
       arrivedAt,
@@ -63,8 +64,19 @@ export function createBeginCall({ guard, observers, clock, logger }: CallSetting
         }
         principal = found;
       },
+      reach(name) {
+        served = name;
+      },
       note(known) {
         facts = known;
+      },
+      within<T>(work: () => T): T {
+        let inner = work;
+        for (const each of watches ?? []) {
+          const next = inner;
+          if (each.within !== undefined) inner = () => each.within?.(next) as T;
+        }
+        return inner();
       },
       end(error) {
         if (watches === undefined) return;
@@ -72,7 +84,7 @@ export function createBeginCall({ guard, observers, clock, logger }: CallSetting
         watches = undefined;
         const code =
           error === undefined ? undefined : FairleadError.isInstance(error) ? error.code : ('RUN_FAILED' as const);
-        tell(told, { code, error, principal, facts, durationMs: clock.now() - arrivedAt });
+        tell(told, { code, error, principal, served, facts, durationMs: clock.now() - arrivedAt });
       },
     };
   };

@@ -70,8 +70,12 @@ export interface Call extends Arrival {
    * @throws FairleadError `UNAUTHENTICATED`, `FORBIDDEN`, `OVERLOADED`, or whatever else the guard throws
    */
   admit(): void | Promise<void>;
+  /** Keeps for the observers that a model is served under the name that the call gave; `host.run` does it by itself. */
+  reach(served: string): void;
   /** Keeps what is known of an answer for the observers; `host.run` does it by itself. */
   note(facts: CallFacts): void;
+  /** Does a part of the call's work in the context that observers gave it; `host.run` does all of its own there. */
+  within<T>(work: () => T): T;
   /** Tells the observers how it ended; only the first time counts. */
   end(error?: unknown): void;
 }
@@ -84,6 +88,19 @@ export interface CallFacts {
   readonly timing: RunResult['timing'];
   /** Rows of the batch in which it was computed. */
   readonly batchSize: number;
+  readonly moments: CallMoments;
+}
+
+/** Where the time of a call went, as the end of each part in milliseconds after the arrival. */
+export interface CallMoments {
+  /** The body was whole. */
+  readonly receivedMs: number;
+  /** Its tensors were read, and the runner was asked. */
+  readonly readMs: number;
+  /** The runner had answered. */
+  readonly answeredMs: number;
+  /** The answer was written. */
+  readonly writtenMs: number;
 }
 
 /** How a call ended. */
@@ -93,6 +110,11 @@ export interface CallOutcome {
   /** What was thrown, which the client may not have been told. */
   readonly error: unknown;
   readonly principal: Principal | undefined;
+  /**
+   * The name of the model, once it was found among those that are served; absent before. What a client calls it may be anything, so that
+   * metrics by model go by this.
+   */
+  readonly served: string | undefined;
   /** Absent where no model answered. */
   readonly facts: CallFacts | undefined;
   /** Milliseconds from the arrival to the end. */
@@ -110,6 +132,8 @@ export interface CallObserver {
 
 /** Waits for the end of one call. */
 export interface CallWatch {
+  /** Does the call's work in a context of the observer's, such as that of an active span; it must call `work`, and answer what that answers. */
+  within?<T>(work: () => T): T;
   end(outcome: CallOutcome): void;
 }
 

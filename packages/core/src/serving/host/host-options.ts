@@ -31,10 +31,7 @@ export interface ModelHostOptions {
   readonly guard?: Guard;
   /** Told of every call: traces, access logs, request metrics, audits. @default [] */
   readonly observers?: readonly CallObserver[];
-  /**
-   * Told of every answer with a status of 500 and above, with the error that the client does not see; of a deadline that passed, 504, at
-   * level debug. @default console
-   */
+  /** Told of every answer with a status of 500 and above, with the error that the client does not see. @default console */
   readonly logger?: Logger;
   /** @default systemClock */
   readonly clock?: Clock;

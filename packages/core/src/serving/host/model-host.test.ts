@@ -8,6 +8,7 @@ import { jsonResponse } from '../http-error';
 import type { ServingProtocol } from '../protocol';
 import type { Arrival, CallObserver, CallOutcome, Guard } from './call';
 import { createModelHost } from './model-host';
+import { createModelRepository } from './model-repository';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const infer = (headers: Record<string, string> = {}, data: unknown = [1, 2]) =>
@@ -126,6 +127,52 @@ describe('an observer', () => {
       { code: 'INVALID_INPUT', facts: undefined },
       { code: 'NOT_FOUND', facts: undefined },
     ]);
+    await runner.close();
+  });
+
+  it('learns which model was served, when each part ended, and of a load that failed', async () => {
+    const { runner } = await mock();
+    const watched = recorder();
+    const repository = createModelRepository({ known: () => Promise.reject(new Error('disk')) }, { logger: silent });
+    const handle = createHandler({ served: runner }, { observers: [watched], repository, logger: silent });
+    const post = (path: string, body: string) => handle(new Request(`http://test${path}`, { method: 'POST', body }));
+    const body = JSON.stringify({ inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [1, 2] }] });
+    await post('/v2/models/served/infer', body);
+    await post('/v2/models/served/infer', '{}');
+    await post('/v2/models/made-up/infer', body);
+    expect((await post('/v2/repository/models/known/load', '')).status).toBe(500);
+    expect((await post('/v2/repository/models/made-up/unload', '')).status).toBe(404);
+    expect(watched.outcomes.map(({ served, code }) => [served, code])).toEqual([
+      ['served', undefined],
+      ['served', 'INVALID_INPUT'],
+      [undefined, 'NOT_FOUND'],
+      ['known', 'RUN_FAILED'],
+      [undefined, 'NOT_FOUND'],
+    ]);
+    const [first] = watched.outcomes;
+    const { receivedMs = -1, readMs = -1, answeredMs = -1, writtenMs = -1 } = first?.facts?.moments ?? {};
+    const inOrder = [0, receivedMs, readMs, answeredMs, writtenMs, first?.durationMs ?? -1];
+    expect(inOrder).toEqual([...inOrder].sort((a, b) => a - b));
+    await repository.close();
+    await runner.close();
+  });
+
+  it('may give the work a context, the one named first the innermost', async () => {
+    const { runner } = await mock();
+    const entered: string[] = [];
+    const around = (name: string): CallObserver => ({
+      begin: () => ({
+        within(work) {
+          entered.push(name);
+          return work();
+        },
+        end() {},
+      }),
+    });
+    const handle = createHandler(runner, { observers: [around('a'), recorder(), around('b')], logger: silent });
+    expect((await handle(infer())).status).toBe(200);
+    expect((await handle(infer({}, ['x', 2]))).status).toBe(400);
+    expect(entered).toEqual(['b', 'a', 'b', 'a']);
     await runner.close();
   });
 

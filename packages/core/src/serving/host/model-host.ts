@@ -77,6 +77,28 @@ export function makeModelHost(runners: ServedRunners, options: ModelHostOptions 
   const { repository, clock, logger, maxBodyBytes, maxTensorElements } = settings;
   const catalog = createCatalog(runners, repository, clock, owner);
   const admission = createAdmission(settings.maxConcurrentRequests, settings.maxConcurrentBodyBytes);
+
+  const exchangeWith = async <B, A>(call: Call, exchange: ModelExchange<B, A>): Promise<A> => {
+    const { model: name = '', version } = call;
+    catalog.find(name, version);
+    call.reach(name);
+    const place = admission.enter();
+    try {
+      const body = await exchange.receive(place);
+      // Asked again: while the body came, the model may have been loaded anew, and the runner before be closing.
+      const model = catalog.find(name, version);
+      const startedAt = clock.now();
+      try {
+        return await answer(clock, call, model, startedAt, exchange, body);
+      } catch (error) {
+        model.statistics.failed(model.runner.model, clock.now() - startedAt);
+        throw error;
+      }
+    } finally {
+      place.leave();
+    }
+  };
+
   return {
     catalog,
     admission,
@@ -85,25 +107,7 @@ export function makeModelHost(runners: ServedRunners, options: ModelHostOptions 
     clock,
     logger,
     begin: createBeginCall(settings),
-    async run(call, exchange) {
-      const { model: name = '', version } = call;
-      catalog.find(name, version);
-      const place = admission.enter();
-      try {
-        const body = await exchange.receive(place);
-        // Asked again: while the body came, the model may have been loaded anew, and the runner before be closing.
-        const model = catalog.find(name, version);
-        const startedAt = clock.now();
-        try {
-          return await answer(clock, call, model, startedAt, exchange, body);
-        } catch (error) {
-          model.statistics.failed(model.runner.model, clock.now() - startedAt);
-          throw error;
-        }
-      } finally {
-        place.leave();
-      }
-    },
+    run: (call, exchange) => call.within(() => exchangeWith(call, exchange)),
   };
 }
 
@@ -142,7 +146,19 @@ async function answer<B, A>(
     inputMs: readAt - startedAt,
     outputMs: endedAt - writtenFrom,
   });
-  call.note({ model: result.model, rows, timing: result.timing, batchSize: result.batchSize });
+  const { arrivedAt } = call;
+  call.note({
+    model: result.model,
+    rows,
+    timing: result.timing,
+    batchSize: result.batchSize,
+    moments: {
+      receivedMs: startedAt - arrivedAt,
+      readMs: readAt - arrivedAt,
+      answeredMs: writtenFrom - arrivedAt,
+      writtenMs: endedAt - arrivedAt,
+    },
+  });
   return answered;
 }
 

@@ -2,6 +2,7 @@ import { FairleadError } from '../../errors';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { readJson } from '../../tensor/json/lenient-json';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
+import type { Call } from '../host/call';
 import type { Catalog } from '../host/catalog';
 import type { ModelRepository, RepositoryEntry } from '../host/model-repository';
 import { errorResponse, jsonResponse } from '../http-error';
@@ -21,23 +22,32 @@ export function addRepositoryRoutes(routes: ProtocolRoutes, catalog: Catalog, re
     const shown = ready === true ? entries.filter(({ state }) => state === 'READY') : entries;
     return jsonResponse(200, JSON.stringify(shown.map(toWire)));
   });
-  routes.add('POST', '/v2/repository/models/:model/load', 'load', async (request, { model }) => {
+  routes.add('POST', '/v2/repository/models/:model/load', 'load', async (request, { model }, call) => {
     checkParameters((await readObject(request)).parameters, 'load', []);
     refuseFixed(catalog, model as string);
+    reach(repository, call);
     try {
       await repository.load(model as string);
     } catch (error) {
+      // Answered here, and a failure for observers all the same.
+      call.end(error);
       return loadFailed(model as string, error);
     }
     return jsonResponse(200, '{}');
   });
-  routes.add('POST', '/v2/repository/models/:model/unload', 'unload', async (request, { model }) => {
+  routes.add('POST', '/v2/repository/models/:model/unload', 'unload', async (request, { model }, call) => {
     // No model depends on another here, so none would be left behind.
     checkParameters((await readObject(request)).parameters, 'unload', ['unload_dependents']);
     refuseFixed(catalog, model as string);
+    reach(repository, call);
     await repository.unload(model as string);
     return jsonResponse(200, '{}');
   });
+}
+
+/** A name that the repository knows is one for observers; what a client makes up is none. */
+function reach({ names }: ModelRepository, call: Call): void {
+  if (call.model !== undefined && names.includes(call.model)) call.reach(call.model);
 }
 
 /** An empty version says that none answers, as Triton writes it. */

@@ -19,6 +19,7 @@ describe('alertRules', () => {
   it('makes every alert for a registry that has every family, each once, with all that it needs', () => {
     const { groups } = alertRules(registry);
     expect(groups.map(({ name }) => name)).toEqual([
+      'fairlead-server',
       'fairlead-serving',
       'fairlead-drift',
       'fairlead-quality',
@@ -75,7 +76,7 @@ describe('alertRules', () => {
       thresholds: { errorRatio: 0.2 },
       alerts: { ModelCircuitOpen: false, ModelInputDrift: { for: '15m', severity: 'critical' } },
     });
-    expect(rules.groups[0]?.name).toBe('shop-serving');
+    expect(rules.groups[0]?.name).toBe('shop-server');
     expect(rules.groups.flatMap((group) => group.rules)).toHaveLength(alertNames.length - 1);
     expect(ruleOf(rules, 'ModelInputDrift')).toMatchObject({
       expr: expect.stringContaining('ml_drift_state{job="shop", ml_drift_state="drift"}'),

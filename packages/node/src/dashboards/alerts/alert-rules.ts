@@ -7,6 +7,7 @@ import type { AlertRule, AlertRules, AlertRuleTest, AlertRuleTests, AlertSeverit
 import { type AlertRulesOptions, type AlertSettings, parseAlertOptions } from './options';
 import { qualityAlerts } from './quality-alerts';
 import { scrapeAlerts } from './scrape-alerts';
+import { serverAlerts } from './server-alerts';
 import { servingAlerts } from './serving-alerts';
 
 /** Options of {@link alertRuleTests}: those that the rules were made with, and where they lie. */
@@ -39,7 +40,7 @@ export function alertRules(source: DescribedFamilies, options?: AlertRulesOption
   const families = readFamilies(source, owner);
   const settings = parseAlertOptions(options, families, owner);
   const alerts = choose(families, settings);
-  const groups = (['serving', 'drift', 'quality', 'scrape'] as const).map((group) => ({
+  const groups = (['server', 'serving', 'drift', 'quality', 'scrape'] as const).map((group) => ({
     name: `${settings.groupPrefix}-${group}`,
     rules: alerts.filter(({ definition }) => definition.group === group).map((alert) => toRule(alert, settings)),
   }));
@@ -71,7 +72,8 @@ export function alertRuleTests(source: DescribedFamilies, options: AlertRuleTest
 
 function choose(families: Families, settings: AlertSettings): ChosenAlert[] {
   const chosen: ChosenAlert[] = [];
-  for (const definition of [...servingAlerts, ...driftAlerts, ...qualityAlerts, ...scrapeAlerts]) {
+  const definitions = [...serverAlerts, ...servingAlerts, ...driftAlerts, ...qualityAlerts, ...scrapeAlerts];
+  for (const definition of definitions) {
     const change = settings.alerts[definition.alert];
     if (change === false || !definition.families.every((name) => hasKnown(families, name))) continue;
     const duration = change?.for ?? definition.for;

@@ -53,6 +53,8 @@ export interface AlertRuleTest {
 
 /** The alerts there are; which of them a file has depends on the families. */
 export const alertNames = [
+  'ServerErrorRatioHigh',
+  'ServerCallersTurnedAway',
   'ModelErrorRatioHigh',
   'ModelRequestsRefused',
   'ModelLatencyHigh',

@@ -10,6 +10,8 @@ export interface AlertThresholds {
   readonly errorRatio?: number;
   /** Part of the requests that are refused because the queue is full or the deadline cannot be met. @default 0.01 */
   readonly refusedRatio?: number;
+  /** Part of the calls of a server whose callers are turned away for who they are. @default 0.05 */
+  readonly turnedAwayRatio?: number;
   /** Seconds from a request to its answer, 99th percentile; between the first and the last bucket. @default 1 */
   readonly latencySeconds?: number;
   /** Seconds in the queue, 95th percentile; between the first and the last bucket. @default 0.5 */
@@ -80,6 +82,7 @@ const schema = z.strictObject({
     z.strictObject({
       errorRatio: ratio(0.05),
       refusedRatio: ratio(0.01),
+      turnedAwayRatio: ratio(0.05),
       latencySeconds: seconds(1),
       queueSeconds: seconds(0.5),
       laneBusyRatio: ratio(0.95),
@@ -90,6 +93,7 @@ const schema = z.strictObject({
     {
       errorRatio: 0.05,
       refusedRatio: 0.01,
+      turnedAwayRatio: 0.05,
       latencySeconds: 1,
       queueSeconds: 0.5,
       laneBusyRatio: 0.95,

@@ -69,6 +69,7 @@ describe('grafanaDashboard', () => {
     expectSound(dashboard);
     expect(dashboard.panels.filter(({ type }) => type === 'row').map(({ title }) => title)).toEqual([
       'Overview',
+      'Server',
       'Serving',
       'Batches and queue',
       'Lanes',
@@ -87,6 +88,11 @@ describe('grafanaDashboard', () => {
         "Errors",
         "Slowest answers",
         "Drift",
+        "Calls a second",
+        "Failed calls by code",
+        "Refused calls",
+        "Time from the arrival of a call to its end",
+        "Calls under way",
         "Requests a second",
         "Failed requests by code",
         "Error ratio",

@@ -13,6 +13,7 @@ import { chosenDataSource } from './panel';
 import type { PanelPlan } from './panel-plan';
 import { type PanelChoices, type PanelRecipe, rateWindow } from './panel-recipe';
 import { qualityPanels } from './quality-panels';
+import { serverPanels } from './server-panels';
 import { servingPanels } from './serving-panels';
 import { stagePanels } from './stage-panels';
 import { grafanaVariables } from './variables';
@@ -100,6 +101,7 @@ function planPanels(families: Families, queries: Queries, choices: PanelChoices)
   const shown = new Set<Family>();
   const plans: PanelPlan[] = [];
   for (const recipe of [
+    ...serverPanels,
     ...servingPanels,
     ...deploymentPanels,
     ...stagePanels,
