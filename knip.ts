@@ -35,6 +35,7 @@ export default {
         'lib/fixtures/**/*.ts',
         'runner/*.process.ts',
         'monitoring/*.process.ts',
+        'serving/*.process.ts',
         'tracking/*.process.ts',
       ],
       project: ['**/*.ts'],

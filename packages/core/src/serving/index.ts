@@ -66,12 +66,17 @@ export { decodeMetadata, encodeMetadata, type RemoteMetadata } from './open-infe
 export { modelStatistics } from './open-inference/model-routes';
 export { openInference } from './open-inference/protocol';
 export { refuseFixed, refuseParameters } from './open-inference/repository-routes';
+export { type OpenApiOptions, openApi } from './openapi/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type {
+  BodyDescription,
+  JsonSchema,
   Method,
   PathParameters,
   ProtocolContext,
   ProtocolRoutes,
+  RouteDescription,
+  RouteEntry,
   RouteHandler,
   RouteUse,
   ServingProtocol,

@@ -1,13 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { FairleadError, type ModelRunner } from '@fairlead/core';
 import { type CallOutcome, createModelHost, type Guard } from '@fairlead/core/serving';
 import { createVirtualClock } from '@fairlead/core/testing';
 import { status as Status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAuthority } from '../server/certificates.fixture';
 import { serve } from '../server/index';
 import { echo, held, keeping, mock, rawClient, silent } from './grpc.fixture';
 import { HealthCheckRequest, HealthCheckResponse } from './health/messages';
@@ -394,65 +391,26 @@ describe('bounds', () => {
 });
 
 describe('TLS', () => {
-  const certifier = 'openssl';
-  const folder = mkdtempSync(join(tmpdir(), 'fairlead-grpc-'));
-  const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
-  const openssl = (...args: string[]): void => void execFileSync(certifier, args, { cwd: folder, stdio: 'pipe' });
+  const authority = createAuthority('ca');
+  const issue = (name: string) => authority.issue({ commonName: name, names: [`DNS:${name}`] });
+  const files: Readonly<Record<string, string>> = {
+    'ca.pem': authority.cert,
+    ...Object.fromEntries(
+      ['localhost', 'client'].flatMap((name) => {
+        const { cert, key } = issue(name);
+        return [
+          [`${name}.pem`, cert],
+          [`${name}.key`, key],
+        ];
+      }),
+    ),
+  };
+  const read = (name: string): string => files[name] ?? '';
   let runner: ModelRunner;
   beforeAll(async () => {
-    const days = ['-days', '2'];
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      'ca.key',
-      '-out',
-      'ca.pem',
-      '-subj',
-      '/CN=ca',
-      ...days,
-    );
-    for (const name of ['localhost', 'client']) {
-      openssl(
-        'req',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-keyout',
-        `${name}.key`,
-        '-out',
-        `${name}.csr`,
-        '-subj',
-        `/CN=${name}`,
-        '-addext',
-        `subjectAltName=DNS:${name}`,
-      );
-      openssl(
-        'x509',
-        '-req',
-        '-in',
-        `${name}.csr`,
-        '-CA',
-        'ca.pem',
-        '-CAkey',
-        'ca.key',
-        '-CAcreateserial',
-        '-out',
-        `${name}.pem`,
-        '-copy_extensions',
-        'copyall',
-        ...days,
-      );
-    }
     runner = await echo('float32');
   });
-  afterAll(async () => {
-    rmSync(folder, { recursive: true });
-    await runner.close();
-  });
+  afterAll(() => runner.close());
 
   it('encrypts, and the client trusts whom it is told to', async () => {
     const tls = { cert: read('localhost.pem'), key: read('localhost.key') };

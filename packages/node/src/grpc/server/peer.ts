@@ -1,5 +1,6 @@
 import type { PeerCertificate } from '@fairlead/core/serving';
 import type { ServerUnaryCall } from '@grpc/grpc-js';
+import { splitNames } from '../../server/peer';
 
 /** What of a call of any kind tells who is at the other end. */
 export type PeerSource = Pick<ServerUnaryCall<unknown, unknown>, 'getPeer' | 'getAuthContext'>;
@@ -27,6 +28,6 @@ function certificateOf(source: PeerSource): PeerCertificate | undefined {
   return {
     subject,
     fingerprint: found.fingerprint256.replaceAll(':', '').toLowerCase(),
-    alternativeNames: found.subjectaltname?.split(', ') ?? [],
+    alternativeNames: splitNames(found.subjectaltname ?? ''),
   };
 }
