@@ -1,5 +1,5 @@
 import { defineConfig, type Options } from 'tsup';
-import { entriesOf, manifestOf, packageFolders } from './scripts/entries';
+import { entriesOf, exportedEntriesOf, manifestOf, packageFolders } from './scripts/entries';
 
 /** One build of one package, with every module it depends on left outside. */
 function buildOf(folder: string): Options {
@@ -8,7 +8,7 @@ function buildOf(folder: string): Options {
   const sources = Object.entries(entriesOf(folder)).filter(([output]) => !isPageWorker(folder, output));
   return {
     name: folder,
-    entry: Object.fromEntries(sources.map(([output, source]) => [output, `packages/${folder}/${source}`])),
+    entry: pathsOf(folder, Object.fromEntries(sources)),
     outDir: `packages/${folder}/dist`,
     format: 'esm',
     target: ['node20.19', 'es2022'],
@@ -18,11 +18,19 @@ function buildOf(folder: string): Options {
     sourcemap: true,
     // The page of tracking and the worker of pages are builds of their own, at the same time.
     clean: folder === 'tracking' ? ['!page/**'] : folder === 'browser' ? ['!lane-worker.*'] : true,
-    // tsup's bundler of declarations sets `baseUrl`, which TypeScript 6 calls deprecated.
-    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+    // Nobody imports the types of workers and commands, and declarations are what takes long. tsup's bundler of them sets
+    // `baseUrl`, which TypeScript 6 calls deprecated.
+    dts: { entry: pathsOf(folder, exportedEntriesOf(folder)), compilerOptions: { ignoreDeprecations: '6.0' } },
     // A module that begins with # is chosen by a condition when the package is used.
     external: [/^#/, ...external.map((module) => new RegExp(`^${module}(/|$)`))],
   };
+}
+
+/** Entries by paths from the repository's root. */
+function pathsOf(folder: string, entries: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(entries).map(([output, source]) => [output, `packages/${folder}/${source}`]),
+  );
 }
 
 function isPageWorker(folder: string, output: string): boolean {

@@ -43,23 +43,30 @@ export function subpathsOf(manifest: Manifest): string[] {
   return Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
 }
 
-/**
- * The entries of a package, `output name: source` relative to its folder. Each subpath of `exports` is one, `./x` being
- * src/x/index.ts or src/x.ts; internal entries come on top.
- */
+/** The entries that users import, `output name: source` relative to the package's folder: each subpath `./x` is src/x/index.ts or src/x.ts. */
+export function exportedEntriesOf(folder: string): Record<string, string> {
+  const names = subpathsOf(manifestOf(folder)).map((subpath) => (subpath === '.' ? 'index' : subpath.slice(2)));
+  return existing(
+    folder,
+    names.map((name) => [name, [`src/${name}/index.ts`, `src/${name}.ts`]]),
+  );
+}
+
+/** All entries of a package: those that users import, and internal ones on top. */
 export function entriesOf(folder: string): Record<string, string> {
+  const internal = Object.entries(internalEntries[folder] ?? {}).map(([name, path]) => [name, [path]] as const);
+  return { ...exportedEntriesOf(folder), ...existing(folder, internal) };
+}
+
+function existing(
+  folder: string,
+  wanted: readonly (readonly [name: string, candidates: readonly string[]])[],
+): Record<string, string> {
   const entries: Record<string, string> = {};
-  const add = (name: string, candidates: readonly string[]): void => {
+  for (const [name, candidates] of wanted) {
     const source = sourceOf(folder, candidates);
     if (source !== undefined) entries[name] = source;
     else console.warn(`packages/${folder}: the entry "${name}" has no source yet: ${candidates.join(' or ')}.`);
-  };
-  for (const subpath of subpathsOf(manifestOf(folder))) {
-    const name = subpath === '.' ? 'index' : subpath.slice(2);
-    add(name, [`src/${name}/index.ts`, `src/${name}.ts`]);
-  }
-  for (const [name, path] of Object.entries(internalEntries[folder] ?? {})) {
-    add(name, [path]);
   }
   return entries;
 }

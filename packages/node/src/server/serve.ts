@@ -91,8 +91,10 @@ function listen(server: HttpServer | HttpsServer, { port, host }: ServeSettings)
   });
 }
 
-/** How long aborted requests have to send their answers, and connections to end by themselves. */
-const graceMs = 500;
+/** How long aborted requests have to send their answers, on a machine that may be busy. */
+const abortGraceMs = 1500;
+/** How long connections have to end by themselves. */
+const closeGraceMs = 1000;
 
 async function drain(
   server: HttpServer | HttpsServer,
@@ -112,11 +114,11 @@ async function drain(
     const details = { requests: listener.inFlight, drainTimeoutMs };
     logger.warn(details, `${listener.inFlight} requests were not done after ${drainTimeoutMs} ms and were aborted.`);
     listener.abortAll();
-    await settlesWithin(listener.whenIdle(), graceMs, clock);
+    await settlesWithin(listener.whenIdle(), abortGraceMs, clock);
   }
   // Every answer of a drain asks to close, so connections end by themselves. To destroy one can take back an answer that
   // its client has not read yet, so that comes last.
-  await settlesWithin(closed, graceMs, clock);
+  await settlesWithin(closed, closeGraceMs, clock);
   server.closeAllConnections();
   // Those that have not got beyond the handshake of TLS are no connections of HTTP yet.
   for (const socket of sockets) socket.destroy();
