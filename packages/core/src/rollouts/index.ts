@@ -1,4 +1,18 @@
 export {
+  type CompareOutputsOptions,
+  compareOutputs,
+  type OutputComparison,
+} from './compare/compare-outputs';
+export {
+  createOutputAgreement,
+  type Disagreement,
+  type DisagreementMeasure,
+  disagreementOf,
+  type OutputAgreement,
+  type OutputAgreementOptions,
+} from './compare/output-agreement';
+export { kendallTau, spearmanRho } from './compare/rank-correlation';
+export {
   type ArmChoice,
   type ArmEvidence,
   type Block,
@@ -20,4 +34,20 @@ export {
   type StrategyState,
   type Tally,
 } from './contracts';
+export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
+export { combineEValues, shareErrorRate } from './evidence/error-rate';
+export {
+  type BoundedGuardrailOptions,
+  costGuardrail,
+  type DriftGuardrailOptions,
+  driftGuardrail,
+  type ErrorsGuardrailOptions,
+  errorsGuardrail,
+  type LatencyGuardrailOptions,
+  latencyGuardrail,
+  rewardGuardrail,
+} from './evidence/guardrails';
+export { createPairing, type Pair, type Pairing } from './evidence/pairing';
+export { assessSampleRatio, type SampleRatio } from './evidence/sample-ratio';
+export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
