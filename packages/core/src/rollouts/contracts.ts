@@ -230,6 +230,8 @@ export interface StoredRollout {
   readonly weights: Readonly<Record<string, number>>;
   /** Challengers that are still in. */
   readonly arms: readonly string[];
+  /** The digest of each arm's model when it started: what is stored says nothing about other models. */
+  readonly models: Readonly<Record<string, string>>;
   /** The arm that won, once it is promoted. */
   readonly promoted?: string;
   /**
@@ -244,8 +246,8 @@ export interface StoredRollout {
 }
 
 /**
- * What the replicas of a rollout share: its state, fenced by epoch, and their evidence. `memoryRolloutStore` keeps it in
- * this process; `@fairlead/node/stores` has files and Redis.
+ * What the replicas of a rollout share: its state, fenced by epoch, and their evidence. `createMemoryRolloutStore` keeps it
+ * in this process; `@fairlead/node/stores` has files and Redis.
  *
  * Every function rejects with `STORE_FAILED` when the store cannot be had. A rollout then serves by the last weights that it
  * knows, the champion where it knows none, decides nothing new, and says so.

@@ -48,6 +48,6 @@ export {
   rewardGuardrail,
 } from './evidence/guardrails';
 export { createPairing, type Pair, type Pairing } from './evidence/pairing';
-export { assessSampleRatio, type SampleRatio } from './evidence/sample-ratio';
+export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample-ratio';
 export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';

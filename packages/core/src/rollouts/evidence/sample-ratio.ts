@@ -3,7 +3,7 @@ import { optionError } from '../../option-checks';
 import { eValueOf, pValueOf } from './e-value';
 
 /** Whether assignment does what it should. A plain object that survives JSON. */
-export interface SampleRatio {
+export interface SampleRatioAssessment {
   /** Units that were assigned. */
   readonly units: number;
   /** Share of each arm as it was, by name. */
@@ -41,7 +41,7 @@ export function assessSampleRatio(
   counts: Readonly<Record<string, number>>,
   shares: Readonly<Record<string, number>>,
   alpha = 0.001,
-): SampleRatio {
+): SampleRatioAssessment {
   const arms = Object.entries(shares);
   check(counts, arms, alpha);
   const countOf = (arm: string): number => counts[arm] ?? 0;
