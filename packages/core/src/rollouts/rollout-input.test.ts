@@ -29,7 +29,7 @@ describe('options that cannot be', () => {
     ['challengers.canary', { challengers: { canary: 'v2' } }],
     ['strategy', { strategy: 'canary' }],
     ['guardrails.1.name', { guardrails: [errorsGuardrail(), errorsGuardrail()] }],
-    ['guardrails.0.margin', { guardrails: [errorsGuardrail({ margin: -1 })] }],
+    ['guardrails.0.margin', { guardrails: [{ ...errorsGuardrail(), margin: -1 }] }],
     ['guardrails.0.bounds', { guardrails: [{ ...errorsGuardrail(), bounds: [1, 1] }] }],
     ['maxFalseRollbackRate', { maxFalseRollbackRate: 0 }],
     ['assignment.holdout', { assignment: { holdout: 1 } }],

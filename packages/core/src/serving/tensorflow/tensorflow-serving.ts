@@ -9,8 +9,14 @@ import { notFound, type ServedModel } from '../host/catalog';
 import type { ModelHost } from '../host/model-host';
 import { perModel } from '../host/per-model';
 import { jsonResponse } from '../http-error';
-import type { ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from '../protocol';
-import type { PathParameters } from '../routes';
+import type {
+  PathParameters,
+  ProtocolContext,
+  ProtocolRoutes,
+  RouteHandler,
+  RouteUse,
+  ServingProtocol,
+} from '../protocol';
 import {
   classifyOutputs,
   compileExamplesDecoder,
