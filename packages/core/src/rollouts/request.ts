@@ -32,6 +32,9 @@ export type AnswerRequest = (
   key: string | undefined,
 ) => Promise<RolloutResult>;
 
+/** The control slice has batches of its own, as small as the challenger's: small batches fail and wait otherwise than large ones. */
+const controlGroup = 'rollout-control';
+
 const mendable = codesFor('fallback');
 
 /** Whether a failure is the arm's: what is the request's own speaks against nobody. */
@@ -80,7 +83,8 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     const startedAt = clock.now();
     const former = isEvidence ? champion.former : undefined;
     champion.counts.requests++;
-    return started(champion.runner, inputs, options).then(
+    const given = isEvidence ? { ...options, batchGroup: controlGroup } : options;
+    return started(champion.runner, inputs, given).then(
       (result) => {
         const endedAt = clock.now();
         championDuration.add(endedAt - startedAt);
