@@ -93,8 +93,19 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     }
   };
 
+  const forming = [championArm, ...arms].map((arm) => ({ arm, former: createBlockFormer(arm, blockMs, onBlock) }));
   const formers = Object.fromEntries(
-    [championArm, ...arms].map((arm) => [arm, createBlockFormer(arm, blockMs, onBlock)]),
+    forming.map(({ arm, former }): [string, BlockFormer] => [
+      arm,
+      {
+        add(failed, startedAt, endedAt, batches) {
+          // Blocks come in the order of time, whichever arm they are of: only neighbours are compared.
+          for (const other of forming) if (other.former !== former) other.former.flush(endedAt);
+          former.add(failed, startedAt, endedAt, batches);
+        },
+        flush: former.flush,
+      },
+    ]),
   );
 
   const gathered = (): Tally => {
@@ -140,7 +151,7 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
       known = sum;
     },
     flush(now) {
-      for (const former of Object.values(formers)) former.flush(now);
+      for (const { former } of forming) former.flush(now);
     },
   };
 }
