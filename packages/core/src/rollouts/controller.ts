@@ -129,6 +129,7 @@ export function createController(parts: ControllerParts): Controller {
       guardrails: settings.guardrails,
       alpha: settings.maxFalseRollbackRate,
       blockMs: settings.blockMs,
+      driftOf: settings.driftOf,
       onHarm() {
         if (!isActive(record.stored.status)) return;
         parts.onSuspend();

@@ -9,6 +9,7 @@ import type { InputsOf } from '../signature';
 import type { Arm, Arms } from './arms';
 import type { Slot } from './assignment/assignment';
 import type { RequestObserver } from './observer';
+import type { RolloutOptions } from './options';
 import type { RolloutResult, RolloutRunOptions, RolloutTrace } from './result';
 
 /** What answering a request needs of the rollout around it. */
@@ -18,6 +19,8 @@ export interface RequestParts {
   /** Whether the champion answers what a challenger failed at. */
   readonly fallsBack: boolean;
   readonly observers: readonly RequestObserver[];
+  /** What an answer cost. */
+  readonly costOf: RolloutOptions['costOf'];
   nextId(): string;
   /** An arm answered a unit that was assigned by weight. */
   onServed(arm: string, key: string | undefined): void;
@@ -46,7 +49,7 @@ function isArmsOwn(error: unknown): boolean {
 
 /** Makes the way of a request. */
 export function createAnswerer(parts: RequestParts): AnswerRequest {
-  const { arms, clock, fallsBack, observers, nextId, onServed, onFallBack } = parts;
+  const { arms, clock, fallsBack, costOf, observers, nextId, onServed, onFallBack } = parts;
   const { champion } = arms;
   const championDuration = new DurationEstimate();
   const observed = observers.length > 0;
@@ -88,13 +91,19 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
       (result) => {
         const endedAt = clock.now();
         championDuration.add(endedAt - startedAt);
-        former?.add(false, startedAt, endedAt, result.timing.batches);
+        former?.add(
+          false,
+          startedAt,
+          endedAt,
+          result.timing.batches,
+          costOf?.(result, champion.name, endedAt - startedAt),
+        );
         return finish(result, trace, slot, key);
       },
       (error: unknown) => {
         if (isArmsOwn(error)) {
           champion.counts.failures++;
-          former?.add(true, startedAt, clock.now(), undefined);
+          former?.add(true, startedAt, clock.now(), undefined, undefined);
         }
         return failed(error, trace);
       },
@@ -119,7 +128,10 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     return started(arm.runner, inputs, options).then(
       (result) => {
         circuit?.leave(ticket, 'success');
-        if (slot.evidence) former?.add(false, startedAt, clock.now(), result.timing.batches);
+        if (slot.evidence && former !== undefined) {
+          const endedAt = clock.now();
+          former.add(false, startedAt, endedAt, result.timing.batches, costOf?.(result, arm.name, endedAt - startedAt));
+        }
         return finish(result, trace, slot, key);
       },
       (error: unknown) => {
@@ -130,7 +142,7 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
         }
         counts.failures++;
         circuit?.leave(ticket, 'failure', error);
-        if (slot.evidence) former?.add(true, startedAt, now, undefined);
+        if (slot.evidence) former?.add(true, startedAt, now, undefined, undefined);
         // Where it is not known yet how long the champion takes, there is time as long as there is any.
         const hasTime = deadline - now > (championDuration.meanMs ?? 0);
         if (!fallsBack || !hasTime || given.signal?.aborted === true) return failed(error, trace);

@@ -155,6 +155,7 @@ function rolloutOf(settings: RolloutSettings) {
     clock,
     fallsBack: settings.breaker.fallback,
     observers: settings.observers,
+    costOf: settings.costOf,
     nextId: () => `${replica}.${(decisions++).toString(36)}`,
     onServed: (arm, key) => sampleRatio.add(arm, key),
     onFallBack: (arm, error) => rolloutEvents.emit('request-fall-back', { arm, error }),
