@@ -17,8 +17,8 @@ export function createMeanModel(): LearningModel {
       return (count * mean + all.mean) / (count + 1);
     },
     learn(arm, reward) {
-      let sum = sums.get(arm);
-      if (sum === undefined) sums.set(arm, (sum = { count: 0, mean: 0 }));
+      const sum = sums.get(arm) ?? { count: 0, mean: 0 };
+      sums.set(arm, sum);
       for (const each of [sum, all]) {
         each.count++;
         each.mean += (reward - each.mean) / each.count;
