@@ -1,0 +1,151 @@
+import {
+  type ArmEvidence,
+  type Block,
+  championArm,
+  type EvidenceSummary,
+  type Guardrail,
+  type GuardrailEvidence,
+  type SequentialTest,
+  type Tally,
+} from '../contracts';
+import { type BlockFormer, createBlockFormer } from './blocks';
+import { createSequentialTest } from './sequential-test';
+import { mergeTallies } from './tally';
+
+/** Blocks that wait for their partner; what comes on top is left out, by its number and not by its value. */
+const maxUnpaired = 1000;
+
+/** What this process gathered, and what can be said of it. */
+export interface EvidenceLedger {
+  /** Where the requests of an arm are told; `champion` is the control slice. */
+  readonly formers: Readonly<Record<string, BlockFormer>>;
+  /** What was gathered since this was asked last, to be added to a store. `undefined` where that is nothing. */
+  take(): Tally | undefined;
+  /** What was gathered and not yet taken. */
+  readonly untaken: Tally;
+  /** What a sum of tallies says. */
+  assess(tally: Tally, arms: readonly string[]): EvidenceSummary;
+  /** Ends blocks of time that are over. */
+  flush(now: number): void;
+}
+
+export interface EvidenceLedgerOptions {
+  readonly arms: readonly string[];
+  readonly guardrails: readonly Guardrail[];
+  /** What all guardrails of all challengers may spend together. */
+  readonly alpha: number;
+  readonly blockMs: number;
+  /** A pair of blocks was compared. */
+  onPair?(arm: string): void;
+}
+
+interface Comparison {
+  readonly arm: string;
+  readonly prefix: string;
+  readonly guardrail: Guardrail;
+  readonly test: SequentialTest;
+  readonly waiting: { readonly challenger: number[]; readonly control: number[] };
+  tally: Tally;
+}
+
+/** Makes the ledger of one process for one run of a rollout. The error rate is shared out equally. */
+export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLedger {
+  const { arms, guardrails, blockMs, onPair } = options;
+  const alpha = options.alpha / Math.max(1, arms.length * guardrails.length);
+  const comparisons = arms.flatMap((arm) =>
+    guardrails.map((guardrail): Comparison => {
+      const test = createSequentialTest(guardrail, alpha);
+      const prefix = `${arm}/${guardrail.name}/`;
+      return { arm, prefix, guardrail, test, waiting: { challenger: [], control: [] }, tally: test.start() };
+    }),
+  );
+  let totals: Record<string, number> = {};
+  const count = (name: string, value: number): void => {
+    totals[name] = (totals[name] ?? 0) + value;
+  };
+
+  const pair = (comparison: Comparison): boolean => {
+    const { challenger, control } = comparison.waiting;
+    if (challenger.length === 0 || control.length === 0) return false;
+    comparison.tally = comparison.test.observe(
+      comparison.tally,
+      challenger.shift() as number,
+      control.shift() as number,
+    );
+    return true;
+  };
+
+  const onBlock = (block: Block): void => {
+    const isControl = block.arm === championArm;
+    count(`${block.arm}/requests`, block.requests);
+    count(`${block.arm}/failed`, block.failedRequests);
+    for (const comparison of comparisons) {
+      if (!isControl && comparison.arm !== block.arm) continue;
+      const value = comparison.guardrail.measure(block);
+      if (value === undefined || !Number.isFinite(value)) continue;
+      const queue = isControl ? comparison.waiting.control : comparison.waiting.challenger;
+      if (queue.length < maxUnpaired) queue.push(value);
+      if (pair(comparison)) onPair?.(comparison.arm);
+    }
+  };
+
+  const formers = Object.fromEntries(
+    [championArm, ...arms].map((arm) => [arm, createBlockFormer(arm, blockMs, onBlock)]),
+  );
+
+  const gathered = (): Tally => {
+    const all: Record<string, number | readonly number[]> = { ...totals };
+    for (const { prefix, tally } of comparisons) {
+      if (tally.blocks === 0) continue;
+      for (const [name, value] of Object.entries(tally)) all[prefix + name] = value;
+    }
+    return all;
+  };
+
+  return {
+    formers,
+    take() {
+      const tally = gathered();
+      if (Object.keys(tally).length === 0) return undefined;
+      totals = {};
+      for (const comparison of comparisons) comparison.tally = comparison.test.start();
+      return tally;
+    },
+    get untaken() {
+      return gathered();
+    },
+    assess(tally, present) {
+      const number = (name: string): number => Number(tally[name] ?? 0);
+      const evidenceOf = (arm: string): ArmEvidence => {
+        const found = comparisons
+          .filter((comparison) => comparison.arm === arm)
+          .map(({ test, prefix }) => test.assess(within(tally, prefix, test.start())));
+        return {
+          arm,
+          requests: number(`${arm}/requests`),
+          failedRequests: number(`${arm}/failed`),
+          controlRequests: number(`${championArm}/requests`),
+          controlFailedRequests: number(`${championArm}/failed`),
+          guardrails: found,
+          verdict: verdictOf(found),
+        };
+      };
+      return { arms: Object.fromEntries(present.map((arm) => [arm, evidenceOf(arm)])) };
+    },
+    flush(now) {
+      for (const former of Object.values(formers)) former.flush(now);
+    },
+  };
+}
+
+/** The part of a tally that belongs to one test. */
+function within(tally: Tally, prefix: string, empty: Tally): Tally {
+  const part = Object.entries(tally).filter(([name]) => name.startsWith(prefix));
+  return mergeTallies(empty, Object.fromEntries(part.map(([name, value]) => [name.slice(prefix.length), value])));
+}
+
+function verdictOf(found: readonly GuardrailEvidence[]): ArmEvidence['verdict'] {
+  if (found.some(({ verdict }) => verdict === 'harm')) return 'harm';
+  if (found.length > 0 && found.every(({ verdict }) => verdict === 'non-inferior')) return 'non-inferior';
+  return 'inconclusive';
+}

@@ -1,0 +1,23 @@
+export {
+  type ArmChoice,
+  type ArmEvidence,
+  type Block,
+  championArm,
+  type Decision,
+  type DecisionAction,
+  type EvidenceSummary,
+  type Guardrail,
+  type GuardrailEvidence,
+  type HistoryEntry,
+  type Json,
+  type LookTime,
+  type PlannedStep,
+  type RolloutStatus,
+  type RolloutStore,
+  type SequentialTest,
+  type StoredRollout,
+  type Strategy,
+  type StrategyState,
+  type Tally,
+} from './contracts';
+export { mergeTallies } from './evidence/tally';
