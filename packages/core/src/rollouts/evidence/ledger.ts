@@ -25,6 +25,8 @@ export interface EvidenceLedger {
   readonly untaken: Tally;
   /** What a sum of tallies says. */
   assess(tally: Tally, arms: readonly string[]): EvidenceSummary;
+  /** The sum of what was taken, here and by others: harm shows in this with what was gathered since. */
+  setKnown(sum: Tally): void;
   /** Ends blocks of time that are over. */
   flush(now: number): void;
 }
@@ -35,8 +37,8 @@ export interface EvidenceLedgerOptions {
   /** What all guardrails of all challengers may spend together. */
   readonly alpha: number;
   readonly blockMs: number;
-  /** A pair of blocks was compared. */
-  onPair?(arm: string): void;
+  /** What this process knows by itself says that an arm harms. */
+  onHarm?(arm: string): void;
 }
 
 interface Comparison {
@@ -50,7 +52,7 @@ interface Comparison {
 
 /** Makes the ledger of one process for one run of a rollout. The error rate is shared out equally. */
 export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLedger {
-  const { arms, guardrails, blockMs, onPair } = options;
+  const { arms, guardrails, blockMs, onHarm } = options;
   const alpha = options.alpha / Math.max(1, arms.length * guardrails.length);
   const comparisons = arms.flatMap((arm) =>
     guardrails.map((guardrail): Comparison => {
@@ -64,15 +66,19 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     totals[name] = (totals[name] ?? 0) + value;
   };
 
+  let known: Tally = {};
+  /** Compares the oldest of both sides; true where harm shows. */
   const pair = (comparison: Comparison): boolean => {
     const { challenger, control } = comparison.waiting;
     if (challenger.length === 0 || control.length === 0) return false;
-    comparison.tally = comparison.test.observe(
-      comparison.tally,
-      challenger.shift() as number,
-      control.shift() as number,
-    );
-    return true;
+    const value = challenger.shift() as number;
+    const partner = control.shift() as number;
+    comparison.tally = comparison.test.observe(comparison.tally, value, partner);
+    // Only what is worse than its control can bring the evidence of harm over its bound.
+    const isWorse = comparison.guardrail.harmfulWhen === 'higher' ? value > partner : value < partner;
+    if (!isWorse) return false;
+    const all = mergeTallies(within(known, comparison.prefix, {}), comparison.tally);
+    return comparison.test.assess(all).verdict === 'harm';
   };
 
   const onBlock = (block: Block): void => {
@@ -85,7 +91,7 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
       if (value === undefined || !Number.isFinite(value)) continue;
       const queue = isControl ? comparison.waiting.control : comparison.waiting.challenger;
       if (queue.length < maxUnpaired) queue.push(value);
-      if (pair(comparison)) onPair?.(comparison.arm);
+      if (pair(comparison)) onHarm?.(comparison.arm);
     }
   };
 
@@ -131,6 +137,9 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
         };
       };
       return { arms: Object.fromEntries(present.map((arm) => [arm, evidenceOf(arm)])) };
+    },
+    setKnown(sum) {
+      known = sum;
     },
     flush(now) {
       for (const former of Object.values(formers)) former.flush(now);
