@@ -1,5 +1,19 @@
 export type { AssignmentOptions, LayerOptions } from './assignment/assignment';
 export {
+  type CompareOutputsOptions,
+  compareOutputs,
+  type OutputComparison,
+} from './compare/compare-outputs';
+export {
+  createOutputAgreement,
+  type Disagreement,
+  type DisagreementMeasure,
+  disagreementOf,
+  type OutputAgreement,
+  type OutputAgreementOptions,
+} from './compare/output-agreement';
+export { kendallTau, spearmanRho } from './compare/rank-correlation';
+export {
   type ArmChoice,
   type ArmEvidence,
   type Block,
@@ -22,7 +36,22 @@ export {
   type Tally,
 } from './contracts';
 export type { Actor } from './controller';
-export { type ErrorsGuardrailOptions, errorsGuardrail } from './evidence/guardrails';
+export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
+export { combineEValues, shareErrorRate } from './evidence/error-rate';
+export {
+  type BoundedGuardrailOptions,
+  costGuardrail,
+  type DriftGuardrailOptions,
+  driftGuardrail,
+  type ErrorsGuardrailOptions,
+  errorsGuardrail,
+  type LatencyGuardrailOptions,
+  latencyGuardrail,
+  rewardGuardrail,
+} from './evidence/guardrails';
+export { createPairing, type Pair, type Pairing } from './evidence/pairing';
+export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample-ratio';
+export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
 export type { RequestObserver } from './observer';
 export type { BreakerOptions, Challenger, RolloutAssignmentOptions, RolloutOptions } from './options';
