@@ -8,7 +8,7 @@ import type { ModelRunner, RunnerHealth } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import { linkAlias } from './alias-link';
 import { createArms } from './arms';
-import { createAssigner, type Slot } from './assignment/assignment';
+import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
 import { championArm, type StoredRollout } from './contracts';
 import { type Actor, createController } from './controller';
@@ -109,7 +109,8 @@ function rolloutOf(settings: RolloutSettings) {
   const pending = createPending();
   const start = Math.floor(random() * 36 ** 6).toString(36);
   const replica = `${settings.replica ?? 'replica'}.${clock.epochMs().toString(36)}.${start}`;
-  const { key: keyOf, ...assigning } = assignment;
+  const { key: keyOf, ...others } = assignment;
+  const assigning = others as AssignmentOptions;
   let decisions = 0;
   let closed = false;
   let timer: ClockTimer | undefined;
