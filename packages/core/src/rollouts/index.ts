@@ -66,7 +66,6 @@ export type {
   RolloutRunOptions,
   RolloutStats,
   RolloutTrace,
-  SampleRatio,
 } from './result';
 export { createRollout, type RolloutRunner } from './rollout';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';

@@ -2,6 +2,7 @@ import type { CircuitState } from '../resilience/circuit';
 import type { ModelInfo, RunOptions, RunResult } from '../runner/runner';
 import type { AnySignature } from '../signature';
 import type { ArmEvidence, EvidenceSummary, HistoryEntry, PlannedStep, RolloutStatus } from './contracts';
+import type { SampleRatioAssessment } from './evidence/sample-ratio';
 
 /** Options of one request to a rollout. */
 export interface RolloutRunOptions extends RunOptions {
@@ -49,21 +50,11 @@ export interface RolloutEventMap {
   /** A challenger could not be loaded: the champion serves. */
   'arm-load-fail': { readonly arm: string; readonly error: unknown };
   /** The shares that arms really got are not those that were asked for. */
-  'sample-ratio-mismatch': SampleRatio;
+  'sample-ratio-mismatch': SampleRatioAssessment;
   /** The store or the alias could not be had; it goes on with what it knows. Once until it is back. */
   'store-fail': { readonly error: unknown };
   'store-back': { readonly downMs: number };
   'alias-fail': { readonly error: unknown };
-}
-
-/** Whether arms got the shares that they should have. A plain object. */
-export interface SampleRatio {
-  /** Units seen: keys, and requests without one. */
-  readonly units: number;
-  readonly observed: Readonly<Record<string, number>>;
-  readonly expected: Readonly<Record<string, number>>;
-  readonly pValue: number;
-  readonly mismatch: boolean;
 }
 
 /** An arm at this moment. */
@@ -87,7 +78,8 @@ export interface RolloutDescription {
   readonly arms: readonly ArmDescription[];
   readonly promoted?: string;
   readonly coolDownUntilEpochMs: number;
-  readonly sampleRatio: SampleRatio;
+  /** Absent where no two arms have a share. */
+  readonly sampleRatio?: SampleRatioAssessment;
   /** Why it decides nothing at present, or not with the others; empty where all is well. */
   readonly degraded: readonly string[];
   readonly history: readonly HistoryEntry[];

@@ -256,6 +256,7 @@ function rolloutOf(settings: RolloutSettings) {
     describe(): RolloutDescription {
       const { stored, isForeign } = controller.record;
       const evidence = controller.evidence();
+      const ratio = sampleRatio.now;
       return {
         name,
         strategy: strategy.name,
@@ -275,7 +276,7 @@ function rolloutOf(settings: RolloutSettings) {
         }),
         ...(stored.promoted === undefined ? {} : { promoted: stored.promoted }),
         coolDownUntilEpochMs: stored.coolDownUntilEpochMs,
-        sampleRatio: sampleRatio.now,
+        ...(ratio === undefined ? {} : { sampleRatio: ratio }),
         degraded: degraded(),
         history: stored.history,
       };

@@ -9,11 +9,10 @@ import {
   type Tally,
 } from '../contracts';
 import { type BlockFormer, createBlockFormer } from './blocks';
+import { shareErrorRate } from './error-rate';
+import { createPairing, type Pair } from './pairing';
 import { createSequentialTest } from './sequential-test';
 import { mergeTallies } from './tally';
-
-/** Blocks that wait for their partner; what comes on top is left out, by its number and not by its value. */
-const maxUnpaired = 1000;
 
 /** What this process gathered, and what can be said of it. */
 export interface EvidenceLedger {
@@ -46,19 +45,18 @@ interface Comparison {
   readonly prefix: string;
   readonly guardrail: Guardrail;
   readonly test: SequentialTest;
-  readonly waiting: { readonly challenger: number[]; readonly control: number[] };
   tally: Tally;
 }
 
 /** Makes the ledger of one process for one run of a rollout. The error rate is shared out equally. */
 export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLedger {
   const { arms, guardrails, blockMs, onHarm } = options;
-  const alpha = options.alpha / Math.max(1, arms.length * guardrails.length);
+  const alpha = guardrails.length === 0 ? options.alpha : shareErrorRate(options.alpha, guardrails.length, arms.length);
   const comparisons = arms.flatMap((arm) =>
     guardrails.map((guardrail): Comparison => {
       const test = createSequentialTest(guardrail, alpha);
       const prefix = `${arm}/${guardrail.name}/`;
-      return { arm, prefix, guardrail, test, waiting: { challenger: [], control: [] }, tally: test.start() };
+      return { arm, prefix, guardrail, test, tally: test.start() };
     }),
   );
   let totals: Record<string, number> = {};
@@ -66,32 +64,32 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     totals[name] = (totals[name] ?? 0) + value;
   };
 
+  const pairings = new Map(arms.map((arm) => [arm, createPairing<Block>()]));
+
   let known: Tally = {};
-  /** Compares the oldest of both sides; true where harm shows. */
-  const pair = (comparison: Comparison): boolean => {
-    const { challenger, control } = comparison.waiting;
-    if (challenger.length === 0 || control.length === 0) return false;
-    const value = challenger.shift() as number;
-    const partner = control.shift() as number;
-    comparison.tally = comparison.test.observe(comparison.tally, value, partner);
+  /** Compares two blocks; true where harm shows. */
+  const compare = (comparison: Comparison, { challenger, control }: Pair<Block>): boolean => {
+    const { guardrail, test, prefix } = comparison;
+    const value = guardrail.measure(challenger);
+    const partner = guardrail.measure(control);
+    if (value === undefined || partner === undefined || Number.isNaN(value) || Number.isNaN(partner)) return false;
+    comparison.tally = test.observe(comparison.tally, value, partner);
     // Only what is worse than its control can bring the evidence of harm over its bound.
-    const isWorse = comparison.guardrail.harmfulWhen === 'higher' ? value > partner : value < partner;
-    if (!isWorse) return false;
-    const all = mergeTallies(within(known, comparison.prefix, {}), comparison.tally);
-    return comparison.test.assess(all).verdict === 'harm';
+    const isWorse = guardrail.harmfulWhen === 'higher' ? value > partner : value < partner;
+    return isWorse && test.assess(mergeTallies(within(known, prefix, {}), comparison.tally)).verdict === 'harm';
   };
 
   const onBlock = (block: Block): void => {
     const isControl = block.arm === championArm;
     count(`${block.arm}/requests`, block.requests);
     count(`${block.arm}/failed`, block.failedRequests);
-    for (const comparison of comparisons) {
-      if (!isControl && comparison.arm !== block.arm) continue;
-      const value = comparison.guardrail.measure(block);
-      if (value === undefined || !Number.isFinite(value)) continue;
-      const queue = isControl ? comparison.waiting.control : comparison.waiting.challenger;
-      if (queue.length < maxUnpaired) queue.push(value);
-      if (pair(comparison)) onHarm?.(comparison.arm);
+    for (const [arm, pairing] of pairings) {
+      if (!isControl && arm !== block.arm) continue;
+      const pair = pairing.add(isControl ? 'control' : 'challenger', block);
+      if (pair === undefined) continue;
+      for (const comparison of comparisons) {
+        if (comparison.arm === arm && compare(comparison, pair)) onHarm?.(arm);
+      }
     }
   };
 
