@@ -82,8 +82,8 @@ export interface Controller {
   pause(by: Actor): Promise<void>;
   resume(by: Actor): Promise<void>;
   approve(by: Actor): Promise<void>;
-  /** A reward for a bandit. */
-  learn(arm: string, reward: number, context?: readonly number[]): void;
+  /** A reward came: evidence, and what a bandit learns by. */
+  learn(arm: string, reward: number, context: readonly number[] | undefined): void;
   /** Ends after everything that was asked for before. */
   settled(): Promise<void>;
 }
@@ -97,6 +97,8 @@ export function createController(parts: ControllerParts): Controller {
   let exchange: EvidenceExchange | undefined;
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
+  /** How many of them are in what is being written. */
+  let writing = 0;
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
@@ -148,7 +150,12 @@ export function createController(parts: ControllerParts): Controller {
     clock,
     logger,
     events,
-    onAdopt(stored, before) {
+    onWrite() {
+      writing = unwritten.length;
+    },
+    onAdopt(stored, before, isOwn) {
+      if (isOwn) unwritten.splice(0, writing);
+      writing = 0;
       if (stored.evidenceEpoch !== before.evidenceEpoch) {
         openExchange(stored.evidenceEpoch);
         unwritten = [];
@@ -199,10 +206,7 @@ export function createController(parts: ControllerParts): Controller {
     const { epoch: _unused, ...next } = changed;
     const history = [...stored.history, entry].slice(-maxHistory);
     const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
-    const rewards = unwritten.length;
-    const written = await record.commit({ ...next, weights, history }, isSafe);
-    if (!written) return false;
-    unwritten.splice(0, rewards);
+    if (!(await record.commit({ ...next, weights, history }, isSafe))) return false;
     parts.onDecide(entry);
     return true;
   };
@@ -276,9 +280,8 @@ export function createController(parts: ControllerParts): Controller {
     } else {
       reason = decision.reason;
       if (unwritten.length === 0 && JSON.stringify(state) === JSON.stringify(stored.state)) return;
-      const rewards = unwritten.length;
       const { epoch: _epoch, ...next } = stored;
-      if (await record.commit({ ...next, state }, false)) unwritten.splice(0, rewards);
+      await record.commit({ ...next, state }, false);
     }
   };
 
@@ -407,7 +410,9 @@ export function createController(parts: ControllerParts): Controller {
     resume: (by) => byHand('resume()', ['paused'], () => changeTo('running', by)),
     approve,
     learn(arm, reward, context) {
-      if (strategy.learn === undefined || !isActive(record.stored.status) || record.isForeign) return;
+      if (!isActive(record.stored.status) || record.isForeign) return;
+      exchange?.ledger.addReward(arm, reward, clock.now());
+      if (strategy.learn === undefined) return;
       unwritten.push({ arm, reward, context });
       if (unwritten.length > maxUnwritten) unwritten.shift();
       record.setState(strategy.learn(record.stored.state, arm, reward, context));

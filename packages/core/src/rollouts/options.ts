@@ -15,6 +15,7 @@ import { championArm, type Guardrail, type RolloutStore, type Strategy } from '.
 import { errorsGuardrail } from './evidence/guardrails';
 import type { RequestObserver } from './observer';
 import type { ApprovalRequest, RolloutEventMap } from './result';
+import { type RewardOptions, rewardFields } from './rewards/options';
 import { createMemoryRolloutStore } from './store/memory-rollout-store';
 
 /**
@@ -82,6 +83,11 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
   readonly alias?: AliasControl;
   /** Asked when the strategy wants approval: true goes on, false rolls back. Without it somebody calls `approve()`. */
   readonly onApproval?: (request: ApprovalRequest) => boolean | Promise<boolean>;
+  /**
+   * How decisions wait for their rewards. Without it and a strategy that learns, nothing is remembered of a decision, and `reward()`
+   * refuses.
+   */
+  readonly rewards?: RewardOptions;
   /** What an answer cost, in a unit of the user's, for `costGuardrail()`. */
   readonly costOf?: (answer: RunResult, arm: string, tookMs: number) => number;
   /** What share of an arm's watched features is in alarm now, for `driftGuardrail()`; asked at the end of every block. */
@@ -160,6 +166,7 @@ const schema = z.strictObject({
   replica: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
   alias: z.optional(z.custom<AliasControl>((value) => hasMethod(value, 'move'), 'an alias control')),
   onApproval: z.optional(z.custom<NonNullable<RolloutOptions['onApproval']>>(isFunction, 'a function')),
+  rewards: z.optional(z.strictObject(rewardFields)),
   costOf: z.optional(z.custom<NonNullable<RolloutOptions['costOf']>>(isFunction, 'a function')),
   driftOf: z.optional(z.custom<NonNullable<RolloutOptions['driftOf']>>(isFunction, 'a function')),
   observers: z._default(

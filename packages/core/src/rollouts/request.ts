@@ -21,7 +21,8 @@ export interface RequestParts {
   readonly observers: readonly RequestObserver[];
   /** What an answer cost. */
   readonly costOf: RolloutOptions['costOf'];
-  nextId(): string;
+  /** Names the decision. */
+  idOf(slot: Slot, options: RolloutRunOptions): string;
   /** An arm answered a unit that was assigned by weight. */
   onServed(arm: string, key: string | undefined): void;
   onFallBack(arm: string, error: unknown): void;
@@ -49,7 +50,7 @@ function isArmsOwn(error: unknown): boolean {
 
 /** Makes the way of a request. */
 export function createAnswerer(parts: RequestParts): AnswerRequest {
-  const { arms, clock, fallsBack, costOf, observers, nextId, onServed, onFallBack } = parts;
+  const { arms, clock, fallsBack, costOf, observers, idOf, onServed, onFallBack } = parts;
   const { champion } = arms;
   const championDuration = new DurationEstimate();
   const observed = observers.length > 0;
@@ -158,7 +159,12 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     const ticket = arm?.runner === undefined ? undefined : arm.circuit?.enter();
     const byOther = arm !== undefined && arm !== champion && ticket !== undefined;
     const answeredBy = byOther ? slot.arm : champion.name;
-    const trace: RolloutTrace = { decisionId: nextId(), arm: slot.arm, propensity: slot.propensity, answeredBy };
+    const trace: RolloutTrace = {
+      decisionId: idOf(slot, options),
+      arm: slot.arm,
+      propensity: slot.propensity,
+      answeredBy,
+    };
     if (observed) for (const observer of observers) observer.onRequest?.(trace, inputs, options);
     if (byOther) {
       const loaded = arm as Arm & { readonly runner: ModelRunner };

@@ -1,4 +1,5 @@
 import type { ClockTimer } from '../clock';
+import { FairleadError } from '../errors';
 import { createEvents, type Events } from '../events';
 import { closeable } from '../lifecycle';
 import { joinEvents } from '../resilience/joined-events';
@@ -23,6 +24,9 @@ import type {
   RolloutRunOptions,
   RolloutStats,
 } from './result';
+import { createDecisionLog, type DecisionLogStats, type RewardOutcome, type RewardTime } from './rewards/decision-log';
+import type { LoggedDecision } from './rewards/logged-decision';
+import type { RewardOptions } from './rewards/options';
 
 /** A champion and its challengers as one runner. */
 export interface RolloutRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {
@@ -58,6 +62,17 @@ export interface RolloutRunner<S extends AnySignature = AnySignature> extends Mo
   resume(by?: Actor): Promise<void>;
   /** Lets it do what it asked for. @throws FairleadError `CONFLICT` where it does not wait for approval */
   approve(by?: Actor): Promise<void>;
+  /**
+   * Tells what a decision earned, late as it may be: `result.rollout.decisionId` names it. The first reward counts.
+   * @param at when it was earned, in milliseconds since 1970-01-01 UTC. @default now
+   * @throws FairleadError `NOT_FOUND` for a decision that this process did not take; `INVALID_ARGUMENT`; `UNSUPPORTED` without
+   * `rewards` and a strategy that learns
+   */
+  reward(decisionId: string, value: number, time?: RewardTime): RewardOutcome;
+  /** The decisions that are held, oldest first, with what they earned: what off-policy estimates read. */
+  decisions(): IterableIterator<LoggedDecision>;
+  /** What became of decisions and rewards; absent where none are held. */
+  rewardStats(): DecisionLogStats | undefined;
   /** Looks at store and evidence now, and acts; it does by itself every `lookEveryMs`. */
   look(): Promise<void>;
 }
@@ -111,7 +126,7 @@ function rolloutOf(settings: RolloutSettings) {
   const replica = `${settings.replica ?? 'replica'}.${clock.epochMs().toString(36)}.${start}`;
   const { key: keyOf, ...others } = assignment;
   const assigning = others as AssignmentOptions;
-  let decisions = 0;
+  let numbered = 0;
   let closed = false;
   let timer: ClockTimer | undefined;
 
@@ -150,13 +165,26 @@ function rolloutOf(settings: RolloutSettings) {
   });
   const link = linkAlias(settings, arms, controller, rolloutEvents);
 
+  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
+  const decisions = remembers
+    ? createDecisionLog({
+        ...(settings.rewards as RewardOptions | undefined),
+        replica,
+        clock,
+        onReward: ({ arm, reward, context }) => controller.learn(arm, reward, context),
+      })
+    : undefined;
+
   const answer = createAnswerer({
     arms,
     clock,
     fallsBack: settings.breaker.fallback,
     observers: settings.observers,
     costOf: settings.costOf,
-    nextId: () => `${replica}.${(decisions++).toString(36)}`,
+    idOf({ arm, propensity }, { context }) {
+      if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
+      return decisions.add({ arm, propensity, ...(context === undefined ? {} : { context }) });
+    },
     onServed: (arm, key) => sampleRatio.add(arm, key),
     onFallBack: (arm, error) => rolloutEvents.emit('request-fall-back', { arm, error }),
   });
@@ -298,6 +326,16 @@ function rolloutOf(settings: RolloutSettings) {
         controlShare: createAssigner(name, step.weights, {}, random).controlShare,
       })),
     }),
+    reward(decisionId, value, time) {
+      if (decisions !== undefined) return decisions.reward(decisionId, value, time);
+      throw new FairleadError(
+        'UNSUPPORTED',
+        `${name}: no decision is remembered, so no reward can be told. Give createRollout "rewards: {}", or a strategy that learns.`,
+        { details: { field: 'rewards', expected: 'an object', given: 'undefined' } },
+      );
+    },
+    decisions: () => decisions?.read() ?? [].values(),
+    rewardStats: () => decisions?.stats(),
     start: (by = {}) => controller.start(by),
     promote: ({ arm, ...by } = {}) => controller.promote(arm, by),
     rollback: (by = {}) => controller.rollback(by),
