@@ -1,5 +1,5 @@
 import type { Clock } from '../clock';
-import { deadlineOf } from '../deadline';
+import { deadlineOf, noDeadline } from '../deadline';
 import type { Ticket } from '../resilience/circuit';
 import { DurationEstimate } from '../resilience/duration-estimate';
 import { codeOf, codesFor } from '../resilience/remedies';
@@ -23,8 +23,10 @@ export interface RequestParts {
   readonly costOf: RolloutOptions['costOf'];
   /** Names the decision. */
   idOf(slot: Slot, options: RolloutRunOptions): string;
+  /** A request has ended. */
+  onEnd(): void;
   /** An arm answered a unit that was assigned by weight. */
-  onServed(arm: string, key: string | undefined): void;
+  onServed(arm: string, unit: number | undefined): void;
   onFallBack(arm: string, error: unknown): void;
 }
 
@@ -33,7 +35,7 @@ export type AnswerRequest = (
   inputs: InputsOf,
   options: RolloutRunOptions,
   slot: Slot,
-  key: string | undefined,
+  unit: number | undefined,
 ) => Promise<RolloutResult>;
 
 /** The control slice has batches of its own, as small as the challenger's: small batches fail and wait otherwise than large ones. */
@@ -50,7 +52,7 @@ function isArmsOwn(error: unknown): boolean {
 
 /** Makes the way of a request. */
 export function createAnswerer(parts: RequestParts): AnswerRequest {
-  const { arms, clock, fallsBack, costOf, observers, idOf, onServed, onFallBack } = parts;
+  const { arms, clock, fallsBack, costOf, observers, idOf, onEnd, onServed, onFallBack } = parts;
   const { champion } = arms;
   const championDuration = new DurationEstimate();
   const observed = observers.length > 0;
@@ -63,14 +65,16 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     }
   };
 
-  const finish = (result: RunResult, trace: RolloutTrace, slot: Slot, key: string | undefined): RolloutResult => {
-    if (slot.counted) onServed(trace.answeredBy, key);
+  const finish = (result: RunResult, trace: RolloutTrace, slot: Slot, unit: number | undefined): RolloutResult => {
+    onEnd();
+    if (slot.counted) onServed(trace.answeredBy, unit);
     const answer = { ...result, rollout: trace };
     if (observed) for (const observer of observers) observer.onAnswer?.(trace, answer);
     return answer;
   };
 
   const failed = (error: unknown, trace: RolloutTrace): never => {
+    onEnd();
     if (observed) for (const observer of observers) observer.onFailure?.(trace, error);
     throw error;
   };
@@ -80,7 +84,7 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     inputs: InputsOf,
     options: RolloutRunOptions,
     slot: Slot,
-    key: string | undefined,
+    unit: number | undefined,
     trace: RolloutTrace,
     isEvidence: boolean,
   ): Promise<RolloutResult> => {
@@ -99,7 +103,7 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
           result.timing.batches,
           costOf?.(result, champion.name, endedAt - startedAt),
         );
-        return finish(result, trace, slot, key);
+        return finish(result, trace, slot, unit);
       },
       (error: unknown) => {
         if (isArmsOwn(error)) {
@@ -114,15 +118,15 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
   const byChallenger = (
     arm: Arm & { readonly runner: ModelRunner },
     ticket: Ticket,
+    deadline: number,
     inputs: InputsOf,
     given: RolloutRunOptions,
     slot: Slot,
-    key: string | undefined,
+    unit: number | undefined,
     trace: RolloutTrace,
   ): Promise<RolloutResult> => {
     const { circuit, former, counts } = arm;
     const startedAt = clock.now();
-    const deadline = deadlineOf(given, clock);
     const options = withDeadline(given, deadline);
     const kept = fallsBack ? keepInputs(inputs) : inputs;
     counts.requests++;
@@ -133,7 +137,7 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
           const endedAt = clock.now();
           former.add(false, startedAt, endedAt, result.timing.batches, costOf?.(result, arm.name, endedAt - startedAt));
         }
-        return finish(result, trace, slot, key);
+        return finish(result, trace, slot, unit);
       },
       (error: unknown) => {
         const now = clock.now();
@@ -149,13 +153,15 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
         if (!fallsBack || !hasTime || given.signal?.aborted === true) return failed(error, trace);
         counts.fellBack++;
         onFallBack(arm.name, error);
-        return byChampion(kept, options, slot, key, { ...trace, answeredBy: champion.name }, false);
+        return byChampion(kept, options, slot, unit, { ...trace, answeredBy: champion.name }, false);
       },
     );
   };
 
-  return (inputs, options, slot, key) => {
+  return (inputs, options, slot, unit) => {
     const arm = slot.arm === champion.name ? champion : arms.get(slot.arm);
+    // Before the circuit lets it through: what cannot be is no request of the arm's.
+    const deadline = arm === champion ? noDeadline : deadlineOf(options, clock);
     const ticket = arm?.runner === undefined ? undefined : arm.circuit?.enter();
     const byOther = arm !== undefined && arm !== champion && ticket !== undefined;
     const answeredBy = byOther ? slot.arm : champion.name;
@@ -168,9 +174,9 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     if (observed) for (const observer of observers) observer.onRequest?.(trace, inputs, options);
     if (byOther) {
       const loaded = arm as Arm & { readonly runner: ModelRunner };
-      return byChallenger(loaded, ticket, inputs, options, slot, key, trace);
+      return byChallenger(loaded, ticket, deadline, inputs, options, slot, unit, trace);
     }
     if (arm !== undefined && arm !== champion) arm.counts.diverted++;
-    return byChampion(inputs, options, slot, key, trace, slot.evidence && arm === champion);
+    return byChampion(inputs, options, slot, unit, trace, slot.evidence && arm === champion);
   };
 }

@@ -185,12 +185,13 @@ function rolloutOf(settings: RolloutSettings) {
       if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
       return decisions.add({ arm, propensity, ...(context === undefined ? {} : { context }) });
     },
-    onServed: (arm, key) => sampleRatio.add(arm, key),
+    onEnd: pending.leave,
+    onServed: sampleRatio.add,
     onFallBack: (arm, error) => rolloutEvents.emit('request-fall-back', { arm, error }),
   });
 
-  const slotOf = (key: string | undefined, options: RolloutRunOptions): Slot => {
-    const slot = plan.assigner.assign(key);
+  const slotOf = (key: string | undefined, hash: number, options: RolloutRunOptions): Slot => {
+    const slot = plan.assigner.assign(key, hash);
     if (!plan.chooses || !slot.counted || strategy.choose === undefined) return slot;
     const { arm, propensity } = strategy.choose(controller.record.stored.state, options.context, random, choosable);
     return { arm, propensity, counted: true, evidence: true };
@@ -201,9 +202,9 @@ function rolloutOf(settings: RolloutSettings) {
     try {
       const given = keyOf === undefined ? options.key : keyOf(inputs, options);
       const key = typeof given === 'string' ? given : undefined;
-      const answered = answer(inputs, options, slotOf(key, options), key);
+      const hash = plan.assigner.hashOf(key);
+      const answered = answer(inputs, options, slotOf(key, hash, options), key === undefined ? undefined : hash);
       pending.enter();
-      answered.then(pending.leave, pending.leave);
       return answered;
     } catch (error) {
       return Promise.reject(error);
