@@ -1,5 +1,6 @@
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
+import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
 import {
   championArm,
@@ -75,7 +76,8 @@ export interface Controller {
   evidence(): EvidenceSummary;
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
-  start(by: Actor): Promise<void>;
+  /** @param version that of the challenger, where it has to be another one than is loaded */
+  start(by: Actor, version?: string): Promise<void>;
   promote(arm: string | undefined, by: Actor): Promise<void>;
   rollback(by: Actor): Promise<void>;
   abort(by: Actor): Promise<void>;
@@ -110,19 +112,17 @@ export function createController(parts: ControllerParts): Controller {
     return done;
   };
 
-  const models = (): Record<string, string> =>
-    Object.fromEntries(
-      arms.all.flatMap((arm) =>
-        arm.runner === undefined ? [] : [[arm.name, digests.get(arm.name) ?? arm.runner.model.digest]],
-      ),
-    );
   // What a runner swaps to later is still the arm that was configured.
-  const digests = new Map<string, string>();
+  const digests = new Map<string, { readonly runner: ModelRunner; readonly digest: string }>();
   const rememberDigests = (): void => {
     for (const { name: arm, runner } of arms.all) {
-      if (runner !== undefined && !digests.has(arm)) digests.set(arm, runner.model.digest);
+      if (runner !== undefined && digests.get(arm)?.runner !== runner) {
+        digests.set(arm, { runner, digest: runner.model.digest });
+      }
     }
   };
+  const models = (): Record<string, string> =>
+    Object.fromEntries([...digests].map(([arm, { digest }]) => [arm, digest]));
   rememberDigests();
 
   const openExchange = (evidenceEpoch: number): void => {
@@ -376,13 +376,14 @@ export function createController(parts: ControllerParts): Controller {
     },
     evidence,
     look,
-    async start(by) {
+    async start(by, version) {
       const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
       if (leftMs > 0) {
         const extra = { retryAfterMs: leftMs };
         throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, extra);
       }
-      await arms.load();
+      if (version === undefined) await arms.load();
+      else await arms.loadVersion(version);
       rememberDigests();
       isStartDue = false;
       await byHand('start()', ['idle', 'rolled-back', 'aborted'], () => beginning(by));

@@ -25,7 +25,10 @@ export interface RequestParts {
   idOf(slot: Slot, options: RolloutRunOptions): string;
   /** A request has ended. */
   onEnd(): void;
-  /** An arm answered a unit that was assigned by weight. */
+  /**
+   * A unit that was assigned by weight goes to an arm. (Told when it goes: by what has come back a queue that is longer than
+   * another would look like a share that is too small.)
+   */
   onServed(arm: string, unit: number | undefined): void;
   onFallBack(arm: string, error: unknown): void;
 }
@@ -65,9 +68,8 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     }
   };
 
-  const finish = (result: RunResult, trace: RolloutTrace, slot: Slot, unit: number | undefined): RolloutResult => {
+  const finish = (result: RunResult, trace: RolloutTrace): RolloutResult => {
     onEnd();
-    if (slot.counted) onServed(trace.answeredBy, unit);
     const answer = { ...result, rollout: trace };
     if (observed) for (const observer of observers) observer.onAnswer?.(trace, answer);
     return answer;
@@ -83,8 +85,6 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
   const byChampion = (
     inputs: InputsOf,
     options: RolloutRunOptions,
-    slot: Slot,
-    unit: number | undefined,
     trace: RolloutTrace,
     isEvidence: boolean,
   ): Promise<RolloutResult> => {
@@ -103,7 +103,7 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
           result.timing.batches,
           costOf?.(result, champion.name, endedAt - startedAt),
         );
-        return finish(result, trace, slot, unit);
+        return finish(result, trace);
       },
       (error: unknown) => {
         if (isArmsOwn(error)) {
@@ -122,7 +122,6 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     inputs: InputsOf,
     given: RolloutRunOptions,
     slot: Slot,
-    unit: number | undefined,
     trace: RolloutTrace,
   ): Promise<RolloutResult> => {
     const { circuit, former, counts } = arm;
@@ -137,7 +136,7 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
           const endedAt = clock.now();
           former.add(false, startedAt, endedAt, result.timing.batches, costOf?.(result, arm.name, endedAt - startedAt));
         }
-        return finish(result, trace, slot, unit);
+        return finish(result, trace);
       },
       (error: unknown) => {
         const now = clock.now();
@@ -153,7 +152,7 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
         if (!fallsBack || !hasTime || given.signal?.aborted === true) return failed(error, trace);
         counts.fellBack++;
         onFallBack(arm.name, error);
-        return byChampion(kept, options, slot, unit, { ...trace, answeredBy: champion.name }, false);
+        return byChampion(kept, options, { ...trace, answeredBy: champion.name }, false);
       },
     );
   };
@@ -174,9 +173,9 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     if (observed) for (const observer of observers) observer.onRequest?.(trace, inputs, options);
     if (byOther) {
       const loaded = arm as Arm & { readonly runner: ModelRunner };
-      return byChallenger(loaded, ticket, deadline, inputs, options, slot, unit, trace);
+      return byChallenger(loaded, ticket, deadline, inputs, options, slot, trace);
     }
     if (arm !== undefined && arm !== champion) arm.counts.diverted++;
-    return byChampion(inputs, options, slot, unit, trace, slot.evidence && arm === champion);
+    return byChampion(inputs, options, trace, slot.evidence && arm === champion);
   };
 }

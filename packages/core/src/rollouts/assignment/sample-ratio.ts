@@ -8,7 +8,7 @@ const lookEvery = 100;
 /** Watches whether arms get the shares that they should, among those who were assigned by weight. */
 export interface SampleRatioWatch {
   /**
-   * A unit was answered by an arm.
+   * A unit goes to an arm.
    * @param unit the hash of its key; undefined for a request without one, which is a unit of its own
    */
   add(arm: string, unit: number | undefined): void;
