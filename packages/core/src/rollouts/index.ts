@@ -1,4 +1,5 @@
 export type { AssignmentOptions, LayerOptions } from './assignment/assignment';
+export type { Actor } from './change';
 export {
   type CompareOutputsOptions,
   compareOutputs,
@@ -35,7 +36,6 @@ export {
   type StrategyState,
   type Tally,
 } from './contracts';
-export type { Actor } from './controller';
 export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
 export { combineEValues, shareErrorRate } from './evidence/error-rate';
 export {
@@ -68,7 +68,8 @@ export type {
   RolloutStats,
   RolloutTrace,
 } from './result';
-export { createRollout, type RolloutRunner } from './rollout';
+export { createRollout } from './rollout';
+export type { RolloutRunner } from './rollout-runner';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
 export { type AbTestOptions, abTest } from './strategies/ab-test';
 export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
