@@ -102,7 +102,7 @@ export function createController(parts: ControllerParts): Controller {
         void look();
       },
     });
-    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger);
+    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
     for (const arm of arms.all) arm.former = ledger.formers[arm.name];
   };
 
@@ -110,6 +110,7 @@ export function createController(parts: ControllerParts): Controller {
     name,
     strategy: strategy.name,
     store,
+    storeTimeoutMs: settings.storeTimeoutMs,
     models,
     clock,
     logger,
@@ -236,7 +237,7 @@ export function createController(parts: ControllerParts): Controller {
     try {
       await record.refresh();
       await startIfDue();
-      await record.reach(async () => exchange?.exchange());
+      await exchange?.exchange();
     } catch {
       // The record has told it.
       isReachable = false;
