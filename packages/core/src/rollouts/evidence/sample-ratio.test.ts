@@ -19,6 +19,15 @@ describe('the sample ratio', () => {
     expect(mean).toBeCloseTo(1, 9);
   });
 
+  test.each([
+    // exp(dirichlet_multinomial.logpmf(n, 100 θ, Σn) - multinomial.logpmf(n, Σn, θ)) and chisquare of SciPy 1.17.1.
+    [{ a: 905, b: 95 }, { a: 0.9, b: 0.1 }, 0.34721030388985286],
+    [{ a: 850, b: 150 }, { a: 0.9, b: 0.1 }, 19285.65555944435],
+    [{ a: 700, b: 180, c: 120 }, { a: 0.7, b: 0.2, c: 0.1 }, 1.233016933520091],
+  ])('of %j beside %j has the e-value of a Dirichlet mixture', (counts, shares, eValue) => {
+    expect(assessSampleRatio(counts, shares).eValue / eValue).toBeCloseTo(1, 9);
+  });
+
   test("has Pearson's χ² for one look", () => {
     // (60 - 50)² / 50 twice is 4, and P(χ² > 4) with one degree is 0.0455.
     const found = assessSampleRatio({ a: 60, b: 40 }, { a: 0.5, b: 0.5 });
@@ -27,6 +36,8 @@ describe('the sample ratio', () => {
       degreesOfFreedom: 1,
       pValue: expect.closeTo(0.0455002639, 9),
     });
+    const three = assessSampleRatio({ a: 700, b: 180, c: 120 }, { a: 0.7, b: 0.2, c: 0.1 }).chiSquared;
+    expect(three).toMatchObject({ statistic: expect.closeTo(6, 9), pValue: expect.closeTo(0.04978706836786395, 9) });
     expect(found.observed).toEqual({ a: 0.6, b: 0.4 });
     expect(found.isMismatch).toBe(false);
   });
