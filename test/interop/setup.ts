@@ -150,6 +150,14 @@ export function prepareTritonClient(): Peer {
   return preparePython('tritonclient', tritonClientVersion, '[http]');
 }
 
+/** The version of Azure ML's inference server that the tests were written against. */
+export const azureServerVersion = '1.5.1';
+
+/** Makes a virtual environment with Azure ML's inference server; `command` is its Python. */
+export function prepareAzureServer(): Peer {
+  return preparePython('azureml_inference_server_http', azureServerVersion);
+}
+
 /** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
 export const mlserverVersion = '1.7.1';
 
@@ -368,6 +376,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareOpenLineage();
   prepareTritonClient();
   prepareMlserver();
+  prepareAzureServer();
   prepareTorchServe();
   prepareWorkerd();
   prepareDeno();

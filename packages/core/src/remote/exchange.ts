@@ -3,7 +3,7 @@ import { deadlineError, noDeadline } from '../deadline';
 import { abortedError, FairleadError, messageOf, throwIfAborted } from '../errors';
 import { checkDeclaredLength, readStream } from '../serving/body';
 import { headersOf, type RemoteHeaders, withoutCredentials } from './credentials';
-import { errorOfResponse } from './remote-error';
+import { type ErrorAnswer, errorOfResponse } from './remote-error';
 
 /** What the exchanges of one runner have in common. */
 export interface ExchangeSettings {
@@ -21,6 +21,10 @@ export interface Exchange {
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Asked for headers that prove who sends this very request, such as a signature; no error holds them. */
+  readonly credentials?: () => Promise<Readonly<Record<string, string>>>;
+  /** Takes the server's own error out of what a gateway put around it. @default as it came */
+  readonly unwrapError?: (answer: ErrorAnswer) => ErrorAnswer;
   /** Absolute, on the clock. */
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
@@ -47,9 +51,12 @@ export async function exchange(request: Exchange, settings: ExchangeSettings): P
   let own: Readonly<Record<string, string>> = {};
   try {
     own = typeof settings.headers === 'function' ? await ending.orCut(headersOf(settings.headers)) : settings.headers;
+    const { credentials } = request;
+    const proof = credentials === undefined ? {} : await ending.orCut(credentials());
+    if (credentials !== undefined) own = { ...own, ...proof };
     const response = await settings.fetch(url, {
       method,
-      headers: { accept: 'application/json', ...own, ...request.headers },
+      headers: { accept: 'application/json', ...own, ...request.headers, ...proof },
       signal: ending.signal,
       ...(body !== undefined && { body }),
     });
@@ -64,7 +71,9 @@ export async function exchange(request: Exchange, settings: ExchangeSettings): P
     if (!response.ok) {
       // Servers that debug themselves say what they were sent.
       const said = withoutCredentials(utf8.decode(bytes), own);
-      throw errorOfResponse(what, response, said, settings.clock.epochMs());
+      const answer: ErrorAnswer = { status: response.status, headers: response.headers, text: said };
+      const { unwrapError } = request;
+      throw errorOfResponse(what, unwrapError === undefined ? answer : unwrapError(answer), settings.clock.epochMs());
     }
     return { bytes, header: (name) => response.headers.get(name) };
   } catch (error) {

@@ -1,6 +1,13 @@
 import { type ErrorCode, type ErrorDetails, FairleadError } from '../errors';
 import type { ErrorBody } from '../serving/http-error';
 
+/** An answer with an error status. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
 /** Codes that mean the same on both sides of the wire, so that a caller need not know where the model runs. */
 const samePerCode: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INVALID_INPUT',
@@ -35,8 +42,8 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
  *
  * @param epochMs wall-clock time, against which a date in `retry-after` counts
  */
-export function errorOfResponse(what: string, response: Response, text: string, epochMs: number): FairleadError {
-  const { status, headers } = response;
+export function errorOfResponse(what: string, answer: ErrorAnswer, epochMs: number): FairleadError {
+  const { status, headers, text } = answer;
   const body = parseBody(text);
   const stated = body.code;
   // A code of the server's own inside is its affair: CLOSED there does not mean that this runner was closed.

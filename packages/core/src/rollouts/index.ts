@@ -1,3 +1,4 @@
+export type { AssignmentOptions, LayerOptions } from './assignment/assignment';
 export {
   type CompareOutputsOptions,
   compareOutputs,
@@ -34,6 +35,7 @@ export {
   type StrategyState,
   type Tally,
 } from './contracts';
+export type { Actor } from './controller';
 export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
 export { combineEValues, shareErrorRate } from './evidence/error-rate';
 export {
@@ -51,3 +53,25 @@ export { createPairing, type Pair, type Pairing } from './evidence/pairing';
 export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample-ratio';
 export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
+export type { RequestObserver } from './observer';
+export type { BreakerOptions, Challenger, RolloutAssignmentOptions, RolloutOptions } from './options';
+export type {
+  ApprovalRequest,
+  ArmDescription,
+  ArmStats,
+  DryRun,
+  RolloutDescription,
+  RolloutEventMap,
+  RolloutResult,
+  RolloutRunOptions,
+  RolloutStats,
+  RolloutTrace,
+} from './result';
+export { createRollout, type RolloutRunner } from './rollout';
+export { createMemoryRolloutStore } from './store/memory-rollout-store';
+export { type AbTestOptions, abTest } from './strategies/ab-test';
+export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
+export { type CanaryOptions, type CanaryStep, canary } from './strategies/canary';
+export { type ChampionChallengerOptions, championChallenger } from './strategies/champion-challenger';
+export { type LinearRampOptions, linearRamp } from './strategies/linear-ramp';
+export type { PromoteRule, Schedule } from './strategies/parts';

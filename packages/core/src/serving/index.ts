@@ -1,3 +1,4 @@
+export { type AzureMlOptions, azureMl } from './azure/protocol';
 export { bodyTooLarge } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
@@ -28,13 +29,16 @@ export {
 } from './host/model-host';
 export {
   createModelRepository,
+  type LoadOptions,
   type ModelLoader,
+  type ModelOpener,
   type ModelRepository,
   type ModelRepositoryOptions,
   type RepositoryEntry,
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type MlflowScoringOptions, mlflowScoring } from './mlflow/protocol';
 export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
 export { instrumentCalls } from './observers/instrument-calls';
 export { openInference } from './open-inference/protocol';
@@ -48,8 +52,9 @@ export type {
   RouteUse,
   ServingProtocol,
 } from './protocol';
-
+export { type SageMakerOptions, sageMaker } from './sagemaker/protocol';
 export { createService, type Service } from './service';
 export { type TensorflowServingOptions, tensorflowServing } from './tensorflow/tensorflow-serving';
 export type { VersionLabels } from './tensorflow/version-labels';
 export { torchServe } from './torchserve/torch-serve';
+export { type VertexAiOptions, vertexAi } from './vertex/protocol';

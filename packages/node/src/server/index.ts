@@ -1,3 +1,4 @@
 export { type CheckServerOptions, checkServer, type ServerCheck, type ServerReport } from './check/index';
 export type { ServeOptions } from './options';
+export { type Environment, type Platform, type PlatformChoice, type PlatformName, readPlatform } from './platform';
 export { type Server, serve } from './serve';

@@ -1,12 +1,23 @@
 import { type Clock, consoleLogger, type Logger, parseOptions, systemClock } from '@fairlead/core';
 import type { ServiceOptions } from '@fairlead/core/serving';
 import * as z from 'zod/mini';
+import type { PlatformChoice } from './platform';
 
 /** Options of {@link serve}, beside those of `createHandler`. */
 export interface ServeOptions extends ServiceOptions {
-  /** 0 to 65535; 0 takes a free one, which `port` of the server tells. @default 8080 */
+  /**
+   * The platform whose container this is: SageMaker, Vertex AI or Azure ML. It gives what is left open of `host` (`0.0.0.0`), `port`,
+   * `protocols` (its contract alone), `handleSignals` (true), `drainDelayMs` and `drainTimeoutMs` (within its 30 s), and says so by
+   * one line of the logger.
+   *
+   * 'auto' looks for it in `process.env`, by variables that only serving containers have, and does nothing where `port`,
+   * `host` or `protocols` are given, but warn of a platform that it sees. 'none' does not look. See {@link readPlatform}.
+   * @default 'auto'
+   */
+  readonly platform?: PlatformChoice;
+  /** 0 to 65535; 0 takes a free one, which `port` of the server tells. @default 8080, or the platform's */
   readonly port?: number;
-  /** Address to listen on; `0.0.0.0` for all, as containers need it. @default '127.0.0.1' */
+  /** Address to listen on; `0.0.0.0` for all, as containers need it. @default '127.0.0.1', on a platform '0.0.0.0' */
   readonly host?: string;
   /**
    * Milliseconds that `close()` goes on accepting after readiness has gone, so that balancers and clients with open
@@ -59,6 +70,7 @@ const object = (value: unknown): boolean => typeof value === 'object' && value !
 const milliseconds = (lowest: number) => z.optional(z.number().check(z.gte(lowest), z.lte(2 ** 31 - 1)));
 
 const schema = z.object({
+  platform: z.optional(z.enum(['auto', 'none', 'sagemaker', 'vertex', 'azure'])),
   port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
   host: z.optional(z.string().check(z.minLength(1))),
   drainDelayMs: milliseconds(0),

@@ -4,6 +4,7 @@ import { type Clock, type Closeable, closeable, FairleadError, messageOf } from 
 import { createService, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
 import { createListener, type Listener } from './listener';
 import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
+import { applyPlatform, tellPlatform } from './platform-options';
 import { declaresMoreThan } from './request-body';
 import { onEndSignal } from './signals';
 
@@ -22,19 +23,24 @@ export interface Server extends Closeable {
 
 /**
  * Serves runners over HTTP on Node. Routes, limits, errors and deadlines are those of `createHandler` in
- * `@fairlead/core/serving`.
+ * `@fairlead/core/serving`. In a container of SageMaker, Vertex AI or Azure ML it serves as the platform asks, see option
+ * `platform`.
  *
  * @param served one runner, served under its model's name, runners by the names that they are served under, or a host of models
  * @throws FairleadError `INVALID_OPTION`, also for a port or host that cannot be listened on
  */
 export async function serve(served: ServedRunners | ModelHost, options?: ServeOptions): Promise<Server> {
-  const settings = parseServeOptions(options);
+  const given = parseServeOptions(options);
+  const hasRepository = (options?.repository ?? (served as Partial<ModelHost>).repository) !== undefined;
+  const { options: chosen, platform } = applyPlatform(options ?? {}, process.env, hasRepository, given.logger);
+  const settings = platform === undefined ? given : parseServeOptions(chosen);
   let isDraining = false;
   const isUserReady = options?.isReady ?? (() => true);
   const service = createService(served, { ...settings.service, isReady: () => !isDraining && isUserReady() });
   const listener = createListener(service, settings);
   const server = openServer(listener, settings, service.maxBodyBytes);
   const port = await listen(server, settings);
+  if (platform !== undefined) tellPlatform(platform, settings.host, port, settings.logger);
 
   let stopListening: (() => void) | undefined;
   const { close, ...disposal } = closeable(async () => {

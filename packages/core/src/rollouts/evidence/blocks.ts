@@ -5,7 +5,7 @@ import type { Block } from '../contracts';
 export interface BlockFormer {
   /** A request of the arm ended: answered, or failed for a reason that is the arm's. */
   add(failed: boolean, startedAt: number, endedAt: number, batches: readonly ComputedBatch[] | undefined): void;
-  /** Ends the block that is open, if it is older than a block of time; at the end of everything in any case. */
+  /** Ends the block that is open, if it is older than a block of time. */
   flush(now: number): void;
 }
 

@@ -9,11 +9,10 @@ import {
   type Tally,
 } from '../contracts';
 import { type BlockFormer, createBlockFormer } from './blocks';
+import { shareErrorRate } from './error-rate';
+import { createPairing, type Pair } from './pairing';
 import { createSequentialTest } from './sequential-test';
 import { mergeTallies } from './tally';
-
-/** Blocks that wait for their partner; what comes on top is left out, by its number and not by its value. */
-const maxUnpaired = 1000;
 
 /** What this process gathered, and what can be said of it. */
 export interface EvidenceLedger {
@@ -25,6 +24,8 @@ export interface EvidenceLedger {
   readonly untaken: Tally;
   /** What a sum of tallies says. */
   assess(tally: Tally, arms: readonly string[]): EvidenceSummary;
+  /** The sum of what was taken, here and by others: harm shows in this with what was gathered since. */
+  setKnown(sum: Tally): void;
   /** Ends blocks of time that are over. */
   flush(now: number): void;
 }
@@ -35,8 +36,8 @@ export interface EvidenceLedgerOptions {
   /** What all guardrails of all challengers may spend together. */
   readonly alpha: number;
   readonly blockMs: number;
-  /** A pair of blocks was compared. */
-  onPair?(arm: string): void;
+  /** What this process knows by itself says that an arm harms. */
+  onHarm?(arm: string): void;
 }
 
 interface Comparison {
@@ -44,19 +45,18 @@ interface Comparison {
   readonly prefix: string;
   readonly guardrail: Guardrail;
   readonly test: SequentialTest;
-  readonly waiting: { readonly challenger: number[]; readonly control: number[] };
   tally: Tally;
 }
 
 /** Makes the ledger of one process for one run of a rollout. The error rate is shared out equally. */
 export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLedger {
-  const { arms, guardrails, blockMs, onPair } = options;
-  const alpha = options.alpha / Math.max(1, arms.length * guardrails.length);
+  const { arms, guardrails, blockMs, onHarm } = options;
+  const alpha = guardrails.length === 0 ? options.alpha : shareErrorRate(options.alpha, guardrails.length, arms.length);
   const comparisons = arms.flatMap((arm) =>
     guardrails.map((guardrail): Comparison => {
       const test = createSequentialTest(guardrail, alpha);
       const prefix = `${arm}/${guardrail.name}/`;
-      return { arm, prefix, guardrail, test, waiting: { challenger: [], control: [] }, tally: test.start() };
+      return { arm, prefix, guardrail, test, tally: test.start() };
     }),
   );
   let totals: Record<string, number> = {};
@@ -64,33 +64,48 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     totals[name] = (totals[name] ?? 0) + value;
   };
 
-  const pair = (comparison: Comparison): boolean => {
-    const { challenger, control } = comparison.waiting;
-    if (challenger.length === 0 || control.length === 0) return false;
-    comparison.tally = comparison.test.observe(
-      comparison.tally,
-      challenger.shift() as number,
-      control.shift() as number,
-    );
-    return true;
+  const pairings = new Map(arms.map((arm) => [arm, createPairing<Block>()]));
+
+  let known: Tally = {};
+  /** Compares two blocks; true where harm shows. */
+  const compare = (comparison: Comparison, { challenger, control }: Pair<Block>): boolean => {
+    const { guardrail, test, prefix } = comparison;
+    const value = guardrail.measure(challenger);
+    const partner = guardrail.measure(control);
+    if (value === undefined || partner === undefined || Number.isNaN(value) || Number.isNaN(partner)) return false;
+    comparison.tally = test.observe(comparison.tally, value, partner);
+    // Only what is worse than its control can bring the evidence of harm over its bound.
+    const isWorse = guardrail.harmfulWhen === 'higher' ? value > partner : value < partner;
+    return isWorse && test.assess(mergeTallies(within(known, prefix, {}), comparison.tally)).verdict === 'harm';
   };
 
   const onBlock = (block: Block): void => {
     const isControl = block.arm === championArm;
     count(`${block.arm}/requests`, block.requests);
     count(`${block.arm}/failed`, block.failedRequests);
-    for (const comparison of comparisons) {
-      if (!isControl && comparison.arm !== block.arm) continue;
-      const value = comparison.guardrail.measure(block);
-      if (value === undefined || !Number.isFinite(value)) continue;
-      const queue = isControl ? comparison.waiting.control : comparison.waiting.challenger;
-      if (queue.length < maxUnpaired) queue.push(value);
-      if (pair(comparison)) onPair?.(comparison.arm);
+    for (const [arm, pairing] of pairings) {
+      if (!isControl && arm !== block.arm) continue;
+      const pair = pairing.add(isControl ? 'control' : 'challenger', block);
+      if (pair === undefined) continue;
+      for (const comparison of comparisons) {
+        if (comparison.arm === arm && compare(comparison, pair)) onHarm?.(arm);
+      }
     }
   };
 
+  const forming = [championArm, ...arms].map((arm) => ({ arm, former: createBlockFormer(arm, blockMs, onBlock) }));
   const formers = Object.fromEntries(
-    [championArm, ...arms].map((arm) => [arm, createBlockFormer(arm, blockMs, onBlock)]),
+    forming.map(({ arm, former }): [string, BlockFormer] => [
+      arm,
+      {
+        add(failed, startedAt, endedAt, batches) {
+          // Blocks come in the order of time, whichever arm they are of: only neighbours are compared.
+          for (const other of forming) if (other.former !== former) other.former.flush(endedAt);
+          former.add(failed, startedAt, endedAt, batches);
+        },
+        flush: former.flush,
+      },
+    ]),
   );
 
   const gathered = (): Tally => {
@@ -132,8 +147,11 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
       };
       return { arms: Object.fromEntries(present.map((arm) => [arm, evidenceOf(arm)])) };
     },
+    setKnown(sum) {
+      known = sum;
+    },
     flush(now) {
-      for (const former of Object.values(formers)) former.flush(now);
+      for (const { former } of forming) former.flush(now);
     },
   };
 }

@@ -65,7 +65,8 @@ function plainStep(weight: number) {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function canary(options: CanaryOptions = {}): Strategy {
-  const { steps, promoteOn, schedule } = parseOptions(schema, options, 'canary');
+  const { steps, promoteOn, ...others } = parseOptions(schema, options, 'canary');
+  const schedule = others.schedule as Schedule | undefined;
   steps.forEach(({ weight }, index) => {
     if (index > 0 && weight <= (steps[index - 1] as { weight: number }).weight) {
       throw optionError('canary', `steps.${index}.weight`, 'more than that of the step before', weight);

@@ -73,7 +73,10 @@ export function createCatalog(
     return model;
   };
   const all = (): readonly ServedModel[] => {
-    const present = (repository?.names ?? []).map(findLoaded).filter((model) => model !== undefined);
+    const names = repository?.names ?? [];
+    // Models that were opened and are unloaded have no name left, and nothing is kept of them.
+    if (loaded.size > names.length) for (const name of loaded.keys()) if (!names.includes(name)) loaded.delete(name);
+    const present = names.map(findLoaded).filter((model) => model !== undefined);
     return [...fixed.values(), ...present];
   };
   return {

@@ -158,6 +158,57 @@ describe('createModelRepository', () => {
   });
 });
 
+describe('a repository that opens', () => {
+  const opening = (open_: (reference: string) => Promise<ModelRunner>, loaders: Record<string, ModelLoader> = {}) => {
+    const repository = createModelRepository(loaders, { logger: silent, open: open_ });
+    open.push(repository);
+    return repository;
+  };
+
+  it('opens what it is told where to find, and forgets it when it is unloaded', async () => {
+    const references: string[] = [];
+    const repository = opening((reference) => {
+      references.push(reference);
+      return makeRunner();
+    });
+    expect(repository.names).toEqual([]);
+    expect(await codeOf(repository.load('a'))).toBe('NOT_FOUND');
+    const [first, same] = await Promise.all([
+      repository.load('a', { reference: '/models/a' }),
+      repository.load('a', { reference: '/models/other' }),
+    ]);
+    expect([first === same, references, repository.names]).toEqual([true, ['/models/a'], ['a']]);
+    expect(repository.list()).toEqual([{ name: 'a', version: '1', state: 'READY', reason: '' }]);
+    await repository.unload('a');
+    expect([repository.names, first.health?.().status]).toEqual([[], 'closed']);
+    expect(await codeOf(repository.unload('a'))).toBe('NOT_FOUND');
+    await repository.load('a', { reference: '/models/b' });
+    expect(references).toEqual(['/models/a', '/models/b']);
+  });
+
+  it('forgets what it could not open, and nothing that has a loader', async () => {
+    const repository = opening(() => Promise.reject(new Failure('MODEL_INVALID', 'bad')), {
+      named: () => makeRunner(),
+    });
+    expect(await codeOf(repository.load('a', { reference: '/models/a' }))).toBe('MODEL_INVALID');
+    expect(repository.names).toEqual(['named']);
+    await repository.load('named', { reference: '/models/named' });
+    await repository.unload('named');
+    expect(repository.names).toEqual(['named']);
+  });
+
+  it('takes no reference without the option, and none when it is closed', async () => {
+    const { repository } = repositoryOf();
+    expect(await codeOf(repository.load('a', { reference: '/models/a' }))).toBe('NOT_FOUND');
+    const closed = opening(() => makeRunner());
+    const opened = await closed.load('a', { reference: '/models/a' });
+    await closed.close();
+    expect(opened.health?.().status).toBe('closed');
+    expect(await codeOf(closed.load('b', { reference: '/models/b' }))).toBe('CLOSED');
+    expect(() => createModelRepository({}, { open: 'all' as never })).toThrow('open');
+  });
+});
+
 describe('createHandler with a repository', () => {
   const handlerOf = (repository: ModelRepository, fixed: Record<string, ModelRunner> = {}) =>
     createHandler(fixed, { repository, logger: silent });

@@ -10,6 +10,12 @@ import type { ModelRunner } from '../../runner/runner';
  */
 export type ModelLoader = (options: CallOptions) => Promise<ModelRunner>;
 
+/**
+ * Makes the runner of a model that no loader names, from where a platform says that it lies: SageMaker's multi-model endpoints put
+ * models into folders and name those. What it is given came in a request, checked by the protocol that took it.
+ */
+export type ModelOpener = (reference: string, options: CallOptions) => Promise<ModelRunner>;
+
 /** How a model of a repository stands, in the words of Triton's repository extension. */
 export type RepositoryState = 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING';
 
@@ -28,17 +34,19 @@ export interface RepositoryEntry {
  * and closing close them, which answers what they had accepted.
  */
 export interface ModelRepository extends Closeable {
-  /** Every model that may be loaded, loaded or not, in the order of the loaders. */
+  /** Every model that may be loaded, loaded or not, in the order of the loaders; behind them those that were opened. */
   readonly names: readonly string[];
   /**
    * Loads a model, or loads it anew: the runner before answers until the new one is there, then it is drained and closed. Where
    * loading fails, it stays. Who asks while the model is being loaded waits for the same load.
    *
    * @param options.signal ends the wait, not the load, which others may wait for
+   * @param options.reference where a model lies that has no loader, for option `open`; a loader knows by itself. Such a model is
+   * forgotten when it is unloaded
    * @throws FairleadError `NOT_FOUND` for a name without a loader, `CONFLICT` while the model is being unloaded, `ABORTED`,
    * `CLOSED`, and whatever the loader throws
    */
-  load(name: string, options?: CallOptions): Promise<ModelRunner>;
+  load(name: string, options?: LoadOptions): Promise<ModelRunner>;
   /**
    * Takes a model out of service at once, then answers what it had accepted, and closes its runner. A model that is not loaded is
    * left alone.
@@ -51,14 +59,27 @@ export interface ModelRepository extends Closeable {
   list(): readonly RepositoryEntry[];
 }
 
+/** Options of {@link ModelRepository.load}. */
+export interface LoadOptions extends CallOptions {
+  /** Where a model lies that has no loader. @default none */
+  readonly reference?: string;
+}
+
 /** Options of {@link createModelRepository}. */
 export interface ModelRepositoryOptions {
+  /**
+   * Loads models that have no loader, where a protocol names their place: `sageMaker()` does, in a folder that it has checked.
+   * Without it only what has a loader can be loaded. @default none
+   */
+  readonly open?: ModelOpener;
   /** Told why a load failed, or a runner could not be closed. @default console */
   readonly logger?: Logger;
 }
 
 interface Slot {
   readonly load: ModelLoader;
+  /** Whether it has no loader of its own, and is forgotten with its runner. */
+  readonly isOpened: boolean;
   runner: ModelRunner | undefined;
   /** What is being done to the model; at most one thing at a time. */
   loading: Promise<ModelRunner> | undefined;
@@ -77,19 +98,17 @@ export function createModelRepository(
   loaders: Readonly<Record<string, ModelLoader>>,
   options: ModelRepositoryOptions = {},
 ): ModelRepository {
-  checkLoaders(loaders);
-  const { logger = consoleLogger } = options;
+  const { logger = consoleLogger, open } = options;
+  checkLoaders(loaders, open);
   const slots = new Map<string, Slot>();
-  for (const [name, load] of Object.entries(loaders)) {
-    slots.set(name, { load, runner: undefined, loading: undefined, unloading: undefined, reason: 'not loaded' });
-  }
+  for (const [name, load] of Object.entries(loaders)) slots.set(name, emptySlot(load, false));
   const closing = new AbortController();
 
   const slotOf = (name: string): Slot => {
     if (closing.signal.aborted) throw new FairleadError('CLOSED', 'The model repository was closed.');
     const slot = slots.get(name);
     if (slot !== undefined) return slot;
-    const expected = `one of ${[...slots.keys()].map((known) => `"${known}"`).join(', ')}`;
+    const expected = slots.size === 0 ? 'none' : `one of ${[...slots.keys()].map((known) => `"${known}"`).join(', ')}`;
     const given = describeValue(name);
     throw new FairleadError('NOT_FOUND', `No model ${given} can be loaded here. There is ${expected}.`, {
       details: { field: 'model', expected, given },
@@ -118,7 +137,10 @@ export function createModelRepository(
       if (before !== undefined && before !== runner) void closeRunner(name, before);
       return runner;
     } catch (error) {
-      if (slot.runner === undefined) slot.reason = `loading failed${codeSuffix(error)}`;
+      if (slot.runner === undefined) {
+        slot.reason = `loading failed${codeSuffix(error)}`;
+        if (slot.isOpened) slots.delete(name);
+      }
       logger.error({ error, model: name }, `Model "${name}" could not be loaded: ${messageOf(error)}`);
       throw error;
     }
@@ -128,6 +150,7 @@ export function createModelRepository(
     slot.runner = undefined;
     await closeRunner(name, runner);
     slot.reason = 'unloaded';
+    if (slot.isOpened) slots.delete(name);
   };
 
   const release = closeable(async () => {
@@ -143,9 +166,16 @@ export function createModelRepository(
   });
 
   return {
-    names: [...slots.keys()],
-    async load(name, { signal } = {}) {
+    get names() {
+      return [...slots.keys()];
+    },
+    async load(name, { signal, reference } = {}) {
       throwIfAborted(signal, 'The load');
+      if (reference !== undefined && open !== undefined && !slots.has(name) && !closing.signal.aborted)
+        slots.set(
+          name,
+          emptySlot((options) => open(reference, options), true),
+        );
       const slot = slotOf(name);
       if (slot.unloading !== undefined) throw busy(name, 'unloaded');
       // Not at the end of the load itself: a loader that throws at once would come to it before this is set.
@@ -168,6 +198,10 @@ export function createModelRepository(
     list: () => [...slots].map(([name, slot]) => entryOf(name, slot)),
     ...release,
   };
+}
+
+function emptySlot(load: ModelLoader, isOpened: boolean): Slot {
+  return { load, isOpened, runner: undefined, loading: undefined, unloading: undefined, reason: 'not loaded' };
 }
 
 /** How a runner that is served stands, in the words of a repository. */
@@ -205,9 +239,14 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-function checkLoaders(loaders: unknown): void {
-  const entries = typeof loaders === 'object' && loaders !== null ? Object.entries(loaders) : [];
-  if (entries.length === 0) throw invalidLoaders('loaders', 'an object of functions by model name', loaders);
+function checkLoaders(loaders: unknown, open: unknown): void {
+  if (open !== undefined && typeof open !== 'function')
+    throw invalidLoaders('open', 'a function that makes a runner', open);
+  const isObject = typeof loaders === 'object' && loaders !== null;
+  const entries = isObject ? Object.entries(loaders) : [];
+  // What can be opened need not be named.
+  if (entries.length === 0 && (open === undefined || !isObject))
+    throw invalidLoaders('loaders', 'an object of functions by model name', loaders);
   for (const [name, load] of entries) {
     if (name === '') throw invalidLoaders('loaders', 'names that are not empty', name);
     if (typeof load !== 'function') throw invalidLoaders(`loaders.${name}`, 'a function that makes a runner', load);

@@ -2,7 +2,7 @@ import { FairleadError } from '../../errors';
 import type { ModelSignature, TensorSpec } from '../../signature';
 import { checkFits, decodeNested, type NestedOptions } from '../../tensor/json/decode-nested';
 import { describeGiven } from '../../tensor/json/describe-given';
-import { encodeNested, encodeRows } from '../../tensor/json/encode-nested';
+import { type ElementPrinter, encodeNested, encodeRows } from '../../tensor/json/encode-nested';
 import type { Tensor, Tensors } from '../../tensor/tensor';
 import { isBytes, printerOf, stringOf } from './elements';
 import { checkSignatureName, predictSignatures } from './signature-names';
@@ -129,14 +129,19 @@ export function oddRows(tensors: readonly Tensor[]): number {
   return tensors.findIndex(({ shape }) => shape.length === 0 || shape[0] !== rows);
 }
 
-/** Writes tensors that have as many rows as a list of them: of one tensor the rows themselves, of several objects by name. */
-export function encodeRowList(specs: readonly TensorSpec[], tensors: readonly Tensor[]): string {
+/**
+ * Writes tensors that have as many rows as a list of them: of one tensor the rows themselves, of several objects by name.
+ * @param print chooses what writes the elements of a tensor. @default as TensorFlow Serving writes them
+ */
+export function encodeRowList(
+  specs: readonly TensorSpec[],
+  tensors: readonly Tensor[],
+  print: (name: string, tensor: Tensor) => ElementPrinter = printerOf,
+): string {
   const [first] = tensors;
   if (first !== undefined && tensors.length === 1)
-    return encodeNested(first, printerOf((specs[0] as TensorSpec).name, first));
-  const texts = tensors.map((tensor, index) =>
-    encodeRows(tensor, printerOf((specs[index] as TensorSpec).name, tensor)),
-  );
+    return encodeNested(first, print((specs[0] as TensorSpec).name, first));
+  const texts = tensors.map((tensor, index) => encodeRows(tensor, print((specs[index] as TensorSpec).name, tensor)));
   const keys = specs.map(({ name }) => `${JSON.stringify(name)}:`);
   const rows = first?.shape[0] ?? 0;
   const list: string[] = [];

@@ -1,0 +1,416 @@
+import { FairleadError, messageOf } from '../errors';
+import type { EventSource } from '../events';
+import type { Arms } from './arms';
+import {
+  championArm,
+  type Decision,
+  type EvidenceSummary,
+  type HistoryEntry,
+  type RolloutStatus,
+  type StoredRollout,
+} from './contracts';
+import { createEvidenceLedger } from './evidence/ledger';
+import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
+import type { RolloutSettings } from './options';
+import { isActive, weightsOf } from './plan';
+import { createRecord, type RolloutRecord } from './record';
+import type { ApprovalRequest, RolloutEventMap } from './result';
+
+/** Entries of the history that are kept. */
+const maxHistory = 100;
+/** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
+const maxUnwritten = 10_000;
+/** Tries of what somebody asks for, where other replicas keep writing first. */
+const maxTries = 10;
+
+/** Who wants something done, and why; both go into the history. */
+export interface Actor {
+  /** Who or what. @default 'user' */
+  readonly actor?: string;
+  /** Why. @default 'By hand.' */
+  readonly reason?: string;
+}
+
+/** What changes a rollout. */
+interface Change {
+  readonly to: RolloutStatus;
+  readonly actor: string;
+  readonly reason: string;
+  readonly state?: StoredRollout['state'];
+  readonly arms?: readonly string[];
+  readonly promoted?: string;
+  readonly startsAnew?: boolean;
+}
+
+/** How often something was done in this process. */
+export interface ControllerCounts {
+  looks: number;
+  step: number;
+  promote: number;
+  rollback: number;
+  abort: number;
+}
+
+/** What a controller has to do with. */
+export interface ControllerParts {
+  readonly settings: RolloutSettings;
+  /** Another one for every start of every process. */
+  readonly replica: string;
+  readonly arms: Arms;
+  readonly events: EventSource<RolloutEventMap>;
+  /** Route by this state from now on. */
+  onState(stored: StoredRollout, isForeign: boolean): void;
+  /** The champion gets everything until the next look. */
+  onSuspend(): void;
+  /** It was decided in this process, and not in another replica. */
+  onDecide(entry: HistoryEntry): void;
+}
+
+/** Keeps the state of a rollout: looks at the evidence, decides, and agrees with the other replicas. */
+export interface Controller {
+  readonly record: RolloutRecord;
+  readonly counts: Readonly<ControllerCounts>;
+  /** Why it waits or stays, as the strategy said at the last look. */
+  readonly reason: string;
+  evidence(): EvidenceSummary;
+  /** Looks at store and evidence, and acts. Never rejects. */
+  look(): Promise<void>;
+  start(by: Actor): Promise<void>;
+  promote(arm: string | undefined, by: Actor): Promise<void>;
+  rollback(by: Actor): Promise<void>;
+  abort(by: Actor): Promise<void>;
+  pause(by: Actor): Promise<void>;
+  resume(by: Actor): Promise<void>;
+  approve(by: Actor): Promise<void>;
+  /** A reward for a bandit. */
+  learn(arm: string, reward: number, context?: readonly number[]): void;
+  /** Ends after everything that was asked for before. */
+  settled(): Promise<void>;
+}
+
+/** Makes the controller of a rollout. It does nothing before it is told to look. */
+export function createController(parts: ControllerParts): Controller {
+  const { settings, replica, arms, events } = parts;
+  const { name, strategy, store, clock, logger } = settings;
+  const challengers = arms.challengers.map((arm) => arm.name);
+  const counts: ControllerCounts = { looks: 0, step: 0, promote: 0, rollback: 0, abort: 0 };
+  let exchange: EvidenceExchange | undefined;
+  let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
+    [];
+  let isStartDue = settings.autoStart;
+  let isFirstRead = true;
+  let reason = 'Nothing was started yet.';
+  let tail: Promise<unknown> = Promise.resolve();
+
+  const serial = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = tail.then(work);
+    tail = done.catch(() => {});
+    return done;
+  };
+
+  const models = (): Record<string, string> =>
+    Object.fromEntries(
+      arms.all.flatMap((arm) =>
+        arm.runner === undefined ? [] : [[arm.name, digests.get(arm.name) ?? arm.runner.model.digest]],
+      ),
+    );
+  // What a runner swaps to later is still the arm that was configured.
+  const digests = new Map<string, string>();
+  const rememberDigests = (): void => {
+    for (const { name: arm, runner } of arms.all) {
+      if (runner !== undefined && !digests.has(arm)) digests.set(arm, runner.model.digest);
+    }
+  };
+  rememberDigests();
+
+  const openExchange = (evidenceEpoch: number): void => {
+    const ledger = createEvidenceLedger({
+      arms: challengers,
+      guardrails: settings.guardrails,
+      alpha: settings.maxFalseRollbackRate,
+      blockMs: settings.blockMs,
+      onHarm() {
+        if (!isActive(record.stored.status)) return;
+        parts.onSuspend();
+        void look();
+      },
+    });
+    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger);
+    for (const arm of arms.all) arm.former = ledger.formers[arm.name];
+  };
+
+  const record = createRecord({
+    name,
+    strategy: strategy.name,
+    store,
+    models,
+    clock,
+    logger,
+    events,
+    onAdopt(stored, before) {
+      if (stored.evidenceEpoch !== before.evidenceEpoch) {
+        openExchange(stored.evidenceEpoch);
+        unwritten = [];
+      } else if (unwritten.length > 0) learnAgain();
+      if (stored.history.length > 0) reason = stored.history.at(-1)?.reason ?? reason;
+      parts.onState(record.stored, record.isForeign);
+    },
+  });
+
+  /** Rewards that another replica's state does not have yet. */
+  const learnAgain = (): void => {
+    let { state } = record.stored;
+    for (const { arm, reward, context } of unwritten) state = strategy.learn?.(state, arm, reward, context) ?? state;
+    record.setState(state);
+  };
+
+  const evidence = (): EvidenceSummary => exchange?.summary(record.stored.arms) ?? { arms: {} };
+
+  /** Writes a change; false when somebody else wrote first. */
+  const apply = async (change: Change): Promise<boolean> => {
+    const { stored } = record;
+    const { to, actor } = change;
+    const now = clock.epochMs();
+    const anew = change.startsAnew === true;
+    const { promoted: _promoted, epoch: _epoch, ...kept } = stored;
+    const changed: StoredRollout = {
+      ...kept,
+      epoch: stored.epoch,
+      status: to,
+      strategy: strategy.name,
+      state: change.state ?? stored.state,
+      arms: change.arms ?? stored.arms,
+      models: anew ? models() : stored.models,
+      evidenceEpoch: anew ? stored.epoch + 1 : stored.evidenceEpoch,
+      coolDownUntilEpochMs: to === 'rolled-back' ? now + settings.coolDownMs : stored.coolDownUntilEpochMs,
+      ...(change.promoted === undefined ? {} : { promoted: change.promoted }),
+    };
+    const weights = weightsOf(changed, strategy);
+    const entry: HistoryEntry = {
+      atEpochMs: now,
+      from: stored.status,
+      to,
+      weights,
+      actor,
+      reason: change.reason,
+      evidence: anew ? { arms: {} } : evidence(),
+    };
+    const { epoch: _unused, ...next } = changed;
+    const history = [...stored.history, entry].slice(-maxHistory);
+    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
+    const rewards = unwritten.length;
+    const written = await record.commit({ ...next, weights, history }, isSafe);
+    if (!written) return false;
+    unwritten.splice(0, rewards);
+    parts.onDecide(entry);
+    return true;
+  };
+
+  const beginning = (by: Actor): Change => ({
+    to: 'running',
+    actor: by.actor ?? 'user',
+    reason: by.reason ?? 'By hand.',
+    state: strategy.start(challengers, clock.epochMs()),
+    arms: challengers,
+    startsAnew: true,
+  });
+
+  const startIfDue = async (): Promise<void> => {
+    if (isFirstRead) {
+      isFirstRead = false;
+      const { stored, isForeign } = record;
+      isStartDue = settings.autoStart && (stored.epoch === 0 || isForeign || stored.status === 'idle');
+    }
+    if (!isStartDue || clock.epochMs() < record.stored.coolDownUntilEpochMs) return;
+    isStartDue = false;
+    try {
+      await arms.load();
+    } catch (error) {
+      reason = `It does not start, for a challenger could not be loaded: ${messageOf(error)}`;
+      return;
+    }
+    rememberDigests();
+    if (record.stored.epoch !== 0 && !record.isForeign && record.stored.status !== 'idle') return;
+    // Another replica that was first started the same.
+    if (await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }))) counts.step++;
+  };
+
+  const askForApproval = (request: ApprovalRequest): void => {
+    if (events.listenerCount('approval-request') === 0 && settings.onApproval === undefined) {
+      logger.warn({ rollout: name }, `${name} waits for approve(): ${request.reason}`);
+    }
+    events.emit('approval-request', request);
+    if (settings.onApproval === undefined) return;
+    const ask = async (): Promise<void> => {
+      const granted = await settings.onApproval?.(request);
+      if (granted === true) await approve({ actor: 'onApproval', reason: 'Approved.' });
+      else await rollback({ actor: 'onApproval', reason: 'Not approved.' });
+    };
+    void ask().catch((error: unknown) => {
+      logger.error({ error }, `${name}: onApproval failed, so it goes on waiting for approve(): ${messageOf(error)}`);
+    });
+  };
+
+  const carryOut = async (decision: Decision, isReachable: boolean): Promise<void> => {
+    const { stored } = record;
+    const { action, state, arm } = decision;
+    const change = { actor: 'strategy', reason: decision.reason, state };
+    if (action === 'rollback') {
+      const rest = arm === undefined ? [] : stored.arms.filter((other) => other !== arm);
+      const to = rest.length > 0 ? stored.status : 'rolled-back';
+      if (await apply({ ...change, actor: 'guardrail', to, arms: rest })) counts.rollback++;
+      return;
+    }
+    if (!isReachable || stored.status !== 'running') return;
+    if (action === 'step') {
+      if (await apply({ ...change, to: 'running' })) counts.step++;
+    } else if (action === 'promote') {
+      const winner = arm ?? stored.arms[0];
+      if (winner !== undefined && (await apply({ ...change, to: 'promoted', promoted: winner }))) counts.promote++;
+    } else if (action === 'wait-for-approval') {
+      if (await apply({ ...change, to: 'waiting-for-approval' })) {
+        const { weights } = record.stored;
+        askForApproval({ rollout: name, reason: decision.reason, weights, evidence: evidence() });
+      }
+    } else {
+      reason = decision.reason;
+      if (unwritten.length === 0 && JSON.stringify(state) === JSON.stringify(stored.state)) return;
+      const rewards = unwritten.length;
+      const { epoch: _epoch, ...next } = stored;
+      if (await record.commit({ ...next, state }, false)) unwritten.splice(0, rewards);
+    }
+  };
+
+  const lookOnce = async (): Promise<void> => {
+    counts.looks++;
+    exchange?.ledger.flush(clock.now());
+    let isReachable = true;
+    try {
+      await record.refresh();
+      await startIfDue();
+      await record.reach(async () => exchange?.exchange());
+    } catch {
+      // The record has told it.
+      isReachable = false;
+    }
+    const { stored, isForeign } = record;
+    if (isForeign || !isActive(stored.status)) return;
+    const time = { epochMs: clock.epochMs(), approved: false };
+    await carryOut(strategy.decide(stored.state, evidence(), time), isReachable);
+  };
+
+  const look = (): Promise<void> =>
+    serial(async () => {
+      try {
+        await lookOnce();
+      } catch (error) {
+        if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
+      } finally {
+        parts.onState(record.stored, record.isForeign);
+      }
+    });
+
+  const refused = (verb: string, expected: string, extra: object = {}): FairleadError => {
+    const given = record.isForeign ? 'of other models' : record.stored.status;
+    return new FairleadError('CONFLICT', `${name}: ${verb} needs ${expected}; the rollout is ${given}.`, {
+      details: { field: 'status', expected, given, ...extra },
+    });
+  };
+
+  /** Does what somebody asks for, on whatever state the store has by then. */
+  const byHand = (verb: string, allowed: readonly RolloutStatus[], change: () => Change): Promise<void> =>
+    serial(async () => {
+      try {
+        await record.refresh();
+      } catch {
+        // The record has told it; what is safe is done all the same.
+      }
+      try {
+        for (let attempt = 0; attempt < maxTries; attempt++) {
+          if (record.isForeign && verb !== 'start()') throw refused(verb, 'its own models');
+          if (!record.isForeign && !allowed.includes(record.stored.status)) {
+            throw refused(verb, `a rollout that is ${allowed.join(' or ')}`);
+          }
+          if (await apply(change())) return;
+        }
+        throw refused(verb, 'that nobody else writes at the same time');
+      } finally {
+        parts.onState(record.stored, record.isForeign);
+      }
+    });
+
+  const active: readonly RolloutStatus[] = ['running', 'paused', 'waiting-for-approval'];
+  const changeTo = (to: RolloutStatus, by: Actor): Change => ({
+    to,
+    actor: by.actor ?? 'user',
+    reason: by.reason ?? 'By hand.',
+  });
+
+  const rollback = async (by: Actor): Promise<void> => {
+    if (isActive(record.stored.status) || record.stored.status === 'promoted') parts.onSuspend();
+    await byHand('rollback()', [...active, 'promoted'], () => changeTo('rolled-back', by));
+    counts.rollback++;
+  };
+
+  const approve = (by: Actor): Promise<void> =>
+    byHand('approve()', ['waiting-for-approval'], () => {
+      const { stored } = record;
+      const time = { epochMs: clock.epochMs(), approved: true };
+      const { action, state, arm } = strategy.decide(stored.state, evidence(), time);
+      const winner = arm ?? stored.arms[0];
+      if (action === 'promote' && winner !== undefined) return { ...changeTo('promoted', by), state, promoted: winner };
+      if (action === 'step') return { ...changeTo('running', by), state };
+      // What has come since speaks against it, or for more evidence: the next look says what.
+      return changeTo('running', by);
+    });
+
+  return {
+    record,
+    counts,
+    get reason() {
+      return reason;
+    },
+    evidence,
+    look,
+    async start(by) {
+      const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
+      if (leftMs > 0) {
+        const extra = { retryAfterMs: leftMs };
+        throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, extra);
+      }
+      await arms.load();
+      rememberDigests();
+      isStartDue = false;
+      await byHand('start()', ['idle', 'rolled-back', 'aborted'], () => beginning(by));
+      counts.step++;
+    },
+    async promote(arm, by) {
+      const winner = arm ?? record.stored.arms[0] ?? challengers[0];
+      if (winner === undefined || !challengers.includes(winner)) {
+        const expected = `one of ${challengers.join(', ')}`;
+        const given = winner ?? championArm;
+        throw new FairleadError('INVALID_ARGUMENT', `promote: arm: expected ${expected}, given ${given}.`, {
+          details: { field: 'arm', expected, given },
+        });
+      }
+      await byHand('promote()', active, () => ({ ...changeTo('promoted', by), promoted: winner }));
+      counts.promote++;
+    },
+    rollback,
+    async abort(by) {
+      if (isActive(record.stored.status)) parts.onSuspend();
+      await byHand('abort()', active, () => changeTo('aborted', by));
+      counts.abort++;
+    },
+    pause: (by) => byHand('pause()', ['running', 'waiting-for-approval'], () => changeTo('paused', by)),
+    resume: (by) => byHand('resume()', ['paused'], () => changeTo('running', by)),
+    approve,
+    learn(arm, reward, context) {
+      if (strategy.learn === undefined || !isActive(record.stored.status) || record.isForeign) return;
+      unwritten.push({ arm, reward, context });
+      if (unwritten.length > maxUnwritten) unwritten.shift();
+      record.setState(strategy.learn(record.stored.state, arm, reward, context));
+    },
+    settled: () => serial(async () => {}),
+  };
+}
