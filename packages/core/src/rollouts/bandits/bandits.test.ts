@@ -287,7 +287,7 @@ describe('ucb1', () => {
     let state = strategy.start(['a', 'b'], 0);
     const chosen: string[] = [];
     for (let step = 0; step < 4000; step++) {
-      const { arm } = strategy.choose?.(state, undefined, random, arms) as { arm: string };
+      const { arm } = choose(strategy, state, random());
       const good = step < 2000 ? 'a' : 'b';
       state = strategy.learn?.(state, arm, arm === good ? 1 : 0, undefined) as StrategyState;
       chosen.push(arm);
