@@ -10,8 +10,8 @@ import { openRolloutTraffic } from './rollout-traffic';
 const seed = 20_263;
 /** Share of the challenger, and of its control slice. */
 const share = 0.1;
-/** Requests of the challenger in each canary without harm, after each block of which somebody looks. */
-const requestsOfCanary = 200;
+/** Requests of the challenger that were compared in each canary without harm; after each pair of blocks somebody looks. */
+const requestsOfCanary = 100;
 /** A canary that is not rolled back by then counts with as many. */
 const mostRequests = 5000;
 

@@ -123,6 +123,8 @@ export async function openRolloutTraffic(options: RolloutTrafficOptions): Promis
       challengers: { canary },
       // What has no batch ended with its batch, so within this time.
       blockMs: 0.01,
+      // After an outage the challenger is tried again soon: what is left alone gives no evidence.
+      breaker: { halfOpenAfterMs: 100 },
       clock,
       random: createRandom(seed + 9),
       // Outages open the breaker by the thousand; the figures tell of them.
