@@ -140,6 +140,20 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: '@fairlead/node/auth, without jose',
+    path: 'packages/node/dist/auth.js',
+    limit: '16 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
+  },
+  {
+    name: '@fairlead/node/audit',
+    path: 'packages/node/dist/audit.js',
+    limit: '15 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
+  },
+  {
     name: '@fairlead/core/rollouts: all of it',
     path: 'packages/core/dist/rollouts.js',
     limit: '40 kB',

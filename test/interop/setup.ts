@@ -316,8 +316,8 @@ function findPrometheus(folder?: string): PrometheusPrograms | undefined {
   }
 }
 
-/** Downloads Debian's package into a folder, with package lists of our own where the machine has none. */
-function downloadPrometheus(folder: string): void {
+/** Downloads Debian's packages into a folder, with package lists of our own where the machine has none. */
+function downloadFromDebian(folder: string, packages: readonly string[]): void {
   const [lists, archives] = [join(folder, 'lists'), join(folder, 'archives')];
   const ownLists = [
     ...['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${archives}`],
@@ -325,12 +325,98 @@ function downloadPrometheus(folder: string): void {
     ...['-o', 'APT::Sandbox::User=', '-o', 'Debug::NoLocking=1'],
   ];
   try {
-    run('apt-get', ['-qq', '-o', 'APT::Sandbox::User=', 'download', 'prometheus'], 120_000, folder);
+    run('apt-get', ['-qq', '-o', 'APT::Sandbox::User=', 'download', ...packages], 120_000, folder);
   } catch {
     for (const made of [lists, archives]) mkdirSync(join(made, 'partial'), { recursive: true });
     run('apt-get', ['-qq', ...ownLists, 'update'], 180_000, folder);
-    run('apt-get', ['-qq', ...ownLists, 'download', 'prometheus'], 120_000, folder);
+    run('apt-get', ['-qq', ...ownLists, 'download', ...packages], 120_000, folder);
   }
+}
+
+/** Takes Debian's packages apart into a folder, all of them or none, without installing them. */
+function unpackFromDebian(folder: string, packages: readonly string[]): void {
+  const making = `${folder}-${process.pid}`;
+  try {
+    console.log(`interop: unpacking Debian's ${packages.join(', ')} into ${folder}`);
+    rmSync(making, { recursive: true, force: true });
+    mkdirSync(making, { recursive: true });
+    downloadFromDebian(making, packages);
+    const archives = readdirSync(making).filter((name) => name.endsWith('.deb'));
+    if (archives.length < packages.length) throw new Error('apt-get downloaded no package');
+    for (const archive of archives) {
+      run('dpkg-deb', ['--extract', join(making, archive), join(making, 'unpacked')], 60_000);
+    }
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(join(making, 'unpacked'), folder);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+}
+
+/** The folder of libraries in what was unpacked: Debian names it by the processor. */
+function librariesOf(folder: string): string {
+  const found = readdirSync(join(folder, 'usr/lib')).find((name) => name.includes('-linux-gnu'));
+  return join(folder, 'usr/lib', found ?? '');
+}
+
+/** A program with the libraries that it is started with. */
+export type PeerWithLibraries =
+  | { readonly command: string; readonly environment: NodeJS.ProcessEnv; readonly missing?: never }
+  | { readonly missing: string };
+
+/** Finds `redis-server` on the path, else takes it out of Debian's packages with the two libraries that few machines have. */
+export function prepareRedis(): PeerWithLibraries {
+  const folder = join(cache, 'redis');
+  const onPath = { command: 'redis-server', environment: process.env };
+  const starts = ({ command, environment }: { command: string; environment: NodeJS.ProcessEnv }): boolean => {
+    try {
+      execFileSync(command, ['--version'], { env: environment, stdio: 'ignore', timeout: 30_000 });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const unpacked = () => ({
+    command: join(folder, 'usr/bin/redis-server'),
+    environment: { ...process.env, LD_LIBRARY_PATH: librariesOf(folder) },
+  });
+  if (starts(onPath)) return onPath;
+  if (existsSync(folder) && starts(unpacked())) return unpacked();
+  try {
+    unpackFromDebian(folder, ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1']);
+  } catch (error) {
+    return absent('Redis', `${lastWords(error)}; put redis-server on the path, or use Debian's apt-get`);
+  }
+  return starts(unpacked()) ? unpacked() : absent('Redis', `the program in ${folder} does not run`);
+}
+
+/**
+ * Finds buildah on the path, else takes it out of Debian's packages. It starts itself anew without its environment, so the
+ * place of its one unusual library is written into the program.
+ */
+export function prepareBuildah(): Peer {
+  const folder = join(cache, 'buildah');
+  const program = join(folder, 'usr/bin/buildah');
+  const starts = (command: string): boolean => {
+    try {
+      run(command, ['--version'], 30_000);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  if (process.platform !== 'linux') return absent('buildah', 'it builds on Linux alone');
+  if (process.getuid?.() !== 0) return absent('buildah', 'it enters another root, which only root may');
+  if (starts('buildah')) return { command: 'buildah' };
+  if (existsSync(program) && starts(program)) return { command: program };
+  try {
+    unpackFromDebian(folder, ['buildah', 'libgpgme11', 'patchelf']);
+    const libraries = librariesOf(folder);
+    run(join(folder, 'usr/bin/patchelf'), ['--force-rpath', '--set-rpath', libraries, program], 60_000);
+  } catch (error) {
+    return absent('buildah', `${lastWords(error)}; install it, or use Debian's apt-get`);
+  }
+  return starts(program) ? { command: program } : absent('buildah', `the program in ${folder} does not run`);
 }
 
 /**
@@ -342,24 +428,13 @@ export function preparePrometheus(): PrometheusPrograms | { readonly missing: st
   const programs = join(folder, 'usr/bin');
   const found = findPrometheus() ?? findPrometheus(programs);
   if (found !== undefined) return found;
-  const making = `${folder}-${process.pid}`;
   try {
-    console.log(`interop: unpacking Debian's prometheus into ${folder}`);
-    rmSync(making, { recursive: true, force: true });
-    mkdirSync(making, { recursive: true });
-    downloadPrometheus(making);
-    const archive = readdirSync(making).find((name) => name.endsWith('.deb'));
-    if (archive === undefined) throw new Error('apt-get downloaded no package');
-    run('dpkg-deb', ['--extract', join(making, archive), join(making, 'unpacked')], 60_000);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(join(making, 'unpacked'), folder);
+    unpackFromDebian(folder, ['prometheus']);
   } catch (error) {
     return absent(
       'Prometheus',
       `${lastWords(error)}; put prometheus and promtool on the path, or use Debian's apt-get`,
     );
-  } finally {
-    rmSync(making, { recursive: true, force: true });
   }
   // What its own dependencies lack shows when it is started.
   return findPrometheus(programs) ?? absent('Prometheus', `the programs in ${programs} do not run`);
@@ -371,6 +446,8 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareMlflow();
   prepareMlflowSkinny();
   preparePrometheus();
+  prepareRedis();
+  prepareBuildah();
   prepareMoto();
   prepareDvcData();
   prepareOpenLineage();

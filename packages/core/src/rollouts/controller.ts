@@ -1,5 +1,6 @@
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
+import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
 import {
   championArm,
@@ -75,15 +76,16 @@ export interface Controller {
   evidence(): EvidenceSummary;
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
-  start(by: Actor): Promise<void>;
+  /** @param version that of the challenger, where it has to be another one than is loaded */
+  start(by: Actor, version?: string): Promise<void>;
   promote(arm: string | undefined, by: Actor): Promise<void>;
   rollback(by: Actor): Promise<void>;
   abort(by: Actor): Promise<void>;
   pause(by: Actor): Promise<void>;
   resume(by: Actor): Promise<void>;
   approve(by: Actor): Promise<void>;
-  /** A reward for a bandit. */
-  learn(arm: string, reward: number, context?: readonly number[]): void;
+  /** A reward came: evidence, and what a bandit learns by. */
+  learn(arm: string, reward: number, context: readonly number[] | undefined): void;
   /** Ends after everything that was asked for before. */
   settled(): Promise<void>;
 }
@@ -97,6 +99,8 @@ export function createController(parts: ControllerParts): Controller {
   let exchange: EvidenceExchange | undefined;
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
+  /** How many of them are in what is being written. */
+  let writing = 0;
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
@@ -108,19 +112,17 @@ export function createController(parts: ControllerParts): Controller {
     return done;
   };
 
-  const models = (): Record<string, string> =>
-    Object.fromEntries(
-      arms.all.flatMap((arm) =>
-        arm.runner === undefined ? [] : [[arm.name, digests.get(arm.name) ?? arm.runner.model.digest]],
-      ),
-    );
   // What a runner swaps to later is still the arm that was configured.
-  const digests = new Map<string, string>();
+  const digests = new Map<string, { readonly runner: ModelRunner; readonly digest: string }>();
   const rememberDigests = (): void => {
     for (const { name: arm, runner } of arms.all) {
-      if (runner !== undefined && !digests.has(arm)) digests.set(arm, runner.model.digest);
+      if (runner !== undefined && digests.get(arm)?.runner !== runner) {
+        digests.set(arm, { runner, digest: runner.model.digest });
+      }
     }
   };
+  const models = (): Record<string, string> =>
+    Object.fromEntries([...digests].map(([arm, { digest }]) => [arm, digest]));
   rememberDigests();
 
   const openExchange = (evidenceEpoch: number): void => {
@@ -129,6 +131,7 @@ export function createController(parts: ControllerParts): Controller {
       guardrails: settings.guardrails,
       alpha: settings.maxFalseRollbackRate,
       blockMs: settings.blockMs,
+      driftOf: settings.driftOf,
       onHarm() {
         if (!isActive(record.stored.status)) return;
         parts.onSuspend();
@@ -147,7 +150,12 @@ export function createController(parts: ControllerParts): Controller {
     clock,
     logger,
     events,
-    onAdopt(stored, before) {
+    onWrite() {
+      writing = unwritten.length;
+    },
+    onAdopt(stored, before, isOwn) {
+      if (isOwn) unwritten.splice(0, writing);
+      writing = 0;
       if (stored.evidenceEpoch !== before.evidenceEpoch) {
         openExchange(stored.evidenceEpoch);
         unwritten = [];
@@ -198,10 +206,7 @@ export function createController(parts: ControllerParts): Controller {
     const { epoch: _unused, ...next } = changed;
     const history = [...stored.history, entry].slice(-maxHistory);
     const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
-    const rewards = unwritten.length;
-    const written = await record.commit({ ...next, weights, history }, isSafe);
-    if (!written) return false;
-    unwritten.splice(0, rewards);
+    if (!(await record.commit({ ...next, weights, history }, isSafe))) return false;
     parts.onDecide(entry);
     return true;
   };
@@ -275,9 +280,8 @@ export function createController(parts: ControllerParts): Controller {
     } else {
       reason = decision.reason;
       if (unwritten.length === 0 && JSON.stringify(state) === JSON.stringify(stored.state)) return;
-      const rewards = unwritten.length;
       const { epoch: _epoch, ...next } = stored;
-      if (await record.commit({ ...next, state }, false)) unwritten.splice(0, rewards);
+      await record.commit({ ...next, state }, false);
     }
   };
 
@@ -372,13 +376,14 @@ export function createController(parts: ControllerParts): Controller {
     },
     evidence,
     look,
-    async start(by) {
+    async start(by, version) {
       const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
       if (leftMs > 0) {
         const extra = { retryAfterMs: leftMs };
         throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, extra);
       }
-      await arms.load();
+      if (version === undefined) await arms.load();
+      else await arms.loadVersion(version);
       rememberDigests();
       isStartDue = false;
       await byHand('start()', ['idle', 'rolled-back', 'aborted'], () => beginning(by));
@@ -406,7 +411,9 @@ export function createController(parts: ControllerParts): Controller {
     resume: (by) => byHand('resume()', ['paused'], () => changeTo('running', by)),
     approve,
     learn(arm, reward, context) {
-      if (strategy.learn === undefined || !isActive(record.stored.status) || record.isForeign) return;
+      if (!isActive(record.stored.status) || record.isForeign) return;
+      exchange?.ledger.addReward(arm, reward, clock.now());
+      if (strategy.learn === undefined) return;
       unwritten.push({ arm, reward, context });
       if (unwritten.length > maxUnwritten) unwritten.shift();
       record.setState(strategy.learn(record.stored.state, arm, reward, context));

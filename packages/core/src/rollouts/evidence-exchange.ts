@@ -29,7 +29,8 @@ export function createEvidenceExchange(
   return {
     ledger,
     async exchange() {
-      for (;;) {
+      // What was not answered last time, and what was gathered since: once each, for while a slow store takes it in, more comes.
+      for (let part = 0; part < 2; part++) {
         if (unanswered === undefined) {
           unanswered = ledger.take();
           if (unanswered === undefined) break;

@@ -53,6 +53,7 @@ export { createPairing, type Pair, type Pairing } from './evidence/pairing';
 export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample-ratio';
 export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
+export { type InstrumentableRollout, instrumentRollout } from './instrument-rollout';
 export type { RequestObserver } from './observer';
 export type { BreakerOptions, Challenger, RolloutAssignmentOptions, RolloutOptions } from './options';
 export type {

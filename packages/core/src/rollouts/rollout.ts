@@ -1,4 +1,5 @@
 import type { ClockTimer } from '../clock';
+import { FairleadError } from '../errors';
 import { createEvents, type Events } from '../events';
 import { closeable } from '../lifecycle';
 import { joinEvents } from '../resilience/joined-events';
@@ -23,6 +24,9 @@ import type {
   RolloutRunOptions,
   RolloutStats,
 } from './result';
+import { createDecisionLog, type DecisionLogStats, type RewardOutcome, type RewardTime } from './rewards/decision-log';
+import type { LoggedDecision } from './rewards/logged-decision';
+import type { RewardOptions } from './rewards/options';
 
 /** A champion and its challengers as one runner. */
 export interface RolloutRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {
@@ -58,6 +62,17 @@ export interface RolloutRunner<S extends AnySignature = AnySignature> extends Mo
   resume(by?: Actor): Promise<void>;
   /** Lets it do what it asked for. @throws FairleadError `CONFLICT` where it does not wait for approval */
   approve(by?: Actor): Promise<void>;
+  /**
+   * Tells what a decision earned, late as it may be: `result.rollout.decisionId` names it. The first reward counts.
+   * @param at when it was earned, in milliseconds since 1970-01-01 UTC. @default now
+   * @throws FairleadError `NOT_FOUND` for a decision that this process did not take; `INVALID_ARGUMENT`; `UNSUPPORTED` without
+   * `rewards` and a strategy that learns
+   */
+  reward(decisionId: string, value: number, time?: RewardTime): RewardOutcome;
+  /** The decisions that are held, oldest first, with what they earned: what off-policy estimates read. */
+  decisions(): IterableIterator<LoggedDecision>;
+  /** What became of decisions and rewards; absent where none are held. */
+  rewardStats(): DecisionLogStats | undefined;
   /** Looks at store and evidence now, and acts; it does by itself every `lookEveryMs`. */
   look(): Promise<void>;
 }
@@ -111,7 +126,7 @@ function rolloutOf(settings: RolloutSettings) {
   const replica = `${settings.replica ?? 'replica'}.${clock.epochMs().toString(36)}.${start}`;
   const { key: keyOf, ...others } = assignment;
   const assigning = others as AssignmentOptions;
-  let decisions = 0;
+  let numbered = 0;
   let closed = false;
   let timer: ClockTimer | undefined;
 
@@ -150,18 +165,33 @@ function rolloutOf(settings: RolloutSettings) {
   });
   const link = linkAlias(settings, arms, controller, rolloutEvents);
 
+  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
+  const decisions = remembers
+    ? createDecisionLog({
+        ...(settings.rewards as RewardOptions | undefined),
+        replica,
+        clock,
+        onReward: ({ arm, reward, context }) => controller.learn(arm, reward, context),
+      })
+    : undefined;
+
   const answer = createAnswerer({
     arms,
     clock,
     fallsBack: settings.breaker.fallback,
     observers: settings.observers,
-    nextId: () => `${replica}.${(decisions++).toString(36)}`,
-    onServed: (arm, key) => sampleRatio.add(arm, key),
+    costOf: settings.costOf,
+    idOf({ arm, propensity }, { context }) {
+      if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
+      return decisions.add({ arm, propensity, ...(context === undefined ? {} : { context }) });
+    },
+    onEnd: pending.leave,
+    onServed: sampleRatio.add,
     onFallBack: (arm, error) => rolloutEvents.emit('request-fall-back', { arm, error }),
   });
 
-  const slotOf = (key: string | undefined, options: RolloutRunOptions): Slot => {
-    const slot = plan.assigner.assign(key);
+  const slotOf = (key: string | undefined, hash: number, options: RolloutRunOptions): Slot => {
+    const slot = plan.assigner.assign(key, hash);
     if (!plan.chooses || !slot.counted || strategy.choose === undefined) return slot;
     const { arm, propensity } = strategy.choose(controller.record.stored.state, options.context, random, choosable);
     return { arm, propensity, counted: true, evidence: true };
@@ -172,9 +202,9 @@ function rolloutOf(settings: RolloutSettings) {
     try {
       const given = keyOf === undefined ? options.key : keyOf(inputs, options);
       const key = typeof given === 'string' ? given : undefined;
-      const answered = answer(inputs, options, slotOf(key, options), key);
+      const hash = plan.assigner.hashOf(key);
+      const answered = answer(inputs, options, slotOf(key, hash, options), key === undefined ? undefined : hash);
       pending.enter();
-      answered.then(pending.leave, pending.leave);
       return answered;
     } catch (error) {
       return Promise.reject(error);
@@ -297,6 +327,16 @@ function rolloutOf(settings: RolloutSettings) {
         controlShare: createAssigner(name, step.weights, {}, random).controlShare,
       })),
     }),
+    reward(decisionId, value, time) {
+      if (decisions !== undefined) return decisions.reward(decisionId, value, time);
+      throw new FairleadError(
+        'UNSUPPORTED',
+        `${name}: no decision is remembered, so no reward can be told. Give createRollout "rewards: {}", or a strategy that learns.`,
+        { details: { field: 'rewards', expected: 'an object', given: 'undefined' } },
+      );
+    },
+    decisions: () => decisions?.read() ?? [].values(),
+    rewardStats: () => decisions?.stats(),
     start: (by = {}) => controller.start(by),
     promote: ({ arm, ...by } = {}) => controller.promote(arm, by),
     rollback: (by = {}) => controller.rollback(by),

@@ -13,11 +13,15 @@ export interface CommandOutput {
 
 const usage = `Usage: fairlead-node doctor [--json]
        fairlead-node check-server <url> [--model NAME] [--json]
+       fairlead-node create-key [--help]
+       fairlead-node verify-audit FILE... [--help]
 
   doctor        prints which devices work here, which don't, and the command
                 that mends each
   check-server  tries a server, ours or any other, against the Open Inference
                 Protocol v2 over REST, and prints which rules it keeps
+  create-key    makes an API key for a server's guard
+  verify-audit  finds out whether an audit log is whole and as it was written
 
   --model NAME  the model to ask; without it, the first that the server lists
   --json        prints the findings as one JSON object
@@ -27,6 +31,14 @@ const usage = `Usage: fairlead-node doctor [--json]
 Exit status: 0 when a model can be run here, or every rule is kept; 1 when not;
 2 for arguments that are none of these.
 `;
+
+type OwnCommand = (args: readonly string[], output: Omit<CommandOutput, 'env'>) => Promise<number>;
+
+/** Commands that read their arguments themselves. */
+const ownCommands: Readonly<Record<string, () => Promise<OwnCommand>>> = {
+  'create-key': async () => (await import('../auth/create-key-command')).createKeyCommand,
+  'verify-audit': async () => (await import('../audit/verify-command')).verifyAuditCommand,
+};
 
 /**
  * What `fairlead-node` does.
@@ -40,6 +52,9 @@ export async function runCommand(
   { stdout, stderr, env }: CommandOutput,
   examine: () => Promise<Diagnosis> = diagnose,
 ): Promise<number> {
+  const [command = '', ...rest] = args;
+  const own = Object.hasOwn(ownCommands, command) ? ownCommands[command] : undefined;
+  if (own !== undefined) return (await own())(rest, { stdout, stderr });
   const parsed = parse(args);
   if (typeof parsed === 'string') {
     stderr.write(`${parsed}\n\n${usage}`);
@@ -77,7 +92,7 @@ interface Arguments {
   readonly version: boolean;
 }
 
-const commands = '"doctor" or "check-server"';
+const commands = '"doctor", "check-server", "create-key" or "verify-audit"';
 
 /** The arguments, or what is wrong with them. */
 function parse(args: readonly string[]): Arguments | string {

@@ -2,3 +2,4 @@ export { type CheckServerOptions, checkServer, type ServerCheck, type ServerRepo
 export type { ServeOptions } from './options';
 export { type Environment, type Platform, type PlatformChoice, type PlatformName, readPlatform } from './platform';
 export { type Server, serve } from './serve';
+export type { PemSource, TlsOptions } from './tls';

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/core';
 import type { Service, ServiceRequest, ServiceResponse } from '@fairlead/core/serving';
+import { peerOf } from './peer';
 import { readRequestBody } from './request-body';
 
 /** Answers Node's requests by a service, and knows which are under way. */
@@ -97,6 +98,7 @@ function toServiceRequest(request: IncomingMessage, signal: AbortSignal): Servic
       return Array.isArray(value) ? value[0] : value;
     },
     body: (maxBytes, onBytes) => readRequestBody(request, maxBytes, onBytes),
+    peer: peerOf(request.socket),
     signal,
   };
 }

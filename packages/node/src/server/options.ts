@@ -2,6 +2,7 @@ import { type Clock, consoleLogger, type Logger, parseOptions, systemClock } fro
 import type { ServiceOptions } from '@fairlead/core/serving';
 import * as z from 'zod/mini';
 import type { PlatformChoice } from './platform';
+import { openTls, type TlsOptions, type TlsSource } from './tls';
 
 /** Options of {@link serve}, beside those of `createHandler`. */
 export interface ServeOptions extends ServiceOptions {
@@ -41,6 +42,8 @@ export interface ServeOptions extends ServiceOptions {
   readonly maxConnections?: number;
   /** Milliseconds that an idle connection is kept for the next request. 1 or more. @default 5000 */
   readonly keepAliveTimeoutMs?: number;
+  /** Serves HTTPS, and with `requestClientCertificate` asks clients for certificates. @default none: plain HTTP */
+  readonly tls?: TlsOptions;
   /**
    * Whether SIGTERM and SIGINT close the server. The process then ends by that signal, unless somebody else listens to
    * it too. @default false
@@ -60,6 +63,7 @@ export interface ServeSettings {
   readonly maxHeaderBytes: number;
   readonly maxConnections: number | undefined;
   readonly keepAliveTimeoutMs: number;
+  readonly tls: TlsSource | undefined;
   readonly handleSignals: boolean;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -81,6 +85,8 @@ const schema = z.object({
   maxHeaderBytes: z.optional(z.int().check(z.gte(1024), z.lte(2 ** 31 - 1))),
   maxConnections: z.optional(z.int().check(z.gte(1))),
   keepAliveTimeoutMs: milliseconds(1),
+  // Checked apart, so that no key is quoted.
+  tls: z.optional(z.custom<TlsOptions>()),
   handleSignals: z.optional(z.boolean()),
   logger: z.optional(z.custom<Logger>(object, 'a logger')),
   clock: z.optional(z.custom<Clock>(object, 'a clock')),
@@ -93,6 +99,7 @@ const schema = z.object({
 export function parseServeOptions(options: ServeOptions | undefined): ServeSettings {
   const parsed = parseOptions(schema, options, 'serve');
   const requestTimeoutMs = parsed.requestTimeoutMs ?? 60_000;
+  const { tls, logger = consoleLogger, clock = systemClock } = parsed;
   return {
     port: parsed.port ?? 8080,
     host: parsed.host ?? '127.0.0.1',
@@ -105,8 +112,9 @@ export function parseServeOptions(options: ServeOptions | undefined): ServeSetti
     maxConnections: parsed.maxConnections,
     keepAliveTimeoutMs: parsed.keepAliveTimeoutMs ?? 5_000,
     handleSignals: parsed.handleSignals ?? false,
-    logger: parsed.logger ?? consoleLogger,
-    clock: parsed.clock ?? systemClock,
+    tls: tls === undefined ? undefined : openTls(tls, clock, logger),
+    logger,
+    clock,
     service: serviceOptions(options ?? {}),
   };
 }

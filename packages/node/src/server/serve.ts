@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer } from 'node:http';
-import { type AddressInfo, Server as NetServer } from 'node:net';
+import { createServer as createSecureServer, type Server as HttpsServer } from 'node:https';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createService, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
 import { createListener, type Listener } from './listener';
@@ -39,32 +40,37 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
   const service = createService(served, { ...settings.service, isReady: () => !isDraining && isUserReady() });
   const listener = createListener(service, settings);
   const server = openServer(listener, settings, service.maxBodyBytes);
+  const sockets = socketsOf(server);
   const port = await listen(server, settings);
   if (platform !== undefined) tellPlatform(platform, settings.host, port, settings.logger);
+  const stopFollowing = 'setSecureContext' in server ? settings.tls?.follow(server) : undefined;
 
   let stopListening: (() => void) | undefined;
   const { close, ...disposal } = closeable(async () => {
     isDraining = true;
-    await drain(server, listener, settings);
+    stopFollowing?.();
+    await drain(server, listener, settings, sockets);
     stopListening?.();
   });
   if (settings.handleSignals) stopListening = onEndSignal(close);
-  return { url: `http://${hostOfUrl(settings.host)}:${port}`, port, close, ...disposal };
+  const scheme = settings.tls === undefined ? 'http' : 'https';
+  return { url: `${scheme}://${hostOfUrl(settings.host)}:${port}`, port, close, ...disposal };
 }
 
-function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: number): HttpServer {
-  const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections } = settings;
-  const server = createServer(
-    {
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: headersTimeoutMs,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      maxHeaderSize: maxHeaderBytes,
-      // How often Node looks for clients that are too slow.
-      connectionsCheckingInterval: Math.min(30_000, Math.max(50, Math.ceil(headersTimeoutMs / 4))),
-    },
-    listener,
-  );
+function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: number): HttpServer | HttpsServer {
+  const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections, tls } = settings;
+  const limits = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    maxHeaderSize: maxHeaderBytes,
+    // How often Node looks for clients that are too slow.
+    connectionsCheckingInterval: Math.min(30_000, Math.max(50, Math.ceil(headersTimeoutMs / 4))),
+  };
+  const server =
+    tls === undefined
+      ? createServer(limits, listener)
+      : createSecureServer({ ...limits, ...tls.server, handshakeTimeout: headersTimeoutMs }, listener);
   if (maxConnections !== undefined) server.maxConnections = maxConnections;
   // A client that asks before it sends is told at once that its body is too large.
   server.on('checkContinue', (request, response) => {
@@ -74,7 +80,7 @@ function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: n
   return server;
 }
 
-function listen(server: HttpServer, { port, host }: ServeSettings): Promise<number> {
+function listen(server: HttpServer | HttpsServer, { port, host }: ServeSettings): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       const field = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'port' : 'host';
@@ -92,7 +98,12 @@ function listen(server: HttpServer, { port, host }: ServeSettings): Promise<numb
 /** How long aborted requests have to send their answers, and connections to end by themselves. */
 const graceMs = 500;
 
-async function drain(server: HttpServer, listener: Listener, settings: ServeSettings): Promise<void> {
+async function drain(
+  server: HttpServer | HttpsServer,
+  listener: Listener,
+  settings: ServeSettings,
+  sockets: ReadonlySet<Socket>,
+): Promise<void> {
   const { clock, drainDelayMs, drainTimeoutMs, logger } = settings;
   listener.sendAway();
   if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
@@ -111,6 +122,8 @@ async function drain(server: HttpServer, listener: Listener, settings: ServeSett
   // its client has not read yet, so that comes last.
   await settlesWithin(closed, graceMs, clock);
   server.closeAllConnections();
+  // Those that have not got beyond the handshake of TLS are no connections of HTTP yet.
+  for (const socket of sockets) socket.destroy();
   await closed;
 }
 
@@ -122,6 +135,16 @@ async function settlesWithin(settling: Promise<void>, timeoutMs: number, clock: 
       resolve(true);
     });
   });
+}
+
+/** The sockets that are open. */
+function socketsOf(server: HttpServer | HttpsServer): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
 }
 
 function hostOfUrl(host: string): string {
