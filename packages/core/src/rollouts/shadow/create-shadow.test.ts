@@ -82,8 +82,8 @@ describe('a shadow', () => {
     await clock.advance(2);
     const answer = await answering;
     mirror.onAnswer?.(trace, { ...answer, rollout: trace });
-    const { y } = answer.outputs as { y: { data: Float32Array } };
-    y.data.fill(-1);
+    const given = answer.outputs.y?.data;
+    if (given instanceof Float32Array) given.fill(-1);
     await clock.advance(1000);
     expect(challenger.calls.map(({ x }) => x)).toEqual([[3, 4]]);
     expect(mirror.stats()).toMatchObject({ comparisons: 1, failures: 0 });
