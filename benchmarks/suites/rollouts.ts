@@ -2,6 +2,7 @@ import type { Result, Suite, SuiteContext } from '../lib/suite';
 import { measureBatcherCanaries } from '../rollouts/batcher-canaries';
 import { measureErrorDelays, measureLatencyDelays } from '../rollouts/delays';
 import { measureFalseRollbacks } from '../rollouts/false-rollbacks';
+import { measureOverhead } from '../rollouts/overhead';
 import { measurePromotions } from '../rollouts/promotions';
 
 /** What the suite consists of, in the order of its rows; each part draws from seeds of its own. */
@@ -11,6 +12,7 @@ const parts: readonly ((context: SuiteContext) => Result[] | Promise<Result[]>)[
   measureErrorDelays,
   measureLatencyDelays,
   measurePromotions,
+  measureOverhead,
 ];
 
 /** How often a rollout decides wrongly, and how soon rightly, in simulations with fixed seeds. */

@@ -67,7 +67,7 @@ export function linkAlias(
         return status === 'promoted' ? controller.rollback(by) : undefined;
       }
       if (isActive(status) || status === 'promoted') return undefined;
-      return controller.start(by);
+      return controller.start(by, version);
     };
     void act()?.catch((error: unknown) =>
       tell(error, `the alias was moved to version ${version}, which could not be followed`),

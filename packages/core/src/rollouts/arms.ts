@@ -1,5 +1,5 @@
 import type { Clock } from '../clock';
-import { messageOf } from '../errors';
+import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { Logger } from '../logger';
 import { Circuit } from '../resilience/circuit';
@@ -33,6 +33,11 @@ export interface Arms {
    * @throws what the first of them failed with, after each was tried
    */
   load(signal?: AbortSignal): Promise<void>;
+  /**
+   * Loads challengers for a version: those given as functions are made anew where they are of another one.
+   * @throws as `load()`; FairleadError `NOT_FOUND` where no challenger is of that version then
+   */
+  loadVersion(version: string): Promise<void>;
   /** Closes every runner; rejects with the first failure. */
   close(): Promise<void>;
 }
@@ -109,11 +114,27 @@ export function createArms({ settings, clock, logger, events, onLoad }: ArmsPart
     events.emit('arm-load-fail', { arm, error });
   };
 
-  return {
+  const arms: Arms = {
     champion,
     challengers,
     all,
     get: (name) => byName.get(name),
+    async loadVersion(version) {
+      for (const arm of challengers) {
+        const { runner } = arm;
+        if (runner === undefined || runner.model.version === version || typeof given[arm.name] !== 'function') continue;
+        arm.runner = undefined;
+        await runner.close();
+      }
+      await arms.load();
+      if (challengers.some(({ runner }) => runner?.model.version === version)) return;
+      const versions = challengers.map(({ runner }) => runner?.model.version).join(', ');
+      throw new FairleadError(
+        'NOT_FOUND',
+        `${settings.name}: no challenger is of version ${version}, but of ${versions}. Give the challenger as a function that loads what the alias points to.`,
+        { details: { field: 'version', expected: versions, given: version } },
+      );
+    },
     async load(signal = new AbortController().signal) {
       const ends = await Promise.allSettled(challengers.map((arm) => make(arm, signal)));
       ends.forEach((end, index) => {
@@ -126,4 +147,5 @@ export function createArms({ settings, clock, logger, events, onLoad }: ArmsPart
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     },
   };
+  return arms;
 }

@@ -1,46 +1,19 @@
-import { FairleadError, messageOf } from '../errors';
+import { messageOf } from '../errors';
 import type { EventSource } from '../events';
+import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
-import {
-  championArm,
-  type Decision,
-  type EvidenceSummary,
-  type HistoryEntry,
-  type RolloutStatus,
-  type StoredRollout,
-} from './contracts';
+import { createHandControls, type HandControls } from './by-hand';
+import { type Actor, type Change, stateAfter } from './change';
+import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import type { RolloutSettings } from './options';
-import { isActive, weightsOf } from './plan';
+import { isActive } from './plan';
 import { createRecord, type RolloutRecord } from './record';
 import type { ApprovalRequest, RolloutEventMap } from './result';
 
-/** Entries of the history that are kept. */
-const maxHistory = 100;
 /** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
 const maxUnwritten = 10_000;
-/** Tries of what somebody asks for, where other replicas keep writing first. */
-const maxTries = 10;
-
-/** Who wants something done, and why; both go into the history. */
-export interface Actor {
-  /** Who or what. @default 'user' */
-  readonly actor?: string;
-  /** Why. @default 'By hand.' */
-  readonly reason?: string;
-}
-
-/** What changes a rollout. */
-interface Change {
-  readonly to: RolloutStatus;
-  readonly actor: string;
-  readonly reason: string;
-  readonly state?: StoredRollout['state'];
-  readonly arms?: readonly string[];
-  readonly promoted?: string;
-  readonly startsAnew?: boolean;
-}
 
 /** How often something was done in this process. */
 export interface ControllerCounts {
@@ -67,7 +40,7 @@ export interface ControllerParts {
 }
 
 /** Keeps the state of a rollout: looks at the evidence, decides, and agrees with the other replicas. */
-export interface Controller {
+export interface Controller extends HandControls {
   readonly record: RolloutRecord;
   readonly counts: Readonly<ControllerCounts>;
   /** Why it waits or stays, as the strategy said at the last look. */
@@ -75,15 +48,8 @@ export interface Controller {
   evidence(): EvidenceSummary;
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
-  start(by: Actor): Promise<void>;
-  promote(arm: string | undefined, by: Actor): Promise<void>;
-  rollback(by: Actor): Promise<void>;
-  abort(by: Actor): Promise<void>;
-  pause(by: Actor): Promise<void>;
-  resume(by: Actor): Promise<void>;
-  approve(by: Actor): Promise<void>;
-  /** A reward for a bandit. */
-  learn(arm: string, reward: number, context?: readonly number[]): void;
+  /** A reward came: evidence, and what a bandit learns by. */
+  learn(arm: string, reward: number, context: readonly number[] | undefined): void;
   /** Ends after everything that was asked for before. */
   settled(): Promise<void>;
 }
@@ -97,6 +63,8 @@ export function createController(parts: ControllerParts): Controller {
   let exchange: EvidenceExchange | undefined;
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
+  /** How many of them are in what is being written. */
+  let writing = 0;
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
@@ -108,19 +76,17 @@ export function createController(parts: ControllerParts): Controller {
     return done;
   };
 
-  const models = (): Record<string, string> =>
-    Object.fromEntries(
-      arms.all.flatMap((arm) =>
-        arm.runner === undefined ? [] : [[arm.name, digests.get(arm.name) ?? arm.runner.model.digest]],
-      ),
-    );
   // What a runner swaps to later is still the arm that was configured.
-  const digests = new Map<string, string>();
+  const digests = new Map<string, { readonly runner: ModelRunner; readonly digest: string }>();
   const rememberDigests = (): void => {
     for (const { name: arm, runner } of arms.all) {
-      if (runner !== undefined && !digests.has(arm)) digests.set(arm, runner.model.digest);
+      if (runner !== undefined && digests.get(arm)?.runner !== runner) {
+        digests.set(arm, { runner, digest: runner.model.digest });
+      }
     }
   };
+  const models = (): Record<string, string> =>
+    Object.fromEntries([...digests].map(([arm, { digest }]) => [arm, digest]));
   rememberDigests();
 
   const openExchange = (evidenceEpoch: number): void => {
@@ -129,6 +95,7 @@ export function createController(parts: ControllerParts): Controller {
       guardrails: settings.guardrails,
       alpha: settings.maxFalseRollbackRate,
       blockMs: settings.blockMs,
+      driftOf: settings.driftOf,
       onHarm() {
         if (!isActive(record.stored.status)) return;
         parts.onSuspend();
@@ -147,7 +114,12 @@ export function createController(parts: ControllerParts): Controller {
     clock,
     logger,
     events,
-    onAdopt(stored, before) {
+    onWrite() {
+      writing = unwritten.length;
+    },
+    onAdopt(stored, before, isOwn) {
+      if (isOwn) unwritten.splice(0, writing);
+      writing = 0;
       if (stored.evidenceEpoch !== before.evidenceEpoch) {
         openExchange(stored.evidenceEpoch);
         unwritten = [];
@@ -168,41 +140,18 @@ export function createController(parts: ControllerParts): Controller {
 
   /** Writes a change; false when somebody else wrote first. */
   const apply = async (change: Change): Promise<boolean> => {
-    const { stored } = record;
-    const { to, actor } = change;
-    const now = clock.epochMs();
-    const anew = change.startsAnew === true;
-    const { promoted: _promoted, epoch: _epoch, ...kept } = stored;
-    const changed: StoredRollout = {
-      ...kept,
-      epoch: stored.epoch,
-      status: to,
-      strategy: strategy.name,
-      state: change.state ?? stored.state,
-      arms: change.arms ?? stored.arms,
-      models: anew ? models() : stored.models,
-      evidenceEpoch: anew ? stored.epoch + 1 : stored.evidenceEpoch,
-      coolDownUntilEpochMs: to === 'rolled-back' ? now + settings.coolDownMs : stored.coolDownUntilEpochMs,
-      ...(change.promoted === undefined ? {} : { promoted: change.promoted }),
-    };
-    const weights = weightsOf(changed, strategy);
-    const entry: HistoryEntry = {
-      atEpochMs: now,
-      from: stored.status,
-      to,
-      weights,
-      actor,
-      reason: change.reason,
-      evidence: anew ? { arms: {} } : evidence(),
-    };
-    const { epoch: _unused, ...next } = changed;
-    const history = [...stored.history, entry].slice(-maxHistory);
+    const next = stateAfter(change, {
+      stored: record.stored,
+      strategy,
+      models: models(),
+      evidence: evidence(),
+      epochMs: clock.epochMs(),
+      coolDownMs: settings.coolDownMs,
+    });
+    const { to } = change;
     const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
-    const rewards = unwritten.length;
-    const written = await record.commit({ ...next, weights, history }, isSafe);
-    if (!written) return false;
-    unwritten.splice(0, rewards);
-    parts.onDecide(entry);
+    if (!(await record.commit(next, isSafe))) return false;
+    parts.onDecide(next.history.at(-1) as HistoryEntry);
     return true;
   };
 
@@ -243,8 +192,8 @@ export function createController(parts: ControllerParts): Controller {
     if (settings.onApproval === undefined) return;
     const ask = async (): Promise<void> => {
       const granted = await settings.onApproval?.(request);
-      if (granted === true) await approve({ actor: 'onApproval', reason: 'Approved.' });
-      else await rollback({ actor: 'onApproval', reason: 'Not approved.' });
+      if (granted === true) await controls.approve({ actor: 'onApproval', reason: 'Approved.' });
+      else await controls.rollback({ actor: 'onApproval', reason: 'Not approved.' });
     };
     void ask().catch((error: unknown) => {
       logger.error({ error }, `${name}: onApproval failed, so it goes on waiting for approve(): ${messageOf(error)}`);
@@ -275,9 +224,8 @@ export function createController(parts: ControllerParts): Controller {
     } else {
       reason = decision.reason;
       if (unwritten.length === 0 && JSON.stringify(state) === JSON.stringify(stored.state)) return;
-      const rewards = unwritten.length;
       const { epoch: _epoch, ...next } = stored;
-      if (await record.commit({ ...next, state }, false)) unwritten.splice(0, rewards);
+      await record.commit({ ...next, state }, false);
     }
   };
 
@@ -310,59 +258,22 @@ export function createController(parts: ControllerParts): Controller {
       }
     });
 
-  const refused = (verb: string, expected: string, extra: object = {}): FairleadError => {
-    const given = record.isForeign ? 'of other models' : record.stored.status;
-    return new FairleadError('CONFLICT', `${name}: ${verb} needs ${expected}; the rollout is ${given}.`, {
-      details: { field: 'status', expected, given, ...extra },
-    });
-  };
-
-  /** Does what somebody asks for, on whatever state the store has by then. */
-  const byHand = (verb: string, allowed: readonly RolloutStatus[], change: () => Change): Promise<void> =>
-    serial(async () => {
-      try {
-        await record.refresh();
-      } catch {
-        // The record has told it; what is safe is done all the same.
-      }
-      try {
-        for (let attempt = 0; attempt < maxTries; attempt++) {
-          if (record.isForeign && verb !== 'start()') throw refused(verb, 'its own models');
-          if (!record.isForeign && !allowed.includes(record.stored.status)) {
-            throw refused(verb, `a rollout that is ${allowed.join(' or ')}`);
-          }
-          if (await apply(change())) return;
-        }
-        throw refused(verb, 'that nobody else writes at the same time');
-      } finally {
-        parts.onState(record.stored, record.isForeign);
-      }
-    });
-
-  const active: readonly RolloutStatus[] = ['running', 'paused', 'waiting-for-approval'];
-  const changeTo = (to: RolloutStatus, by: Actor): Change => ({
-    to,
-    actor: by.actor ?? 'user',
-    reason: by.reason ?? 'By hand.',
+  const controls = createHandControls({
+    settings,
+    record,
+    arms,
+    counts,
+    serial,
+    apply,
+    evidence,
+    beginning,
+    onLoad() {
+      rememberDigests();
+      isStartDue = false;
+    },
+    onState: () => parts.onState(record.stored, record.isForeign),
+    onSuspend: parts.onSuspend,
   });
-
-  const rollback = async (by: Actor): Promise<void> => {
-    if (isActive(record.stored.status) || record.stored.status === 'promoted') parts.onSuspend();
-    await byHand('rollback()', [...active, 'promoted'], () => changeTo('rolled-back', by));
-    counts.rollback++;
-  };
-
-  const approve = (by: Actor): Promise<void> =>
-    byHand('approve()', ['waiting-for-approval'], () => {
-      const { stored } = record;
-      const time = { epochMs: clock.epochMs(), approved: true };
-      const { action, state, arm } = strategy.decide(stored.state, evidence(), time);
-      const winner = arm ?? stored.arms[0];
-      if (action === 'promote' && winner !== undefined) return { ...changeTo('promoted', by), state, promoted: winner };
-      if (action === 'step') return { ...changeTo('running', by), state };
-      // What has come since speaks against it, or for more evidence: the next look says what.
-      return changeTo('running', by);
-    });
 
   return {
     record,
@@ -372,41 +283,11 @@ export function createController(parts: ControllerParts): Controller {
     },
     evidence,
     look,
-    async start(by) {
-      const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
-      if (leftMs > 0) {
-        const extra = { retryAfterMs: leftMs };
-        throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, extra);
-      }
-      await arms.load();
-      rememberDigests();
-      isStartDue = false;
-      await byHand('start()', ['idle', 'rolled-back', 'aborted'], () => beginning(by));
-      counts.step++;
-    },
-    async promote(arm, by) {
-      const winner = arm ?? record.stored.arms[0] ?? challengers[0];
-      if (winner === undefined || !challengers.includes(winner)) {
-        const expected = `one of ${challengers.join(', ')}`;
-        const given = winner ?? championArm;
-        throw new FairleadError('INVALID_ARGUMENT', `promote: arm: expected ${expected}, given ${given}.`, {
-          details: { field: 'arm', expected, given },
-        });
-      }
-      await byHand('promote()', active, () => ({ ...changeTo('promoted', by), promoted: winner }));
-      counts.promote++;
-    },
-    rollback,
-    async abort(by) {
-      if (isActive(record.stored.status)) parts.onSuspend();
-      await byHand('abort()', active, () => changeTo('aborted', by));
-      counts.abort++;
-    },
-    pause: (by) => byHand('pause()', ['running', 'waiting-for-approval'], () => changeTo('paused', by)),
-    resume: (by) => byHand('resume()', ['paused'], () => changeTo('running', by)),
-    approve,
+    ...controls,
     learn(arm, reward, context) {
-      if (strategy.learn === undefined || !isActive(record.stored.status) || record.isForeign) return;
+      if (!isActive(record.stored.status) || record.isForeign) return;
+      exchange?.ledger.addReward(arm, reward, clock.now());
+      if (strategy.learn === undefined) return;
       unwritten.push({ arm, reward, context });
       if (unwritten.length > maxUnwritten) unwritten.shift();
       record.setState(strategy.learn(record.stored.state, arm, reward, context));

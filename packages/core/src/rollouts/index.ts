@@ -1,4 +1,5 @@
 export type { AssignmentOptions, LayerOptions } from './assignment/assignment';
+export type { Actor } from './change';
 export {
   type CompareOutputsOptions,
   compareOutputs,
@@ -35,7 +36,6 @@ export {
   type StrategyState,
   type Tally,
 } from './contracts';
-export type { Actor } from './controller';
 export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
 export { combineEValues, shareErrorRate } from './evidence/error-rate';
 export {
@@ -53,6 +53,7 @@ export { createPairing, type Pair, type Pairing } from './evidence/pairing';
 export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample-ratio';
 export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
+export { type InstrumentableRollout, instrumentRollout } from './instrument-rollout';
 export type { RequestObserver } from './observer';
 export type { BreakerOptions, Challenger, RolloutAssignmentOptions, RolloutOptions } from './options';
 export type {
@@ -67,15 +68,5 @@ export type {
   RolloutStats,
   RolloutTrace,
 } from './result';
-export { createRollout, type RolloutRunner } from './rollout';
-export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } from './shadow/create-shadow';
-export type { ShadowBudget, ShadowOptions } from './shadow/options';
-export type { ShadowEventMap } from './shadow/shadow-events';
-export { createMemoryRolloutStore } from './store/memory-rollout-store';
-export { type AbTestOptions, abTest } from './strategies/ab-test';
-export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
-export { type CanaryOptions, type CanaryStep, canary } from './strategies/canary';
-export { type ChampionChallengerOptions, championChallenger } from './strategies/champion-challenger';
-export { type LinearRampOptions, linearRamp } from './strategies/linear-ramp';
-export type { PromoteRule, Schedule } from './strategies/parts';
-export { type ShadowStrategyOptions, shadow } from './strategies/shadow';
+export { createRollout } from './rollout';
+export type { RolloutRunner } from './rollout-runner';

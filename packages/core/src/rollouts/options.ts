@@ -8,13 +8,14 @@ import type { AliasControl } from '../model-source';
 import { optionError } from '../option-checks';
 import type { SampledFailures } from '../resilience/circuit';
 import { clockField, listenersField, loggerField } from '../resilience/options';
-import type { ModelRunner, RunOptions } from '../runner/runner';
+import type { ModelRunner, RunOptions, RunResult } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import type { AssignmentOptions } from './assignment/assignment';
 import { championArm, type Guardrail, type RolloutStore, type Strategy } from './contracts';
 import { errorsGuardrail } from './evidence/guardrails';
 import type { RequestObserver } from './observer';
 import type { ApprovalRequest, RolloutEventMap } from './result';
+import { type RewardOptions, rewardFields } from './rewards/options';
 import { createMemoryRolloutStore } from './store/memory-rollout-store';
 
 /**
@@ -82,6 +83,15 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
   readonly alias?: AliasControl;
   /** Asked when the strategy wants approval: true goes on, false rolls back. Without it somebody calls `approve()`. */
   readonly onApproval?: (request: ApprovalRequest) => boolean | Promise<boolean>;
+  /**
+   * How decisions wait for their rewards. Without it and a strategy that learns, nothing is remembered of a decision, and `reward()`
+   * refuses.
+   */
+  readonly rewards?: RewardOptions;
+  /** What an answer cost, in a unit of the user's, for `costGuardrail()`. */
+  readonly costOf?: (answer: RunResult, arm: string, tookMs: number) => number;
+  /** What share of an arm's watched features is in alarm now, for `driftGuardrail()`; asked at the end of every block. */
+  readonly driftOf?: (arm: string) => number | undefined;
   /** What sees requests beside their way. @default none */
   readonly observers?: readonly RequestObserver[];
   /** Milliseconds between two looks at the evidence; harm that shows in this process is looked at at once. @default 1000 */
@@ -97,6 +107,7 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
   readonly on?: EventListeners<RolloutEventMap>;
 }
 
+const isFunction = (value: unknown): boolean => typeof value === 'function';
 const isRunner = (value: unknown): boolean => hasMethod(value, 'run') && hasMethod(value, 'close');
 const runnerField = z.custom<ModelRunner>(isRunner, 'a ModelRunner');
 const challengerField = z.custom<Challenger>(
@@ -131,9 +142,7 @@ const assignmentSchema = z.strictObject({
       .strictObject({ name: z.string().check(z.minLength(1)), from: unit, to: unit })
       .check(z.refine(({ from, to }) => from < to, '"from" less than "to"')),
   ),
-  key: z.optional(
-    z.custom<NonNullable<RolloutAssignmentOptions['key']>>((value) => typeof value === 'function', 'a function'),
-  ),
+  key: z.optional(z.custom<NonNullable<RolloutAssignmentOptions['key']>>(isFunction, 'a function')),
 });
 
 const schema = z.strictObject({
@@ -156,9 +165,10 @@ const schema = z.strictObject({
   ),
   replica: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
   alias: z.optional(z.custom<AliasControl>((value) => hasMethod(value, 'move'), 'an alias control')),
-  onApproval: z.optional(
-    z.custom<NonNullable<RolloutOptions['onApproval']>>((value) => typeof value === 'function', 'a function'),
-  ),
+  onApproval: z.optional(z.custom<NonNullable<RolloutOptions['onApproval']>>(isFunction, 'a function')),
+  rewards: z.optional(z.strictObject(rewardFields)),
+  costOf: z.optional(z.custom<NonNullable<RolloutOptions['costOf']>>(isFunction, 'a function')),
+  driftOf: z.optional(z.custom<NonNullable<RolloutOptions['driftOf']>>(isFunction, 'a function')),
   observers: z._default(
     z.array(z.custom<RequestObserver>((value) => typeof value === 'object' && value !== null, 'an observer')),
     () => [],
@@ -166,10 +176,7 @@ const schema = z.strictObject({
   lookEveryMs: z._default(z.number().check(z.gt(0)), 1000),
   blockMs: z._default(z.number().check(z.gt(0)), 50),
   clock: clockField,
-  random: z._default(
-    z.custom<() => number>((value) => typeof value === 'function', 'a function'),
-    () => Math.random,
-  ),
+  random: z._default(z.custom<() => number>(isFunction, 'a function'), () => Math.random),
   logger: loggerField,
   on: listenersField<RolloutEventMap>(),
 });

@@ -43,8 +43,10 @@ export interface RecordParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventSource<RolloutEventMap>;
-  /** The state is another one. */
-  onAdopt(stored: StoredRollout, before: StoredRollout): void;
+  /** The present state goes to the store now, as it is. */
+  onWrite(): void;
+  /** The state is another one; `isOwn` where this process wrote it. */
+  onAdopt(stored: StoredRollout, before: StoredRollout, isOwn: boolean): void;
 }
 
 /** Makes the record of a rollout of which nothing is known yet. */
@@ -99,10 +101,10 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     return Object.entries(stored.models).some(([arm, digest]) => (here[arm] ?? digest) !== digest);
   };
 
-  const adopt = (next: StoredRollout): void => {
+  const adopt = (next: StoredRollout, isOwn: boolean): void => {
     const before = stored;
     stored = next;
-    parts.onAdopt(next, before);
+    parts.onAdopt(next, before, isOwn);
     for (const entry of newEntries(before.history, next.history)) {
       events.emit('rollout-change', { rollout: name, ...entry });
     }
@@ -111,14 +113,15 @@ export function createRecord(parts: RecordParts): RolloutRecord {
   const readAgain = async (): Promise<void> => {
     const read = await reach(() => store.read(name));
     isStale = false;
-    if (read !== undefined && read.epoch !== stored.epoch) adopt(read);
+    if (read !== undefined && read.epoch !== stored.epoch) adopt(read, false);
   };
 
   const write = async (next: Omit<StoredRollout, 'epoch'>, expectedEpoch: number): Promise<boolean> => {
     try {
+      parts.onWrite();
       const epoch = await reach(() => store.write(name, expectedEpoch, next));
       isUnsynced = false;
-      adopt({ ...next, epoch });
+      adopt({ ...next, epoch }, true);
       return true;
     } catch (error) {
       if (!FairleadError.isInstance(error, 'CONFLICT')) throw error;
@@ -146,7 +149,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
       await write({ ...mine, history: [...read.history, last] }, read.epoch);
     } else if (read.epoch !== stored.epoch) {
       isUnsynced = false;
-      adopt(read);
+      adopt(read, false);
     }
   };
 
@@ -180,7 +183,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
       } catch (error) {
         if (!isSafe) throw error;
         isUnsynced = true;
-        adopt({ ...next, epoch: stored.epoch });
+        adopt({ ...next, epoch: stored.epoch }, true);
         return true;
       }
     },

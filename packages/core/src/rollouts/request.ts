@@ -1,5 +1,5 @@
 import type { Clock } from '../clock';
-import { deadlineOf } from '../deadline';
+import { deadlineOf, noDeadline } from '../deadline';
 import type { Ticket } from '../resilience/circuit';
 import { DurationEstimate } from '../resilience/duration-estimate';
 import { codeOf, codesFor } from '../resilience/remedies';
@@ -9,6 +9,7 @@ import type { InputsOf } from '../signature';
 import type { Arm, Arms } from './arms';
 import type { Slot } from './assignment/assignment';
 import type { RequestObserver } from './observer';
+import type { RolloutOptions } from './options';
 import type { RolloutResult, RolloutRunOptions, RolloutTrace } from './result';
 
 /** What answering a request needs of the rollout around it. */
@@ -18,9 +19,17 @@ export interface RequestParts {
   /** Whether the champion answers what a challenger failed at. */
   readonly fallsBack: boolean;
   readonly observers: readonly RequestObserver[];
-  nextId(): string;
-  /** An arm answered a unit that was assigned by weight. */
-  onServed(arm: string, key: string | undefined): void;
+  /** What an answer cost. */
+  readonly costOf: RolloutOptions['costOf'];
+  /** Names the decision. */
+  idOf(slot: Slot, options: RolloutRunOptions): string;
+  /** A request has ended. */
+  onEnd(): void;
+  /**
+   * A unit that was assigned by weight goes to an arm. (Told when it goes: by what has come back a queue that is longer than
+   * another would look like a share that is too small.)
+   */
+  onServed(arm: string, unit: number | undefined): void;
   onFallBack(arm: string, error: unknown): void;
 }
 
@@ -29,8 +38,11 @@ export type AnswerRequest = (
   inputs: InputsOf,
   options: RolloutRunOptions,
   slot: Slot,
-  key: string | undefined,
+  unit: number | undefined,
 ) => Promise<RolloutResult>;
+
+/** The control slice has batches of its own, as small as the challenger's: small batches fail and wait otherwise than large ones. */
+const controlGroup = 'rollout-control';
 
 const mendable = codesFor('fallback');
 
@@ -43,7 +55,7 @@ function isArmsOwn(error: unknown): boolean {
 
 /** Makes the way of a request. */
 export function createAnswerer(parts: RequestParts): AnswerRequest {
-  const { arms, clock, fallsBack, observers, nextId, onServed, onFallBack } = parts;
+  const { arms, clock, fallsBack, costOf, observers, idOf, onEnd, onServed, onFallBack } = parts;
   const { champion } = arms;
   const championDuration = new DurationEstimate();
   const observed = observers.length > 0;
@@ -56,14 +68,15 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     }
   };
 
-  const finish = (result: RunResult, trace: RolloutTrace, slot: Slot, key: string | undefined): RolloutResult => {
-    if (slot.counted) onServed(trace.answeredBy, key);
+  const finish = (result: RunResult, trace: RolloutTrace): RolloutResult => {
+    onEnd();
     const answer = { ...result, rollout: trace };
     if (observed) for (const observer of observers) observer.onAnswer?.(trace, answer);
     return answer;
   };
 
   const failed = (error: unknown, trace: RolloutTrace): never => {
+    onEnd();
     if (observed) for (const observer of observers) observer.onFailure?.(trace, error);
     throw error;
   };
@@ -72,25 +85,30 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
   const byChampion = (
     inputs: InputsOf,
     options: RolloutRunOptions,
-    slot: Slot,
-    key: string | undefined,
     trace: RolloutTrace,
     isEvidence: boolean,
   ): Promise<RolloutResult> => {
     const startedAt = clock.now();
     const former = isEvidence ? champion.former : undefined;
     champion.counts.requests++;
-    return started(champion.runner, inputs, options).then(
+    const given = isEvidence ? { ...options, batchGroup: controlGroup } : options;
+    return started(champion.runner, inputs, given).then(
       (result) => {
         const endedAt = clock.now();
         championDuration.add(endedAt - startedAt);
-        former?.add(false, startedAt, endedAt, result.timing.batches);
-        return finish(result, trace, slot, key);
+        former?.add(
+          false,
+          startedAt,
+          endedAt,
+          result.timing.batches,
+          costOf?.(result, champion.name, endedAt - startedAt),
+        );
+        return finish(result, trace);
       },
       (error: unknown) => {
         if (isArmsOwn(error)) {
           champion.counts.failures++;
-          former?.add(true, startedAt, clock.now(), undefined);
+          former?.add(true, startedAt, clock.now(), undefined, undefined);
         }
         return failed(error, trace);
       },
@@ -100,23 +118,25 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
   const byChallenger = (
     arm: Arm & { readonly runner: ModelRunner },
     ticket: Ticket,
+    deadline: number,
     inputs: InputsOf,
     given: RolloutRunOptions,
     slot: Slot,
-    key: string | undefined,
     trace: RolloutTrace,
   ): Promise<RolloutResult> => {
     const { circuit, former, counts } = arm;
     const startedAt = clock.now();
-    const deadline = deadlineOf(given, clock);
     const options = withDeadline(given, deadline);
     const kept = fallsBack ? keepInputs(inputs) : inputs;
     counts.requests++;
     return started(arm.runner, inputs, options).then(
       (result) => {
         circuit?.leave(ticket, 'success');
-        if (slot.evidence) former?.add(false, startedAt, clock.now(), result.timing.batches);
-        return finish(result, trace, slot, key);
+        if (slot.evidence && former !== undefined) {
+          const endedAt = clock.now();
+          former.add(false, startedAt, endedAt, result.timing.batches, costOf?.(result, arm.name, endedAt - startedAt));
+        }
+        return finish(result, trace);
       },
       (error: unknown) => {
         const now = clock.now();
@@ -126,29 +146,33 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
         }
         counts.failures++;
         circuit?.leave(ticket, 'failure', error);
-        if (slot.evidence) former?.add(true, startedAt, now, undefined);
+        if (slot.evidence) former?.add(true, startedAt, now, undefined, undefined);
         // Where it is not known yet how long the champion takes, there is time as long as there is any.
         const hasTime = deadline - now > (championDuration.meanMs ?? 0);
         if (!fallsBack || !hasTime || given.signal?.aborted === true) return failed(error, trace);
         counts.fellBack++;
         onFallBack(arm.name, error);
-        return byChampion(kept, options, slot, key, { ...trace, answeredBy: champion.name }, false);
+        return byChampion(kept, options, { ...trace, answeredBy: champion.name }, false);
       },
     );
   };
 
-  return (inputs, options, slot, key) => {
+  return (inputs, options, slot, unit) => {
     const arm = slot.arm === champion.name ? champion : arms.get(slot.arm);
+    // Before the circuit lets it through: what cannot be is no request of the arm's.
+    const deadline = arm === champion ? noDeadline : deadlineOf(options, clock);
+    const decisionId = idOf(slot, options);
     const ticket = arm?.runner === undefined ? undefined : arm.circuit?.enter();
     const byOther = arm !== undefined && arm !== champion && ticket !== undefined;
     const answeredBy = byOther ? slot.arm : champion.name;
-    const trace: RolloutTrace = { decisionId: nextId(), arm: slot.arm, propensity: slot.propensity, answeredBy };
+    if (slot.counted) onServed(answeredBy, unit);
+    const trace: RolloutTrace = { decisionId, arm: slot.arm, propensity: slot.propensity, answeredBy };
     if (observed) for (const observer of observers) observer.onRequest?.(trace, inputs, options);
     if (byOther) {
       const loaded = arm as Arm & { readonly runner: ModelRunner };
-      return byChallenger(loaded, ticket, inputs, options, slot, key, trace);
+      return byChallenger(loaded, ticket, deadline, inputs, options, slot, trace);
     }
     if (arm !== undefined && arm !== champion) arm.counts.diverted++;
-    return byChampion(inputs, options, slot, key, trace, slot.evidence && arm === champion);
+    return byChampion(inputs, options, trace, slot.evidence && arm === champion);
   };
 }

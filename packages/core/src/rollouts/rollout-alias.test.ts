@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { closeable } from '../lifecycle';
 import type { AliasControl, Evidence } from '../model-source';
+import { type ScriptedRunner, scriptedRunner } from '../resilience/scripted-runner.fixture';
+import { createVirtualClock } from '../testing/virtual-clock';
 import { errorsGuardrail } from './evidence/guardrails';
 import { setUpRollout } from './rollout.fixture';
 import { canary } from './strategies/canary';
@@ -91,6 +93,45 @@ describe('an alias', () => {
     alias.moveByHand('1');
     await clock.advance(10);
     expect(rollout.describe().status).toBe('rolled-back');
+    await rollout.close();
+  });
+
+  it('that somebody moves to a version that is not loaded loads it', async () => {
+    const alias = aliasAt('1');
+    const clock = createVirtualClock();
+    const made: ScriptedRunner[] = [];
+    const load = () => {
+      const runner = scriptedRunner(clock, undefined, alias.version);
+      made.push(runner);
+      return runner;
+    };
+    const { rollout, send, told } = await setUpRollout(
+      { alias, autoStart: false, coolDownMs: 0, challengers: { canary: load } },
+      {},
+      clock,
+    );
+    for (const version of ['2', '3']) {
+      alias.moveByHand(version);
+      await clock.advance(10);
+      expect(rollout.describe()).toMatchObject({ status: 'running' });
+      await rollout.promote();
+      await send(1);
+      expect(rollout.model.version).toBe(version);
+      await rollout.rollback();
+      await clock.advance(10);
+    }
+    expect(made.map(({ closed }) => closed)).toEqual([true, false]);
+    expect(told('alias-fail')).toEqual([]);
+    await rollout.close();
+  });
+
+  it('that somebody moves to a version that there is not starts nothing, and says so', async () => {
+    const alias = aliasAt('1');
+    const { rollout, clock, told } = await setUpRollout({ alias, autoStart: false });
+    alias.moveByHand('7');
+    await clock.advance(10);
+    expect(told('alias-fail')).toMatchObject([{ error: { code: 'NOT_FOUND', details: { given: '7' } } }]);
+    expect(rollout.describe().status).toBe('idle');
     await rollout.close();
   });
 

@@ -1,17 +1,18 @@
 import type { ClockTimer } from '../clock';
-import { createEvents, type Events } from '../events';
+import { FairleadError } from '../errors';
+import { createEvents } from '../events';
 import { closeable } from '../lifecycle';
 import { joinEvents } from '../resilience/joined-events';
 import { closedError, createPending } from '../resilience/stage';
 import { createHealthRecord } from '../runner/health';
-import type { ModelRunner, RunnerHealth } from '../runner/runner';
+import type { ModelRunner } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import { linkAlias } from './alias-link';
 import { createArms } from './arms';
 import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
 import { championArm, type StoredRollout } from './contracts';
-import { type Actor, createController } from './controller';
+import { createController } from './controller';
 import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
 import { championOr, createPlan, type Plan, weightsOf } from './plan';
 import { createAnswerer } from './request';
@@ -23,44 +24,9 @@ import type {
   RolloutRunOptions,
   RolloutStats,
 } from './result';
-
-/** A champion and its challengers as one runner. */
-export interface RolloutRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {
-  run(inputs: InputsOf<S>, options?: RolloutRunOptions): Promise<RolloutResult<S>>;
-  health(): RunnerHealth;
-  readonly rolloutEvents: Events<RolloutEventMap>;
-  describe(): RolloutDescription;
-  rolloutStats(): RolloutStats;
-  /** What it would do where nothing harms; asks and changes nothing. */
-  dryRun(): DryRun;
-  /**
-   * Begins, and loads challengers that are not loaded yet.
-   * @throws FairleadError `CONFLICT` where it runs already, is promoted, or cools down (`details.retryAfterMs`); what a
-   * challenger could not be loaded for; `STORE_FAILED`
-   */
-  start(by?: Actor): Promise<void>;
-  /**
-   * Gives everybody a challenger, whatever the evidence.
-   * @throws FairleadError `CONFLICT` where it does not run, `INVALID_ARGUMENT` for an unknown arm, `STORE_FAILED`
-   */
-  promote(by?: Actor & { /** @default the first challenger that is still in */ readonly arm?: string }): Promise<void>;
-  /**
-   * Gives everybody the champion again: from the next request on, before the store is asked, and also where it cannot be had. A
-   * cool-down begins.
-   * @throws FairleadError `CONFLICT` where there is nothing to roll back
-   */
-  rollback(by?: Actor): Promise<void>;
-  /** The same without a cool-down, for a rollout that is to begin again or not to be. @throws as `rollback()` */
-  abort(by?: Actor): Promise<void>;
-  /** Leaves the weights as they are. Harm rolls back all the same. @throws FairleadError `CONFLICT` */
-  pause(by?: Actor): Promise<void>;
-  /** Goes on after a pause. @throws FairleadError `CONFLICT` */
-  resume(by?: Actor): Promise<void>;
-  /** Lets it do what it asked for. @throws FairleadError `CONFLICT` where it does not wait for approval */
-  approve(by?: Actor): Promise<void>;
-  /** Looks at store and evidence now, and acts; it does by itself every `lookEveryMs`. */
-  look(): Promise<void>;
-}
+import { createDecisionLog } from './rewards/decision-log';
+import type { RewardOptions } from './rewards/options';
+import type { RolloutRunner } from './rollout-runner';
 
 /**
  * Rolls out a challenger beside the champion, decides on evidence, and goes back within one request.
@@ -111,7 +77,7 @@ function rolloutOf(settings: RolloutSettings) {
   const replica = `${settings.replica ?? 'replica'}.${clock.epochMs().toString(36)}.${start}`;
   const { key: keyOf, ...others } = assignment;
   const assigning = others as AssignmentOptions;
-  let decisions = 0;
+  let numbered = 0;
   let closed = false;
   let timer: ClockTimer | undefined;
 
@@ -150,18 +116,33 @@ function rolloutOf(settings: RolloutSettings) {
   });
   const link = linkAlias(settings, arms, controller, rolloutEvents);
 
+  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
+  const decisions = remembers
+    ? createDecisionLog({
+        ...(settings.rewards as RewardOptions | undefined),
+        replica,
+        clock,
+        onReward: ({ arm, reward, context }) => controller.learn(arm, reward, context),
+      })
+    : undefined;
+
   const answer = createAnswerer({
     arms,
     clock,
     fallsBack: settings.breaker.fallback,
     observers: settings.observers,
-    nextId: () => `${replica}.${(decisions++).toString(36)}`,
-    onServed: (arm, key) => sampleRatio.add(arm, key),
+    costOf: settings.costOf,
+    idOf({ arm, propensity }, { context }) {
+      if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
+      return decisions.add({ arm, propensity, ...(context === undefined ? {} : { context }) });
+    },
+    onEnd: pending.leave,
+    onServed: sampleRatio.add,
     onFallBack: (arm, error) => rolloutEvents.emit('request-fall-back', { arm, error }),
   });
 
-  const slotOf = (key: string | undefined, options: RolloutRunOptions): Slot => {
-    const slot = plan.assigner.assign(key);
+  const slotOf = (key: string | undefined, hash: number, options: RolloutRunOptions): Slot => {
+    const slot = plan.assigner.assign(key, hash);
     if (!plan.chooses || !slot.counted || strategy.choose === undefined) return slot;
     const { arm, propensity } = strategy.choose(controller.record.stored.state, options.context, random, choosable);
     return { arm, propensity, counted: true, evidence: true };
@@ -172,9 +153,9 @@ function rolloutOf(settings: RolloutSettings) {
     try {
       const given = keyOf === undefined ? options.key : keyOf(inputs, options);
       const key = typeof given === 'string' ? given : undefined;
-      const answered = answer(inputs, options, slotOf(key, options), key);
+      const hash = plan.assigner.hashOf(key);
+      const answered = answer(inputs, options, slotOf(key, hash, options), key === undefined ? undefined : hash);
       pending.enter();
-      answered.then(pending.leave, pending.leave);
       return answered;
     } catch (error) {
       return Promise.reject(error);
@@ -297,6 +278,16 @@ function rolloutOf(settings: RolloutSettings) {
         controlShare: createAssigner(name, step.weights, {}, random).controlShare,
       })),
     }),
+    reward(decisionId, value, time) {
+      if (decisions !== undefined) return decisions.reward(decisionId, value, time);
+      throw new FairleadError(
+        'UNSUPPORTED',
+        `${name}: no decision is remembered, so no reward can be told. Give createRollout "rewards: {}", or a strategy that learns.`,
+        { details: { field: 'rewards', expected: 'an object', given: 'undefined' } },
+      );
+    },
+    decisions: () => decisions?.read() ?? [].values(),
+    rewardStats: () => decisions?.stats(),
     start: (by = {}) => controller.start(by),
     promote: ({ arm, ...by } = {}) => controller.promote(arm, by),
     rollback: (by = {}) => controller.rollback(by),

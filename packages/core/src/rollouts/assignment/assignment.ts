@@ -38,8 +38,13 @@ export interface Slot {
 
 /** Assigns requests. */
 export interface Assigner {
-  /** @param key the unit of assignment; a request without one is assigned by chance */
-  assign(key: string | undefined): Slot;
+  /** The hash that a key, or a request without one by chance, is assigned by. */
+  hashOf(key: string | undefined): number;
+  /**
+   * @param key the unit of assignment; a request without one is assigned by chance
+   * @param hash that of the key
+   */
+  assign(key: string | undefined, hash?: number): Slot;
   /** Share of all traffic in the control slice, of keys that may be assigned. */
   readonly controlShare: number;
 }
@@ -85,6 +90,7 @@ export function createAssigner(
   const hashHoldout = createKeyHash(salt, 'holdout');
   const hashLayer = createKeyHash(salt, 'layer', layer?.name ?? '');
   const chance = (): number => Math.floor(random() * 4_294_967_296);
+  const hashOf = (key: string | undefined): number => (key === undefined ? chance() : hashKey(key));
   const holdoutBelow = holdout * bucketCount;
   const layerFrom = (layer?.from ?? 0) * bucketCount;
   const layerTo = (layer?.to ?? 1) * bucketCount;
@@ -99,7 +105,8 @@ export function createAssigner(
 
   return {
     controlShare: (bucketCount - controlFrom) / bucketCount,
-    assign(key) {
+    hashOf,
+    assign(key, hash = hashOf(key)) {
       if (named.size > 0 && key !== undefined) {
         const slot = named.get(key);
         if (slot !== undefined) return slot;
@@ -109,7 +116,7 @@ export function createAssigner(
         const bucket = bucketOf(key === undefined ? chance() : hashLayer(key));
         if (bucket < layerFrom || bucket >= layerTo) return outside;
       }
-      return choose(key === undefined ? chance() : hashKey(key));
+      return choose(hash);
     },
   };
 }

@@ -1,17 +1,17 @@
 import { assessSampleRatio, type SampleRatioAssessment } from '../evidence/sample-ratio';
-import { createKeyHash } from './hash';
 
 /** Keys that are remembered, so that one which comes often counts once. */
 const maxUnits = 20_000;
 /** Units between two looks. */
 const lookEvery = 100;
 
-const hashUnit = createKeyHash('sample-ratio');
-
 /** Watches whether arms get the shares that they should, among those who were assigned by weight. */
 export interface SampleRatioWatch {
-  /** A unit was answered by an arm. */
-  add(arm: string, key: string | undefined): void;
+  /**
+   * A unit goes to an arm.
+   * @param unit the hash of its key; undefined for a request without one, which is a unit of its own
+   */
+  add(arm: string, unit: number | undefined): void;
   /** The weights changed: what was seen before says nothing about the new ones. */
   restart(weights: Readonly<Record<string, number>>): void;
   /** `undefined` where there are not two arms to compare. */
@@ -30,12 +30,11 @@ export function createSampleRatioWatch(onMismatch: (found: SampleRatioAssessment
   const assess = (): SampleRatioAssessment | undefined => (isWatching ? assessSampleRatio(counts, shares) : undefined);
 
   return {
-    add(arm, key) {
+    add(arm, unit) {
       if (!isWatching || units >= maxUnits || shares[arm] === undefined) return;
-      if (key !== undefined) {
-        const hash = hashUnit(key);
-        if (seen.has(hash)) return;
-        seen.add(hash);
+      if (unit !== undefined) {
+        if (seen.has(unit)) return;
+        seen.add(unit);
       }
       counts[arm] = (counts[arm] ?? 0) + 1;
       units++;

@@ -18,6 +18,8 @@ import { mergeTallies } from './tally';
 export interface EvidenceLedger {
   /** Where the requests of an arm are told; `champion` is the control slice. */
   readonly formers: Readonly<Record<string, BlockFormer>>;
+  /** A reward came for a decision: a block of its own, whenever it comes. */
+  addReward(arm: string, reward: number, now: number): void;
   /** What was gathered since this was asked last, to be added to a store. `undefined` where that is nothing. */
   take(): Tally | undefined;
   /** What was gathered and not yet taken. */
@@ -36,6 +38,8 @@ export interface EvidenceLedgerOptions {
   /** What all guardrails of all challengers may spend together. */
   readonly alpha: number;
   readonly blockMs: number;
+  /** The state of drift of an arm at this moment. */
+  readonly driftOf?: ((arm: string) => number | undefined) | undefined;
   /** What this process knows by itself says that an arm harms. */
   onHarm?(arm: string): void;
 }
@@ -64,7 +68,10 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     totals[name] = (totals[name] ?? 0) + value;
   };
 
-  const pairings = new Map(arms.map((arm) => [arm, createPairing<Block>()]));
+  const pairingOfEach = () => new Map(arms.map((arm) => [arm, createPairing<Block>()]));
+  const pairings = pairingOfEach();
+  // Rewards come when they come, so their neighbours are other rewards.
+  const rewardPairings = pairingOfEach();
 
   let known: Tally = {};
   /** Compares two blocks; true where harm shows. */
@@ -80,10 +87,14 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
   };
 
   const onBlock = (block: Block): void => {
-    const isControl = block.arm === championArm;
     count(`${block.arm}/requests`, block.requests);
     count(`${block.arm}/failed`, block.failedRequests);
-    for (const [arm, pairing] of pairings) {
+    pairUp(block, pairings);
+  };
+
+  const pairUp = (block: Block, among: typeof pairings): void => {
+    const isControl = block.arm === championArm;
+    for (const [arm, pairing] of among) {
       if (!isControl && arm !== block.arm) continue;
       const pair = pairing.add(isControl ? 'control' : 'challenger', block);
       if (pair === undefined) continue;
@@ -93,8 +104,22 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     }
   };
 
+  const forming = [championArm, ...arms].map((arm) => ({
+    arm,
+    former: createBlockFormer(arm, blockMs, onBlock, options.driftOf),
+  }));
   const formers = Object.fromEntries(
-    [championArm, ...arms].map((arm) => [arm, createBlockFormer(arm, blockMs, onBlock)]),
+    forming.map(({ arm, former }): [string, BlockFormer] => [
+      arm,
+      {
+        add(failed, startedAt, endedAt, batches, cost) {
+          // Blocks come in the order of time, whichever arm they are of: only neighbours are compared.
+          for (const other of forming) if (other.former !== former) other.former.flush(endedAt);
+          former.add(failed, startedAt, endedAt, batches, cost);
+        },
+        flush: former.flush,
+      },
+    ]),
   );
 
   const gathered = (): Tally => {
@@ -108,6 +133,11 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
 
   return {
     formers,
+    addReward(arm, reward, now) {
+      if (arm !== championArm && !arms.includes(arm)) return;
+      const nothing = { requests: 0, failedRequests: 0, latenciesMs: [] };
+      pairUp({ arm, startedAt: now, endedAt: now, ...nothing, rewards: [reward] }, rewardPairings);
+    },
     take() {
       const tally = gathered();
       if (Object.keys(tally).length === 0) return undefined;
@@ -140,7 +170,7 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
       known = sum;
     },
     flush(now) {
-      for (const former of Object.values(formers)) former.flush(now);
+      for (const { former } of forming) former.flush(now);
     },
   };
 }
