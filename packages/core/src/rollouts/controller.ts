@@ -96,6 +96,7 @@ export function createController(parts: ControllerParts): Controller {
       alpha: settings.maxFalseRollbackRate,
       blockMs: settings.blockMs,
       driftOf: settings.driftOf,
+      random: settings.random,
       onHarm() {
         if (!isActive(record.stored.status)) return;
         parts.onSuspend();

@@ -38,6 +38,7 @@ export {
 } from './contracts';
 export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
 export { combineEValues, shareErrorRate } from './evidence/error-rate';
+export { evenPair } from './evidence/even-pair';
 export {
   type BoundedGuardrailOptions,
   costGuardrail,
