@@ -176,6 +176,13 @@ export default [
     modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
   },
   {
+    name: '@fairlead/core/rollouts: all of it',
+    path: 'packages/core/dist/rollouts.js',
+    limit: '46 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+  {
     name: '@fairlead/core/tracing, without OpenTelemetry',
     path: 'packages/core/dist/tracing.js',
     limit: '11 kB',

@@ -4,7 +4,12 @@ import { entriesOf, packageFolders } from './scripts/entries';
 /** Scripts that tests start as processes of their own, and what alone imports a package that tests need. */
 const fixtures: Record<string, string[]> = {
   core: ['src/tracing/tracing.fixture.ts'],
-  node: ['src/audit/fixtures/*.ts', 'src/metrics/fixtures/*.ts', 'src/server/fixtures/*.ts'],
+  node: [
+    'src/audit/fixtures/*.ts',
+    'src/metrics/fixtures/*.ts',
+    'src/server/fixtures/*.ts',
+    'src/stores/fixtures/*.ts',
+  ],
   tracking: ['src/fixtures/*.ts'],
 };
 
@@ -20,7 +25,7 @@ export default {
   ignoreExportsUsedInFile: true,
   workspaces: {
     '.': {
-      entry: ['scripts/*.ts', 'test/**/*.test.ts', 'test/gpu/conform.ts'],
+      entry: ['scripts/*.ts', 'test/**/*.test.ts', 'test/**/*.process.ts', 'test/gpu/conform.ts'],
       project: ['*.ts', 'scripts/**/*.ts', 'test/**/*.ts'],
       // Commands that scripts/check-exports.ts starts.
       ignoreDependencies: ['@arethetypeswrong/cli', 'publint'],

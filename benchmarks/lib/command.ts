@@ -14,8 +14,8 @@ export interface CommandOptions {
 }
 
 /**
- * `<suite> [--json | --markdown] [--rounds n]`: runs one suite and writes its results. Resolves to the exit code: 0 when the suite ran,
- * whatever its goals say; 1 when it failed; 2 when the call was wrong.
+ * `<suite> [--json | --markdown] [--rounds n] [--quick]`: runs one suite and writes its results. Resolves to the exit code: 0 when
+ * the suite ran, whatever its goals say; 1 when it failed; 2 when the call was wrong.
  */
 export async function runCommand(options: CommandOptions): Promise<number> {
   const call = parseCall(options.args);
@@ -23,14 +23,18 @@ export async function runCommand(options: CommandOptions): Promise<number> {
   if (typeof call === 'string' || !names.includes(call.suite)) {
     const problem = typeof call === 'string' ? call : call.suite === '' ? '' : `There is no suite "${call.suite}".`;
     options.writeError(
-      `${problem}\nusage: npm run bench -- <suite> [--json | --markdown] [--rounds n]\n\n`.trimStart(),
+      `${problem}\nusage: npm run bench -- <suite> [--json | --markdown] [--rounds n] [--quick]\n\n`.trimStart(),
     );
     options.writeError(`${await listOf(options.suitesFolder, names)}\n`);
     return 2;
   }
   try {
     const suite = await loadSuite(options.suitesFolder, call.suite);
-    const results = await suite.run({ rounds: call.rounds, note: (text) => options.writeError(`${text}\n`) });
+    const results = await suite.run({
+      rounds: call.rounds,
+      quick: call.quick,
+      note: (text) => options.writeError(`${text}\n`),
+    });
     checkResults(results);
     options.writeOut(`${textOf(call, results)}\n`);
     return 0;
@@ -55,6 +59,7 @@ interface Call {
   readonly suite: string;
   readonly form: 'table' | 'json' | 'markdown';
   readonly rounds: number;
+  readonly quick: boolean;
 }
 
 /** The call, or what is wrong with it. */
@@ -67,6 +72,7 @@ function parseCall(args: readonly string[]): Call | string {
         json: { type: 'boolean', default: false },
         markdown: { type: 'boolean', default: false },
         rounds: { type: 'string', default: '5' },
+        quick: { type: 'boolean', default: false },
       },
     });
     const rounds = Number(values.rounds);
@@ -74,7 +80,7 @@ function parseCall(args: readonly string[]): Call | string {
     if (positionals.length > 1) return `One suite at a time, given ${positionals.join(' ')}.`;
     if (values.json && values.markdown) return 'Either --json or --markdown, given both.';
     const form = values.json ? 'json' : values.markdown ? 'markdown' : 'table';
-    return { suite: positionals[0] ?? '', form, rounds };
+    return { suite: positionals[0] ?? '', form, rounds, quick: values.quick };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

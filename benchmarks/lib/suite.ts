@@ -13,6 +13,8 @@ export interface Result {
 export interface SuiteContext {
   /** How many measured rounds each comparison takes; warm-up rounds come on top. */
   readonly rounds: number;
+  /** Whether a few runs are enough: to see that the suite works, not what it finds. Suites of comparisons take fewer rounds instead. */
+  readonly quick: boolean;
   /** Says on stderr what is being measured, so that stdout holds results alone. */
   note(text: string): void;
 }

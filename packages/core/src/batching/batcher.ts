@@ -73,6 +73,8 @@ export interface SubmitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whose share it is taken from. */
   readonly key?: string | undefined;
+  /** With whom it may share a batch; undefined: with all who name no group. */
+  readonly group?: string | undefined;
   /** Whether it may be run again when its worker dies. @default false */
   readonly idempotent?: boolean;
   /** Whether it is part of a larger request, whose end is told by {@link Batcher.endWhole}. @default false */
@@ -209,7 +211,7 @@ export class Batcher {
   refusal(admitted: Admitted, options: SubmitOptions): FairleadError | undefined {
     const now = this.#parts.clock.now();
     if (options.signal?.aborted) return abortedError(options.signal, 'The request');
-    const bucket = this.#queue.bucketOf(this.#collator.layoutOf(admitted));
+    const bucket = this.#queue.bucketOf(this.#collator.layoutOf(admitted, options.group));
     return this.#admission.refusal(bucket, admitted.rows, this.#traitsOf(options, now), now);
   }
 
@@ -218,8 +220,8 @@ export class Batcher {
    * @throws FairleadError (rejects) `OVERLOADED`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, or what the runtime failed with
    */
   submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
-    const request = this.#collator.bucketed(admitted);
-    const bucket = this.#queue.bucketOf(this.#collator.layoutOf(request));
+    const request = this.#collator.bucketed(admitted, options.group);
+    const bucket = this.#queue.bucketOf(this.#collator.layoutOf(request, options.group));
     const refused = this.#refusedAlike(bucket, admitted.rows, options);
     if (refused !== undefined) return refused;
     const promise = this.#join(bucket, request, options) ?? this.#enqueue(bucket, request, options);

@@ -43,7 +43,7 @@ export class CollatedBatch {
 /** Copies rows of requests into slabs as they come, and makes batches of them: a view where they lie side by side. */
 export class Collator {
   readonly #pool: BufferPool;
-  readonly #layoutOf: (request: Admitted) => BatchLayout;
+  readonly #layoutOf: (request: Admitted, group?: string) => BatchLayout;
   /** Rows of a slab that several requests share; 1 where requests share none. */
   readonly #sharedRows: number;
   readonly #open = new OpenSlabs();
@@ -61,15 +61,15 @@ export class Collator {
   }
 
   /** A request as it is to be placed: as it is, or in a larger bucket where that is better. */
-  bucketed(request: Admitted): Admitted {
-    if (request.fit === undefined || this.#open.get(this.#layoutOf(request)) !== undefined) return request;
+  bucketed(request: Admitted, group?: string): Admitted {
+    if (request.fit === undefined || this.#open.get(this.#layoutOf(request, group)) !== undefined) return request;
     const larger = request.fit.joinLarger(request.rows, this.#open.values());
     return larger === undefined ? request : { ...request, ...larger };
   }
 
   /** How a request lies in memory. */
-  layoutOf(request: Admitted): BatchLayout {
-    return this.#layoutOf(request);
+  layoutOf(request: Admitted, group?: string): BatchLayout {
+    return this.#layoutOf(request, group);
   }
 
   /** Copies a request's rows to the end of the open slab of its layout. Whoever keeps them must hold the slab. */

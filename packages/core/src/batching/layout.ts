@@ -27,19 +27,23 @@ export interface BatchLayout {
 /** Layouts of a model by shape key. The number of shapes is the callers' choice, so it is bounded. */
 const maxLayouts = 256;
 
-/** Finds the layout of a request; makes it when the shape is new. */
+/**
+ * Finds the layout of a request; makes it when the shape is new. Requests of a group of their own have a layout of their own, of the
+ * same key: they share no batch with others, and cost what others cost.
+ */
 export function createLayouts(
   specs: readonly TensorSpec[],
   batchAxis: number | null,
   joinable: boolean,
-): (request: Admitted) => BatchLayout {
+): (request: Admitted, group?: string) => BatchLayout {
   const layouts = new Map<string, BatchLayout>();
-  return (request) => {
-    const known = layouts.get(request.shapeKey);
+  return (request, group) => {
+    const key = group === undefined ? request.shapeKey : `${group}\n${request.shapeKey}`;
+    const known = layouts.get(key);
     if (known !== undefined) return known;
     const layout = layoutOf(specs, batchAxis, joinable, request);
     if (layouts.size >= maxLayouts) layouts.delete(layouts.keys().next().value as string);
-    layouts.set(request.shapeKey, layout);
+    layouts.set(key, layout);
     return layout;
   };
 }

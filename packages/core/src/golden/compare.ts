@@ -36,7 +36,7 @@ export function compareTensors(
     const shapes = { expected: `shape ${formatShape(shape)}`, given: `shape ${formatShape(given.shape)}` };
     return { at: undefined, ...shapes, differing: elements, elements };
   }
-  const within = { ...(defaults[dtype] ?? exact), ...tolerance };
+  const within = toleranceOf(dtype, tolerance);
   let differing = 0;
   let first = -1;
   for (let index = 0; index < elements; index++) {
@@ -55,14 +55,21 @@ export function compareTensors(
   };
 }
 
+/** An element as it is compared: half floats as numbers. */
 type Element = number | bigint | string;
 
-function elementOf({ dtype, data }: Tensor, index: number): Element {
+/** What is given, and for the rest what is usual for the dtype. */
+export function toleranceOf(dtype: DType, tolerance: GoldenTolerance = {}): Required<GoldenTolerance> {
+  return { ...(defaults[dtype] ?? exact), ...tolerance };
+}
+
+export function elementOf({ dtype, data }: Tensor, index: number): Element {
   const element = data[index] as Element;
   return dtype === 'float16' ? halfToNumber(element as number) : element;
 }
 
-function agree(expected: Element, given: Element, { absolute, relative }: Required<GoldenTolerance>): boolean {
+/** Whether an element is within the tolerance of the expected one; NaN agrees with NaN. */
+export function agree(expected: Element, given: Element, { absolute, relative }: Required<GoldenTolerance>): boolean {
   if (expected === given) return true;
   if (typeof expected === 'string' || typeof given === 'string') return false;
   if (Number.isNaN(expected) || Number.isNaN(given)) return Number.isNaN(expected) && Number.isNaN(given);

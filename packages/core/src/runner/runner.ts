@@ -37,6 +37,12 @@ export interface RunOptions extends CallOptions {
    */
   readonly key?: string;
   /**
+   * Requests of one group share batches with one another alone, on the same session as all others: so a rollout keeps the slice
+   * that it compares a challenger with in batches as small as the challenger's. Batches become smaller by it; use few groups.
+   * Where nothing here batches, as in a remote runner, it has no effect.
+   */
+  readonly batchGroup?: string;
+  /**
    * Whether the request may be run again, once, when the worker that computes it dies. A request that may itself be
    * what kills the worker should not be.
    * @default false

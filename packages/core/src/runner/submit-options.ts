@@ -19,14 +19,15 @@ export function submitOptionsOf(options: RunOptions | undefined, clock: Clock): 
     deadline: deadlineOf(options, clock),
     rank: rankOf(options.priority),
     signal: signalOf(options.signal),
-    key: keyOf(options.key),
+    key: textOf('key', options.key),
+    group: textOf('batchGroup', options.batchGroup),
     idempotent: idempotentOf(options.idempotent),
   };
 }
 
-function keyOf(key: string | undefined): string | undefined {
-  if (key === undefined || typeof key === 'string') return key;
-  throw invalid('key', 'a string', key);
+function textOf(field: string, text: string | undefined): string | undefined {
+  if (text === undefined || typeof text === 'string') return text;
+  throw invalid(field, 'a string', text);
 }
 
 function idempotentOf(idempotent: boolean | undefined): boolean {

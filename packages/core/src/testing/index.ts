@@ -12,4 +12,9 @@ export {
   type PredictionSinkPlace,
   predictionSinkConformance,
 } from './prediction-sink-conformance';
+export {
+  type RolloutStoreConformanceOptions,
+  type RolloutStorePlace,
+  rolloutStoreConformance,
+} from './rollout-store-conformance';
 export { createVirtualClock, type VirtualClock } from './virtual-clock';

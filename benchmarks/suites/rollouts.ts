@@ -1,0 +1,27 @@
+import type { Result, Suite, SuiteContext } from '../lib/suite';
+import { measureBatcherCanaries } from '../rollouts/batcher-canaries';
+import { measureErrorDelays, measureLatencyDelays } from '../rollouts/delays';
+import { measureFalseRollbacks } from '../rollouts/false-rollbacks';
+import { measureOverhead } from '../rollouts/overhead';
+import { measurePromotions } from '../rollouts/promotions';
+
+/** What the suite consists of, in the order of its rows; each part draws from seeds of its own. */
+const parts: readonly ((context: SuiteContext) => Result[] | Promise<Result[]>)[] = [
+  measureFalseRollbacks,
+  measureBatcherCanaries,
+  measureErrorDelays,
+  measureLatencyDelays,
+  measurePromotions,
+  measureOverhead,
+];
+
+/** How often a rollout decides wrongly, and how soon rightly, in simulations with fixed seeds. */
+export default {
+  name: 'rollouts',
+  describe: 'False rollbacks with a look after every block, requests until harm is rolled back, time to promotion.',
+  async run(context) {
+    const results: Result[] = [];
+    for (const part of parts) results.push(...(await part(context)));
+    return results;
+  },
+} satisfies Suite;

@@ -1,0 +1,299 @@
+import { messageOf } from '../errors';
+import type { EventSource } from '../events';
+import type { ModelRunner } from '../runner/runner';
+import type { Arms } from './arms';
+import { createHandControls, type HandControls } from './by-hand';
+import { type Actor, type Change, stateAfter } from './change';
+import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
+import { createEvidenceLedger } from './evidence/ledger';
+import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
+import type { RolloutSettings } from './options';
+import { isActive } from './plan';
+import { createRecord, type RolloutRecord } from './record';
+import type { ApprovalRequest, RolloutEventMap } from './result';
+
+/** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
+const maxUnwritten = 10_000;
+
+/** How often something was done in this process. */
+export interface ControllerCounts {
+  looks: number;
+  step: number;
+  promote: number;
+  rollback: number;
+  abort: number;
+}
+
+/** What a controller has to do with. */
+export interface ControllerParts {
+  readonly settings: RolloutSettings;
+  /** Another one for every start of every process. */
+  readonly replica: string;
+  readonly arms: Arms;
+  readonly events: EventSource<RolloutEventMap>;
+  /** Route by this state from now on. */
+  onState(stored: StoredRollout, isForeign: boolean): void;
+  /** The champion gets everything until the next look. */
+  onSuspend(): void;
+  /** It was decided in this process, and not in another replica. */
+  onDecide(entry: HistoryEntry): void;
+}
+
+/** Keeps the state of a rollout: looks at the evidence, decides, and agrees with the other replicas. */
+export interface Controller extends HandControls {
+  readonly record: RolloutRecord;
+  readonly counts: Readonly<ControllerCounts>;
+  /** Why it waits or stays, as the strategy said at the last look. */
+  readonly reason: string;
+  evidence(): EvidenceSummary;
+  /** Looks at store and evidence, and acts. Never rejects. */
+  look(): Promise<void>;
+  /** A reward came: evidence, and what a bandit learns by. */
+  learn(arm: string, reward: number, context: readonly number[] | undefined): void;
+  /** Ends after everything that was asked for before. */
+  settled(): Promise<void>;
+}
+
+/** Makes the controller of a rollout. It does nothing before it is told to look. */
+export function createController(parts: ControllerParts): Controller {
+  const { settings, replica, arms, events } = parts;
+  const { name, strategy, store, clock, logger } = settings;
+  const challengers = arms.challengers.map((arm) => arm.name);
+  const counts: ControllerCounts = { looks: 0, step: 0, promote: 0, rollback: 0, abort: 0 };
+  let exchange: EvidenceExchange | undefined;
+  let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
+    [];
+  /** How many of them are in what is being written. */
+  let writing = 0;
+  let isStartDue = settings.autoStart;
+  let isFirstRead = true;
+  let reason = 'Nothing was started yet.';
+  let tail: Promise<unknown> = Promise.resolve();
+
+  const serial = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = tail.then(work);
+    tail = done.catch(() => {});
+    return done;
+  };
+
+  // What a runner swaps to later is still the arm that was configured.
+  const digests = new Map<string, { readonly runner: ModelRunner; readonly digest: string }>();
+  const rememberDigests = (): void => {
+    for (const { name: arm, runner } of arms.all) {
+      if (runner !== undefined && digests.get(arm)?.runner !== runner) {
+        digests.set(arm, { runner, digest: runner.model.digest });
+      }
+    }
+  };
+  const models = (): Record<string, string> =>
+    Object.fromEntries([...digests].map(([arm, { digest }]) => [arm, digest]));
+  rememberDigests();
+
+  const openExchange = (evidenceEpoch: number): void => {
+    const ledger = createEvidenceLedger({
+      arms: challengers,
+      guardrails: settings.guardrails,
+      alpha: settings.maxFalseRollbackRate,
+      blockMs: settings.blockMs,
+      driftOf: settings.driftOf,
+      random: settings.random,
+      onHarm() {
+        if (!isActive(record.stored.status)) return;
+        parts.onSuspend();
+        void look();
+      },
+    });
+    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
+    for (const arm of arms.all) arm.former = ledger.formers[arm.name];
+  };
+
+  const record = createRecord({
+    name,
+    strategy: strategy.name,
+    store,
+    storeTimeoutMs: settings.storeTimeoutMs,
+    models,
+    clock,
+    logger,
+    events,
+    onWrite() {
+      writing = unwritten.length;
+    },
+    onAdopt(stored, before, isOwn) {
+      if (isOwn) unwritten.splice(0, writing);
+      writing = 0;
+      if (stored.evidenceEpoch !== before.evidenceEpoch) {
+        openExchange(stored.evidenceEpoch);
+        unwritten = [];
+      } else if (unwritten.length > 0) learnAgain();
+      if (stored.history.length > 0) reason = stored.history.at(-1)?.reason ?? reason;
+      parts.onState(record.stored, record.isForeign);
+    },
+  });
+
+  /** Rewards that another replica's state does not have yet. */
+  const learnAgain = (): void => {
+    let { state } = record.stored;
+    for (const { arm, reward, context } of unwritten) state = strategy.learn?.(state, arm, reward, context) ?? state;
+    record.setState(state);
+  };
+
+  const evidence = (): EvidenceSummary => exchange?.summary(record.stored.arms) ?? { arms: {} };
+
+  /** Writes a change; false when somebody else wrote first. */
+  const apply = async (change: Change): Promise<boolean> => {
+    const next = stateAfter(change, {
+      stored: record.stored,
+      strategy,
+      models: models(),
+      evidence: evidence(),
+      epochMs: clock.epochMs(),
+      coolDownMs: settings.coolDownMs,
+    });
+    const { to } = change;
+    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
+    if (!(await record.commit(next, isSafe))) return false;
+    parts.onDecide(next.history.at(-1) as HistoryEntry);
+    return true;
+  };
+
+  const beginning = (by: Actor): Change => ({
+    to: 'running',
+    actor: by.actor ?? 'user',
+    reason: by.reason ?? 'By hand.',
+    state: strategy.start(challengers, clock.epochMs()),
+    arms: challengers,
+    startsAnew: true,
+  });
+
+  const startIfDue = async (): Promise<void> => {
+    if (isFirstRead) {
+      isFirstRead = false;
+      const { stored, isForeign } = record;
+      isStartDue = settings.autoStart && (stored.epoch === 0 || isForeign || stored.status === 'idle');
+    }
+    if (!isStartDue || clock.epochMs() < record.stored.coolDownUntilEpochMs) return;
+    isStartDue = false;
+    try {
+      await arms.load();
+    } catch (error) {
+      reason = `It does not start, for a challenger could not be loaded: ${messageOf(error)}`;
+      return;
+    }
+    rememberDigests();
+    if (record.stored.epoch !== 0 && !record.isForeign && record.stored.status !== 'idle') return;
+    // Another replica that was first started the same.
+    if (await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }))) counts.step++;
+  };
+
+  const askForApproval = (request: ApprovalRequest): void => {
+    if (events.listenerCount('approval-request') === 0 && settings.onApproval === undefined) {
+      logger.warn({ rollout: name }, `${name} waits for approve(): ${request.reason}`);
+    }
+    events.emit('approval-request', request);
+    if (settings.onApproval === undefined) return;
+    const ask = async (): Promise<void> => {
+      const granted = await settings.onApproval?.(request);
+      if (granted === true) await controls.approve({ actor: 'onApproval', reason: 'Approved.' });
+      else await controls.rollback({ actor: 'onApproval', reason: 'Not approved.' });
+    };
+    void ask().catch((error: unknown) => {
+      logger.error({ error }, `${name}: onApproval failed, so it goes on waiting for approve(): ${messageOf(error)}`);
+    });
+  };
+
+  const carryOut = async (decision: Decision, isReachable: boolean): Promise<void> => {
+    const { stored } = record;
+    const { action, state, arm } = decision;
+    const change = { actor: 'strategy', reason: decision.reason, state };
+    if (action === 'rollback') {
+      const rest = arm === undefined ? [] : stored.arms.filter((other) => other !== arm);
+      const to = rest.length > 0 ? stored.status : 'rolled-back';
+      if (await apply({ ...change, actor: 'guardrail', to, arms: rest })) counts.rollback++;
+      return;
+    }
+    if (!isReachable || stored.status !== 'running') return;
+    if (action === 'step') {
+      if (await apply({ ...change, to: 'running' })) counts.step++;
+    } else if (action === 'promote') {
+      const winner = arm ?? stored.arms[0];
+      if (winner !== undefined && (await apply({ ...change, to: 'promoted', promoted: winner }))) counts.promote++;
+    } else if (action === 'wait-for-approval') {
+      if (await apply({ ...change, to: 'waiting-for-approval' })) {
+        const { weights } = record.stored;
+        askForApproval({ rollout: name, reason: decision.reason, weights, evidence: evidence() });
+      }
+    } else {
+      reason = decision.reason;
+      if (unwritten.length === 0 && JSON.stringify(state) === JSON.stringify(stored.state)) return;
+      const { epoch: _epoch, ...next } = stored;
+      await record.commit({ ...next, state }, false);
+    }
+  };
+
+  const lookOnce = async (): Promise<void> => {
+    counts.looks++;
+    exchange?.ledger.flush(clock.now());
+    let isReachable = true;
+    try {
+      await record.refresh();
+      await startIfDue();
+      await exchange?.exchange();
+    } catch {
+      // The record has told it.
+      isReachable = false;
+    }
+    const { stored, isForeign } = record;
+    if (isForeign || !isActive(stored.status)) return;
+    const time = { epochMs: clock.epochMs(), approved: false };
+    await carryOut(strategy.decide(stored.state, evidence(), time), isReachable);
+  };
+
+  const look = (): Promise<void> =>
+    serial(async () => {
+      try {
+        await lookOnce();
+      } catch (error) {
+        if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
+      } finally {
+        parts.onState(record.stored, record.isForeign);
+      }
+    });
+
+  const controls = createHandControls({
+    settings,
+    record,
+    arms,
+    counts,
+    serial,
+    apply,
+    evidence,
+    beginning,
+    onLoad() {
+      rememberDigests();
+      isStartDue = false;
+    },
+    onState: () => parts.onState(record.stored, record.isForeign),
+    onSuspend: parts.onSuspend,
+  });
+
+  return {
+    record,
+    counts,
+    get reason() {
+      return reason;
+    },
+    evidence,
+    look,
+    ...controls,
+    learn(arm, reward, context) {
+      if (!isActive(record.stored.status) || record.isForeign) return;
+      exchange?.ledger.addReward(arm, reward, clock.now());
+      if (strategy.learn === undefined) return;
+      unwritten.push({ arm, reward, context });
+      if (unwritten.length > maxUnwritten) unwritten.shift();
+      record.setState(strategy.learn(record.stored.state, arm, reward, context));
+    },
+    settled: () => serial(async () => {}),
+  };
+}

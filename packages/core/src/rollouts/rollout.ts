@@ -1,0 +1,308 @@
+import type { ClockTimer } from '../clock';
+import { FairleadError } from '../errors';
+import { createEvents } from '../events';
+import { closeable } from '../lifecycle';
+import { joinEvents } from '../resilience/joined-events';
+import { closedError, createPending } from '../resilience/stage';
+import { createHealthRecord } from '../runner/health';
+import type { ModelRunner } from '../runner/runner';
+import type { AnySignature, InputsOf } from '../signature';
+import { linkAlias } from './alias-link';
+import { createArms } from './arms';
+import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
+import { createSampleRatioWatch } from './assignment/sample-ratio';
+import { championArm, type StoredRollout } from './contracts';
+import { createController } from './controller';
+import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
+import { championOr, createPlan, type Plan, weightsOf } from './plan';
+import { createAnswerer } from './request';
+import type {
+  DryRun,
+  RolloutDescription,
+  RolloutEventMap,
+  RolloutResult,
+  RolloutRunOptions,
+  RolloutStats,
+} from './result';
+import { createDecisionLog } from './rewards/decision-log';
+import type { RewardOptions } from './rewards/options';
+import type { RolloutRunner } from './rollout-runner';
+
+/**
+ * Rolls out a challenger beside the champion, decides on evidence, and goes back within one request.
+ *
+ * - **Assignment**: a key always gets the same arm, and nobody leaves a challenger while its share grows; no replica has to ask
+ *   another one.
+ * - **Evidence**: challengers are compared with a slice of the champion's own traffic of the same size, block by block, by tests
+ *   that may be looked at after every block. One run of a rollout is one test, over all its steps and replicas: it rolls back a
+ *   challenger that is not worse with a probability of at most `maxFalseRollbackRate`.
+ * - **Rollback**: the champion stays loaded; going back is another plan for the next request. Requests under way end where they are.
+ * - **Breaker**: what a challenger fails at the champion answers in the same request, where there is time left, and counts
+ *   against the challenger all the same. A challenger that keeps failing gets no requests for a while.
+ * - **Store down**: traffic goes on by the last weights, by the champion where none are known. Nothing is decided but that an
+ *   arm harms, and what somebody rolls back, aborts or pauses here; the store gets it when it is back.
+ *
+ * `signature`, `loaded` and the first `model` are the champion's; each answer says which model computed it, and `rollout` how it
+ * was assigned. Events are those of all arms. Closing waits for requests under way and closes every arm, not the store.
+ *
+ * @throws FairleadError `INVALID_OPTION`, `SIGNATURE_MISMATCH` where a challenger cannot take the champion's place
+ */
+export async function createRollout<S extends AnySignature = AnySignature>(
+  options: RolloutOptions<S>,
+): Promise<RolloutRunner<S>> {
+  const settings = parseRolloutOptions(options);
+  settings.strategy.start(Object.keys(settings.challengers), settings.clock.epochMs());
+  // Inside, signatures are data: the type parameter speaks to the caller alone.
+  const { rollout, controller } = rolloutOf(settings);
+  await controller.look();
+  return rollout as unknown as RolloutRunner<S>;
+}
+
+function rolloutOf(settings: RolloutSettings) {
+  const { name, champion, strategy, assignment, clock, random, logger } = settings;
+  const events = joinEvents([champion.events]);
+  const rolloutEvents = createEvents<RolloutEventMap>(logger, settings.on);
+  const arms = createArms({
+    settings,
+    clock,
+    logger,
+    events: rolloutEvents,
+    onLoad: ({ events: more }) => events.add(more),
+  });
+  for (const { runner } of arms.challengers) if (runner !== undefined) events.add(runner.events);
+  const challengers = arms.challengers.map((arm) => arm.name);
+  const health = createHealthRecord(clock);
+  const pending = createPending();
+  const start = Math.floor(random() * 36 ** 6).toString(36);
+  const replica = `${settings.replica ?? 'replica'}.${clock.epochMs().toString(36)}.${start}`;
+  const { key: keyOf, ...others } = assignment;
+  const assigning = others as AssignmentOptions;
+  let numbered = 0;
+  let closed = false;
+  let timer: ClockTimer | undefined;
+
+  const planFor = (status: Plan['status'], weights: Plan['weights']): Plan =>
+    createPlan(name, status, weights, strategy.choose !== undefined, assigning, random);
+  let plan = planFor('idle', championOr(undefined));
+  let choosable: readonly string[] = [championArm];
+
+  const sampleRatio = createSampleRatioWatch((found) => {
+    if (rolloutEvents.listenerCount('sample-ratio-mismatch') === 0) {
+      const message = `${name}: arms do not get the shares that they should have: ${JSON.stringify(found.observed)} of ${found.units}, expected ${JSON.stringify(found.expected)}.`;
+      logger.warn({ ...found }, message);
+    }
+    rolloutEvents.emit('sample-ratio-mismatch', found);
+  });
+
+  const route = (stored: StoredRollout, isForeign: boolean): void => {
+    const status = isForeign ? 'idle' : stored.status;
+    const weights = isForeign ? championOr(undefined) : weightsOf(stored, strategy);
+    if (status === plan.status && sameWeights(weights, plan.weights)) return;
+    plan = planFor(status, weights);
+    choosable = [championArm, ...stored.arms];
+    sampleRatio.restart(plan.chooses ? {} : weights);
+  };
+
+  const controller = createController({
+    settings,
+    replica,
+    arms,
+    events: rolloutEvents,
+    onState: route,
+    onSuspend() {
+      plan = planFor('rolled-back', championOr(undefined));
+    },
+    onDecide: (entry) => link.follow(entry),
+  });
+  const link = linkAlias(settings, arms, controller, rolloutEvents);
+
+  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
+  const decisions = remembers
+    ? createDecisionLog({
+        ...(settings.rewards as RewardOptions | undefined),
+        replica,
+        clock,
+        onReward: ({ arm, reward, context }) => controller.learn(arm, reward, context),
+      })
+    : undefined;
+
+  const answer = createAnswerer({
+    arms,
+    clock,
+    fallsBack: settings.breaker.fallback,
+    observers: settings.observers,
+    costOf: settings.costOf,
+    idOf({ arm, propensity }, { context }) {
+      if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
+      return decisions.add({ arm, propensity, ...(context === undefined ? {} : { context }) });
+    },
+    onEnd: pending.leave,
+    onServed: sampleRatio.add,
+    onFallBack: (arm, error) => rolloutEvents.emit('request-fall-back', { arm, error }),
+  });
+
+  const slotOf = (key: string | undefined, hash: number, options: RolloutRunOptions): Slot => {
+    const slot = plan.assigner.assign(key, hash);
+    if (!plan.chooses || !slot.counted || strategy.choose === undefined) return slot;
+    const { arm, propensity } = strategy.choose(controller.record.stored.state, options.context, random, choosable);
+    return { arm, propensity, counted: true, evidence: true };
+  };
+
+  const run = (inputs: InputsOf, options: RolloutRunOptions = {}): Promise<RolloutResult> => {
+    if (closed) return Promise.reject(closedError('a rollout'));
+    try {
+      const given = keyOf === undefined ? options.key : keyOf(inputs, options);
+      const key = typeof given === 'string' ? given : undefined;
+      const hash = plan.assigner.hashOf(key);
+      const answered = answer(inputs, options, slotOf(key, hash, options), key === undefined ? undefined : hash);
+      pending.enter();
+      return answered;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+
+  const scheduleLook = (): void => {
+    if (closed) return;
+    timer = clock.setTimer(() => {
+      link.retry();
+      void controller.look().then(scheduleLook);
+    }, settings.lookEveryMs);
+  };
+  scheduleLook();
+
+  const serving = (): ModelRunner => {
+    const { status, promoted } = controller.record.stored;
+    return (
+      (plan.status === 'promoted' && status === 'promoted' ? arms.get(promoted ?? '')?.runner : undefined) ?? champion
+    );
+  };
+
+  const degraded = (): string[] => {
+    const { downSince, isForeign, isKnown } = controller.record;
+    return [
+      ...(downSince === undefined ? [] : ['The store cannot be had: nothing is decided but harm.']),
+      ...(isKnown ? [] : ['The store was never read: the champion serves.']),
+      ...(isForeign ? ['The store has a rollout of other models or another strategy: the champion serves.'] : []),
+      ...arms.challengers.flatMap(({ name: arm, runner }) =>
+        runner === undefined ? [`${arm} is not loaded: the champion serves its share.`] : [],
+      ),
+    ];
+  };
+
+  const releasing = closeable(async () => {
+    timer?.clear();
+    await pending.drained();
+    await controller.look();
+    await link.close();
+    await controller.record.close();
+    try {
+      await arms.close();
+    } finally {
+      rolloutEvents.clear();
+    }
+  });
+  const close = (): Promise<void> => {
+    closed = true;
+    return releasing.close();
+  };
+
+  const rollout: RolloutRunner = {
+    signature: champion.signature,
+    get model() {
+      return serving().model;
+    },
+    get loaded() {
+      return champion.loaded;
+    },
+    events,
+    rolloutEvents,
+    run,
+    health() {
+      const inside = serving().health?.();
+      const reasons = [...(inside?.reasons ?? []), ...degraded()];
+      const status = closed ? 'closed' : (inside?.status ?? 'ready');
+      const queue = inside?.queue ?? { requests: 0, rows: 0, bytes: 0, batchesInFlight: 0 };
+      return health.answer(
+        {
+          status: status === 'ready' && reasons.length > 0 ? 'degraded' : status,
+          ready: !closed && (inside?.ready ?? true),
+          reasons: closed ? ['The runner was closed.'] : reasons,
+        },
+        serving().model,
+        inside?.lanes ?? { alive: 1, total: 1 },
+        queue,
+      );
+    },
+    describe(): RolloutDescription {
+      const { stored, isForeign } = controller.record;
+      const evidence = controller.evidence();
+      const ratio = sampleRatio.now;
+      return {
+        name,
+        strategy: strategy.name,
+        status: isForeign ? 'idle' : stored.status,
+        reason: controller.reason,
+        epoch: stored.epoch,
+        weights: plan.weights,
+        arms: arms.all.map(({ name: arm, runner, circuit }) => {
+          const found = evidence.arms[arm];
+          return {
+            arm,
+            ...(runner === undefined ? {} : { model: runner.model }),
+            weight: plan.weights[arm] ?? 0,
+            circuit: circuit?.state ?? 'closed',
+            ...(found === undefined ? {} : { evidence: found }),
+          };
+        }),
+        ...(stored.promoted === undefined ? {} : { promoted: stored.promoted }),
+        coolDownUntilEpochMs: stored.coolDownUntilEpochMs,
+        ...(ratio === undefined ? {} : { sampleRatio: ratio }),
+        degraded: degraded(),
+        history: stored.history,
+      };
+    },
+    rolloutStats(): RolloutStats {
+      const { looks, ...made } = controller.counts;
+      return {
+        arms: Object.fromEntries(arms.all.map((arm) => [arm.name, { ...arm.counts }])),
+        looks,
+        decisions: made,
+        storeFailures: controller.record.storeFailures,
+      };
+    },
+    dryRun: (): DryRun => ({
+      strategy: strategy.name,
+      steps: strategy.plan(challengers).map((step) => ({
+        ...step,
+        controlShare: createAssigner(name, step.weights, {}, random).controlShare,
+      })),
+    }),
+    reward(decisionId, value, time) {
+      if (decisions !== undefined) return decisions.reward(decisionId, value, time);
+      throw new FairleadError(
+        'UNSUPPORTED',
+        `${name}: no decision is remembered, so no reward can be told. Give createRollout "rewards: {}", or a strategy that learns.`,
+        { details: { field: 'rewards', expected: 'an object', given: 'undefined' } },
+      );
+    },
+    decisions: () => decisions?.read() ?? [].values(),
+    rewardStats: () => decisions?.stats(),
+    start: (by = {}) => controller.start(by),
+    promote: ({ arm, ...by } = {}) => controller.promote(arm, by),
+    rollback: (by = {}) => controller.rollback(by),
+    abort: (by = {}) => controller.abort(by),
+    pause: (by = {}) => controller.pause(by),
+    resume: (by = {}) => controller.resume(by),
+    approve: (by = {}) => controller.approve(by),
+    look: () => controller.look(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return { rollout, controller };
+}
+
+function sameWeights(one: Plan['weights'], other: Plan['weights']): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((arm) => one[arm] === other[arm]);
+}

@@ -1,0 +1,25 @@
+import type { Strategy } from '../contracts';
+import { canary } from './canary';
+import type { PromoteRule, Schedule } from './parts';
+
+/** Options of {@link championChallenger}. */
+export interface ChampionChallengerOptions {
+  /** Share of each challenger. More than 0, at most 1. @default 0.1 */
+  readonly share?: number;
+  /** Requests that each challenger must have had before it may win. @default 1000 */
+  readonly minRequests?: number;
+  /** What makes a challenger the one who serves. With `never` somebody decides. @default 'non-inferior' */
+  readonly promoteOn?: PromoteRule;
+  /** Hours in which it may be promoted. @default at any time */
+  readonly schedule?: Schedule;
+}
+
+/**
+ * Lets challengers run beside the champion at a small, fixed share for as long as it takes: a canary of one step.
+ *
+ * @throws FairleadError `INVALID_OPTION`
+ */
+export function championChallenger(options: ChampionChallengerOptions = {}): Strategy {
+  const { share = 0.1, minRequests = 1000, ...others } = options;
+  return { ...canary({ steps: [{ weight: share, minRequests }], ...others }), name: 'champion-challenger' };
+}

@@ -1,0 +1,74 @@
+import { createInterface } from 'node:readline';
+import { createRunner } from '@fairlead/core';
+import { canary, createRollout, errorsGuardrail } from '@fairlead/core/rollouts';
+import { createMockBackend } from '@fairlead/core/testing';
+import { redisRolloutStore } from '@fairlead/node/stores';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+
+/*
+ * One replica of a service with a rollout in Redis: `<socket> <node-redis|ioredis> <good|broken>`. It sends itself requests for
+ * ever, tells what its rollout tells as lines of JSON, and takes commands as lines: `approve`, `state`.
+ */
+
+const [path = '', kind = '', challenger = ''] = process.argv.slice(2);
+const tell = (what: string, content: object = {}): void => console.log(JSON.stringify({ what, ...content }));
+
+async function connect() {
+  if (kind === 'ioredis') {
+    const client = new Redis(path, { retryStrategy: () => 50 });
+    const subscriber = client.duplicate();
+    // What is lost is told by the store.
+    for (const connection of [client, subscriber]) connection.on('error', () => {});
+    return { client, subscriber };
+  }
+  const client = createClient({ socket: { path, tls: false, reconnectStrategy: () => 50 } });
+  client.on('error', () => {});
+  await client.connect();
+  return { client };
+}
+
+let calls = 0;
+const mock = (fails: boolean) =>
+  createMockBackend({
+    compute(inputs) {
+      if (fails && calls++ % 4 === 0) throw new Error('The new model fails.');
+      return { y: inputs.x ?? { dtype: 'float32', shape: [0, 2], data: new Float32Array(0) } };
+    },
+  });
+const rollout = await createRollout({
+  name: 'digits',
+  champion: await createRunner({ model: '1', backend: mock(false), warmUp: false }),
+  challengers: { next: await createRunner({ model: '2', backend: mock(challenger === 'broken'), warmUp: false }) },
+  strategy: canary({
+    steps: [
+      { weight: 0.2, minRequests: 200, approval: challenger === 'good' },
+      { weight: 0.4, minRequests: 200 },
+    ],
+  }),
+  guardrails: [errorsGuardrail({ margin: 0.05 })],
+  store: redisRolloutStore({ ...(await connect()), timeoutMs: 300, pollMs: 20 }),
+  lookEveryMs: 20,
+  on: {
+    'rollout-change': ({ to, actor, reason, atEpochMs }) => tell('change', { to, actor, reason, atEpochMs }),
+    'store-fail': () => tell('store-fail'),
+    'store-back': () => tell('store-back'),
+    'approval-request': () => tell('approval-request'),
+    'sample-ratio-mismatch': () => {},
+  },
+});
+
+let served = 0;
+let failed = 0;
+createInterface({ input: process.stdin }).on('line', (line) => {
+  if (line === 'approve') void rollout.approve().catch((error: unknown) => tell('refused', { reason: String(error) }));
+  const { status, weights, promoted, history, arms, epoch } = rollout.describe();
+  const requests = arms.find(({ arm }) => arm === 'next')?.evidence?.requests ?? 0;
+  tell('state', { status, weights, promoted, history: history.map(({ to }) => to), requests, epoch, served, failed });
+});
+tell('ready');
+for (;;) {
+  const sent = Array.from({ length: 4 }, (_, index) => rollout.run({ x: Float32Array.of(index, 1) }));
+  for (const end of await Promise.allSettled(sent)) end.status === 'fulfilled' ? served++ : failed++;
+  await new Promise((resolve) => setTimeout(resolve, 1));
+}
