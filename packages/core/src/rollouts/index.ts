@@ -71,3 +71,14 @@ export type {
 } from './result';
 export { createRollout } from './rollout';
 export type { RolloutRunner } from './rollout-runner';
+export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } from './shadow/create-shadow';
+export type { ShadowBudget, ShadowOptions } from './shadow/options';
+export type { ShadowEventMap } from './shadow/shadow-events';
+export { createMemoryRolloutStore } from './store/memory-rollout-store';
+export { type AbTestOptions, abTest } from './strategies/ab-test';
+export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
+export { type CanaryOptions, type CanaryStep, canary } from './strategies/canary';
+export { type ChampionChallengerOptions, championChallenger } from './strategies/champion-challenger';
+export { type LinearRampOptions, linearRamp } from './strategies/linear-ramp';
+export type { PromoteRule, Schedule } from './strategies/parts';
+export { type ShadowStrategyOptions, shadow } from './strategies/shadow';
