@@ -70,7 +70,10 @@ describe.skipIf(peer.missing !== undefined)('rollouts in Redis', () => {
   test('the guide’s example runs, on this Redis', { timeout: 90_000 }, async () => {
     const page = await readFile(join(root, 'docs/rollouts/stores.md'), 'utf8');
     const example = /^```ts redis\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '';
-    const code = example.replace("{ url: 'redis://127.0.0.1:6379' }", JSON.stringify({ socket: { path: server.socket } }));
+    const code = example.replace(
+      "{ url: 'redis://127.0.0.1:6379' }",
+      JSON.stringify({ socket: { path: server.socket } }),
+    );
     expect(code).toContain(server.socket);
     await mkdir(join(root, 'test/.cache'), { recursive: true });
     const folder = await mkdtemp(join(root, 'test/.cache/rollouts-guide-'));
@@ -85,7 +88,10 @@ describe.skipIf(peer.missing !== undefined)('rollouts in Redis', () => {
       `;
       await writeFile(join(folder, 'guide.ts'), code + last);
       const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
-      const { stdout } = await promisify(execFile)(process.execPath, [tsx, 'guide.ts'], { cwd: folder, timeout: 60_000 });
+      const { stdout } = await promisify(execFile)(process.execPath, [tsx, 'guide.ts'], {
+        cwd: folder,
+        timeout: 60_000,
+      });
       expect(JSON.parse(stdout)).toEqual({ blocks: 3 });
     } finally {
       await rm(folder, { recursive: true, force: true });
