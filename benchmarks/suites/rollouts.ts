@@ -4,6 +4,7 @@ import { measureErrorDelays, measureLatencyDelays } from '../rollouts/delays';
 import { measureFalseRollbacks } from '../rollouts/false-rollbacks';
 import { measureOverhead } from '../rollouts/overhead';
 import { measurePromotions } from '../rollouts/promotions';
+import { measureShadow } from '../rollouts/shadow';
 
 /** What the suite consists of, in the order of its rows; each part draws from seeds of its own. */
 const parts: readonly ((context: SuiteContext) => Result[] | Promise<Result[]>)[] = [
@@ -13,6 +14,7 @@ const parts: readonly ((context: SuiteContext) => Result[] | Promise<Result[]>)[
   measureLatencyDelays,
   measurePromotions,
   measureOverhead,
+  measureShadow,
 ];
 
 /** How often a rollout decides wrongly, and how soon rightly, in simulations with fixed seeds. */

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createVirtualClock, rolloutStoreConformance } from '@fairlead/core/testing';
 import type {
   IoRedisRolloutClient,
@@ -8,13 +13,14 @@ import type {
 import { redisRolloutStore } from '@fairlead/node/stores';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from './redis-server';
 import { prepareRedis } from './setup';
 
 /* The store of rollouts in a real Redis, by both of the clients that people use. */
 
 const peer = prepareRedis();
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Connections {
   readonly client: NodeRedisRolloutClient | IoRedisRolloutClient;
@@ -60,6 +66,37 @@ describe.skipIf(peer.missing !== undefined)('rollouts in Redis', () => {
     if (peer.missing === undefined) server = await startRedis(peer.command, peer.environment);
   });
   afterAll(() => server?.close());
+
+  test('the guide’s example runs, on this Redis', { timeout: 90_000 }, async () => {
+    const page = await readFile(join(root, 'docs/rollouts/stores.md'), 'utf8');
+    const example = /^```ts redis\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '';
+    const code = example.replace(
+      "{ url: 'redis://127.0.0.1:6379' }",
+      JSON.stringify({ socket: { path: server.socket } }),
+    );
+    expect(code).toContain(server.socket);
+    await mkdir(join(root, 'test/.cache'), { recursive: true });
+    const folder = await mkdtemp(join(root, 'test/.cache/rollouts-guide-'));
+    try {
+      await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.dist.json' }));
+      const last = `
+        await store.add('guide', 1, 'replica', 1, { blocks: 3 });
+        console.log(JSON.stringify(await store.sum('guide', 1)));
+        client.destroy();
+        subscriber.destroy();
+      `;
+      await writeFile(join(folder, 'guide.ts'), code + last);
+      const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
+      const { stdout } = await promisify(execFile)(process.execPath, [tsx, 'guide.ts'], {
+        cwd: folder,
+        timeout: 60_000,
+      });
+      expect(JSON.parse(stdout)).toEqual({ blocks: 3 });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
 
   describe.each(Object.entries(packages))('by %s', (name, connect) => {
     let connections: Connections;
