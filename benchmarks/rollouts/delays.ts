@@ -30,8 +30,8 @@ interface Case {
 
 const cases: readonly Case[] = [
   { name: 'batches of a tenth of the traffic (1 to 3)', margin: 0, goal: '<= 2' },
-  { name: 'the same, margin 0.5 %', margin: 0.005, goal: '<= 2' },
-  { name: 'the same, margin 1 %', margin: 0.01, goal: '<= 2' },
+  { name: 'the same, margin 0.5 %', margin: 0.005 },
+  { name: 'the same, margin 1 %', margin: 0.01 },
   { name: 'batches of 8', margin: 0, size: () => 8 },
   { name: 'batches of 32', margin: 0, size: () => 32 },
 ];
