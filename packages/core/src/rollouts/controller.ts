@@ -363,7 +363,7 @@ export function createController(parts: ControllerParts): Controller {
       const { action, state, arm } = strategy.decide(stored.state, evidence(), time);
       const winner = arm ?? stored.arms[0];
       if (action === 'promote' && winner !== undefined) return { ...changeTo('promoted', by), state, promoted: winner };
-      if (action === 'step') return { ...changeTo('running', by), state };
+      if (action === 'step' || action === 'stay') return { ...changeTo('running', by), state };
       // What has come since speaks against it, or for more evidence: the next look says what.
       return changeTo('running', by);
     });
@@ -412,11 +412,13 @@ export function createController(parts: ControllerParts): Controller {
     approve,
     learn(arm, reward, context) {
       if (!isActive(record.stored.status) || record.isForeign) return;
+      // First of all: a reward that the strategy refuses leaves nothing behind.
+      const state = strategy.learn?.(record.stored.state, arm, reward, context);
       exchange?.ledger.addReward(arm, reward, clock.now());
-      if (strategy.learn === undefined) return;
+      if (state === undefined) return;
       unwritten.push({ arm, reward, context });
       if (unwritten.length > maxUnwritten) unwritten.shift();
-      record.setState(strategy.learn(record.stored.state, arm, reward, context));
+      record.setState(state);
     },
     settled: () => serial(async () => {}),
   };

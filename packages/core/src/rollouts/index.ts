@@ -1,4 +1,9 @@
 export type { AssignmentOptions, LayerOptions } from './assignment/assignment';
+export { type EpsilonGreedyOptions, epsilonGreedy } from './bandits/epsilon-greedy';
+export { type LinUcbOptions, linUcb } from './bandits/lin-ucb';
+export type { BanditOptions, FloorOptions, RangeOptions } from './bandits/options';
+export { type ThompsonOptions, thompson } from './bandits/thompson';
+export { type Ucb1Options, ucb1 } from './bandits/ucb1';
 export {
   type CompareOutputsOptions,
   compareOutputs,
@@ -55,7 +60,25 @@ export { createSequentialTest, type SequentialTestOptions } from './evidence/seq
 export { mergeTallies } from './evidence/tally';
 export { type InstrumentableRollout, instrumentRollout } from './instrument-rollout';
 export type { RequestObserver } from './observer';
+export { type EstimateOffPolicyOptions, estimateOffPolicy } from './off-policy/estimate-off-policy';
+export {
+  alwaysArm,
+  createOffPolicyEstimator,
+  type OffPolicyEstimate,
+  type OffPolicyEstimator,
+  type OffPolicyReport,
+} from './off-policy/estimator';
+export type { EstimateOptions, OffPolicyOptions, RewardModel, TargetPolicy } from './off-policy/options';
 export type { BreakerOptions, Challenger, RolloutAssignmentOptions, RolloutOptions } from './options';
+export type {
+  ReplayDecision,
+  ReplayedAnswer,
+  ReplayOptions,
+  ReplayProgress,
+  ReplaySource,
+} from './replay/options';
+export { type ReplayReport, replay } from './replay/replay';
+export type { ReplayAgreement } from './replay/replay-tally';
 export type {
   ApprovalRequest,
   ArmDescription,
@@ -68,6 +91,16 @@ export type {
   RolloutStats,
   RolloutTrace,
 } from './result';
+export {
+  createDecisionLog,
+  type DecisionDraft,
+  type DecisionLog,
+  type DecisionLogStats,
+  type RewardOutcome,
+  type RewardTime,
+} from './rewards/decision-log';
+export type { LoggedDecision } from './rewards/logged-decision';
+export type { DecisionLogOptions, RewardOptions } from './rewards/options';
 export { createRollout, type RolloutRunner } from './rollout';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
 export { type AbTestOptions, abTest } from './strategies/ab-test';
