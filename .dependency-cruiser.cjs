@@ -4,7 +4,7 @@ const test = '(\\.test\\.tsx?$|\\.fixture\\.ts$|/fixtures/)';
 
 /** Rooms of core that have an entry of their own; who imports `@fairlead/core` alone must not pay for them. */
 const rooms =
-  '^packages/core/src/(cache|cascade|resilience|rollouts|monitoring|metrics|onnx|pool|report|remote|serving|telemetry|testing|tfjs|tracing)(/|\\.ts$)';
+  '^packages/core/src/(cache|cascade|features|resilience|rollouts|monitoring|metrics|onnx|pool|report|remote|run-many|serving|telemetry|testing|tfjs|tracing)(/|\\.ts$)';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

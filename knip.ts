@@ -4,7 +4,12 @@ import { entriesOf, packageFolders } from './scripts/entries';
 /** Scripts that tests start as processes of their own, and what alone imports a package that tests need. */
 const fixtures: Record<string, string[]> = {
   core: ['src/tracing/tracing.fixture.ts'],
-  node: ['src/audit/fixtures/*.ts', 'src/metrics/fixtures/*.ts', 'src/server/fixtures/*.ts', 'src/stores/fixtures/*.ts'],
+  node: [
+    'src/audit/fixtures/*.ts',
+    'src/metrics/fixtures/*.ts',
+    'src/server/fixtures/*.ts',
+    'src/stores/fixtures/*.ts',
+  ],
   tracking: ['src/fixtures/*.ts'],
 };
 
@@ -24,6 +29,8 @@ export default {
       project: ['*.ts', 'scripts/**/*.ts', 'test/**/*.ts'],
       // Commands that scripts/check-exports.ts starts.
       ignoreDependencies: ['@arethetypeswrong/cli', 'publint'],
+      // Of Linux itself, for the container of test/interop.
+      ignoreBinaries: ['ldd', 'unshare'],
     },
     ...Object.fromEntries(packages),
     'examples/*': { project: ['**/*.ts'] },
@@ -33,6 +40,7 @@ export default {
         'lib/fixtures/**/*.ts',
         'runner/*.process.ts',
         'monitoring/*.process.ts',
+        'serving/*.process.ts',
         'tracking/*.process.ts',
       ],
       project: ['**/*.ts'],

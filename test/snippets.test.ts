@@ -16,7 +16,7 @@ interface Snippet {
 
 /**
  * The fenced blocks of a page whose info string is exactly `ts`. Blocks for a browser say `ts browser` and run there, those
- * for an MLflow server say `ts mlflow` and run in test/interop.
+ * for an MLflow server or a Redis say `ts mlflow` or `ts redis` and run in test/interop.
  */
 function snippetsOf(file: string, markdown: string): Snippet[] {
   const snippets: Snippet[] = [];

@@ -30,7 +30,8 @@ const durationMs = 1500;
 const tinyMs = 400;
 
 /** What the runner adds to a lone request: one caller, who asks again as soon as he has his answer. */
-export async function measureOverhead({ rounds, note }: SuiteContext, browser: OpenedBrowser): Promise<Result[]> {
+export async function measureOverhead(context: SuiteContext, browser: OpenedBrowser): Promise<Result[]> {
+  const { rounds, note } = context;
   const tab = await browser.openTab();
   const results: Result[] = [];
   try {
@@ -48,7 +49,7 @@ export async function measureOverhead({ rounds, note }: SuiteContext, browser: O
         );
       }
     }
-    results.push(...(await measureTiny(tab, serveTiny(browser.site), { rounds, note })));
+    results.push(...(await measureTiny(tab, serveTiny(browser.site), context)));
   } finally {
     await tab.close();
   }

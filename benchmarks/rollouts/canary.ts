@@ -2,10 +2,12 @@ import {
   type Block,
   createPairing,
   createSequentialTest,
+  evenPair,
   type Guardrail,
   type SequentialTestOptions,
   type Tally,
 } from '@fairlead/core/rollouts';
+import { createRandom } from '../lib/random';
 import type { BlockStream } from './streams';
 
 /** The evidence of one canary, looked at after every pair of blocks. */
@@ -29,7 +31,10 @@ export interface CanaryOptions {
   readonly promotes?: boolean;
 }
 
-/** Watches a canary as a rollout does: pairs of neighbours, a test for each guardrail, a look after every pair. */
+/** What draws requests from the larger block of a pair. */
+const seed = 20_269;
+
+/** Watches a canary as a rollout does: pairs of neighbours, equally large, a test for each guardrail, a look after every pair. */
 export function createCanary({ guardrails, levels, test = {}, promotes = false }: CanaryOptions): Canary {
   const pairing = createPairing<Block>();
   const watched = guardrails.map((guardrail) => {
@@ -38,6 +43,7 @@ export function createCanary({ guardrails, levels, test = {}, promotes = false }
   });
   const harmAt: (number | undefined)[] = levels.map(() => undefined);
   let requests = 0;
+  const random = createRandom(seed);
   let promotedAt: number | undefined;
   return {
     observe(block) {
@@ -45,9 +51,10 @@ export function createCanary({ guardrails, levels, test = {}, promotes = false }
       if (isChallenger) requests += block.requests;
       const pair = pairing.add(isChallenger ? 'challenger' : 'control', block);
       if (pair === undefined) return;
+      const { challenger, control } = evenPair(pair, random);
       for (const one of watched) {
-        const value = one.guardrail.measure(pair.challenger);
-        const partner = one.guardrail.measure(pair.control);
+        const value = one.guardrail.measure(challenger);
+        const partner = one.guardrail.measure(control);
         if (value === undefined || partner === undefined) continue;
         one.tally = (one.tests[0] as (typeof one.tests)[number]).observe(one.tally, value, partner);
         one.tests.forEach((sequential, level) => {

@@ -6,8 +6,8 @@ import { levels } from './levels';
 import { createPeekingTest, createThreshold } from './naive';
 import { nullScenarios } from './streams';
 
-/** Requests of the challenger, after each of which somebody looks. */
-const requestsOfCanary = 1000;
+/** Blocks of both arms together in each canary, after each of which somebody looks. */
+const blocksOfCanary = 1000;
 const seed = 20_260;
 
 /**
@@ -31,7 +31,7 @@ export function measureFalseRollbacks({ note, quick }: SuiteContext): Result[] {
       const threshold = createThreshold();
       const tests = levels.map(({ z }) => createPeekingTest(z));
       const alarmed = { threshold: false, tests: levels.map(() => false) };
-      while (canary.requests < requestsOfCanary) {
+      for (let looks = 0; looks < blocksOfCanary; looks++) {
         const block = stream();
         canary.observe(block);
         alarmed.threshold ||= threshold.observe(block);

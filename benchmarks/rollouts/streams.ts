@@ -12,7 +12,7 @@ export interface Scenario {
 
 /** What decides how a block of an arm fails. */
 interface BlockLaw {
-  requests(random: Random): number;
+  requests(random: Random, isChallenger: boolean): number;
   /** How many of `requests` fail. */
   failures(random: Random, isChallenger: boolean, requests: number, time: number): number;
 }
@@ -26,7 +26,7 @@ function streamOf({ requests, failures }: BlockLaw, random: Random): BlockStream
   return () => {
     time++;
     const isChallenger = random() < 0.5;
-    const count = requests(random);
+    const count = requests(random, isChallenger);
     return {
       arm: isChallenger ? challenger : control,
       startedAt: time - 1,
@@ -48,7 +48,7 @@ export function drawFailures(random: Random, requests: number, rate: number): nu
 /** Batches as they are at a tenth of the traffic: mostly one request, some of two or three. */
 const smallBatches = (random: Random): number => (random() < 0.6 ? 1 : random() < 0.75 ? 2 : 3);
 
-/** Both arms fail alike, in four ways of which only the first is what a test for single requests takes for granted. */
+/** Both arms fail alike, in five ways of which only the first is what a test for single requests takes for granted. */
 export const nullScenarios: readonly Scenario[] = [
   {
     name: 'requests fail one by one, 1 %',
@@ -75,6 +75,17 @@ export const nullScenarios: readonly Scenario[] = [
         random,
       );
     },
+  },
+  {
+    name: 'batches of 8 beside batches of 1, 2 % fail one by one',
+    stream: (random) =>
+      streamOf(
+        {
+          requests: (_, isChallenger) => (isChallenger ? 8 : 1),
+          failures: (draw, _, requests) => drawFailures(draw, requests, 0.02),
+        },
+        random,
+      ),
   },
   {
     name: 'drift from 0.5 % to 20 % and back in both arms',

@@ -77,7 +77,7 @@ describe.skipIf(peer.missing !== undefined)('rollouts in Redis', () => {
           open: () => {
             const { client, subscriber } = connections;
             const options = { client, prefix, clock, timeoutMs: 1e9 };
-            return redisRolloutStore(way === 'polling' ? options : { ...options, subscriber });
+            return redisRolloutStore(way === 'polling' ? options : { ...options, subscriber, pollMs: 1e9 });
           },
           settle: async () => {
             // Looks are on the virtual clock, and their answers on the real connection.

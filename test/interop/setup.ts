@@ -71,8 +71,16 @@ export function prepareMoto(): Peer {
  * @param others requirements that the package does not state, or that are wanted besides
  */
 function preparePython(name: string, version: string, extras = '', others: readonly string[] = []): Peer {
-  const peer = `${name} ${version}`;
-  const folder = join(cache, `${name.replaceAll('_', '-')}-${version}`);
+  return prepareVenv(name, version, name.replaceAll('_', '-'), [[`${name}${extras}==${version}`, ...others]]);
+}
+
+/**
+ * Makes a virtual environment in steps, for packages that bring more than is needed of them.
+ * @param installs what each call of pip is given
+ */
+function prepareVenv(name: string, version: string, label: string, installs: readonly (readonly string[])[]): Peer {
+  const peer = `${label} ${version}`;
+  const folder = join(cache, `${label}-${version}`);
   const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   const check = `from importlib.metadata import version; print(version("${name}"))`;
   try {
@@ -88,8 +96,8 @@ function preparePython(name: string, version: string, extras = '', others: reado
   try {
     console.log(`interop: installing ${peer} into ${folder}`);
     run('python3', ['-m', 'venv', '--clear', folder], 120_000);
-    const requirement = `${name}${extras}==${version}`;
-    run(command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement, ...others], 300_000);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+    for (const packages of installs) run(command, [...pip, ...packages], 300_000);
     run(command, ['-c', check], 30_000);
   } catch (error) {
     return absent(peer, lastWords(error));
@@ -156,6 +164,74 @@ export const azureServerVersion = '1.5.1';
 /** Makes a virtual environment with Azure ML's inference server; `command` is its Python. */
 export function prepareAzureServer(): Peer {
   return preparePython('azureml_inference_server_http', azureServerVersion);
+}
+
+/** Makes a virtual environment with Triton's client over gRPC; `command` is its Python. */
+export function prepareTritonGrpcClient(): Peer {
+  return prepareVenv('tritonclient', tritonClientVersion, 'tritonclient-grpc', [
+    [`tritonclient[grpc]==${tritonClientVersion}`],
+  ]);
+}
+
+/** The version of TensorFlow Serving's stubs that the tests were written against. */
+export const tensorflowServingApiVersion = '2.21.0';
+
+/**
+ * Makes a virtual environment with TensorFlow Serving's own gRPC stubs; `command` is its Python. They need those of TensorFlow, which
+ * a small package has too: TensorFlow itself would be 600 MB.
+ */
+export function prepareTensorflowServingApi(): Peer {
+  return prepareVenv('tensorflow_serving_api', tensorflowServingApiVersion, 'tensorflow-serving-api', [
+    ['grpcio==1.85.3', 'protobuf==6.33.6', 'numpy'],
+    ['--no-deps', 'tensorflow-protobuf==2.11.0'],
+    // After the other, which has older ones of these, too.
+    ['--no-deps', `tensorflow-serving-api==${tensorflowServingApiVersion}`],
+  ]);
+}
+
+/** The version of KServe's client that the tests were written against. */
+export const kserveVersion = '0.21.0';
+
+/** Makes a virtual environment with KServe's Python client, without the servers that come with it; `command` is its Python. */
+export function prepareKserve(): Peer {
+  return prepareVenv('kserve', kserveVersion, 'kserve', [
+    ['grpcio==1.85.3', 'protobuf==6.33.6', 'httpx==0.28.1', 'orjson==3.13.0', 'pydantic==2.14.4', 'pyyaml==6.0.4'],
+    ['cloudevents==1.13.0', 'fastapi==0.165.0', 'pandas==3.1.1', 'psutil==7.2.2'],
+    ['--no-deps', `kserve==${kserveVersion}`],
+  ]);
+}
+
+/** The last release of Triton's client but a few that brings `perf_analyzer`; today's name of it on PyPI is empty. */
+export const perfAnalyzerVersion = '2.41.1';
+
+/** A program that needs libraries beside it. */
+export interface Program {
+  readonly command: string;
+  /** Folders of its libraries, as `LD_LIBRARY_PATH` has them. */
+  readonly libraries: string;
+}
+
+/** Takes Triton's `perf_analyzer` and the two libraries that it needs out of their packages, without installing any. */
+export function preparePerfAnalyzer(): Program | { readonly missing: string } {
+  const peer = `perf_analyzer ${perfAnalyzerVersion}`;
+  if (process.platform !== 'linux' || process.arch !== 'x64') return absent(peer, 'it is built for Linux on x64 alone');
+  const prepared = prepareVenv('tritonclient', perfAnalyzerVersion, 'perf-analyzer', [
+    ['--no-deps', `tritonclient==${perfAnalyzerVersion}`, 'nvidia-cuda-runtime-cu12==12.3.101'],
+  ]);
+  if ('missing' in prepared) return { missing: String(prepared.missing) };
+  const folder = join(prepared.command, '../..');
+  const base64 = join(folder, 'libb64');
+  const program = join(folder, 'bin/perf_analyzer');
+  try {
+    if (!existsSync(base64)) unpackFromDebian(base64, ['libb64-0d']);
+    const site = readdirSync(join(folder, 'lib')).find((name) => name.startsWith('python')) ?? '';
+    const cuda = join(folder, 'lib', site, 'site-packages/nvidia/cuda_runtime/lib');
+    const libraries = [join(base64, 'usr/lib/x86_64-linux-gnu'), cuda].join(':');
+    execFileSync(program, ['--version'], { stdio: 'pipe', env: { ...process.env, LD_LIBRARY_PATH: libraries } });
+    return { command: program, libraries };
+  } catch (error) {
+    return absent(peer, lastWords(error));
+  }
 }
 
 /** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
@@ -419,10 +495,7 @@ export function prepareBuildah(): Peer {
   return starts(program) ? { command: program } : absent('buildah', `the program in ${folder} does not run`);
 }
 
-/**
- * Finds Prometheus on the path, else takes it out of Debian's package, without installing it: nothing of the machine is
- * changed, no service is started, nobody has to be root.
- */
+/** Finds Prometheus on the path, else takes it out of Debian's package. */
 export function preparePrometheus(): PrometheusPrograms | { readonly missing: string } {
   const folder = join(cache, 'prometheus');
   const programs = join(folder, 'usr/bin');
@@ -452,6 +525,10 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareDvcData();
   prepareOpenLineage();
   prepareTritonClient();
+  prepareTritonGrpcClient();
+  prepareTensorflowServingApi();
+  prepareKserve();
+  preparePerfAnalyzer();
   prepareMlserver();
   prepareAzureServer();
   prepareTorchServe();

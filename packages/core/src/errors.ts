@@ -9,7 +9,7 @@
  * - `DIGEST_MISMATCH`: bytes were found, but not the promised ones.
  * - `GOLDEN_MISMATCH`: a model does not answer its own golden rows; nothing is computed with it.
  * - `SIGNATURE_MISMATCH`: two models that must be interchangeable are not.
- * - `NOT_FOUND`: a run, version, alias, experiment or artifact does not exist.
+ * - `NOT_FOUND`: a run, version, alias, experiment, artifact or feature of an entity does not exist.
  * - `ALREADY_EXISTS`: a name that must be new is taken.
  * - `CONFLICT`: somebody else changed the same thing first; read again and retry.
  * - `GATE_REFUSED`: a version does not meet the gates of an alias; `details.gates` says what each asked for and found.

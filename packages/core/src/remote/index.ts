@@ -1,4 +1,4 @@
-export type { RemoteHeaders } from './credentials';
+export { checkHeaders, headersOf, type RemoteHeaders, withoutCredentials } from './credentials';
 export type { Exchange, ExchangeAnswer } from './exchange';
 export { type MlflowClientOptions, mlflowClient } from './mlflow-client';
 export { type OpenInferenceClientOptions, openInferenceClient } from './open-inference-client';

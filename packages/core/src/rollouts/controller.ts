@@ -1,47 +1,19 @@
-import { FairleadError, messageOf } from '../errors';
+import { messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
-import {
-  championArm,
-  type Decision,
-  type EvidenceSummary,
-  type HistoryEntry,
-  type RolloutStatus,
-  type StoredRollout,
-} from './contracts';
+import { createHandControls, type HandControls } from './by-hand';
+import { type Actor, type Change, stateAfter } from './change';
+import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import type { RolloutSettings } from './options';
-import { isActive, weightsOf } from './plan';
+import { isActive } from './plan';
 import { createRecord, type RolloutRecord } from './record';
 import type { ApprovalRequest, RolloutEventMap } from './result';
 
-/** Entries of the history that are kept. */
-const maxHistory = 100;
 /** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
 const maxUnwritten = 10_000;
-/** Tries of what somebody asks for, where other replicas keep writing first. */
-const maxTries = 10;
-
-/** Who wants something done, and why; both go into the history. */
-export interface Actor {
-  /** Who or what. @default 'user' */
-  readonly actor?: string;
-  /** Why. @default 'By hand.' */
-  readonly reason?: string;
-}
-
-/** What changes a rollout. */
-interface Change {
-  readonly to: RolloutStatus;
-  readonly actor: string;
-  readonly reason: string;
-  readonly state?: StoredRollout['state'];
-  readonly arms?: readonly string[];
-  readonly promoted?: string;
-  readonly startsAnew?: boolean;
-}
 
 /** How often something was done in this process. */
 export interface ControllerCounts {
@@ -68,7 +40,7 @@ export interface ControllerParts {
 }
 
 /** Keeps the state of a rollout: looks at the evidence, decides, and agrees with the other replicas. */
-export interface Controller {
+export interface Controller extends HandControls {
   readonly record: RolloutRecord;
   readonly counts: Readonly<ControllerCounts>;
   /** Why it waits or stays, as the strategy said at the last look. */
@@ -76,14 +48,6 @@ export interface Controller {
   evidence(): EvidenceSummary;
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
-  /** @param version that of the challenger, where it has to be another one than is loaded */
-  start(by: Actor, version?: string): Promise<void>;
-  promote(arm: string | undefined, by: Actor): Promise<void>;
-  rollback(by: Actor): Promise<void>;
-  abort(by: Actor): Promise<void>;
-  pause(by: Actor): Promise<void>;
-  resume(by: Actor): Promise<void>;
-  approve(by: Actor): Promise<void>;
   /** A reward came: evidence, and what a bandit learns by. */
   learn(arm: string, reward: number, context: readonly number[] | undefined): void;
   /** Ends after everything that was asked for before. */
@@ -132,13 +96,14 @@ export function createController(parts: ControllerParts): Controller {
       alpha: settings.maxFalseRollbackRate,
       blockMs: settings.blockMs,
       driftOf: settings.driftOf,
+      random: settings.random,
       onHarm() {
         if (!isActive(record.stored.status)) return;
         parts.onSuspend();
         void look();
       },
     });
-    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger);
+    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
     for (const arm of arms.all) arm.former = ledger.formers[arm.name];
   };
 
@@ -146,6 +111,7 @@ export function createController(parts: ControllerParts): Controller {
     name,
     strategy: strategy.name,
     store,
+    storeTimeoutMs: settings.storeTimeoutMs,
     models,
     clock,
     logger,
@@ -176,38 +142,18 @@ export function createController(parts: ControllerParts): Controller {
 
   /** Writes a change; false when somebody else wrote first. */
   const apply = async (change: Change): Promise<boolean> => {
-    const { stored } = record;
-    const { to, actor } = change;
-    const now = clock.epochMs();
-    const anew = change.startsAnew === true;
-    const { promoted: _promoted, epoch: _epoch, ...kept } = stored;
-    const changed: StoredRollout = {
-      ...kept,
-      epoch: stored.epoch,
-      status: to,
-      strategy: strategy.name,
-      state: change.state ?? stored.state,
-      arms: change.arms ?? stored.arms,
-      models: anew ? models() : stored.models,
-      evidenceEpoch: anew ? stored.epoch + 1 : stored.evidenceEpoch,
-      coolDownUntilEpochMs: to === 'rolled-back' ? now + settings.coolDownMs : stored.coolDownUntilEpochMs,
-      ...(change.promoted === undefined ? {} : { promoted: change.promoted }),
-    };
-    const weights = weightsOf(changed, strategy);
-    const entry: HistoryEntry = {
-      atEpochMs: now,
-      from: stored.status,
-      to,
-      weights,
-      actor,
-      reason: change.reason,
-      evidence: anew ? { arms: {} } : evidence(),
-    };
-    const { epoch: _unused, ...next } = changed;
-    const history = [...stored.history, entry].slice(-maxHistory);
+    const next = stateAfter(change, {
+      stored: record.stored,
+      strategy,
+      models: models(),
+      evidence: evidence(),
+      epochMs: clock.epochMs(),
+      coolDownMs: settings.coolDownMs,
+    });
+    const { to } = change;
     const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
-    if (!(await record.commit({ ...next, weights, history }, isSafe))) return false;
-    parts.onDecide(entry);
+    if (!(await record.commit(next, isSafe))) return false;
+    parts.onDecide(next.history.at(-1) as HistoryEntry);
     return true;
   };
 
@@ -248,8 +194,8 @@ export function createController(parts: ControllerParts): Controller {
     if (settings.onApproval === undefined) return;
     const ask = async (): Promise<void> => {
       const granted = await settings.onApproval?.(request);
-      if (granted === true) await approve({ actor: 'onApproval', reason: 'Approved.' });
-      else await rollback({ actor: 'onApproval', reason: 'Not approved.' });
+      if (granted === true) await controls.approve({ actor: 'onApproval', reason: 'Approved.' });
+      else await controls.rollback({ actor: 'onApproval', reason: 'Not approved.' });
     };
     void ask().catch((error: unknown) => {
       logger.error({ error }, `${name}: onApproval failed, so it goes on waiting for approve(): ${messageOf(error)}`);
@@ -292,7 +238,7 @@ export function createController(parts: ControllerParts): Controller {
     try {
       await record.refresh();
       await startIfDue();
-      await record.reach(async () => exchange?.exchange());
+      await exchange?.exchange();
     } catch {
       // The record has told it.
       isReachable = false;
@@ -314,59 +260,22 @@ export function createController(parts: ControllerParts): Controller {
       }
     });
 
-  const refused = (verb: string, expected: string, extra: object = {}): FairleadError => {
-    const given = record.isForeign ? 'of other models' : record.stored.status;
-    return new FairleadError('CONFLICT', `${name}: ${verb} needs ${expected}; the rollout is ${given}.`, {
-      details: { field: 'status', expected, given, ...extra },
-    });
-  };
-
-  /** Does what somebody asks for, on whatever state the store has by then. */
-  const byHand = (verb: string, allowed: readonly RolloutStatus[], change: () => Change): Promise<void> =>
-    serial(async () => {
-      try {
-        await record.refresh();
-      } catch {
-        // The record has told it; what is safe is done all the same.
-      }
-      try {
-        for (let attempt = 0; attempt < maxTries; attempt++) {
-          if (record.isForeign && verb !== 'start()') throw refused(verb, 'its own models');
-          if (!record.isForeign && !allowed.includes(record.stored.status)) {
-            throw refused(verb, `a rollout that is ${allowed.join(' or ')}`);
-          }
-          if (await apply(change())) return;
-        }
-        throw refused(verb, 'that nobody else writes at the same time');
-      } finally {
-        parts.onState(record.stored, record.isForeign);
-      }
-    });
-
-  const active: readonly RolloutStatus[] = ['running', 'paused', 'waiting-for-approval'];
-  const changeTo = (to: RolloutStatus, by: Actor): Change => ({
-    to,
-    actor: by.actor ?? 'user',
-    reason: by.reason ?? 'By hand.',
+  const controls = createHandControls({
+    settings,
+    record,
+    arms,
+    counts,
+    serial,
+    apply,
+    evidence,
+    beginning,
+    onLoad() {
+      rememberDigests();
+      isStartDue = false;
+    },
+    onState: () => parts.onState(record.stored, record.isForeign),
+    onSuspend: parts.onSuspend,
   });
-
-  const rollback = async (by: Actor): Promise<void> => {
-    if (isActive(record.stored.status) || record.stored.status === 'promoted') parts.onSuspend();
-    await byHand('rollback()', [...active, 'promoted'], () => changeTo('rolled-back', by));
-    counts.rollback++;
-  };
-
-  const approve = (by: Actor): Promise<void> =>
-    byHand('approve()', ['waiting-for-approval'], () => {
-      const { stored } = record;
-      const time = { epochMs: clock.epochMs(), approved: true };
-      const { action, state, arm } = strategy.decide(stored.state, evidence(), time);
-      const winner = arm ?? stored.arms[0];
-      if (action === 'promote' && winner !== undefined) return { ...changeTo('promoted', by), state, promoted: winner };
-      if (action === 'step' || action === 'stay') return { ...changeTo('running', by), state };
-      // What has come since speaks against it, or for more evidence: the next look says what.
-      return changeTo('running', by);
-    });
 
   return {
     record,
@@ -376,40 +285,7 @@ export function createController(parts: ControllerParts): Controller {
     },
     evidence,
     look,
-    async start(by, version) {
-      const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
-      if (leftMs > 0) {
-        const extra = { retryAfterMs: leftMs };
-        throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, extra);
-      }
-      if (version === undefined) await arms.load();
-      else await arms.loadVersion(version);
-      rememberDigests();
-      isStartDue = false;
-      await byHand('start()', ['idle', 'rolled-back', 'aborted'], () => beginning(by));
-      counts.step++;
-    },
-    async promote(arm, by) {
-      const winner = arm ?? record.stored.arms[0] ?? challengers[0];
-      if (winner === undefined || !challengers.includes(winner)) {
-        const expected = `one of ${challengers.join(', ')}`;
-        const given = winner ?? championArm;
-        throw new FairleadError('INVALID_ARGUMENT', `promote: arm: expected ${expected}, given ${given}.`, {
-          details: { field: 'arm', expected, given },
-        });
-      }
-      await byHand('promote()', active, () => ({ ...changeTo('promoted', by), promoted: winner }));
-      counts.promote++;
-    },
-    rollback,
-    async abort(by) {
-      if (isActive(record.stored.status)) parts.onSuspend();
-      await byHand('abort()', active, () => changeTo('aborted', by));
-      counts.abort++;
-    },
-    pause: (by) => byHand('pause()', ['running', 'waiting-for-approval'], () => changeTo('paused', by)),
-    resume: (by) => byHand('resume()', ['paused'], () => changeTo('running', by)),
-    approve,
+    ...controls,
     learn(arm, reward, context) {
       if (!isActive(record.stored.status) || record.isForeign) return;
       // First of all: a reward that the strategy refuses leaves nothing behind.

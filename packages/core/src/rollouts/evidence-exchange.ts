@@ -1,6 +1,7 @@
 import type { EvidenceSummary, RolloutStore, Tally } from './contracts';
 import type { EvidenceLedger } from './evidence/ledger';
 import { mergeTallies } from './evidence/tally';
+import type { RolloutRecord } from './record';
 
 /** The evidence of one run of a rollout: this process's own, and what the others gave to the store. */
 export interface EvidenceExchange {
@@ -21,6 +22,7 @@ export function createEvidenceExchange(
   evidenceEpoch: number,
   replica: string,
   ledger: EvidenceLedger,
+  reach: RolloutRecord['reach'],
 ): EvidenceExchange {
   let known: Tally = {};
   let sequence = 0;
@@ -36,12 +38,13 @@ export function createEvidenceExchange(
           if (unanswered === undefined) break;
           sequence++;
         }
-        await store.add(rollout, evidenceEpoch, replica, sequence, unanswered);
+        const given = unanswered;
+        await reach(() => store.add(rollout, evidenceEpoch, replica, sequence, given));
         known = mergeTallies(known, unanswered);
         ledger.setKnown(known);
         unanswered = undefined;
       }
-      known = await store.sum(rollout, evidenceEpoch);
+      known = await reach(() => store.sum(rollout, evidenceEpoch));
       ledger.setKnown(known);
     },
     summary(arms) {

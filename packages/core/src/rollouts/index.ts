@@ -4,6 +4,7 @@ export { type LinUcbOptions, linUcb } from './bandits/lin-ucb';
 export type { BanditOptions, FloorOptions, RangeOptions } from './bandits/options';
 export { type ThompsonOptions, thompson } from './bandits/thompson';
 export { type Ucb1Options, ucb1 } from './bandits/ucb1';
+export type { Actor } from './change';
 export {
   type CompareOutputsOptions,
   compareOutputs,
@@ -40,9 +41,9 @@ export {
   type StrategyState,
   type Tally,
 } from './contracts';
-export type { Actor } from './controller';
 export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
 export { combineEValues, shareErrorRate } from './evidence/error-rate';
+export { evenPair } from './evidence/even-pair';
 export {
   type BoundedGuardrailOptions,
   costGuardrail,
@@ -101,7 +102,11 @@ export {
 } from './rewards/decision-log';
 export type { LoggedDecision } from './rewards/logged-decision';
 export type { DecisionLogOptions, RewardOptions } from './rewards/options';
-export { createRollout, type RolloutRunner } from './rollout';
+export { createRollout } from './rollout';
+export type { RolloutRunner } from './rollout-runner';
+export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } from './shadow/create-shadow';
+export type { ShadowBudget, ShadowOptions } from './shadow/options';
+export type { ShadowEventMap } from './shadow/shadow-events';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
 export { type AbTestOptions, abTest } from './strategies/ab-test';
 export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
@@ -109,3 +114,4 @@ export { type CanaryOptions, type CanaryStep, canary } from './strategies/canary
 export { type ChampionChallengerOptions, championChallenger } from './strategies/champion-challenger';
 export { type LinearRampOptions, linearRamp } from './strategies/linear-ramp';
 export type { PromoteRule, Schedule } from './strategies/parts';
+export { type ShadowStrategyOptions, shadow } from './strategies/shadow';

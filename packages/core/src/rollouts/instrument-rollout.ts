@@ -1,7 +1,7 @@
 import { type Closeable, closeable } from '../lifecycle';
 import type { Registry } from '../metrics';
 import { championArm, type RolloutStatus } from './contracts';
-import type { RolloutRunner } from './rollout';
+import type { RolloutRunner } from './rollout-runner';
 
 /** What {@link instrumentRollout} reads of a rollout. */
 export type InstrumentableRollout = Pick<RolloutRunner, 'describe' | 'rolloutStats'>;

@@ -74,6 +74,8 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
   readonly autoStart?: boolean;
   /** Where state and evidence are kept; shared by the replicas of a service. @default a memory store */
   readonly store?: RolloutStore;
+  /** Milliseconds after which a store that has not answered counts as one that cannot be had. More than 0. @default 2000 */
+  readonly storeTimeoutMs?: number;
   /** Names this process among the replicas; another one in each. @default by chance */
   readonly replica?: string;
   /**
@@ -163,6 +165,7 @@ const schema = z.strictObject({
     z.custom<RolloutStore>((value) => hasMethod(value, 'read') && hasMethod(value, 'write'), 'a rollout store'),
     createMemoryRolloutStore,
   ),
+  storeTimeoutMs: z._default(z.number().check(z.gt(0)), 2000),
   replica: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
   alias: z.optional(z.custom<AliasControl>((value) => hasMethod(value, 'move'), 'an alias control')),
   onApproval: z.optional(z.custom<NonNullable<RolloutOptions['onApproval']>>(isFunction, 'a function')),

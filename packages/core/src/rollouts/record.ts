@@ -38,6 +38,8 @@ export interface RecordParts {
   readonly name: string;
   readonly strategy: string;
   readonly store: RolloutStore;
+  /** Milliseconds after which a store that has not answered has failed. */
+  readonly storeTimeoutMs: number;
   /** Digests by arm, of those that are loaded. */
   models(): Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -82,9 +84,20 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     events.emit('store-fail', { error });
   };
 
+  /** A store that does not answer is one that cannot be had: nothing of a rollout waits for it without a bound. */
+  const inTime = <T>(call: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const timer = clock.setTimer(() => {
+        const message = `The store "${store.name}" has not answered for ${parts.storeTimeoutMs} ms. Look after it, or give it longer by storeTimeoutMs.`;
+        reject(new FairleadError('STORE_FAILED', message));
+      }, parts.storeTimeoutMs);
+      const end = (): void => timer.clear();
+      call().then(resolve, reject).finally(end);
+    });
+
   const reach = async <T>(call: () => Promise<T>): Promise<T> => {
     try {
-      const answer = await call();
+      const answer = await inTime(call);
       if (downSince !== undefined) events.emit('store-back', { downMs: clock.now() - downSince });
       downSince = undefined;
       return answer;

@@ -161,15 +161,12 @@ export function createAnswerer(parts: RequestParts): AnswerRequest {
     const arm = slot.arm === champion.name ? champion : arms.get(slot.arm);
     // Before the circuit lets it through: what cannot be is no request of the arm's.
     const deadline = arm === champion ? noDeadline : deadlineOf(options, clock);
+    const decisionId = idOf(slot, options);
     const ticket = arm?.runner === undefined ? undefined : arm.circuit?.enter();
     const byOther = arm !== undefined && arm !== champion && ticket !== undefined;
     const answeredBy = byOther ? slot.arm : champion.name;
-    const trace: RolloutTrace = {
-      decisionId: idOf(slot, options),
-      arm: slot.arm,
-      propensity: slot.propensity,
-      answeredBy,
-    };
+    if (slot.counted) onServed(answeredBy, unit);
+    const trace: RolloutTrace = { decisionId, arm: slot.arm, propensity: slot.propensity, answeredBy };
     if (observed) for (const observer of observers) observer.onRequest?.(trace, inputs, options);
     if (byOther) {
       const loaded = arm as Arm & { readonly runner: ModelRunner };

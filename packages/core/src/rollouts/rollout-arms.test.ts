@@ -42,7 +42,7 @@ describe('the sample ratio', () => {
     );
     await send(300);
     expect(told('sample-ratio-mismatch')).toMatchObject([{ isMismatch: true, expected: { canary: 0.5 } }]);
-    expect(rollout.describe().sampleRatio?.observed.champion).toBe(1);
+    expect(rollout.describe().sampleRatio?.observed.champion).toBeGreaterThan(0.9);
     await rollout.close();
   });
 });

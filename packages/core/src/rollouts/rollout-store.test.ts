@@ -159,6 +159,28 @@ describe('a store that cannot be had', () => {
     await rollout.close();
   });
 
+  it('and does not even say so: nothing waits for it, not the start and not the end', async () => {
+    const clock = createVirtualClock();
+    const silent = new Promise<never>(() => {});
+    const { store } = fragileStore();
+    const hanging: RolloutStore = {
+      ...store,
+      read: () => silent,
+      write: () => silent,
+      add: () => silent,
+      sum: () => silent,
+    };
+    const opening = setUpRollout({ store: hanging }, {}, clock);
+    await clock.advance(2000);
+    const { rollout, send, told } = await opening;
+    expect(new Set(await send(10))).toEqual(new Set(['champion']));
+    expect(told('store-fail')).toMatchObject([{ error: { code: 'STORE_FAILED' } }]);
+    const closing = rollout.close();
+    await clock.advance(10_000);
+    await closing;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('later: the weights stay, and nothing is decided', async () => {
     const fragile = fragileStore();
     const { rollout, send } = await setUpRollout({ store: fragile.store, strategy: half });

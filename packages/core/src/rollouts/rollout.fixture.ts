@@ -5,7 +5,8 @@ import { collectInto } from '../testing/test-kit.fixture';
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock';
 import type { RolloutOptions } from './options';
 import type { RolloutEventMap, RolloutRunOptions } from './result';
-import { createRollout, type RolloutRunner } from './rollout';
+import { createRollout } from './rollout';
+import type { RolloutRunner } from './rollout-runner';
 import { canary } from './strategies/canary';
 
 /* A rollout over two scripted runners on a virtual clock; not part of `@fairlead/core/rollouts`. */

@@ -1,19 +1,19 @@
 import type { ClockTimer } from '../clock';
 import { FairleadError } from '../errors';
-import { createEvents, type Events } from '../events';
+import { createEvents } from '../events';
 import { closeable } from '../lifecycle';
 import { optionError } from '../option-checks';
 import { joinEvents } from '../resilience/joined-events';
 import { closedError, createPending } from '../resilience/stage';
 import { createHealthRecord } from '../runner/health';
-import type { ModelRunner, RunnerHealth } from '../runner/runner';
+import type { ModelRunner } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import { linkAlias } from './alias-link';
 import { createArms } from './arms';
 import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
 import { championArm, type StoredRollout, type StrategyState } from './contracts';
-import { type Actor, createController } from './controller';
+import { createController } from './controller';
 import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
 import { championOr, createPlan, type Plan, weightsOf } from './plan';
 import { createAnswerer } from './request';
@@ -25,58 +25,9 @@ import type {
   RolloutRunOptions,
   RolloutStats,
 } from './result';
-import { createDecisionLog, type DecisionLogStats, type RewardOutcome, type RewardTime } from './rewards/decision-log';
-import type { LoggedDecision } from './rewards/logged-decision';
+import { createDecisionLog } from './rewards/decision-log';
 import type { RewardOptions } from './rewards/options';
-
-/** A champion and its challengers as one runner. */
-export interface RolloutRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {
-  run(inputs: InputsOf<S>, options?: RolloutRunOptions): Promise<RolloutResult<S>>;
-  health(): RunnerHealth;
-  readonly rolloutEvents: Events<RolloutEventMap>;
-  describe(): RolloutDescription;
-  rolloutStats(): RolloutStats;
-  /** What it would do where nothing harms; asks and changes nothing. */
-  dryRun(): DryRun;
-  /**
-   * Begins, and loads challengers that are not loaded yet.
-   * @throws FairleadError `CONFLICT` where it runs already, is promoted, or cools down (`details.retryAfterMs`); what a
-   * challenger could not be loaded for; `STORE_FAILED`
-   */
-  start(by?: Actor): Promise<void>;
-  /**
-   * Gives everybody a challenger, whatever the evidence.
-   * @throws FairleadError `CONFLICT` where it does not run, `INVALID_ARGUMENT` for an unknown arm, `STORE_FAILED`
-   */
-  promote(by?: Actor & { /** @default the first challenger that is still in */ readonly arm?: string }): Promise<void>;
-  /**
-   * Gives everybody the champion again: from the next request on, before the store is asked, and also where it cannot be had. A
-   * cool-down begins.
-   * @throws FairleadError `CONFLICT` where there is nothing to roll back
-   */
-  rollback(by?: Actor): Promise<void>;
-  /** The same without a cool-down, for a rollout that is to begin again or not to be. @throws as `rollback()` */
-  abort(by?: Actor): Promise<void>;
-  /** Leaves the weights as they are. Harm rolls back all the same. @throws FairleadError `CONFLICT` */
-  pause(by?: Actor): Promise<void>;
-  /** Goes on after a pause. @throws FairleadError `CONFLICT` */
-  resume(by?: Actor): Promise<void>;
-  /** Lets it do what it asked for. @throws FairleadError `CONFLICT` where it does not wait for approval */
-  approve(by?: Actor): Promise<void>;
-  /**
-   * Tells what a decision earned, late as it may be: `result.rollout.decisionId` names it. The first reward counts.
-   * @param at when it was earned, in milliseconds since 1970-01-01 UTC. @default now
-   * @throws FairleadError `NOT_FOUND` for a decision that this process did not take; `INVALID_ARGUMENT`; `UNSUPPORTED` without
-   * `rewards` and a strategy that learns
-   */
-  reward(decisionId: string, value: number, time?: RewardTime): RewardOutcome;
-  /** The decisions that are held, oldest first, with what they earned: what off-policy estimates read. */
-  decisions(): IterableIterator<LoggedDecision>;
-  /** What became of decisions and rewards; absent where none are held. */
-  rewardStats(): DecisionLogStats | undefined;
-  /** Looks at store and evidence now, and acts; it does by itself every `lookEveryMs`. */
-  look(): Promise<void>;
-}
+import type { RolloutRunner } from './rollout-runner';
 
 /**
  * Rolls out a challenger beside the champion, decides on evidence, and goes back within one request.

@@ -11,12 +11,15 @@ export interface CrossOriginOptions {
   readonly maxAgeSeconds?: number;
 }
 
+/** What of a request decides whether a page may ask. */
+type AskingRequest = Pick<ServiceRequest, 'method' | 'header'>;
+
 /** Answers to pages of other origins. */
 export interface CrossOrigin {
   /** The answer to the question that a browser asks before the request; undefined for any other request. */
-  preflight(request: ServiceRequest): ServiceResponse | undefined;
+  preflight(request: AskingRequest): ServiceResponse | undefined;
   /** The same answer, readable for the page that asked where it may. */
-  open(request: ServiceRequest, response: ServiceResponse): ServiceResponse;
+  open(request: AskingRequest, response: ServiceResponse): ServiceResponse;
 }
 
 /** What a client reads of an answer beside its body. */
@@ -27,7 +30,7 @@ const headerList = /^[\w!#$%&'*+.^`|~-]+(, ?[\w!#$%&'*+.^`|~-]+)*$/;
 /** Nobody's cookies are meant: who may ask shows it by a header of his own, which a page has to know. */
 export function createCrossOrigin({ origins, maxAgeSeconds = 600 }: CrossOriginOptions): CrossOrigin {
   const allowed = origins === '*' ? undefined : new Set(origins);
-  const grantOf = (request: ServiceRequest): Readonly<Record<string, string>> => {
+  const grantOf = (request: AskingRequest): Readonly<Record<string, string>> => {
     const origin = request.header('origin');
     const vary = allowed === undefined ? {} : { vary: 'Origin' };
     if (!origin || allowed?.has(origin) === false) return vary;

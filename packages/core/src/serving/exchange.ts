@@ -11,11 +11,19 @@ export interface ServiceRequest {
   /** A header's value by its lower-case name. */
   readonly header: (name: string) => string | null | undefined;
   /**
-   * Reads the whole body. Called at most once.
+   * Reads the whole body. Called at most once, and not beside `stream`.
    * @param onBytes to be told how many bytes are held so far; what it throws ends the reading, and is thrown
    * @throws FairleadError `LIMIT_EXCEEDED` past `maxBytes`, before more than that is held; `ABORTED`
    */
   readonly body: (maxBytes: number, onBytes?: (bytes: number) => void) => Promise<Uint8Array>;
+  /**
+   * Reads the body in pieces, as they come. Nothing is read ahead, so whoever takes no piece slows down the client; leaving
+   * the loop ends the reading. Called at most once, and not beside `body`.
+   * @param maxBytes in all
+   * @returns pieces; taking one throws FairleadError `LIMIT_EXCEEDED` past `maxBytes`, declared or not, `ABORTED` when the
+   * client goes away or `signal` is aborted, `DEADLINE_EXCEEDED` when the client sends nothing for too long, where the adapter watches that
+   */
+  readonly stream: (maxBytes: number) => AsyncIterable<Uint8Array>;
   /** Who calls, where the adapter knows. */
   readonly peer?: Peer;
   /** Aborted when the client goes away. */
@@ -27,5 +35,10 @@ export interface ServiceResponse {
   readonly status: number;
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array<ArrayBuffer>;
+  /**
+   * Pieces are sent as they come, and asked for only as fast as the client reads them. They are closed (`return`) when the client
+   * goes away. Whoever gives pieces reports failures in them: when they throw, the connection is cut, so that the client
+   * does not take what it has for all there is.
+   */
+  readonly body: string | Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
 }

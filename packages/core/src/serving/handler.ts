@@ -1,4 +1,5 @@
 import { checkDeclaredLength, readStream } from './body';
+import { isInPieces, readableOf, readPieces } from './byte-pieces';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import type { ServedRunners } from './host/catalog';
 import type { ModelHost } from './host/model-host';
@@ -44,10 +45,15 @@ function fromRequest(request: Request): ServiceRequest {
       checkDeclaredLength(headers.get('content-length'), maxBytes);
       return readStream(request.body, maxBytes, request.signal, onBytes);
     },
+    async *stream(maxBytes) {
+      checkDeclaredLength(headers.get('content-length'), maxBytes);
+      yield* readPieces(request.body, maxBytes, request.signal);
+    },
     signal: request.signal,
   };
 }
 
 function toResponse(request: Request, { status, headers, body }: ServiceResponse): Response {
-  return new Response(request.method === 'HEAD' || status === 204 ? null : body, { status, headers });
+  const content = request.method === 'HEAD' || status === 204 ? null : isInPieces(body) ? readableOf(body) : body;
+  return new Response(content as BodyInit | null, { status, headers });
 }

@@ -60,21 +60,44 @@ export interface ErrorBody {
   readonly given?: string;
 }
 
-/** The error answer to anything that was thrown: never a stack, nor a message that is not meant for the client. */
+/** What a client may be told of an error. */
+export interface PublicError {
+  /** Undefined for what is no error of Fairlead's. */
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+  readonly field?: string | undefined;
+  readonly expected?: string | undefined;
+  readonly given?: string | undefined;
+  /** Milliseconds after which a retry may succeed, where that is known. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** What may be told of anything that was thrown: never a stack, nor a message that is not meant for the client. */
+export function publicError(thrown: unknown): PublicError {
+  const error = rootOf(thrown);
+  const hidden = 'The server failed to answer this request.';
+  if (!FairleadError.isInstance(error)) return { code: undefined, message: hidden };
+  const { code, details } = error;
+  const status = statuses[code] ?? 500;
+  const message = internalMessages[code] ?? (status === 500 ? hidden : error.message);
+  const { field, expected, given, retryAfterMs } = details;
+  return status < 500 ? { code, message, field, expected, given, retryAfterMs } : { code, message, retryAfterMs };
+}
+
+/** What a client is told of anything that was thrown, and by which status. */
+export function describeError(thrown: unknown): { readonly status: number; readonly body: ErrorBody } {
+  const error = rootOf(thrown);
+  const { code, message, field, expected, given } = publicError(error);
+  const status = code === undefined ? 500 : (statuses[code] ?? 500);
+  return { status, body: { error: message, code, field, expected, given } as ErrorBody };
+}
+
+/** The error answer to anything that was thrown. */
 export function errorResponse(thrown: unknown): ServiceResponse {
   const error = rootOf(thrown);
-  if (!FairleadError.isInstance(error)) {
-    return jsonResponse(
-      500,
-      JSON.stringify({ error: 'The server failed to answer this request.' } satisfies ErrorBody),
-    );
-  }
-  const status = statuses[error.code] ?? 500;
-  const message =
-    internalMessages[error.code] ?? (status === 500 ? 'The server failed to answer this request.' : error.message);
-  const { field, expected, given } = status < 500 ? error.details : {};
-  const body = { error: message, code: error.code, field, expected, given } as ErrorBody;
-  return jsonResponse(status, JSON.stringify(body), { ...retryAfter(error, status), ...challenge(error, status) });
+  const { status, body } = describeError(error);
+  const headers = FairleadError.isInstance(error) ? { ...retryAfter(error, status), ...challenge(error, status) } : {};
+  return jsonResponse(status, JSON.stringify(body), headers);
 }
 
 /** A request that the server itself aborted fails for the server's reason. */

@@ -1,5 +1,6 @@
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import type { Call, Operation } from './host/call';
+import type { ServedModel } from './host/catalog';
 import type { ModelHost } from './host/model-host';
 
 /** Parameters of a path, decoded. */
@@ -47,6 +48,38 @@ export interface ProtocolContext {
   isOpen(): boolean;
   /** All that the service speaks. */
   readonly protocols: readonly ServingProtocol[];
+  /** Every route that was added, in order; whole once the service is made. */
+  readonly routes: readonly RouteEntry[];
+}
+
+/** A route as its documentation lists it. */
+export interface RouteEntry {
+  /** Name of the protocol whose it is. */
+  readonly protocol: string;
+  readonly method: Method;
+  /** Below the service's `basePath`, with parameters as `:name`. */
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+/** A schema of JSON Schema 2020-12, which OpenAPI 3.1 takes as it is. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** A body in one media type. */
+export interface BodyDescription {
+  readonly schema: JsonSchema;
+  /** A body that is taken as it stands; the documentation page offers it to be tried. */
+  readonly example?: unknown;
+}
+
+/** What a route takes and answers, for the documentation. */
+export interface RouteDescription {
+  /** One line, without a full stop. */
+  readonly summary: string;
+  /** Bodies that it takes, by media type. */
+  readonly request?: Readonly<Record<string, BodyDescription>>;
+  /** Bodies that it answers with status 200, by media type. */
+  readonly response?: Readonly<Record<string, BodyDescription>>;
 }
 
 /**
@@ -58,4 +91,11 @@ export interface ServingProtocol {
   readonly name: string;
   /** Adds its routes. Called once a service. */
   addRoutes(routes: ProtocolRoutes, context: ProtocolContext): void;
+  /**
+   * Describes one of its routes for `openApi()`; without it, or where it answers undefined, a route is listed by its path and what
+   * it is for.
+   *
+   * @param model the model that a route with parameter `model` is asked for; undefined for the others
+   */
+  describe?(route: RouteEntry, model: ServedModel | undefined): RouteDescription | undefined;
 }

@@ -1,6 +1,7 @@
 import { FairleadError } from '../errors';
 import { encodeBody } from '../gzip';
 import { describeGiven } from '../tensor/json/describe-given';
+import { isInPieces, watchPieces } from './byte-pieces';
 import type { ServiceRequest, ServiceResponse } from './exchange';
 import { createFailureLog } from './failure-log';
 import type { Call } from './host/call';
@@ -8,7 +9,7 @@ import type { ServedRunners } from './host/catalog';
 import type { ModelHost } from './host/model-host';
 import { errorResponse, jsonResponse } from './http-error';
 import { type MetricsRenderer, parseServiceOptions, type ServiceOptions } from './options';
-import type { PathParameters, ProtocolContext, ProtocolRoutes, RouteUse } from './protocol';
+import type { PathParameters, ProtocolContext, ProtocolRoutes, RouteEntry, RouteUse } from './protocol';
 import { createRouteTable, type RouteTable } from './routes';
 
 /** Runners behind HTTP, without a word about how requests come in: adapters translate. */
@@ -33,6 +34,7 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
     'createService',
   );
   const routes = createRouteTable();
+  const entries: RouteEntry[] = [];
   const logFailure = createFailureLog(logger, host.clock);
   const context: ProtocolContext = {
     host,
@@ -40,9 +42,11 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
     isOpen,
     isReady: () => isOpen() && host.catalog.isReady(),
     protocols,
+    routes: entries,
   };
-  for (const protocol of protocols) protocol.addRoutes(below(routes, basePath, protocol.name), context);
-  if (metrics !== undefined) addMetricsRoute(below(routes, basePath, 'metrics'), metrics);
+  const tableOf = (protocol: string): ProtocolRoutes => below(routes, entries, basePath, protocol);
+  for (const protocol of protocols) protocol.addRoutes(tableOf(protocol.name), context);
+  if (metrics !== undefined) addMetricsRoute(tableOf('metrics'), metrics);
 
   const route = async (request: ServiceRequest): Promise<ServiceResponse> => {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
@@ -55,6 +59,7 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
       const admitting = call.admit();
       if (admitting !== undefined) await admitting;
       const response = await handler(request, found.parameters, call);
+      if (isInPieces(response.body)) return { ...response, body: watchPieces(response.body, call.end) };
       call.end();
       return response;
     } catch (error) {
@@ -84,10 +89,11 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
 }
 
 /** The table as one protocol sees it. */
-function below(routes: RouteTable, basePath: string, protocol: string): ProtocolRoutes {
+function below(routes: RouteTable, entries: RouteEntry[], basePath: string, protocol: string): ProtocolRoutes {
   return {
     add(method, path, use, handler) {
       const uses: RouteUse = typeof use === 'string' ? { operation: use } : use;
+      entries.push({ protocol, method, path, operation: uses.operation });
       routes.add(method, `${basePath}${path}` || '/', { protocol, use: uses, handler });
     },
   };

@@ -103,8 +103,11 @@ test.each(['--version', '-v'])('%s prints the version alone', async (option) => 
 });
 
 test.each([
-  [[], 'A command is missing: expected "doctor", "check-server", "create-key" or "verify-audit".'],
-  [['nurse'], 'There is no command "nurse": expected "doctor", "check-server", "create-key" or "verify-audit".'],
+  [[], 'A command is missing: expected "doctor", "check-server", "manifests", "create-key" or "verify-audit".'],
+  [
+    ['nurse'],
+    'There is no command "nurse": expected "doctor", "check-server", "manifests", "create-key" or "verify-audit".',
+  ],
   [['doctor', 'who'], '"who" is one argument too many.'],
   [['doctor', '--yaml'], "Unknown option '--yaml'"],
   [['doctor', '--json=no'], "Option '--json' does not take an argument"],

@@ -13,6 +13,7 @@ export interface CommandOutput {
 
 const usage = `Usage: fairlead-node doctor [--json]
        fairlead-node check-server <url> [--model NAME] [--json]
+       fairlead-node manifests --name NAME --image IMAGE [--kserve] [--out DIR]
        fairlead-node create-key [--help]
        fairlead-node verify-audit FILE... [--help]
 
@@ -20,6 +21,8 @@ const usage = `Usage: fairlead-node doctor [--json]
                 that mends each
   check-server  tries a server, ours or any other, against the Open Inference
                 Protocol v2 over REST, and prints which rules it keeps
+  manifests     prints what Kubernetes or KServe need to run a service, and its
+                Dockerfile; manifests --help tells all of its options
   create-key    makes an API key for a server's guard
   verify-audit  finds out whether an audit log is whole and as it was written
 
@@ -37,6 +40,7 @@ type OwnCommand = (args: readonly string[], output: Omit<CommandOutput, 'env'>) 
 /** Commands that read their arguments themselves. */
 const ownCommands: Readonly<Record<string, () => Promise<OwnCommand>>> = {
   'create-key': async () => (await import('../auth/create-key-command')).createKeyCommand,
+  manifests: async () => (await import('../manifests/command')).runManifestsCommand,
   'verify-audit': async () => (await import('../audit/verify-command')).verifyAuditCommand,
 };
 
@@ -92,7 +96,7 @@ interface Arguments {
   readonly version: boolean;
 }
 
-const commands = '"doctor", "check-server", "create-key" or "verify-audit"';
+const commands = '"doctor", "check-server", "manifests", "create-key" or "verify-audit"';
 
 /** The arguments, or what is wrong with them. */
 function parse(args: readonly string[]): Arguments | string {

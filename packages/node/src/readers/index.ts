@@ -1,3 +1,4 @@
+export { type ArrowRowsOptions, arrowRows } from './arrow-rows';
 export type { CsvType } from './csv-values';
 export { type ReadArrowOptions, readArrow } from './read-arrow';
 export { type ReadCsvOptions, readCsv } from './read-csv';

@@ -1,3 +1,10 @@
+export {
+  type FastifyScope,
+  fastifyPlugin,
+  type NodeListener,
+  type NodeListenerOptions,
+  toNodeListener,
+} from './adapters';
 export { type CheckServerOptions, checkServer, type ServerCheck, type ServerReport } from './check/index';
 export type { ServeOptions } from './options';
 export { type Environment, type Platform, type PlatformChoice, type PlatformName, readPlatform } from './platform';

@@ -1,12 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/core';
-import type { Service, ServiceRequest, ServiceResponse } from '@fairlead/core/serving';
-import { peerOf } from './peer';
-import { readRequestBody } from './request-body';
+import type { Service, ServiceResponse } from '@fairlead/core/serving';
+import { writePieces } from './answer-stream';
+import { answerClientError } from './client-error';
+import { hasBody } from './read-before';
+import { toServiceRequest } from './service-request';
 
 /** Answers Node's requests by a service, and knows which are under way. */
 export interface Listener {
-  (request: IncomingMessage, response: ServerResponse): void;
+  /** @param target path and query below the place where the service is mounted, @default the whole target of the request */
+  (request: IncomingMessage, response: ServerResponse, target?: string): void;
+  /** Answers a client that asks before it sends: it is told to go on when its body is read, and not before. */
+  expectingContinue(request: IncomingMessage, response: ServerResponse): void;
+  /** Answers what is no request, or came too slowly to be one; for the server's event `clientError`. */
+  clientError(error: NodeJS.ErrnoException, socket: Duplex): void;
   /** Requests that were accepted and not yet answered in full. */
   readonly inFlight: number;
   /** From now on every answer asks its client to close the connection. */
@@ -27,31 +35,48 @@ export interface ListenerSettings {
   readonly logger: Logger;
   /** Milliseconds that may pass without a client's reading any more of its answer. */
   readonly answerTimeoutMs: number;
+  /** Milliseconds that may pass without a client's sending any more of a body that is read in pieces. */
+  readonly requestTimeoutMs: number;
 }
 
 /** Makes the bridge from `node:http` to a service. */
-export function createListener(service: Service, { clock, logger, answerTimeoutMs }: ListenerSettings): Listener {
+export function createListener(service: Service, settings: ListenerSettings): Listener {
+  const { clock, logger, answerTimeoutMs } = settings;
+  /** Connections whose request is read in pieces. */
+  const streamed = new WeakSet<Duplex>();
   const underWay = new Map<ServerResponse, AbortController>();
   let isSendingAway = false;
   let waiting: (() => void)[] = [];
 
-  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+  const answer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    target = request.url ?? '/',
+    proceed?: () => void,
+  ): void => {
+    const { socket } = request;
     const controller = new AbortController();
     underWay.set(response, controller);
     response.once('close', () => {
       underWay.delete(response);
+      streamed.delete(socket);
       if (!response.writableFinished) controller.abort(new Error('The client closed its connection.'));
       if (underWay.size > 0) return;
       for (const resolve of waiting) resolve();
       waiting = [];
     });
     service
-      .handle(toServiceRequest(request, controller.signal))
-      .then((answer) => {
-        if (response.destroyed) return;
-        send(request, response, answer, isSendingAway, clock);
-        if (response.writableLength > 0) cutWhenStuck(request, response);
-      })
+      .handle(
+        toServiceRequest(request, {
+          target,
+          clock,
+          idleTimeoutMs: settings.requestTimeoutMs,
+          signal: controller.signal,
+          proceed,
+          onStream: () => void streamed.add(socket),
+        }),
+      )
+      .then((found) => sendAnswer(request, response, found))
       .catch((error: unknown) => {
         // A header that HTTP does not allow, as a renderer of metrics might give.
         logger.error({ error, path: request.url }, `An answer could not be sent: ${messageOf(error)}`);
@@ -59,17 +84,53 @@ export function createListener(service: Service, { clock, logger, answerTimeoutM
       });
   };
 
-  /** An answer that the system takes at once needs no timer; one that waits for its client does. */
-  const cutWhenStuck = (request: IncomingMessage, response: ServerResponse): void => {
-    response.setTimeout(answerTimeoutMs, () => {
-      const details = { path: request.url, answerTimeoutMs, bytesLeft: response.writableLength };
-      logger.warn(details, `A client read nothing of its answer for ${answerTimeoutMs} ms, and was cut off.`);
-      response.destroy();
-    });
+  const sendAnswer = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    found: ServiceResponse,
+  ): Promise<void> => {
+    const { body } = found;
+    if (!isInPieces(body)) {
+      if (response.destroyed) return;
+      sendWhole(request, response, { ...found, body }, isSendingAway, clock);
+    } else {
+      const isOpen = await sendPieces(request, response, { ...found, body });
+      if (!isOpen) return;
+    }
+    // An answer that the system takes at once needs no timer; one that waits for its client does.
+    if (response.writableLength > 0) response.setTimeout(answerTimeoutMs, cutOff(request, response));
+  };
+
+  /** Whether the connection is still there. */
+  const sendPieces = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    { status, headers, body }: PiecesAnswer,
+  ): Promise<boolean> => {
+    if (response.destroyed || request.method === 'HEAD') await body[Symbol.asyncIterator]().return?.();
+    if (response.destroyed) return false;
+    response.writeHead(status, isSendingAway ? { ...headers, connection: 'close' } : headers);
+    if (request.method !== 'HEAD') {
+      await writePieces(response, body, { answerTimeoutMs, onStuck: cutOff(request, response) });
+    }
+    if (response.destroyed) return false;
+    if (request.complete || !hasBody(request)) response.end();
+    else dropRest(request, clock, () => void response.end(() => request.socket.destroySoon()));
+    return true;
+  };
+
+  const cutOff = (request: IncomingMessage, response: ServerResponse) => (): void => {
+    const details = { path: request.url, answerTimeoutMs, bytesLeft: response.writableLength };
+    logger.warn(details, `A client read nothing of its answer for ${answerTimeoutMs} ms, and was cut off.`);
+    response.destroy();
   };
 
   return Object.defineProperty(
-    Object.assign(listener, {
+    Object.assign((...[request, response, target]: Parameters<Listener>) => answer(request, response, target), {
+      expectingContinue: (request: IncomingMessage, response: ServerResponse): void =>
+        answer(request, response, undefined, () => response.writeContinue()),
+      clientError: (error: NodeJS.ErrnoException, socket: Duplex): void =>
+        answerClientError(error, socket, streamed.has(socket)),
       sendAway(): void {
         isSendingAway = true;
       },
@@ -88,35 +149,17 @@ export function createListener(service: Service, { clock, logger, answerTimeoutM
   ) as Listener;
 }
 
-function toServiceRequest(request: IncomingMessage, signal: AbortSignal): ServiceRequest {
-  return {
-    method: request.method ?? 'GET',
-    path: pathOf(request.url ?? '/'),
-    query: queryOf(request.url ?? '/'),
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
-    body: (maxBytes, onBytes) => readRequestBody(request, maxBytes, onBytes),
-    peer: peerOf(request.socket),
-    signal,
-  };
+type PiecesAnswer = ServiceResponse & { readonly body: AsyncIterable<Uint8Array> };
+type WholeAnswer = ServiceResponse & { readonly body: string | Uint8Array<ArrayBuffer> };
+
+function isInPieces(body: ServiceResponse['body']): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && Symbol.asyncIterator in body;
 }
 
-function pathOf(target: string): string {
-  const query = target.indexOf('?');
-  return query === -1 ? target : target.slice(0, query);
-}
-
-function queryOf(target: string): string {
-  const query = target.indexOf('?');
-  return query === -1 ? '' : target.slice(query + 1);
-}
-
-function send(
+function sendWhole(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, headers, body }: ServiceResponse,
+  { status, headers, body }: WholeAnswer,
   isSendingAway: boolean,
   clock: Clock,
 ): void {
@@ -133,11 +176,6 @@ function send(
   // To close now would reset the connection under a client that still sends, and it would never read the answer.
   response.write(content);
   dropRest(request, clock, () => response.end());
-}
-
-function hasBody(request: IncomingMessage): boolean {
-  const { headers } = request;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function dropRest(request: IncomingMessage, clock: Clock, done: () => void): void {

@@ -6,7 +6,6 @@ import { createService, type ModelHost, type ServedRunners } from '@fairlead/cor
 import { createListener, type Listener } from './listener';
 import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
 import { applyPlatform, tellPlatform } from './platform-options';
-import { declaresMoreThan } from './request-body';
 import { onEndSignal } from './signals';
 
 /** A server that listens. */
@@ -39,7 +38,7 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
   const isUserReady = options?.isReady ?? (() => true);
   const service = createService(served, { ...settings.service, isReady: () => !isDraining && isUserReady() });
   const listener = createListener(service, settings);
-  const server = openServer(listener, settings, service.maxBodyBytes);
+  const server = openServer(listener, settings);
   const sockets = socketsOf(server);
   const port = await listen(server, settings);
   if (platform !== undefined) tellPlatform(platform, settings.host, port, settings.logger);
@@ -57,7 +56,7 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
   return { url: `${scheme}://${hostOfUrl(settings.host)}:${port}`, port, close, ...disposal };
 }
 
-function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: number): HttpServer | HttpsServer {
+function openServer(listener: Listener, settings: ServeSettings): HttpServer | HttpsServer {
   const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections, tls } = settings;
   const limits = {
     requestTimeout: requestTimeoutMs,
@@ -72,11 +71,8 @@ function openServer(listener: Listener, settings: ServeSettings, maxBodyBytes: n
       ? createServer(limits, listener)
       : createSecureServer({ ...limits, ...tls.server, handshakeTimeout: headersTimeoutMs }, listener);
   if (maxConnections !== undefined) server.maxConnections = maxConnections;
-  // A client that asks before it sends is told at once that its body is too large.
-  server.on('checkContinue', (request, response) => {
-    if (!declaresMoreThan(request, maxBodyBytes)) response.writeContinue();
-    listener(request, response);
-  });
+  server.on('checkContinue', listener.expectingContinue);
+  server.on('clientError', listener.clientError);
   return server;
 }
 

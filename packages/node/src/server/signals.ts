@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** Signals that ask a process to end. */
 const signals = ['SIGTERM', 'SIGINT'] as const;
 
@@ -14,7 +16,10 @@ export function onEndSignal(onSignal: () => Promise<void>): () => void {
   const listener = (signal: NodeJS.Signals): void => {
     const passOn = (): void => {
       stop();
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+      if (process.listenerCount(signal) > 0) return;
+      // The first process of a container: the kernel lets no signal end it that it does not listen to.
+      if (process.pid === 1) process.exit(128 + constants.signals[signal]);
+      process.kill(process.pid, signal);
     };
     onSignal().then(passOn, passOn);
   };

@@ -27,7 +27,7 @@ export interface RedisRolloutStoreOptions {
   readonly client: NodeRedisRolloutClient | IoRedisRolloutClient;
   /**
    * A second connection of the same package, for `watch` to listen by: `await client.duplicate().connect()`, with ioredis
-   * `client.duplicate()`. It stays yours too. Without it `watch` asks every `pollMs`.
+   * `client.duplicate()`. It stays yours too. Without it `watch` asks.
    */
   readonly subscriber?: NodeRedisSubscriber | IoRedisSubscriber;
   /** What every key and channel begins with. @default 'rollouts:' */
@@ -37,7 +37,10 @@ export interface RedisRolloutStoreOptions {
    * hear that its store is away. More than 0. @default 2000
    */
   readonly timeoutMs?: number;
-  /** Milliseconds between two looks of `watch`, where there is no subscriber. More than 0. @default 250 */
+  /**
+   * Milliseconds between two looks of `watch`. More than 0. @default 250; 5000 with a subscriber, for what was told while it was
+   * not connected
+   */
   readonly pollMs?: number;
   /** Where time comes from. @default systemClock */
   readonly clock?: Clock;
@@ -53,7 +56,7 @@ const schema = z.strictObject({
   ),
   prefix: z._default(z.string(), 'rollouts:'),
   timeoutMs: z._default(more, 2000),
-  pollMs: z._default(more, 250),
+  pollMs: z.optional(more),
   clock: z._default(
     z.custom<Clock>((value) => anyObject(value) && 'setTimer' in (value as object), 'a clock'),
     systemClock,
@@ -124,15 +127,16 @@ export function redisRolloutStore(options: RedisRolloutStoreOptions): RolloutSto
     },
     watch(rollout, onChange) {
       const key = keyOf(rollout, 'state');
-      if (subscriber === undefined) {
-        const epochOf = async (): Promise<number> => {
-          const [epoch] = textsOf(await asked(() => redis.readHash(key, ['epoch'])), 1, key);
-          return Number(epoch ?? 0);
-        };
-        return watchByPolling(clock, pollMs, epochOf, onChange);
-      }
+      const epochOf = async (): Promise<number> => {
+        const [epoch] = textsOf(await asked(() => redis.readHash(key, ['epoch'])), 1, key);
+        return Number(epoch ?? 0);
+      };
+      const everyMs = pollMs ?? (subscriber === undefined ? 250 : 5000);
+      const polling = watchByPolling(clock, everyMs, epochOf, onChange);
+      if (subscriber === undefined) return polling;
       const leave = subscribeWith(subscriber, keyOf(rollout, 'changes'), (message) => onChange(Number(message)));
       return closeable(async () => {
+        await polling.close();
         await leave().catch(() => undefined);
       });
     },

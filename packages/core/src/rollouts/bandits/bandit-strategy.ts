@@ -178,12 +178,9 @@ function addReward(
   x: readonly number[],
   discount: number,
 ): BanditState['sums'] {
-  return Object.fromEntries(
-    Object.entries(all).map(([arm, sums]) => {
-      const left = discount === 1 ? sums : scaled(sums, discount);
-      return [arm, arm === rewarded ? plus(left, value, x) : left];
-    }),
-  );
+  const left =
+    discount === 1 ? all : Object.fromEntries(Object.entries(all).map(([arm, sums]) => [arm, scaled(sums, discount)]));
+  return { ...left, [rewarded]: plus(left[rewarded] as ArmSums, value, x) };
 }
 
 function scaled({ count, total, gram, moment }: ArmSums, by: number): ArmSums {

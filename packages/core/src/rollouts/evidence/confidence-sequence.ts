@@ -1,5 +1,4 @@
 import { optionError } from '../../option-checks';
-import { meanOfCapitals } from './e-value';
 
 /** Sums of values in [-1, 1]; sums of several processes add. */
 export interface ValueSums {
@@ -18,9 +17,12 @@ export interface MeanInterval {
 /** The bets: small ones are good for long sequences, large ones for short ones. */
 const stakes = [0.001, 0.003, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75];
 /** What a bet pays for its risk: λ + ln(1 - λ), times the squares. */
-const prices = stakes.map((stake) => -Math.log1p(-stake) - stake);
-/** Halving 26 times leaves less than 1e-7: it is done at every look. */
-const halvings = 26;
+const prices: readonly number[] = stakes.map((stake) => -Math.log1p(-stake) - stake);
+/** Room for one step. */
+const logarithms = new Float64Array(stakes.length);
+/** Nobody reads more digits of a bound. */
+const precision = 1e-7;
+const mostSteps = 50;
 
 /**
  * Confidence sequence for the mean of values in [-1, 1]: at every count, and however often it is looked at, both bounds
@@ -52,22 +54,32 @@ export function meanConfidenceSequence(sums: ValueSums, alpha: number, least = -
   };
 }
 
-/** The least mean that is not left out; what is bet against falls as the mean rises. */
-function lowerBound(sums: ValueSums, limit: number): number {
-  let out = -1;
-  let within = Math.max(-1, Math.min(1, sums.sum / sums.count));
-  if (capitalAgainst(out, sums) <= limit) return out;
-  for (let i = 0; i < halvings; i++) {
-    const middle = (out + within) / 2;
-    if (capitalAgainst(middle, sums) > limit) out = middle;
-    else within = middle;
+/**
+ * The least mean that is not left out. The logarithm of what is won against a mean falls as the mean rises, and is convex, so that Newton's
+ * method comes from below and never passes the bound: rounding cannot make the interval too short.
+ */
+function lowerBound({ count, sum, squares }: ValueSums, limit: number): number {
+  const lnLimit = Math.log(limit * stakes.length);
+  let mean = -1;
+  for (let step = 0; step < mostSteps; step++) {
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let bet = 0; bet < stakes.length; bet++) {
+      const stake = stakes[bet] as number;
+      logarithms[bet] = stake * sum - (prices[bet] as number) * squares - count * Math.log1p(stake * mean);
+      largest = Math.max(largest, logarithms[bet] as number);
+    }
+    let capital = 0;
+    let slope = 0;
+    for (let bet = 0; bet < stakes.length; bet++) {
+      const stake = stakes[bet] as number;
+      const part = Math.exp((logarithms[bet] as number) - largest);
+      capital += part;
+      slope += (part * count * stake) / (1 + stake * mean);
+    }
+    const excess = largest + Math.log(capital) - lnLimit;
+    const change = (excess * capital) / slope;
+    if (!(change > precision)) break;
+    mean += change;
   }
-  // The outer end, so that rounding never makes the interval too short.
-  return out;
-}
-
-function capitalAgainst(mean: number, { count, sum, squares }: ValueSums): number {
-  return meanOfCapitals(
-    stakes.map((stake, index) => stake * sum - (prices[index] as number) * squares - count * Math.log1p(stake * mean)),
-  );
+  return mean;
 }

@@ -42,15 +42,28 @@ describe('the ledger of a process', () => {
   it('takes what shared a batch for one block, and what tells no batch for one a block of time', () => {
     const { ledger, canary, champion, guardrail } = setUp();
     const shared = batch();
+    canary.add(false, 0, 4, batch(), undefined);
     for (let row = 0; row < 3; row++) canary.add(false, 0, 5 + row, shared, undefined);
-    canary.add(false, 0, 8, batch(), undefined);
     for (const endedAt of [20, 25, 29, 30]) champion.add(endedAt === 25, 15, endedAt, undefined, undefined);
     ledger.flush(100);
     expect(guardrail.blocks.map(({ arm, requests, failedRequests }) => [arm, requests, failedRequests])).toEqual([
-      ['canary', 1, 0],
+      ['canary', 3, 0],
       ['champion', 3, 1],
     ]);
     expect(ledger.untaken).toMatchObject({ 'canary/requests': 4, 'champion/requests': 4, 'champion/failed': 1 });
+  });
+
+  it('compares as many requests of both arms, drawn from the larger block', () => {
+    const { ledger, canary, champion, guardrail } = setUp();
+    const large = batch();
+    for (let row = 0; row < 3; row++) canary.add(row === 0, 0, 1, large, undefined);
+    champion.add(false, 0, 2, batch(), undefined);
+    ledger.flush(100);
+    expect(guardrail.blocks.map(({ arm, requests }) => [arm, requests])).toEqual([
+      ['canary', 1],
+      ['champion', 1],
+    ]);
+    expect(ledger.untaken).toMatchObject({ 'canary/requests': 3, 'canary/failed': 1 });
   });
 
   it('brings blocks of all arms in the order of time', () => {
@@ -69,7 +82,9 @@ describe('the ledger of a process', () => {
     const shared = batch();
     canary.add(false, 0, 1, shared, 2);
     canary.add(false, 0, 1, shared, 3);
-    champion.add(false, 0, 2, batch(), 1);
+    const sharedByControl = batch();
+    champion.add(false, 0, 2, sharedByControl, 0.5);
+    champion.add(false, 0, 2, sharedByControl, 0.5);
     ledger.addReward('canary', 0.25, 3);
     ledger.addReward('stranger', 1, 3);
     ledger.addReward('champion', 0.75, 4);

@@ -10,6 +10,7 @@ import {
 } from '../contracts';
 import { type BlockFormer, createBlockFormer } from './blocks';
 import { shareErrorRate } from './error-rate';
+import { evenPair } from './even-pair';
 import { createPairing, type Pair } from './pairing';
 import { createSequentialTest } from './sequential-test';
 import { mergeTallies } from './tally';
@@ -40,6 +41,8 @@ export interface EvidenceLedgerOptions {
   readonly blockMs: number;
   /** The state of drift of an arm at this moment. */
   readonly driftOf?: ((arm: string) => number | undefined) | undefined;
+  /** What blocks of different sizes are made equal by. @default Math.random */
+  readonly random?: () => number;
   /** What this process knows by itself says that an arm harms. */
   onHarm?(arm: string): void;
 }
@@ -54,7 +57,7 @@ interface Comparison {
 
 /** Makes the ledger of one process for one run of a rollout. The error rate is shared out equally. */
 export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLedger {
-  const { arms, guardrails, blockMs, onHarm } = options;
+  const { arms, guardrails, blockMs, random = Math.random, onHarm } = options;
   const alpha = guardrails.length === 0 ? options.alpha : shareErrorRate(options.alpha, guardrails.length, arms.length);
   const comparisons = arms.flatMap((arm) =>
     guardrails.map((guardrail): Comparison => {
@@ -98,8 +101,9 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
       if (!isControl && arm !== block.arm) continue;
       const pair = pairing.add(isControl ? 'control' : 'challenger', block);
       if (pair === undefined) continue;
+      const even = evenPair(pair, random);
       for (const comparison of comparisons) {
-        if (comparison.arm === arm && compare(comparison, pair)) onHarm?.(arm);
+        if (comparison.arm === arm && compare(comparison, even)) onHarm?.(arm);
       }
     }
   };

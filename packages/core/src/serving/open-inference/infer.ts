@@ -1,4 +1,4 @@
-import { readJson } from '../../tensor/json/lenient-json';
+import { readTensorJson } from '../../tensor/json/tensor-json';
 import { answerBody, decodeText } from '../answer-body';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
 import type { Call } from '../host/call';
@@ -28,7 +28,7 @@ export function createInfer(host: ModelHost): Infer {
     if (binary !== undefined && json.byteLength === 0)
       return decodeRawRequest(binary, model.runner.signature, maxTensorElements);
     const decode = decoderOf(model);
-    return readJson(decodeText(json), (message) => decode(message, binary));
+    return readTensorJson(json, decodeText, (message) => decode(message, binary));
   };
 
   return (request, call) =>

@@ -4,7 +4,7 @@ import type { ModelSignature, TensorSpec } from '../../signature';
 import type { DType } from '../../tensor/dtype';
 import { describeGiven } from '../../tensor/json/describe-given';
 import type { Tensor, Tensors } from '../../tensor/tensor';
-import { type BinaryParts, createBinaryReader } from './binary';
+import { type BinaryParts, type BinaryReader, createBinaryReader } from './binary';
 import { type DecodeOptions, decodeTensor } from './decode-tensor';
 import { encodeTensor } from './encode-tensor';
 
@@ -26,9 +26,9 @@ export interface InferRequest {
 
 /**
  * Reads the body of an infer request against a signature.
- * @param binary what follows the JSON, for tensors whose elements lie there
+ * @param binary what follows the JSON, for tensors whose elements lie there; another transport gives its own reader of them
  */
-export type RequestDecoder = (message: unknown, binary?: Uint8Array) => InferRequest;
+export type RequestDecoder = (message: unknown, binary?: Uint8Array | BinaryReader) => InferRequest;
 
 /**
  * Compiles a signature into the decoder of its infer requests.
@@ -42,7 +42,7 @@ export function compileRequestDecoder(signature: ModelSignature, maxElements: nu
   const dtypeOfInput = expectName(inputDtypes, 'an input');
 
   return (message, binary) => {
-    const reader = binary && createBinaryReader(binary);
+    const reader = binary instanceof Uint8Array ? createBinaryReader(binary) : binary;
     const body = asObject(message, 'the body', 'an object {inputs, ...}');
     const { id, inputs: entries, outputs, parameters } = body;
     if (id !== undefined && typeof id !== 'string') throw invalid('id', 'a string', describeGiven(id));

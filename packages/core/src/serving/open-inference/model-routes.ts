@@ -1,3 +1,4 @@
+import type { ServiceResponse } from '../exchange';
 import { type Catalog, isRunnerReady, notFound } from '../host/catalog';
 import { jsonResponse } from '../http-error';
 import type { ProtocolContext, ProtocolRoutes } from '../protocol';
@@ -11,7 +12,7 @@ export function addModelRoutes(routes: ProtocolRoutes, { host, isOpen }: Protoco
   const infer = createInfer(host);
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     routes.add('GET', path, 'metadata', (_request, { model, version }) => {
-      if (isStatisticsOfAll(catalog, model as string, version)) return jsonResponse(200, writeStatistics(catalog));
+      if (isStatisticsOfAll(catalog, model as string, version)) return statisticsResponse(catalog);
       const { name, runner } = catalog.find(model as string, version);
       return jsonResponse(200, encodeMetadata(name, runner.model, runner.signature));
     });
@@ -25,7 +26,7 @@ export function addModelRoutes(routes: ProtocolRoutes, { host, isOpen }: Protoco
       return jsonResponse(200, encodeConfig(name, runner.signature, limits));
     });
     routes.add('GET', `${path}/stats`, 'metadata', (_request, { model, version }) =>
-      jsonResponse(200, writeStatistics(catalog, model as string, version)),
+      statisticsResponse(catalog, model as string, version),
     );
     routes.add('POST', `${path}/infer`, 'infer', (request, _parameters, call) => infer(request, call));
   }
@@ -36,15 +37,21 @@ function isStatisticsOfAll(catalog: Catalog, name: string, version: string | und
   return name === 'stats' && version === undefined && !catalog.all().some((model) => model.name === name);
 }
 
-function writeStatistics(catalog: Catalog, name?: string, version?: string): string {
+function statisticsResponse(catalog: Catalog, name?: string, version?: string): ServiceResponse {
+  return jsonResponse(200, JSON.stringify({ model_stats: modelStatistics(catalog, name, version) }));
+}
+
+/**
+ * The statistics of one model, or of all, as Triton writes them.
+ * @throws FairleadError `NOT_FOUND`
+ */
+export function modelStatistics(catalog: Catalog, name?: string, version?: string): readonly object[] {
   const models = name === undefined ? catalog.all() : [catalog.find(name)];
   const stats = models.flatMap((model) => model.statistics.write(model.name, model.runner.model, version));
-  if (version !== undefined && stats.length === 0) {
-    throw notFound(
-      'version',
-      version,
-      `no request that it answered, and "${models[0]?.runner.model.version}" answers now`,
-    );
-  }
-  return JSON.stringify({ model_stats: stats });
+  if (version === undefined || stats.length > 0) return stats;
+  throw notFound(
+    'version',
+    version,
+    `no request that it answered, and "${models[0]?.runner.model.version}" answers now`,
+  );
 }

@@ -3,6 +3,7 @@ import { jsonResponse } from '../http-error';
 import type { ProtocolContext, ProtocolRoutes, ServingProtocol } from '../protocol';
 import { binaryExtension } from './binary';
 import { classificationExtension } from './classification';
+import { describeRoute } from './describe';
 import { addModelRoutes } from './model-routes';
 import { addRepositoryRoutes } from './repository-routes';
 
@@ -35,6 +36,7 @@ export function openInference(): ServingProtocol {
       const { catalog, repository } = context.host;
       if (repository !== undefined) addRepositoryRoutes(routes, catalog, repository);
     },
+    describe: describeRoute,
   };
 }
 

@@ -64,19 +64,27 @@ function loadFailed(name: string, error: unknown): ServiceResponse {
   return jsonResponse(500, JSON.stringify({ error: message, code }));
 }
 
-function refuseFixed(catalog: Catalog, name: string): void {
+/** @throws FairleadError `CONFLICT` for a model that is no part of the repository */
+export function refuseFixed(catalog: Catalog, name: string): void {
   if (!catalog.isFixed(name)) return;
   throw new FairleadError('CONFLICT', `Model "${name}" is served for good; it is no part of the repository.`, {
     details: { field: 'model', expected: 'a model of the repository', given: name },
   });
 }
 
-/** Unknown parameters are refused and not passed over: one that changes what is loaded would else do so in silence. */
 function checkParameters(value: unknown, what: string, known: readonly string[]): void {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid('parameters', 'an object', value);
-  const unknown = Object.keys(value).find((name) => !known.includes(name));
+  refuseParameters(Object.keys(value), what, known);
+}
+
+/**
+ * Unknown parameters are refused and not passed over: one that changes what is loaded would else do so in silence.
+ * @throws FairleadError `INVALID_INPUT`
+ */
+export function refuseParameters(names: readonly string[], what: string, known: readonly string[]): void {
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw new FairleadError(
     'INVALID_INPUT',

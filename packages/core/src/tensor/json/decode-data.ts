@@ -4,6 +4,7 @@ import { numberToHalf } from '../float16';
 import { elementCount, formatShape } from '../tensor';
 import { describeGiven } from './describe-given';
 import { roundedInteger } from './lenient-json';
+import { NumberText, notPlain } from './number-text';
 
 /** How elements are read from JSON. */
 export interface ElementOptions {
@@ -42,7 +43,34 @@ export function decodeData(
   name: string,
   options: ElementOptions,
 ): DataOf {
+  const texts: NumberText[] = [];
+  if (collectTexts(data, shape, 0, texts)) return readTexts(dtype, elementCount(shape), texts);
   return decodeElements(dtype, flatten(data, shape, elementCount(shape), name), name, options);
+}
+
+/**
+ * Collects the arrays of numbers that nobody has parsed yet: the flat one, or the innermost ones of nested data.
+ * @returns whether the data is such arrays and nothing else
+ */
+function collectTexts(data: unknown, shape: readonly number[], axis: number, texts: NumberText[]): boolean {
+  if (data instanceof NumberText) {
+    texts.push(data);
+    return axis === 0 || axis === shape.length - 1;
+  }
+  if (!Array.isArray(data) || axis >= shape.length - 1 || data.length !== shape[axis] || data.length === 0)
+    return false;
+  for (const value of data) if (!collectTexts(value, shape, axis + 1, texts)) return false;
+  return true;
+}
+
+function readTexts(dtype: DType, count: number, texts: readonly NumberText[]): DataOf {
+  const each = count / texts.length;
+  if (!Number.isInteger(each) || !texts.every((text) => text.canHold(each))) throw notPlain;
+  const data = allocateData(dtype, count);
+  for (let index = 0; index < texts.length; index++) {
+    if (!texts[index]?.read(dtype, data, index * each, each)) throw notPlain;
+  }
+  return data;
 }
 
 /** The elements in row-major order, exactly `count` of them. */

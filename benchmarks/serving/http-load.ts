@@ -1,0 +1,184 @@
+import { connect, type Socket } from 'node:net';
+import { quantile } from '../lib/load';
+import { createResponseReader } from './responses';
+
+/** A load on an HTTP server of this machine. */
+export interface HttpLoad {
+  readonly port: number;
+  /** Whole requests, head and body as they go over the wire, in base64; sent in turn. */
+  readonly requests: readonly string[];
+  readonly connections: number;
+  /** Milliseconds that count; whatever is under way at their end is waited for. */
+  readonly durationMs: number;
+  /** Milliseconds before them that do not. */
+  readonly warmUpMs: number;
+  /** Arrivals a second, evenly spaced, whatever becomes of those before. @default each connection asks again once it has its answer */
+  readonly perSecond?: number;
+  /** Milliseconds after which an answer is of no use. @default none */
+  readonly patienceMs?: number;
+}
+
+/** What a load came to. */
+export interface HttpLoadResult {
+  /** Answers with status 200 a second, within their patience. */
+  readonly perSecond: number;
+  /** Milliseconds from the request's due time to its whole answer, of those with status 200; NaN where there is none. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly slowest: number;
+  /** Requests that were sent. */
+  readonly sent: number;
+  /** Requests that were due while every connection was busy, and were not sent. */
+  readonly skipped: number;
+  /** Answers with status 200 past their patience. */
+  readonly late: number;
+  /** Answers by status, and connections that broke as `broken`. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Processor time of this process by the time that counts: near 1, the load is as fast as its driver. */
+  readonly driverBusy: number;
+}
+
+/** Drives a load over sockets, without an HTTP client between: it would cost more than many a server. */
+export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
+  const { connections, durationMs, warmUpMs, perSecond, patienceMs = Number.POSITIVE_INFINITY } = load;
+  const requests = load.requests.map((text) => Buffer.from(text, 'base64'));
+  const times: number[] = [];
+  const statuses: Record<string, number> = {};
+  let [sent, skipped, late, next] = [0, 0, 0, 0];
+  const begin = performance.now();
+  const countFrom = begin + warmUpMs;
+  const endAt = countFrom + durationMs;
+
+  const count = (dueAt: number, status: number | 'broken'): void => {
+    if (dueAt < countFrom) return;
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    if (status !== 200) return;
+    const took = performance.now() - dueAt;
+    if (took <= patienceMs) times.push(took);
+    else late++;
+  };
+  const nextRequest = (): Buffer => requests[next++ % requests.length] as Buffer;
+
+  const idle: Client[] = [];
+  let busy = 0;
+  let onIdle = (): void => {};
+  const open = (): Promise<Client> =>
+    openClient(load.port, (client, dueAt, status) => {
+      busy--;
+      count(dueAt, status);
+      // One request counts at least, however slow the server is.
+      const goesOn = perSecond === undefined && (performance.now() < endAt || sent === 0);
+      if (goesOn) ask(client, performance.now());
+      else idle.push(client);
+      if (busy === 0) onIdle();
+    });
+  const ask = (client: Client, dueAt: number): void => {
+    busy++;
+    if (dueAt >= countFrom) sent++;
+    client.ask(nextRequest(), dueAt);
+  };
+  const clients = await Promise.all(Array.from({ length: connections }, open));
+  let usedBefore = process.cpuUsage();
+  const mark = setTimeout(() => {
+    usedBefore = process.cpuUsage();
+  }, warmUpMs);
+
+  if (perSecond === undefined) for (const client of clients) ask(client, performance.now());
+  else {
+    idle.push(...clients);
+    let due = 0;
+    for (let now = performance.now(); now < endAt; now = performance.now()) {
+      for (; begin + (due * 1000) / perSecond <= now; due++) {
+        const dueAt = begin + (due * 1000) / perSecond;
+        const client = idle.pop();
+        if (client !== undefined) ask(client, dueAt);
+        else if (dueAt >= countFrom) skipped++;
+      }
+      await new Promise<void>((resolve) => void setTimeout(resolve, 1));
+    }
+  }
+  if (busy > 0) {
+    await new Promise<void>((resolve) => {
+      onIdle = () => {
+        if (performance.now() >= endAt) resolve();
+      };
+    });
+  }
+  clearTimeout(mark);
+  const elapsedMs = performance.now() - countFrom;
+  const used = process.cpuUsage(usedBefore);
+  for (const client of clients) client.close();
+  const ascending = Float64Array.from(times).sort();
+  return {
+    perSecond: (ascending.length / elapsedMs) * 1000,
+    p50: quantile(ascending, 0.5),
+    p99: quantile(ascending, 0.99),
+    slowest: ascending.at(-1) ?? Number.NaN,
+    sent,
+    skipped,
+    late,
+    statuses,
+    driverBusy: (used.user + used.system) / 1000 / elapsedMs,
+  };
+}
+
+interface Client {
+  /** Sends a request; one at a time. */
+  ask(request: Buffer, dueAt: number): void;
+  close(): void;
+}
+
+type OnAnswer = (client: Client, dueAt: number, status: number | 'broken') => void;
+
+/** A connection that is opened again when the server closes it. */
+async function openClient(port: number, onAnswer: OnAnswer): Promise<Client> {
+  let socket: Socket;
+  let reader = createResponseReader();
+  let dueAt: number | undefined;
+  let isClosed = false;
+  const finish = (status: number | 'broken'): void => {
+    const asked = dueAt;
+    dueAt = undefined;
+    if (asked !== undefined) onAnswer(client, asked, status);
+  };
+  const dial = (): void => {
+    reader = createResponseReader();
+    const dialled = connect({ port, host: '127.0.0.1', noDelay: true });
+    socket = dialled;
+    dialled.on('data', (chunk) => {
+      try {
+        const response = reader.push(chunk);
+        if (response === undefined) return;
+        if (!response.keepsAlive) {
+          dialled.removeAllListeners('close').destroy();
+          dial();
+        }
+        finish(response.status);
+      } catch {
+        dialled.destroy();
+      }
+    });
+    dialled.on('error', () => {});
+    dialled.on('close', () => {
+      if (isClosed) return;
+      dial();
+      // Not at once: a server that is gone would be asked without an end.
+      setTimeout(finish, 10, 'broken');
+    });
+  };
+  const client: Client = {
+    ask(request, due) {
+      dueAt = due;
+      socket.write(request);
+    },
+    close() {
+      isClosed = true;
+      socket.destroy();
+    },
+  };
+  dial();
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve).once('error', reject);
+  });
+  return client;
+}

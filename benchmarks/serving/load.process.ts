@@ -1,0 +1,12 @@
+import { driveHttp, type HttpLoad } from './http-load';
+
+/* Drives loads in a process of its own, so that a server does not share its thread with what asks it. */
+
+process.on('message', (load: HttpLoad) => {
+  driveHttp(load).then(
+    (result) => process.send?.({ result }),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());
+process.send?.('ready');

@@ -1,0 +1,27 @@
+import type { SuiteContext } from '../lib/suite';
+import type { RoundLength } from './contest';
+
+/** How much is measured. */
+export interface ServingSettings {
+  readonly connections: readonly number[];
+  readonly rounds: number;
+  readonly length: RoundLength;
+  /** Whether several settings of a peer are tried. */
+  readonly tunesPeers: boolean;
+}
+
+/** What a full run measures; FAIRLEAD_BENCH_QUICK=1 asks for a look that says whether everything works, and not how fast it is. */
+export function servingSettings(
+  { rounds }: Pick<SuiteContext, 'rounds'>,
+  quick = process.env.FAIRLEAD_BENCH_QUICK,
+): ServingSettings {
+  if (quick === '1') {
+    return { connections: [64], rounds: 1, length: { durationMs: 400, warmUpMs: 200 }, tunesPeers: false };
+  }
+  return {
+    connections: [1, 16, 64],
+    rounds: Math.min(rounds, 3),
+    length: { durationMs: 2000, warmUpMs: 600 },
+    tunesPeers: true,
+  };
+}

@@ -1,0 +1,55 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mlp } from '../lib/onnx/model';
+import type { Result, Suite } from '../lib/suite';
+import { measureCeiling } from '../serving/ceiling';
+import { startDriver } from '../serving/children';
+import { type Arrivals, measureOverload, overloads } from '../serving/overload';
+import { chosenPeers, type Peer, type PeerSettings } from '../serving/peers';
+import { binaryBody, jsonBody } from '../serving/requests';
+import { servingSettings } from '../serving/settings';
+import { measureModel, type ServedModel } from '../serving/throughput';
+
+/** Our server over HTTP beside others that serve the same model: one load, one machine, one run. */
+export default {
+  name: 'serving',
+  describe: 'Requests a second over HTTP, beside MLServer, BentoML, LitServe, Ray Serve and a bare Fastify.',
+  async run(context) {
+    const { note } = context;
+    const settings = servingSettings(context);
+    const peers = chosenPeers(note);
+    const folder = await mkdtemp(join(tmpdir(), 'fairlead-bench-'));
+    const driver = await startDriver();
+    const measuring = { driver, settings, note };
+    try {
+      const models = await writeModels(folder);
+      const tuned = new Map<Peer, PeerSettings>();
+      const results: Result[] = await measureCeiling(measuring);
+      for (const model of models) results.push(...(await measureModel(model, peers, tuned, measuring)));
+      const [small, large] = models;
+      const arrivals: readonly [ServedModel, Arrivals][] = [
+        [large, { label: 'JSON', toBody: jsonBody, ...overloads.ofModel }],
+        [small, { label: 'JSON', toBody: jsonBody, ...overloads.ofServer }],
+        [small, { label: 'binary', toBody: binaryBody, ...overloads.ofServer }],
+      ];
+      for (const [model, arriving] of arrivals) results.push(...(await measureOverload(model, arriving, measuring)));
+      return results;
+    } finally {
+      await driver.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+} satisfies Suite;
+
+async function writeModels(folder: string): Promise<readonly [ServedModel, ServedModel]> {
+  const write = async (sizes: readonly number[], goals: ServedModel['goals']): Promise<ServedModel> => {
+    const path = join(folder, `${sizes.join('-')}.onnx`);
+    await writeFile(path, mlp(sizes));
+    return { title: `MLP ${sizes.join('-')}`, path, elements: sizes[0] as number, goals };
+  };
+  return [
+    await write([784, 512, 512, 10], { jsonOfEmpty: '>= 0.85', binaryOfBare: '>= 3', peers: true }),
+    await write([784, 2048, 2048, 10], { jsonOfBare: '>= 3', peers: false }),
+  ];
+}

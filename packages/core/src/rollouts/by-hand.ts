@@ -1,0 +1,133 @@
+import { FairleadError } from '../errors';
+import type { Arms } from './arms';
+import type { Actor, Change } from './change';
+import { championArm, type EvidenceSummary, type RolloutStatus } from './contracts';
+import type { RolloutSettings } from './options';
+import { isActive } from './plan';
+import type { RolloutRecord } from './record';
+
+/** Tries of what somebody asks for, where other replicas keep writing first. */
+const maxTries = 10;
+
+/** What somebody can ask a rollout for. */
+export interface HandControls {
+  /** @param version that of the challenger, where it has to be another one than is loaded */
+  start(by: Actor, version?: string): Promise<void>;
+  promote(arm: string | undefined, by: Actor): Promise<void>;
+  rollback(by: Actor): Promise<void>;
+  abort(by: Actor): Promise<void>;
+  pause(by: Actor): Promise<void>;
+  resume(by: Actor): Promise<void>;
+  approve(by: Actor): Promise<void>;
+}
+
+export interface HandControlsParts {
+  readonly settings: Pick<RolloutSettings, 'name' | 'strategy' | 'clock'>;
+  readonly record: RolloutRecord;
+  readonly arms: Arms;
+  readonly counts: { step: number; promote: number; rollback: number; abort: number };
+  /** Runs after what was asked for before. */
+  serial(work: () => Promise<void>): Promise<void>;
+  /** Writes a change; false when somebody else wrote first. */
+  apply(change: Change): Promise<boolean>;
+  evidence(): EvidenceSummary;
+  /** What begins a run. */
+  beginning(by: Actor): Change;
+  /** Challengers are loaded now. */
+  onLoad(): void;
+  onState(): void;
+  onSuspend(): void;
+}
+
+const active: readonly RolloutStatus[] = ['running', 'paused', 'waiting-for-approval'];
+
+/** Makes what somebody can ask a rollout for. */
+export function createHandControls(parts: HandControlsParts): HandControls {
+  const { settings, record, arms, counts, serial, apply } = parts;
+  const { name, strategy, clock } = settings;
+  const challengers = arms.challengers.map((arm) => arm.name);
+
+  const refused = (verb: string, expected: string, extra: object = {}): FairleadError => {
+    const given = record.isForeign ? 'of other models' : record.stored.status;
+    return new FairleadError('CONFLICT', `${name}: ${verb} needs ${expected}; the rollout is ${given}.`, {
+      details: { field: 'status', expected, given, ...extra },
+    });
+  };
+
+  /** Does it on whatever state the store has by then. */
+  const ask = (verb: string, allowed: readonly RolloutStatus[], change: () => Change): Promise<void> =>
+    serial(async () => {
+      try {
+        await record.refresh();
+      } catch {
+        // The record has told it; what is safe is done all the same.
+      }
+      try {
+        for (let attempt = 0; attempt < maxTries; attempt++) {
+          if (record.isForeign && verb !== 'start()') throw refused(verb, 'its own models');
+          if (!record.isForeign && !allowed.includes(record.stored.status)) {
+            throw refused(verb, `a rollout that is ${allowed.join(' or ')}`);
+          }
+          if (await apply(change())) return;
+        }
+        throw refused(verb, 'that nobody else writes at the same time');
+      } finally {
+        parts.onState();
+      }
+    });
+
+  const changeTo = (to: RolloutStatus, by: Actor): Change => ({
+    to,
+    actor: by.actor ?? 'user',
+    reason: by.reason ?? 'By hand.',
+  });
+
+  const approved = (by: Actor): Change => {
+    const { stored } = record;
+    const time = { epochMs: clock.epochMs(), approved: true };
+    const { action, state, arm } = strategy.decide(stored.state, parts.evidence(), time);
+    const winner = arm ?? stored.arms[0];
+    if (action === 'promote' && winner !== undefined) return { ...changeTo('promoted', by), state, promoted: winner };
+    // What harms by now the next look takes back, with its reason.
+    return action === 'rollback' ? changeTo('running', by) : { ...changeTo('running', by), state };
+  };
+
+  return {
+    async start(by, version) {
+      const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
+      if (leftMs > 0) {
+        throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, { retryAfterMs: leftMs });
+      }
+      if (version === undefined) await arms.load();
+      else await arms.loadVersion(version);
+      parts.onLoad();
+      await ask('start()', ['idle', 'rolled-back', 'aborted'], () => parts.beginning(by));
+      counts.step++;
+    },
+    async promote(arm, by) {
+      const winner = arm ?? record.stored.arms[0] ?? challengers[0];
+      if (winner === undefined || !challengers.includes(winner)) {
+        const expected = `one of ${challengers.join(', ')}`;
+        const given = winner ?? championArm;
+        throw new FairleadError('INVALID_ARGUMENT', `promote: arm: expected ${expected}, given ${given}.`, {
+          details: { field: 'arm', expected, given },
+        });
+      }
+      await ask('promote()', active, () => ({ ...changeTo('promoted', by), promoted: winner }));
+      counts.promote++;
+    },
+    async rollback(by) {
+      if (isActive(record.stored.status) || record.stored.status === 'promoted') parts.onSuspend();
+      await ask('rollback()', [...active, 'promoted'], () => changeTo('rolled-back', by));
+      counts.rollback++;
+    },
+    async abort(by) {
+      if (isActive(record.stored.status)) parts.onSuspend();
+      await ask('abort()', active, () => changeTo('aborted', by));
+      counts.abort++;
+    },
+    pause: (by) => ask('pause()', ['running', 'waiting-for-approval'], () => changeTo('paused', by)),
+    resume: (by) => ask('resume()', ['paused'], () => changeTo('running', by)),
+    approve: (by) => ask('approve()', ['waiting-for-approval'], () => approved(by)),
+  };
+}

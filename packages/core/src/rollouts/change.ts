@@ -1,0 +1,65 @@
+import type { EvidenceSummary, HistoryEntry, RolloutStatus, StoredRollout, Strategy } from './contracts';
+import { weightsOf } from './plan';
+
+/** Entries of the history that are kept. */
+const maxHistory = 100;
+
+/** Who wants something done, and why; both go into the history. */
+export interface Actor {
+  /** Who or what. @default 'user' */
+  readonly actor?: string;
+  /** Why. @default 'By hand.' */
+  readonly reason?: string;
+}
+
+/** What changes a rollout. */
+export interface Change {
+  readonly to: RolloutStatus;
+  readonly actor: string;
+  readonly reason: string;
+  readonly state?: StoredRollout['state'];
+  readonly arms?: readonly string[];
+  readonly promoted?: string;
+  readonly startsAnew?: boolean;
+}
+
+/** What a change is made upon. */
+export interface ChangeParts {
+  readonly stored: StoredRollout;
+  readonly strategy: Strategy;
+  /** Digests by arm. */
+  readonly models: Readonly<Record<string, string>>;
+  readonly evidence: EvidenceSummary;
+  readonly epochMs: number;
+  readonly coolDownMs: number;
+}
+
+/** The state of a rollout after a change, with an entry of its history. */
+export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollout, 'epoch'> {
+  const { stored, strategy, models, evidence, epochMs, coolDownMs } = parts;
+  const { to, actor, reason, startsAnew = false, promoted } = change;
+  const { promoted: _before, ...kept } = stored;
+  const changed: StoredRollout = {
+    ...kept,
+    status: to,
+    strategy: strategy.name,
+    state: change.state ?? stored.state,
+    arms: change.arms ?? stored.arms,
+    models: startsAnew ? models : stored.models,
+    evidenceEpoch: startsAnew ? stored.epoch + 1 : stored.evidenceEpoch,
+    coolDownUntilEpochMs: to === 'rolled-back' ? epochMs + coolDownMs : stored.coolDownUntilEpochMs,
+    ...(promoted === undefined ? {} : { promoted }),
+  };
+  const weights = weightsOf(changed, strategy);
+  const entry: HistoryEntry = {
+    atEpochMs: epochMs,
+    from: stored.status,
+    to,
+    weights,
+    actor,
+    reason,
+    evidence: startsAnew ? { arms: {} } : evidence,
+  };
+  const { epoch: _epoch, ...next } = changed;
+  return { ...next, weights, history: [...stored.history, entry].slice(-maxHistory) };
+}

@@ -1,0 +1,236 @@
+import { describe, expect, test } from 'vitest';
+import { failure, pair, type Step, scriptedRunner } from '../../resilience/scripted-runner.fixture';
+import type { RunnerHealth } from '../../runner/runner';
+import { createVirtualClock } from '../../testing/virtual-clock';
+import { setUpRollout } from '../rollout.fixture';
+import { canary } from '../strategies/canary';
+import { shadow } from '../strategies/shadow';
+import { createShadow, type Shadow } from './create-shadow';
+import type { ShadowOptions } from './options';
+
+type Scripts = { readonly champion?: (call: number) => Step; readonly shadow?: (call: number) => Step };
+
+function setUp(options: Partial<ShadowOptions> = {}, scripts: Scripts = {}, versions = ['1', '1']) {
+  const clock = createVirtualClock();
+  const champion = scriptedRunner(clock, scripts.champion ?? (() => ({ afterMs: 2 })), versions[0]);
+  const challenger = scriptedRunner(clock, scripts.shadow ?? (() => ({ afterMs: 20 })), versions[1]);
+  const mirror = createShadow({ champion, shadow: challenger, clock, ...options });
+  let ids = 0;
+  /** What a rollout does with one request. */
+  const request = async (inputs = pair(ids, 1), runOptions = {}): Promise<void> => {
+    const trace = { decisionId: `d${ids++}`, arm: 'champion', propensity: 1, answeredBy: 'champion' };
+    mirror.onRequest?.(trace, inputs, runOptions);
+    try {
+      mirror.onAnswer?.(trace, { ...(await champion.run(inputs)), rollout: trace });
+    } catch (error) {
+      mirror.onFailure?.(trace, error);
+    }
+  };
+  /** So many requests, one each millisecond. */
+  const send = async (requests: number, runOptions = {}): Promise<void> => {
+    for (let sent = 0; sent < requests; sent++) {
+      void request(undefined, runOptions);
+      await clock.advance(1);
+    }
+  };
+  return { clock, champion, challenger, mirror, request, send };
+}
+
+const excessOf = (mirror: Shadow, measure: string) =>
+  mirror.describe().disagreements.find((each) => each.measure === measure)?.excess;
+
+describe('a shadow', () => {
+  test('compares in rounds, and keeps within its share of time', async () => {
+    const { send, mirror, challenger, clock } = setUp({ budget: { timeShare: 0.02, maxRequests: 10 } });
+    await send(20_000);
+    const stats = mirror.stats();
+    // Twenty milliseconds a round for ten comparisons, and two for the champion's second answer to one or two of them.
+    expect(stats.comparisons).toBeGreaterThanOrEqual(150);
+    expect(stats.noiseComparisons).toBe(Math.ceil(stats.comparisons / 8));
+    expect(stats.timeShare).toBeLessThanOrEqual(0.02 + 24 / 20_000);
+    expect(stats.timeShare).toBeGreaterThan(0.018);
+    expect(stats.failures).toBe(0);
+    expect(stats.requests).toBe(20_000);
+    expect(stats.mirrored + Object.values(stats.shed).reduce((sum, count) => sum + count, 0)).toBe(20_000);
+    expect(challenger.calls.every(({ options }) => options.priority === 'low')).toBe(true);
+    expect(challenger.mostInFlight).toBe(10);
+    await clock.advance(10);
+    await mirror.close();
+    expect(clock.pendingTimers).toBe(0);
+    expect(challenger.closed).toBe(false);
+  });
+
+  test('finds that models answer the same, and that they do not', async () => {
+    const same = setUp({ budget: { timeShare: 0.5 } });
+    await same.send(5000);
+    expect(excessOf(same.mirror, 'tolerance')?.difference).toBe(0);
+    const other = setUp({ budget: { timeShare: 0.5 } }, {}, ['1', '2']);
+    await other.send(5000);
+    expect(excessOf(other.mirror, 'tolerance')?.difference).toBe(1);
+    expect(excessOf(other.mirror, 'tolerance')?.lower).toBeGreaterThan(0.5);
+    // Ten times as large keeps the order.
+    expect(excessOf(other.mirror, 'top')?.difference).toBe(0);
+  });
+
+  test('keeps its own copies: what callers do with their arrays afterwards changes nothing', async () => {
+    const { clock, champion, challenger, mirror } = setUp();
+    const inputs = pair(3, 4);
+    const trace = { decisionId: 'd', arm: 'champion', propensity: 1, answeredBy: 'champion' };
+    mirror.onRequest?.(trace, inputs, {});
+    const answering = champion.run(inputs);
+    inputs.x.fill(99);
+    await clock.advance(2);
+    const answer = await answering;
+    mirror.onAnswer?.(trace, { ...answer, rollout: trace });
+    const given = answer.outputs.y?.data;
+    if (given instanceof Float32Array) given.fill(-1);
+    await clock.advance(1000);
+    expect(challenger.calls.map(({ x }) => x)).toEqual([[3, 4]]);
+    expect(mirror.stats()).toMatchObject({ comparisons: 1, failures: 0 });
+    expect(excessOf(mirror, 'tolerance')?.difference).toBe(0);
+  });
+
+  test('that fails, hangs or is full hurts nobody, and is counted', async () => {
+    const heard: string[] = [];
+    const { send, mirror, clock } = setUp(
+      { budget: { timeShare: 1, maxRequests: 3 }, timeoutMs: 50, on: { 'shadow-fail': () => heard.push('fail') } },
+      {
+        shadow: (call) =>
+          call % 3 === 0 ? { error: failure('RUN_FAILED') } : call % 3 === 1 ? { error: failure('OVERLOADED') } : {},
+      },
+    );
+    await send(3);
+    await clock.advance(500);
+    expect(mirror.stats()).toMatchObject({ comparisons: 1, failures: 1, shed: { refused: 1 } });
+    expect(mirror.describe().lastError).toBe('Scripted RUN_FAILED.');
+    expect(heard).toEqual(['fail']);
+  });
+
+  test('waits while requests wait for the champion, and rests when the champion refuses one', async () => {
+    const { send, mirror, clock, champion, challenger } = setUp(
+      {},
+      {
+        champion: (call) => (call === 5 ? { error: failure('OVERLOADED'), afterMs: 1 } : { afterMs: 1 }),
+      },
+    );
+    let queued = 4;
+    const health = (): RunnerHealth => ({
+      status: 'ready',
+      ready: true,
+      reasons: [],
+      model: champion.model,
+      lanes: { alive: 1, total: 1 },
+      queue: { requests: queued, rows: queued, bytes: 0, batchesInFlight: 1 },
+      sinceEpochMs: 0,
+    });
+    champion.health = health;
+    await send(3);
+    await clock.advance(1000);
+    expect(challenger.calls.length).toBe(0);
+    expect(mirror.stats().postponed).toBeGreaterThan(5);
+    queued = 0;
+    await clock.advance(200);
+    expect(mirror.stats().comparisons).toBe(3);
+    await send(3);
+    // The second of those was refused, after one that the champion was asked again: for a second none is copied.
+    const { mirrored } = mirror.stats();
+    await send(500);
+    expect(mirror.stats()).toMatchObject({ mirrored, shed: { busy: 501 } });
+    await send(600);
+    expect(mirror.stats().mirrored).toBeGreaterThan(mirrored);
+  });
+
+  test('copies no more than it has room for', async () => {
+    const { send, mirror } = setUp({ budget: { maxBytes: 40 } });
+    await send(20);
+    // Eight bytes of inputs each, and as much for the answer.
+    expect(mirror.stats()).toMatchObject({ mirrored: 2, shed: { bytes: 18 } });
+  });
+
+  test('keeps local-only requests local', async () => {
+    const { send, challenger, clock } = setUp();
+    await send(1, { privacy: 'local-only', key: 'user', timeoutMs: 5 });
+    await clock.advance(500);
+    expect(challenger.calls[0]?.options).toEqual({ privacy: 'local-only', priority: 'low', timeoutMs: 30_000 });
+  });
+
+  test.each([
+    ['budget.timeShare', { budget: { timeShare: 0 } }],
+    ['budget.timeShare', { budget: { timeShare: 2 } }],
+    ['budget.maxRequests', { budget: { maxRequests: 0 } }],
+    ['noiseEvery', { noiseEvery: -1 }],
+    ['shadow', { shadow: undefined }],
+  ])('refuses %s that is wrong', (field, options) => {
+    expect(() => setUp(options as unknown as Partial<ShadowOptions>)).toThrow(field);
+  });
+
+  test('refuses a model of another signature', () => {
+    const clock = createVirtualClock();
+    const signature = { inputs: [], outputs: [], batchAxis: 0 };
+    const other = scriptedRunner(clock, undefined, '2', signature);
+    expect(() => createShadow({ champion: scriptedRunner(clock), shadow: other, clock })).toThrow(
+      expect.objectContaining({ code: 'SIGNATURE_MISMATCH' }),
+    );
+  });
+});
+
+describe('the strategy', () => {
+  const mirrored = async (
+    versions: readonly [string, string],
+    strategyOptions: Partial<Parameters<typeof shadow>[0]> = {},
+  ) => {
+    const clock = createVirtualClock();
+    const champion = scriptedRunner(clock, () => ({ afterMs: 2 }), versions[0]);
+    const challenger = scriptedRunner(clock, () => ({ afterMs: 20 }), versions[1]);
+    const mirror = createShadow({ champion, shadow: challenger, clock, budget: { timeShare: 0.5 } });
+    const strategy = shadow({ mirror, minComparisons: 50, ...strategyOptions });
+    const setup = await setUpRollout(
+      { champion, challengers: { canary: challenger }, strategy, observers: [mirror] },
+      {},
+      clock,
+    );
+    return { ...setup, mirror };
+  };
+
+  test('serves everybody by the champion, and says how it stands', async () => {
+    const { send, rollout, mirror } = await mirrored(['1', '2']);
+    const ends = await send(2000);
+    expect(new Set(ends)).toEqual(new Set(['champion']));
+    expect(mirror.stats().comparisons).toBeGreaterThan(50);
+    expect(rollout.describe()).toMatchObject({
+      status: 'running',
+      weights: { champion: 1, canary: 0 },
+      reason: expect.stringMatching(/^\d+ comparisons: tolerance disagrees by 1 \(/),
+    });
+    await rollout.promote();
+    expect(new Set(await send(5))).toEqual(new Set(['canary']));
+  });
+
+  test('goes on to a canary, when answers are shown to be alike', async () => {
+    const { send, rollout, told } = await mirrored(['1', '1'], {
+      maxExcess: { top: 0.5 },
+      next: canary({ steps: [{ weight: 0.5, minRequests: 20 }] }),
+    });
+    expect(rollout.dryRun()).toMatchObject({ strategy: 'shadow, then canary', steps: [{}, {}] });
+    await send(8000);
+    expect(told('rollout-change').map(({ to, weights }) => [to, weights.canary])).toEqual([
+      ['running', 0],
+      ['running', 0.5],
+      ['promoted', 1],
+    ]);
+  });
+
+  test('rolls back what answers otherwise, before anybody got it', async () => {
+    const { send, rollout, told } = await mirrored(['1', '2'], { maxExcess: { tolerance: 0.01 }, next: canary() });
+    const ends = await send(4000);
+    expect(new Set(ends)).toEqual(new Set(['champion']));
+    expect(rollout.describe().status).toBe('rolled-back');
+    expect(told('rollout-change').at(-1)?.reason).toMatch(/tolerance disagrees by 1 .* where 0.01 is let pass/);
+  });
+
+  test('refuses options that are wrong', async () => {
+    expect(() => shadow({ mirror: {} as Shadow })).toThrow('mirror');
+    const { mirror } = setUp();
+    expect(() => shadow({ mirror, maxExcess: { top: 2 } })).toThrow('maxExcess.top');
+  });
+});

@@ -1,0 +1,294 @@
+import type { ClockTimer } from '../../clock';
+import { messageOf } from '../../errors';
+import { createEvents, type Events } from '../../events';
+import { type Closeable, closeable } from '../../lifecycle';
+import { codeOf } from '../../resilience/remedies';
+import { keepInputs } from '../../resilience/stage';
+import { checkInterchangeable } from '../../runner/model-info';
+import type { ComputedBatch, ModelInfo, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
+import type { AnySignature, InputsOf } from '../../signature';
+import type { Tensors } from '../../tensor/tensor';
+import { compareOutputs } from '../compare/compare-outputs';
+import { createOutputAgreement, type Disagreement } from '../compare/output-agreement';
+import { championArm, type Tally } from '../contracts';
+import type { RequestObserver } from '../observer';
+import { bytesOf, copyOutputs } from './copies';
+import { parseShadowOptions, type ShadowOptions } from './options';
+import type { ShadowEventMap } from './shadow-events';
+import { createTimeBudget } from './time-budget';
+
+/** What a shadow did in this process. A plain object. */
+export interface ShadowStats {
+  /** Requests that it saw. */
+  readonly requests: number;
+  /** Requests that were copied for it. */
+  readonly mirrored: number;
+  /** Its answers that were compared with the champion's. */
+  readonly comparisons: number;
+  /** The champion's second answers that were compared with its first. */
+  readonly noiseComparisons: number;
+  /** Requests that it failed at, or whose answers cannot be compared. */
+  readonly failures: number;
+  /**
+   * Requests that it was spared. `full`: enough were waiting for its budget. `bytes`: there was no room for a copy. `busy`: the
+   * champion refused requests a moment ago. `unanswered`: somebody else answered, or nobody. `refused`: it was too busy itself.
+   */
+  readonly shed: Readonly<Record<'full' | 'bytes' | 'busy' | 'unanswered' | 'refused', number>>;
+  /** Rounds that waited because requests were waiting for the champion. */
+  readonly postponed: number;
+  /** Milliseconds that it computed and was compared, and the share of time that this is. */
+  readonly spentMs: number;
+  readonly timeShare: number;
+}
+
+/** A shadow at this moment. A plain object. */
+export interface ShadowDescription {
+  readonly model: ModelInfo;
+  readonly comparisons: number;
+  /** How much it disagrees with the champion beyond what the champion disagrees with itself. */
+  readonly disagreements: readonly Disagreement[];
+  readonly lastError?: string;
+}
+
+/** A shadow of a champion: one of the `observers` of a rollout. */
+export interface Shadow extends RequestObserver, Closeable {
+  readonly shadowEvents: Events<ShadowEventMap>;
+  describe(): ShadowDescription;
+  stats(): ShadowStats;
+  /** Sums that replicas may add, for `createOutputAgreement().assess`. */
+  readonly tally: Tally;
+}
+
+interface Sample {
+  readonly decisionId: string;
+  readonly inputs: InputsOf;
+  readonly options: RunOptions;
+  readonly bytes: number;
+  reference?: Tensors;
+}
+
+/** Milliseconds in which requests of a round are gathered. */
+const gatherMs = 100;
+/** Milliseconds without mirroring after the champion refused a request. */
+const restMs = 1000;
+
+const overloads: ReadonlySet<string | undefined> = new Set(['OVERLOADED', 'DEADLINE_EXCEEDED']);
+
+/**
+ * Lets a model answer some of the champion's requests without anybody hearing of it, and compares its answers with the champion's.
+ *
+ * - Callers never wait for it, and what it fails at fails nobody.
+ * - Requests are copied when they come, as many as its next round may have, and the champion's answers when they go out; so neither
+ *   the callers' arrays nor the views that they get are kept.
+ * - It runs at the lowest priority, in rounds that its share of the time pays for: the mean over time stays within `timeShare`.
+ * - It is shed first: while requests wait for the champion no round begins, and where the champion refuses one, none is copied
+ *   for a second.
+ * - `local-only` requests stay so.
+ *
+ * A shadow that computes in the thread of its callers blocks them for a batch, whatever its budget: give it a lane of its own
+ * (`lanes: 1`), or a remote runner. Closing it waits for a round under way; runners stay open.
+ *
+ * @throws FairleadError `INVALID_OPTION`, `SIGNATURE_MISMATCH` where the shadow cannot take the champion's place
+ */
+export function createShadow<S extends AnySignature = AnySignature>(options: ShadowOptions<S>): Shadow {
+  const settings = parseShadowOptions(options);
+  const { champion, shadow, budget: limits, noiseEvery, timeoutMs, compare, alpha, clock, logger } = settings;
+  checkInterchangeable(champion.signature, shadow.signature);
+  const events = createEvents<ShadowEventMap>(logger, settings.on);
+  const agreement = createOutputAgreement({ alpha });
+  const budget = createTimeBudget(limits.timeShare, clock);
+  const startedAt = clock.now();
+  const waiting = new Map<string, Sample>();
+  const shed = { full: 0, bytes: 0, busy: 0, unanswered: 0, refused: 0 };
+  const counts = { requests: 0, mirrored: 0, comparisons: 0, noiseComparisons: 0, failures: 0, postponed: 0 };
+  let ready: Sample[] = [];
+  let bytes = 0;
+  let restUntil = Number.NEGATIVE_INFINITY;
+  let tally: Tally = {};
+  let lastError: string | undefined;
+  let round: Promise<void> | undefined;
+  let timer: ClockTimer | undefined;
+  let closed = false;
+
+  const drop = (sample: Sample): void => {
+    waiting.delete(sample.decisionId);
+    bytes -= sample.bytes;
+  };
+
+  const onRequest = (
+    { decisionId, answeredBy }: Parameters<NonNullable<Shadow['onRequest']>>[0],
+    inputs: InputsOf,
+    given: RunOptions,
+  ): void => {
+    counts.requests++;
+    if (closed) return;
+    if (answeredBy !== championArm) {
+      shed.unanswered++;
+    } else if (waiting.size + ready.length >= limits.maxRequests) {
+      shed.full++;
+    } else if (restUntil > clock.now()) {
+      shed.busy++;
+    } else {
+      // The answer is copied too, and is taken for as large as the inputs.
+      const size = 2 * bytesOf(inputs);
+      if (bytes + size > limits.maxBytes) {
+        shed.bytes++;
+        return;
+      }
+      const { privacy } = given;
+      const kept: RunOptions = { priority: 'low', timeoutMs, ...(privacy === undefined ? {} : { privacy }) };
+      waiting.set(decisionId, { decisionId, inputs: keepInputs(inputs), options: kept, bytes: size });
+      bytes += size;
+      counts.mirrored++;
+    }
+  };
+
+  const onAnswer = (
+    { decisionId, answeredBy }: { decisionId: string; answeredBy: string },
+    answer: RunResult,
+  ): void => {
+    const sample = waiting.get(decisionId);
+    if (sample === undefined) return;
+    waiting.delete(decisionId);
+    if (closed || answeredBy !== championArm) {
+      bytes -= sample.bytes;
+      shed.unanswered++;
+      return;
+    }
+    sample.reference = copyOutputs(answer.outputs as Tensors);
+    ready.push(sample);
+    schedule();
+  };
+
+  const onFailure = ({ decisionId, answeredBy }: { decisionId: string; answeredBy: string }, error: unknown): void => {
+    if (answeredBy === championArm && overloads.has(codeOf(error))) restUntil = clock.now() + restMs;
+    const sample = waiting.get(decisionId);
+    if (sample === undefined) return;
+    drop(sample);
+    shed.unanswered++;
+  };
+
+  const schedule = (): void => {
+    if (closed || timer !== undefined || round !== undefined || ready.length === 0) return;
+    timer = clock.setTimer(begin, Math.max(gatherMs, budget.waitMs));
+  };
+
+  const begin = (): void => {
+    timer = undefined;
+    if (closed) return;
+    const queue = champion.health?.().queue;
+    if ((queue !== undefined && queue.requests > 0) || restUntil > clock.now()) {
+      counts.postponed++;
+      schedule();
+      return;
+    }
+    if (!budget.isOpen) {
+      schedule();
+      return;
+    }
+    const samples = ready;
+    ready = [];
+    round = play(samples).finally(() => {
+      for (const sample of samples) bytes -= sample.bytes;
+      round = undefined;
+      schedule();
+    });
+  };
+
+  /** One round: all at once, so that they may share batches, then one comparison after another, each in a turn of its own. */
+  const play = async (samples: readonly Sample[]): Promise<void> => {
+    const began = clock.now();
+    const answers = await Promise.allSettled(samples.map((sample) => asked(shadow, sample)));
+    budget.spend(costOf(answers, clock.now() - began));
+    for (const [index, sample] of samples.entries()) {
+      const answer = answers[index];
+      if (answer === undefined) continue;
+      if (answer.status === 'rejected') failed(sample, answer.reason);
+      else if ((await compared(sample, 'challenger', answer.value)) && isNoiseDue()) await compareChampion(sample);
+    }
+  };
+
+  const isNoiseDue = (): boolean => noiseEvery > 0 && (counts.comparisons - 1) % noiseEvery === 0;
+
+  const compareChampion = async (sample: Sample): Promise<void> => {
+    const began = clock.now();
+    const [answer] = await Promise.allSettled([asked(champion, sample)]);
+    budget.spend(costOf([answer], clock.now() - began));
+    // What the champion fails at here says nothing about the shadow.
+    if (answer.status === 'fulfilled') await compared(sample, 'champion', answer.value);
+  };
+
+  const compared = async (sample: Sample, against: 'challenger' | 'champion', answer: RunResult): Promise<boolean> => {
+    await new Promise<void>((resolve) => clock.defer(resolve));
+    const began = clock.now();
+    try {
+      const comparison = compareOutputs(sample.reference ?? {}, answer.outputs as Tensors, compare);
+      tally = agreement.observe(tally, against, comparison);
+      if (against === 'challenger') counts.comparisons++;
+      else counts.noiseComparisons++;
+      events.emit('shadow-comparison', { decisionId: sample.decisionId, against, comparison });
+      return true;
+    } catch (error) {
+      failed(sample, error);
+      return false;
+    } finally {
+      budget.spend(clock.now() - began);
+    }
+  };
+
+  const failed = ({ decisionId }: Sample, error: unknown): void => {
+    if (codeOf(error) === 'OVERLOADED') {
+      shed.refused++;
+      return;
+    }
+    counts.failures++;
+    lastError = messageOf(error);
+    events.emit('shadow-fail', { decisionId, error });
+  };
+
+  return {
+    shadowEvents: events,
+    onRequest,
+    onAnswer,
+    onFailure,
+    get tally() {
+      return tally;
+    },
+    describe: () => ({
+      model: shadow.model,
+      comparisons: counts.comparisons,
+      disagreements: agreement.assess(tally),
+      ...(lastError === undefined ? {} : { lastError }),
+    }),
+    stats() {
+      const elapsedMs = clock.now() - startedAt;
+      const timeShare = elapsedMs > 0 ? budget.spentMs / elapsedMs : 0;
+      return { ...counts, shed: { ...shed }, spentMs: budget.spentMs, timeShare };
+    },
+    ...closeable(async () => {
+      closed = true;
+      timer?.clear();
+      await round;
+      waiting.clear();
+      ready = [];
+      events.clear();
+    }),
+  };
+}
+
+async function asked(runner: ModelRunner, { inputs, options }: Sample): Promise<RunResult> {
+  return runner.run(inputs, options);
+}
+
+/** Milliseconds that were computed: of each batch once; where a runner does not tell, all the time that it took. */
+function costOf(answers: readonly PromiseSettledResult<RunResult>[], tookMs: number): number {
+  const batches = new Set<ComputedBatch>();
+  for (const answer of answers) {
+    if (answer.status === 'rejected') continue;
+    const computed = answer.value.timing.batches;
+    if (computed === undefined) return tookMs;
+    for (const batch of computed) batches.add(batch);
+  }
+  if (batches.size === 0) return tookMs;
+  return [...batches].reduce((sum, { computeMs }) => sum + computeMs, 0);
+}

@@ -1,0 +1,66 @@
+/** The look of the page. Light first; dark where the reader's system says so. */
+export const style = `
+:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--field:#fbfcfd;--ink:#171b22;--muted:#5a6372;--line:#e2e6ec;--accent:#2456c7;--on-accent:#fff;--good:#137a45;--good-back:#e0f4e8;--bad:#b3261e;--bad-back:#fce6e4;--plain-back:#e9edf5;--shadow:0 1px 2px #10182812}
+@media(prefers-color-scheme:dark){:root{--page:#0e1116;--card:#171b22;--field:#11151b;--ink:#e8ebf0;--muted:#9aa4b4;--line:#2a313c;--accent:#8db2ff;--on-accent:#0b1220;--good:#6fd69c;--good-back:#10301f;--bad:#ff938b;--bad-back:#421916;--plain-back:#232c3b;--shadow:none}}
+*{box-sizing:border-box}
+[hidden]{display:none!important}
+html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
+@media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
+body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;overflow-wrap:anywhere}
+header,main,footer{max-width:960px;margin:0 auto;padding:0 24px}
+header{padding-top:40px}
+.eyebrow{margin:0;color:var(--muted);font-size:12px;font-weight:600;letter-spacing:.08em;text-transform:uppercase}
+h1{margin:2px 0 0;font-size:32px;line-height:1.2;letter-spacing:-.02em;font-weight:650}
+h2{margin:0;font-size:22px;line-height:1.3;letter-spacing:-.01em;font-weight:650}
+.lead{margin:10px 0 0;max-width:70ch}
+.meta,.note,footer,caption,.what,.took{color:var(--muted)}
+.meta{margin:8px 0 0;font-size:13px}
+.note{margin:8px 0;font-size:13px}
+code,pre,textarea,input{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+nav{display:flex;gap:4px 20px;flex-wrap:wrap;margin-top:20px;padding-bottom:10px;border-bottom:1px solid var(--line);font-size:14px;font-weight:500}
+a{color:var(--accent);text-decoration:none}
+a:hover{text-decoration:underline}
+:focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:4px}
+.skip{position:absolute;left:-999px;top:8px;padding:6px 12px;background:var(--card)}
+.skip:focus{left:8px}
+.head{display:flex;gap:10px;align-items:center;flex-wrap:wrap}
+.pill,.method{display:inline-block;padding:1px 9px;border-radius:99px;background:var(--plain-back);color:var(--muted);font-size:12px;font-weight:600;line-height:1.6;white-space:nowrap}
+.pill.good{background:var(--good-back);color:var(--good)}
+.pill.bad{background:var(--bad-back);color:var(--bad)}
+.method{border-radius:6px;padding:1px 7px;color:var(--accent);font-size:11px;letter-spacing:.03em}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;box-shadow:var(--shadow);padding:16px}
+.card+.card{margin-top:12px}
+main>.card{margin-top:24px}
+section{margin-top:40px;scroll-margin-top:16px}
+section>h2{margin-bottom:14px}
+.tensors{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:12px;margin:14px 0 12px}
+.tensors .card{margin:0}
+table{width:100%;border-collapse:collapse;font-size:13.5px;line-height:1.4}
+caption{text-align:left;font-size:12px;font-weight:600;letter-spacing:.04em;text-transform:uppercase;padding-bottom:6px}
+th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:baseline;font-weight:400}
+th:last-child,td:last-child{padding-right:0}
+thead th{color:var(--muted);font-size:12px;font-weight:600;border-bottom:1px solid var(--line)}
+tbody tr+tr>*{border-top:1px solid var(--line)}
+.routes td:first-child{width:62px}
+.routes th{width:55%}
+.routes td:last-child{color:var(--muted)}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+summary{cursor:pointer;font-weight:500}
+summary .path{font-size:13.5px;font-weight:600}
+summary .what{font-weight:400;font-size:13px;margin-left:6px}
+form{margin-top:14px}
+label{display:block;font-size:12px;font-weight:600;color:var(--muted)}
+textarea,input{display:block;width:100%;margin-top:4px;padding:10px 12px;color:var(--ink);background:var(--field);border:1px solid var(--line);border-radius:8px}
+textarea{resize:vertical;tab-size:2}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,220px),1fr));gap:12px}
+.actions{margin-top:10px;font-size:13px;color:var(--muted)}
+button{font:600 14px/1 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;padding:11px 20px;border:0;border-radius:8px;background:var(--accent);color:var(--on-accent);cursor:pointer}
+button:hover{filter:brightness(1.08)}
+button:disabled{opacity:.55;cursor:default}
+.answer{margin-top:14px;border-top:1px solid var(--line);padding-top:12px}
+.answer p{margin:0 0 8px;font-size:13px}
+pre{margin:0;padding:12px;max-height:360px;overflow:auto;background:var(--field);border:1px solid var(--line);border-radius:8px;white-space:pre-wrap}
+.empty{color:var(--muted)}
+footer{margin-top:48px;padding-bottom:40px;font-size:13px}
+@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}.routes tr{display:grid;grid-template-columns:52px 1fr;gap:2px 8px;padding:8px 0}.routes tr+tr{border-top:1px solid var(--line)}.routes th,.routes td{width:auto!important;border:0!important;padding:0}.routes td:last-child{grid-column:2}summary .what{display:block;margin:4px 0 0}}
+`;

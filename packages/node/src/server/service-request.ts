@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import { bodyTooLarge, type ServiceRequest } from '@fairlead/core/serving';
+import { peerOf } from './peer';
+import { bodyReadBefore } from './read-before';
+import { declaresMoreThan, readRequestBody } from './request-body';
+import { type RequestStreamSettings, streamRequestBody } from './request-stream';
+
+/** What reading a request takes. */
+export interface ReadingSettings extends RequestStreamSettings {
+  /** Path and query. */
+  readonly target: string;
+  /** Tells the client to send its body, where it asked. */
+  readonly proceed: (() => void) | undefined;
+  /** Called when the body is to be read in pieces. */
+  readonly onStream: () => void;
+}
+
+/** A request of Node as a service reads it; a body that was read by a framework's parser is taken as the parser left it. */
+export function toServiceRequest(request: IncomingMessage, settings: ReadingSettings): ServiceRequest {
+  const { target, proceed, onStream, signal } = settings;
+  const question = target.indexOf('?');
+  const isReadBefore = request.readableEnded;
+  /** A client whose body is refused by its declared size never sends it. */
+  const proceedWithin = (maxBytes: number): void => {
+    if (!declaresMoreThan(request, maxBytes)) proceed?.();
+  };
+  return {
+    method: request.method ?? 'GET',
+    path: question === -1 ? target : target.slice(0, question),
+    query: question === -1 ? '' : target.slice(question + 1),
+    header(name) {
+      // A parser has unpacked the body.
+      if (isReadBefore && name === 'content-encoding') return undefined;
+      const value = request.headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    },
+    async body(maxBytes, onBytes) {
+      const before = takenBefore(request, maxBytes);
+      if (before !== undefined) return before;
+      proceedWithin(maxBytes);
+      return readRequestBody(request, maxBytes, onBytes);
+    },
+    stream(maxBytes) {
+      if (isReadBefore)
+        return (async function* () {
+          const before = takenBefore(request, maxBytes);
+          if (before !== undefined) yield before;
+        })();
+      onStream();
+      proceedWithin(maxBytes);
+      return streamRequestBody(request, maxBytes, settings);
+    },
+    peer: peerOf(request.socket),
+    signal,
+  };
+}
+
+function takenBefore(request: IncomingMessage, maxBytes: number): Buffer | undefined {
+  const body = bodyReadBefore(request);
+  if (body !== undefined && body.byteLength > maxBytes) throw bodyTooLarge(maxBytes);
+  return body;
+}
