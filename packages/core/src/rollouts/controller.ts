@@ -288,11 +288,13 @@ export function createController(parts: ControllerParts): Controller {
     ...controls,
     learn(arm, reward, context) {
       if (!isActive(record.stored.status) || record.isForeign) return;
+      // First of all: a reward that the strategy refuses leaves nothing behind.
+      const state = strategy.learn?.(record.stored.state, arm, reward, context);
       exchange?.ledger.addReward(arm, reward, clock.now());
-      if (strategy.learn === undefined) return;
+      if (state === undefined) return;
       unwritten.push({ arm, reward, context });
       if (unwritten.length > maxUnwritten) unwritten.shift();
-      record.setState(strategy.learn(record.stored.state, arm, reward, context));
+      record.setState(state);
     },
     settled: () => serial(async () => {}),
   };

@@ -53,8 +53,14 @@ export function unknownArm(arm: string, known: readonly string[]): FairleadError
   });
 }
 
-/** States that were checked: a state is never changed, so once is enough. */
+/** States that were checked, or made here: a state is never changed, so once is enough. */
 const checked = new WeakSet<object>();
+
+/** Marks a state that a bandit made itself, so that it is not checked again. */
+export function trusted(state: BanditState): BanditState {
+  checked.add(state);
+  return state;
+}
 
 /**
  * A state as a bandit reads it.

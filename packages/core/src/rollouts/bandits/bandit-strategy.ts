@@ -3,7 +3,15 @@ import { FairleadError } from '../../errors';
 import { optionError } from '../../option-checks';
 import { type ArmChoice, championArm, type Decision, type Strategy } from '../contracts';
 import { dropHarmful } from '../strategies/parts';
-import { type ArmSums, type BanditState, presentArms, readBanditState, sumsOf, unknownArm } from './bandit-state';
+import {
+  type ArmSums,
+  type BanditState,
+  presentArms,
+  readBanditState,
+  sumsOf,
+  trusted,
+  unknownArm,
+} from './bandit-state';
 
 /** What makes one bandit another one than the rest. */
 export interface BanditPolicy {
@@ -129,7 +137,7 @@ export function createBandit(policy: BanditPolicy): Strategy {
       // What comes late for an arm that left, or while nothing is to be learnt, changes nothing.
       if (state.frozen !== '' || (arm !== championArm && !state.arms.includes(arm))) return state;
       const next = { ...state, sums: addReward(state.sums, arm, value, x, policy.discount) };
-      return isStale(next) ? withShares(next) : next;
+      return trusted(isStale(next) ? withShares(next) : next);
     },
     decide(given, evidence, { approved }): Decision {
       const state = readBanditState(given, dimensions, name);
@@ -170,12 +178,9 @@ function addReward(
   x: readonly number[],
   discount: number,
 ): BanditState['sums'] {
-  return Object.fromEntries(
-    Object.entries(all).map(([arm, sums]) => {
-      const left = discount === 1 ? sums : scaled(sums, discount);
-      return [arm, arm === rewarded ? plus(left, value, x) : left];
-    }),
-  );
+  const left =
+    discount === 1 ? all : Object.fromEntries(Object.entries(all).map(([arm, sums]) => [arm, scaled(sums, discount)]));
+  return { ...left, [rewarded]: plus(left[rewarded] as ArmSums, value, x) };
 }
 
 function scaled({ count, total, gram, moment }: ArmSums, by: number): ArmSums {

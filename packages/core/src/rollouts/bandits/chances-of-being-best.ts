@@ -22,6 +22,9 @@ const unitWeights = nodeWeights.map((weight) => weight / 2);
 /** `upTo[j][l]`: integral from 0 to node j of the polynomial that is 1 at node l and 0 at the others. */
 const upTo = unitNodes.map((end) => unitNodes.map((_, one) => integralOfBasis(one, end)));
 
+/** What a density is taken for 0 beneath, as a logarithm beside its greatest value. */
+const negligible = -50;
+
 /** Cuts, in standard deviations from the mean. */
 const cuts = [
   ...Array.from({ length: 33 }, (_, index) => (index - 16) / 2),
@@ -55,7 +58,9 @@ export function chancesOfBeingBest(laws: readonly BetaLaw[]): number[] {
       const lnRest = Math.log1p(-x);
       for (let arm = 0; arm < arms; arm++, at++) {
         const { alpha, beta } = laws[arm] as BetaLaw;
-        const density = Math.exp((alpha - 1) * lnX + (beta - 1) * lnRest - (peaks[arm] as number));
+        const lnDensity = (alpha - 1) * lnX + (beta - 1) * lnRest - (peaks[arm] as number);
+        if (lnDensity < negligible) continue;
+        const density = Math.exp(lnDensity);
         densities[at] = density;
         totals[arm] = (totals[arm] as number) + width * (unitWeights[node] as number) * density;
       }

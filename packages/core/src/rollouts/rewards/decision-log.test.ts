@@ -137,6 +137,17 @@ describe('createDecisionLog', () => {
     expect(one.log.takeTally()).toEqual({});
   });
 
+  it('learns nothing of what was fixed beforehand', () => {
+    const { log, told } = open();
+    const id = log.add({ arm: 'a', propensity: 1, randomised: false });
+    expect(log.reward(id, 1)).toBe('counted');
+    expect(log.reward(id, 1)).toBe('duplicate');
+    expect(told).toEqual([]);
+    expect([...log.read()]).toEqual([]);
+    expect(log.takeTally()).toEqual({});
+    expect(log.stats()).toMatchObject({ decisions: 1, waiting: 0, rewards: { counted: 1, duplicate: 1 } });
+  });
+
   it('refuses ids that it never gave', () => {
     const { log } = open();
     const id = log.add({ arm: 'a', propensity: 1 });

@@ -13,6 +13,11 @@ export interface DecisionDraft {
   readonly propensity: number;
   /** What it was chosen by; copied. */
   readonly context?: readonly number[];
+  /**
+   * Whether chance had a say in it. What was fixed beforehand, as for testers or a holdout, may get its reward as well, but teaches
+   * nothing and is not read: it would speak for people whom no other arm could have had. @default true
+   */
+  readonly randomised?: boolean;
 }
 
 /**
@@ -65,10 +70,10 @@ export interface DecisionLog {
   reward(decisionId: string, reward: number, time?: RewardTime): RewardOutcome;
   /** Lets go of decisions whose time is over; so does every call of `add` and `reward`. */
   expire(): void;
-  /** The decisions that are held, oldest first. */
+  /** The decisions that are held and had something of chance, oldest first. */
   read(): IterableIterator<LoggedDecision>;
   /**
-   * Sums by arm, since the beginning or the last call of this: `<arm>/decisions`, `<arm>/rewards` (those that counted, missing
+   * Sums by arm over what had something of chance, since the beginning or the last call of this: `<arm>/decisions`, `<arm>/rewards` (those that counted, missing
    * ones that were given a value among them), `<arm>/total` and `<arm>/squares` of the rewards, `<arm>/weighted` of reward /
    * propensity. They are additive, so those of replicas are added by `mergeTallies`.
    */
@@ -104,9 +109,11 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
 
   const settle = (number: number, value: number): void => {
     const decision = ring.read(number, idOf(number));
+    const isRandomised = ring.isRandomised(number);
     // First of all: where it throws, the reward does not count.
-    onReward?.({ ...decision, reward: value });
+    if (isRandomised) onReward?.({ ...decision, reward: value });
     ring.setReward(number, value);
+    if (!isRandomised) return;
     count(decision.arm, 'rewards', 1);
     count(decision.arm, 'total', value);
     count(decision.arm, 'squares', value * value);
@@ -159,7 +166,7 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
   };
 
   return {
-    add({ arm, propensity, context }) {
+    add({ arm, propensity, context, randomised = true }) {
       if (typeof arm !== 'string' || arm === '') throw invalid('arm', 'a text that is not empty', arm);
       if (!(propensity > 0 && propensity <= 1)) throw invalid('propensity', 'more than 0, at most 1', propensity);
       if (context !== undefined && !(Array.isArray(context) && context.every(Number.isFinite))) {
@@ -169,8 +176,8 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
       expire(now);
       if (ring.isFull) release('dropped');
       waiting++;
-      count(arm, 'decisions', 1);
-      return idOf(ring.add(now, arm, propensity, context?.slice()));
+      if (randomised) count(arm, 'decisions', 1);
+      return idOf(ring.add(now, arm, propensity, context?.slice(), randomised));
     },
     reward(decisionId, value, { at } = {}) {
       if (typeof decisionId !== 'string') throw invalid('decisionId', 'the id of a decision', decisionId);
@@ -188,7 +195,7 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
     *read() {
       for (let number = ring.oldest; number < ring.next; number++) {
         // What was let go since the last one is passed over.
-        if (number >= ring.oldest) yield ring.read(number, idOf(number));
+        if (number >= ring.oldest && ring.isRandomised(number)) yield ring.read(number, idOf(number));
       }
     },
     takeTally() {

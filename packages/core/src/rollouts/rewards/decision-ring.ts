@@ -10,6 +10,7 @@ export class DecisionRing {
   readonly #propensities: Float64Array;
   readonly #rewards: Float64Array;
   readonly #arms: Uint32Array;
+  readonly #randomised: Uint8Array;
   readonly #contexts: (readonly number[] | undefined)[];
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
@@ -22,6 +23,7 @@ export class DecisionRing {
     this.#propensities = new Float64Array(size);
     this.#rewards = new Float64Array(size);
     this.#arms = new Uint32Array(size);
+    this.#randomised = new Uint8Array(size);
     this.#contexts = new Array<readonly number[] | undefined>(size).fill(undefined);
   }
 
@@ -40,7 +42,13 @@ export class DecisionRing {
   }
 
   /** Takes a decision; there must be room. @returns its number */
-  add(at: number, arm: string, propensity: number, context: readonly number[] | undefined): number {
+  add(
+    at: number,
+    arm: string,
+    propensity: number,
+    context: readonly number[] | undefined,
+    randomised: boolean,
+  ): number {
     const slot = this.#next % this.#size;
     let number = this.#numbers.get(arm);
     if (number === undefined) {
@@ -51,6 +59,7 @@ export class DecisionRing {
     this.#propensities[slot] = propensity;
     this.#rewards[slot] = Number.NaN;
     this.#arms[slot] = number;
+    this.#randomised[slot] = randomised ? 1 : 0;
     this.#contexts[slot] = context;
     return this.#next++;
   }
@@ -64,6 +73,11 @@ export class DecisionRing {
   /** When a decision that is held was taken. */
   at(number: number): number {
     return this.#at[number % this.#size] as number;
+  }
+
+  /** Whether it was left to chance. */
+  isRandomised(number: number): boolean {
+    return this.#randomised[number % this.#size] === 1;
   }
 
   /** Its reward; NaN where none is known. */
