@@ -2,7 +2,6 @@ import type { ClockTimer } from '../clock';
 import { FairleadError } from '../errors';
 import { createEvents } from '../events';
 import { closeable } from '../lifecycle';
-import { optionError } from '../option-checks';
 import { joinEvents } from '../resilience/joined-events';
 import { closedError, createPending } from '../resilience/stage';
 import { createHealthRecord } from '../runner/health';
@@ -12,7 +11,7 @@ import { linkAlias } from './alias-link';
 import { createArms } from './arms';
 import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
-import { championArm, type StoredRollout, type StrategyState } from './contracts';
+import { championArm, type StoredRollout } from './contracts';
 import { createController } from './controller';
 import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
 import { championOr, createPlan, type Plan, weightsOf } from './plan';
@@ -25,6 +24,7 @@ import type {
   RolloutRunOptions,
   RolloutStats,
 } from './result';
+import { checkMissingReward } from './rewards/check-missing-reward';
 import { createDecisionLog } from './rewards/decision-log';
 import type { RewardOptions } from './rewards/options';
 import type { RolloutRunner } from './rollout-runner';
@@ -53,24 +53,11 @@ export async function createRollout<S extends AnySignature = AnySignature>(
 ): Promise<RolloutRunner<S>> {
   const settings = parseRolloutOptions(options);
   const state = settings.strategy.start(Object.keys(settings.challengers), settings.clock.epochMs());
-  checkMissingReward(settings, state);
+  checkMissingReward(settings.strategy, state, settings.rewards?.missingReward);
   // Inside, signatures are data: the type parameter speaks to the caller alone.
   const { rollout, controller } = rolloutOf(settings);
   await controller.look();
   return rollout as unknown as RolloutRunner<S>;
-}
-
-/** What nobody rewards must be a reward that the strategy takes: it is told within a request. */
-function checkMissingReward({ strategy, rewards }: RolloutSettings, state: StrategyState): void {
-  if (rewards?.missingReward === undefined) return;
-  try {
-    strategy.learn?.(state, championArm, rewards.missingReward, undefined);
-  } catch (error) {
-    // Without a context it says so of that one.
-    if (!FairleadError.isInstance(error) || error.details.field !== 'reward') return;
-    const expected = `a reward that the strategy takes, ${error.details.expected}`;
-    throw optionError('createRollout', 'rewards.missingReward', expected, rewards.missingReward);
-  }
 }
 
 function rolloutOf(settings: RolloutSettings) {
