@@ -42,10 +42,11 @@ const entries = packageFolders.flatMap((name) => {
   return subpathsOf(manifest).map((subpath) => `${manifest.name}${subpath.slice(1)}`);
 });
 
-/** Peers without which an entry cannot be imported: a hook is nothing without its framework, nor a span without OpenTelemetry. */
+/** Peers without which an entry cannot be imported: a hook is nothing without its framework, nor a span without OpenTelemetry, nor a call without gRPC. */
 const frameworks: Readonly<Record<string, string>> = {
   '@fairlead/browser/react': 'react',
   '@fairlead/core/tracing': '@opentelemetry/api',
+  '@fairlead/node/grpc': '@grpc/grpc-js',
 };
 
 describe.each(entries)('%s', (entry) => {
