@@ -75,6 +75,7 @@ function decodeAround<T>(
   textOf: (bytes: Uint8Array) => string,
   decode: (message: unknown) => T,
 ): T {
+  const standIn = standInKey();
   const texts: NumberText[] = [];
   let text = '';
   let copied = 0;
@@ -86,19 +87,27 @@ function decodeAround<T>(
   // A decoder takes a byte order mark at the beginning of what it is given for none of the text.
   if (places.some(({ close }) => bytes[close + 1] === 0xef)) throw notPlain;
   text += textOf(bytes.subarray(copied));
-  const result = decode(putBack(JSON.parse(text), texts));
+  const result = decode(putBack(JSON.parse(text), texts, standIn));
   // What nobody read may be no JSON, and the answer must not depend on that.
   if (!texts.every(({ wasRead }) => wasRead)) throw notPlain;
   return result;
 }
 
-/** The key of the object that stands for an array. Drawn by chance once a process, so that no client can write it. */
-const standIn = `numbers ${crypto.randomUUID()}`;
+let drawnKey: string | undefined;
 
-function putBack(value: unknown, texts: readonly NumberText[]): unknown {
+/**
+ * The key of the object that stands for an array. Drawn by chance once a process, so that no client can write it; and at the first
+ * request, since workerd has no chance to give while modules load.
+ */
+function standInKey(): string {
+  drawnKey ??= `numbers ${crypto.randomUUID()}`;
+  return drawnKey;
+}
+
+function putBack(value: unknown, texts: readonly NumberText[], standIn: string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) value[index] = putBack(value[index], texts);
+    for (let index = 0; index < value.length; index++) value[index] = putBack(value[index], texts, standIn);
     return value;
   }
   const record = value as Record<string, unknown>;
@@ -107,7 +116,7 @@ function putBack(value: unknown, texts: readonly NumberText[]): unknown {
   for (const key in record) {
     const inside = record[key];
     if (typeof inside === 'object' && inside !== null) {
-      const replaced = putBack(inside, texts);
+      const replaced = putBack(inside, texts, standIn);
       if (replaced !== inside) record[key] = replaced;
     }
   }
