@@ -114,6 +114,7 @@ function beginCall(
     header: request.header,
     peer: request.peer,
     signal: request.signal,
+    delay: request.delay,
   });
 }
 

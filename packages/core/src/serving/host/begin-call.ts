@@ -43,7 +43,7 @@ export function createBeginCall({ guard, observers, clock, logger }: CallSetting
   };
 
   return (arrival) => {
-    const arrivedAt = clock.now();
+    const arrivedAt = clock.now() - (arrival.delay?.beforeMs ?? 0);
     let watches = observers.length === 0 ? undefined : watch(arrival);
     let principal: Principal | undefined;
     let facts: CallFacts | undefined;
