@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/core';
 import type { Service, ServiceResponse } from '@fairlead/core/serving';
 import { writePieces } from './answer-stream';
+import { createBackPressure } from './back-pressure';
 import { answerClientError } from './client-error';
+import { createLoopDelay } from './loop-delay';
 import { hasBody } from './read-before';
 import { toServiceRequest } from './service-request';
 
@@ -25,6 +28,8 @@ export interface Listener {
   abortAll(): void;
 }
 
+/** A body that was not read is read and dropped to its end where no more of it is to come than this, in bytes: less than a new connection costs. */
+const cheapBytes = 64 * 1024;
 /** How long, and how much of, a body that was refused is read and dropped, so that its sender can read the answer. */
 const lingerMs = 1000;
 const lingerBytes = 64 * 1024 * 1024;
@@ -37,14 +42,21 @@ export interface ListenerSettings {
   readonly answerTimeoutMs: number;
   /** Milliseconds that may pass without a client's sending any more of a body that is read in pieces. */
   readonly requestTimeoutMs: number;
+  /** Milliseconds for which a connection may be left unread under overload. @default none is, since the connections are somebody else's */
+  readonly longestHoldMs?: number;
 }
 
 /** Makes the bridge from `node:http` to a service. */
 export function createListener(service: Service, settings: ListenerSettings): Listener {
   const { clock, logger, answerTimeoutMs } = settings;
+  const loop = createLoopDelay(clock);
+  const pressure =
+    settings.longestHoldMs === undefined ? undefined : createBackPressure(clock, loop, settings.longestHoldMs);
   /** Connections whose request is read in pieces. */
   const streamed = new WeakSet<Duplex>();
   const underWay = new Map<ServerResponse, AbortController>();
+  /** Refusals after which their connection is not to be read for a while. */
+  const unread = new WeakSet<ServerResponse>();
   let isSendingAway = false;
   let waiting: (() => void)[] = [];
 
@@ -56,10 +68,12 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   ): void => {
     const { socket } = request;
     const controller = new AbortController();
+    const delay = pressure?.arrived(socket) ?? loop.read();
     underWay.set(response, controller);
     response.once('close', () => {
       underWay.delete(response);
       streamed.delete(socket);
+      if (unread.delete(response) && request.complete && mayHold(response, socket)) pressure?.hold(socket);
       if (!response.writableFinished) controller.abort(new Error('The client closed its connection.'));
       if (underWay.size > 0) return;
       for (const resolve of waiting) resolve();
@@ -72,6 +86,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
           clock,
           idleTimeoutMs: settings.requestTimeoutMs,
           signal: controller.signal,
+          delay,
           proceed,
           onStream: () => void streamed.add(socket),
         }),
@@ -92,13 +107,31 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     const { body } = found;
     if (!isInPieces(body)) {
       if (response.destroyed) return;
-      sendWhole(request, response, { ...found, body }, isSendingAway, clock);
+      sendWhole(request, response, { ...found, headers: paced(request, response, found), body }, isSendingAway, clock);
     } else {
       const isOpen = await sendPieces(request, response, { ...found, body });
       if (!isOpen) return;
     }
     // An answer that the system takes at once needs no timer; one that waits for its client does.
     if (response.writableLength > 0) response.setTimeout(answerTimeoutMs, cutOff(request, response));
+  };
+
+  /** The headers of an answer; a refusal whose connection is then not read for a while says for how long. */
+  const paced = (
+    { socket }: IncomingMessage,
+    response: ServerResponse,
+    { status, headers }: ServiceResponse,
+  ): ServiceResponse['headers'] => {
+    if (pressure === undefined) return headers;
+    if (status !== 429 && status !== 504) {
+      pressure.answered(socket);
+      return headers;
+    }
+    const holdMs = pressure.refuse(socket);
+    if (holdMs === undefined) return headers;
+    unread.add(response);
+    const retryAfterMs = Math.max(Math.ceil(holdMs), Number(headers['retry-after-ms'] ?? 0));
+    return { ...headers, 'retry-after': String(Math.ceil(retryAfterMs / 1000)), 'retry-after-ms': String(retryAfterMs) };
   };
 
   /** Whether the connection is still there. */
@@ -133,6 +166,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
         answerClientError(error, socket, streamed.has(socket)),
       sendAway(): void {
         isSendingAway = true;
+        pressure?.end();
       },
       whenIdle: () =>
         new Promise<void>((resolve) => {
@@ -165,17 +199,32 @@ function sendWhole(
 ): void {
   const bytes = Buffer.byteLength(body);
   // What is left of a body that nobody reads would be taken for the next request.
-  const isBodyLeft = !request.complete && hasBody(request);
+  const isUnread = !request.complete && hasBody(request);
+  const isBodyLeft = isUnread && (isSendingAway || !isCheaplyDropped(request));
   const closing = isSendingAway || isBodyLeft ? { connection: 'close' } : {};
   response.writeHead(status, { ...headers, ...closing, 'content-length': bytes });
   const content = request.method === 'HEAD' ? '' : body;
   if (!isBodyLeft) {
     response.end(content);
+    if (isUnread) request.resume();
     return;
   }
   // To close now would reset the connection under a client that still sends, and it would never read the answer.
   response.write(content);
   dropRest(request, clock, () => response.end());
+}
+
+/** Whether the rest of a body is dropped sooner than a new connection is made. A client that waits to be told to go on may never send it. */
+function isCheaplyDropped({ headers }: IncomingMessage): boolean {
+  const length = Number(headers['content-length']);
+  return length <= cheapBytes && headers.expect === undefined;
+}
+
+/** Whether a connection goes on, and no request of it is under way: there may be one where a client does not wait for its answers. */
+function mayHold(response: ServerResponse, socket: Socket): boolean {
+  // What Node knows of the answer on this connection; there is no public word for it.
+  const { _httpMessage: next } = socket as Socket & { _httpMessage?: object | null };
+  return response.writableFinished && response.shouldKeepAlive && (next === null || next === undefined || next === response);
 }
 
 function dropRest(request: IncomingMessage, clock: Clock, done: () => void): void {
