@@ -52,17 +52,17 @@ describe('createBackPressure', () => {
     expect([fake.isRead, pressure.held]).toEqual([true, 0]);
   });
 
-  it('reads one that was held again for every 16 answers, the longest held first', () => {
+  it('reads one that was held again for every 32 answers, the longest held first', () => {
     const { loop, pressure, open, refuseAll, readOf } = make();
     loop.behind = 100;
     const sockets = refuseAll(3);
     expect(readOf(sockets)).toBe(0);
     const { socket } = open();
-    for (let answers = 0; answers < 15; answers++) pressure.answered(socket);
+    for (let answers = 0; answers < 31; answers++) pressure.answered(socket);
     expect(readOf(sockets)).toBe(0);
     pressure.answered(socket);
     expect(sockets.map(({ isRead }) => isRead)).toEqual([true, false, false]);
-    for (let answers = 0; answers < 32; answers++) pressure.answered(socket);
+    for (let answers = 0; answers < 64; answers++) pressure.answered(socket);
     expect([readOf(sockets), pressure.held]).toEqual([3, 0]);
   });
 

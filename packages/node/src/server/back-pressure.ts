@@ -25,7 +25,7 @@ export interface BackPressure {
 /** A loop that was behind for so long, in milliseconds, does not keep up. */
 const behindAfterMs = 50;
 /** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
-const answersPerRelease = 16;
+const answersPerRelease = 32;
 /** How often is looked whether the loop keeps up again, in milliseconds, and how many connections are then read again. */
 const [intervalMs, releasedAtOnce] = [10, 16];
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */

@@ -57,8 +57,14 @@ export function createLoopDelay(clock: Clock): LoopDelay {
     read() {
       const now = clock.now();
       if (!isReading) beginTurn(now);
-      // Requests are read in the order in which they came: the first came when the turn before began, the last when this one did.
-      return { beforeMs: Math.max(now - startedAt, previousMs), afterMs: previousMs };
+      const elapsedMs = now - startedAt;
+      return {
+        // Requests are read in the order in which they came: the first came when the turn before began, the last when this one did.
+        beforeMs: Math.max(elapsedMs, previousMs),
+        // The rest of this turn, for what is computed in this thread is sent at its end; and half of the next one, in which what a
+        // worker computed is found.
+        afterMs: Math.max(0, previousMs - elapsedMs) + previousMs / 2,
+      };
     },
     behindMs: () => (keepsUp ? 0 : clock.now() - behindSince),
   };

@@ -59,7 +59,7 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
 }
 
 /** For how long a connection may be left unread under overload, at most. */
-const mostHoldMs = 2000;
+const mostHoldMs = 2500;
 
 function openServer(listener: Listener, settings: ServeSettings): HttpServer | HttpsServer {
   const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections, tls } = settings;
