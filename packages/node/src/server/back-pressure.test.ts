@@ -7,17 +7,24 @@ interface FakeSocket {
   readonly socket: Socket;
   isRead: boolean;
   destroyed: boolean;
+  /** Milliseconds after which Node would close it. */
+  timeoutMs: number;
 }
 
 /** Back-pressure over a loop that is as far behind as the test says, and over sockets that only keep whether they are read. */
 function make(longestMs = 2000) {
   const clock = createVirtualClock();
   const loop = { behind: 0, read: () => ({ beforeMs: 3, afterMs: 4 }), behindMs: () => loop.behind };
-  const pressure = createBackPressure(clock, loop, longestMs);
+  const pressure = createBackPressure(clock, loop, longestMs, 5000);
   const open = (): FakeSocket => {
     const fake = {
       isRead: true,
       destroyed: false,
+      timeoutMs: 5000,
+      setTimeout: (ms: number) => {
+        fake.timeoutMs = ms;
+        return fake;
+      },
       pause: () => {
         fake.isRead = false;
       },
@@ -76,6 +83,8 @@ describe('createBackPressure', () => {
     expect(readOf([...early, ...late])).toBe(0);
     await clock.advance(11);
     expect([readOf(early), readOf(late)]).toEqual([2, 0]);
+    // What is not read is not idle.
+    expect([...early, ...late].map(({ timeoutMs }) => timeoutMs)).toEqual([5000, 5000, 0, 0]);
     await clock.advance(300);
     expect([readOf(late), pressure.held, clock.pendingTimers]).toEqual([2, 0, 0]);
   });

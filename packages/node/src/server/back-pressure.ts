@@ -45,8 +45,14 @@ const mostHeld = 4096;
  * its refusal stops reading no second time, so that the next one of its connection has its chance.
  *
  * @param longestMs milliseconds that a connection is held at most
+ * @param keepAliveMs milliseconds that a connection may be idle once it is read again
  */
-export function createBackPressure(clock: Clock, loop: LoopDelay, longestMs: number): BackPressure {
+export function createBackPressure(
+  clock: Clock,
+  loop: LoopDelay,
+  longestMs: number,
+  keepAliveMs: number,
+): BackPressure {
   /** When reading stopped, by connection; the longest held first. */
   const held = new Map<Socket, number>();
   /** Connections that are read again and may have a request that waited for it, by when reading them had stopped. */
@@ -67,7 +73,7 @@ export function createBackPressure(clock: Clock, loop: LoopDelay, longestMs: num
       lastHoldMs = clock.now() - heldAt;
       released.set(socket, heldAt);
       sockets.push(socket);
-      if (!socket.destroyed) socket.resume();
+      if (!socket.destroyed) socket.setTimeout(keepAliveMs).resume();
     }
     if (held.size === 0) lastHoldMs = 0;
     if (sockets.length === 0) return;
@@ -115,7 +121,8 @@ export function createBackPressure(clock: Clock, loop: LoopDelay, longestMs: num
     },
     hold(socket) {
       if (hasEnded || socket.destroyed) return;
-      socket.pause();
+      // It is not idle: whatever comes is left where it is.
+      socket.setTimeout(0).pause();
       held.set(socket, clock.now());
       wait();
     },

@@ -34,6 +34,9 @@ const cheapBytes = 64 * 1024;
 const lingerMs = 1000;
 const lingerBytes = 64 * 1024 * 1024;
 
+/** How long a connection may be left unread under overload. */
+const longestHoldMs = 10_000;
+
 /** What a listener takes of the server's settings. */
 export interface ListenerSettings {
   readonly clock: Clock;
@@ -42,16 +45,20 @@ export interface ListenerSettings {
   readonly answerTimeoutMs: number;
   /** Milliseconds that may pass without a client's sending any more of a body that is read in pieces. */
   readonly requestTimeoutMs: number;
-  /** Milliseconds for which a connection may be left unread under overload. @default none is, since the connections are somebody else's */
-  readonly longestHoldMs?: number;
+  /**
+   * Milliseconds that a connection is kept for the next request, where the connections are the server's own, which may then leave some
+   * unread under overload. @default they are somebody else's
+   */
+  readonly keepAliveTimeoutMs?: number;
 }
 
 /** Makes the bridge from `node:http` to a service. */
 export function createListener(service: Service, settings: ListenerSettings): Listener {
   const { clock, logger, answerTimeoutMs } = settings;
   const loop = createLoopDelay(clock);
+  const { keepAliveTimeoutMs } = settings;
   const pressure =
-    settings.longestHoldMs === undefined ? undefined : createBackPressure(clock, loop, settings.longestHoldMs);
+    keepAliveTimeoutMs === undefined ? undefined : createBackPressure(clock, loop, longestHoldMs, keepAliveTimeoutMs);
   /** Connections whose request is read in pieces. */
   const streamed = new WeakSet<Duplex>();
   const underWay = new Map<ServerResponse, AbortController>();
@@ -131,7 +138,11 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     if (holdMs === undefined) return headers;
     unread.add(response);
     const retryAfterMs = Math.max(Math.ceil(holdMs), Number(headers['retry-after-ms'] ?? 0));
-    return { ...headers, 'retry-after': String(Math.ceil(retryAfterMs / 1000)), 'retry-after-ms': String(retryAfterMs) };
+    return {
+      ...headers,
+      'retry-after': String(Math.ceil(retryAfterMs / 1000)),
+      'retry-after-ms': String(retryAfterMs),
+    };
   };
 
   /** Whether the connection is still there. */
@@ -224,7 +235,9 @@ function isCheaplyDropped({ headers }: IncomingMessage): boolean {
 function mayHold(response: ServerResponse, socket: Socket): boolean {
   // What Node knows of the answer on this connection; there is no public word for it.
   const { _httpMessage: next } = socket as Socket & { _httpMessage?: object | null };
-  return response.writableFinished && response.shouldKeepAlive && (next === null || next === undefined || next === response);
+  return (
+    response.writableFinished && response.shouldKeepAlive && (next === null || next === undefined || next === response)
+  );
 }
 
 function dropRest(request: IncomingMessage, clock: Clock, done: () => void): void {

@@ -84,7 +84,7 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
     },
   };
   const loop = createLoopDelay(clock);
-  const pressure = createBackPressure(clock, loop, 2500);
+  const pressure = createBackPressure(clock, loop, 10_000, 5000);
 
   const connections = Array.from({ length: load.connections }, (_, index): Connection => {
     const connection: Connection = {
@@ -94,6 +94,7 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
       inTime: 0,
       socket: {
         destroyed: false,
+        setTimeout: () => connection.socket,
         pause: () => {
           connection.isRead = false;
         },

@@ -103,7 +103,7 @@ describe('a refused request', () => {
     const connection = await connectTo(server);
     connection.socket.write(requestOf(bodyOf(1)) + requestOf(bodyOf(2)));
     await vi.waitFor(() => expect(connection.statuses()).toEqual([429, 200]));
-    expect(connection.text()).toMatch(/retry-after: 1\r\nretry-after-ms: 7\r\n/i);
+    expect(connection.text()).toMatch(/retry-after: 1\r\nretry-after-ms: \d+\r\n/i);
     expect(connection.text()).toContain('"data":[4,4]');
     await ask(connection, requestOf(bodyOf(3)));
     expect(connection.text()).toContain('"data":[6,6]');
@@ -154,11 +154,14 @@ describe('connections of refused requests, while the event loop is behind', () =
     let ahead = 0;
     const state = { refuses: true, runs: 0 };
     const clock = { ...systemClock, now: () => systemClock.now() + ahead };
-    const server = await start(() => {
-      state.runs++;
-      ahead += 20;
-      if (state.refuses) refuse();
-    }, { clock, ...options });
+    const server = await start(
+      () => {
+        state.runs++;
+        ahead += 20;
+        if (state.refuses) refuse();
+      },
+      { clock, ...options },
+    );
     return { server, state };
   }
 
@@ -179,7 +182,7 @@ describe('connections of refused requests, while the event loop is behind', () =
     // The first of a turn are refused by a loop that is not behind.
     expect(told.filter((ms) => ms === 7).length).toBeGreaterThan(0);
     expect(told.filter((ms) => ms >= 10).length).toBeGreaterThan(0);
-    expect(told.every((ms) => ms === 7 || (ms >= 10 && ms <= 2000))).toBe(true);
+    expect(told.every((ms) => ms === 7 || (ms >= 10 && ms <= 10_000))).toBe(true);
     state.refuses = false;
     for (const { socket } of connections) socket.write(requestOf(bodyOf(2)));
     await vi.waitFor(
@@ -193,7 +196,7 @@ describe('connections of refused requests, while the event loop is behind', () =
   });
 
   it('are read before the server closes, and answered', async () => {
-    const { server, state } = await startBehind({ keepAliveTimeoutMs: 60_000 });
+    const { server, state } = await startBehind();
     const connections = await flood(server, 40);
     state.refuses = false;
     for (const { socket } of connections) socket.write(requestOf(bodyOf(3)));

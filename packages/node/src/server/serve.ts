@@ -37,9 +37,7 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
   let isDraining = false;
   const isUserReady = options?.isReady ?? (() => true);
   const service = createService(served, { ...settings.service, isReady: () => !isDraining && isUserReady() });
-  // A connection that is not read does not show that its client is gone; and Node closes one on which nothing comes.
-  const longestHoldMs = Math.min(mostHoldMs, settings.keepAliveTimeoutMs / 2);
-  const listener = createListener(service, { ...settings, longestHoldMs });
+  const listener = createListener(service, settings);
   const server = openServer(listener, settings);
   const sockets = socketsOf(server);
   const port = await listen(server, settings);
@@ -57,9 +55,6 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
   const scheme = settings.tls === undefined ? 'http' : 'https';
   return { url: `${scheme}://${hostOfUrl(settings.host)}:${port}`, port, close, ...disposal };
 }
-
-/** For how long a connection may be left unread under overload, at most. */
-const mostHoldMs = 2500;
 
 function openServer(listener: Listener, settings: ServeSettings): HttpServer | HttpsServer {
   const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections, tls } = settings;

@@ -12,7 +12,13 @@ describe('mayNamePriority', () => {
   });
 
   it('does not find it where it is not', () => {
-    for (const text of ['', '{}', 'p', 'priorit', '{"inputs":[{"name":"pprior","data":[1,2]}],"parameters":{"timeout":5}}'])
+    for (const text of [
+      '',
+      '{}',
+      'p',
+      'priorit',
+      '{"inputs":[{"name":"pprior","data":[1,2]}],"parameters":{"timeout":5}}',
+    ])
       expect(mayNamePriority(bytes(text))).toBe(false);
   });
 
