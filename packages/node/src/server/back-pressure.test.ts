@@ -97,8 +97,8 @@ describe('createBackPressure', () => {
     expect(readOf(sockets)).toBe(0);
     loop.behind = 0;
     await clock.advance(10);
-    expect(readOf(sockets)).toBe(16);
-    await clock.advance(20);
+    expect(readOf(sockets)).toBe(8);
+    await clock.advance(40);
     expect([readOf(sockets), clock.pendingTimers]).toEqual([40, 0]);
   });
 

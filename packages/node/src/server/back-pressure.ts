@@ -27,7 +27,7 @@ const behindAfterMs = 50;
 /** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
 const answersPerRelease = 32;
 /** How often is looked whether the loop keeps up again, in milliseconds, and how many connections are then read again. */
-const [intervalMs, releasedAtOnce] = [10, 16];
+const [intervalMs, releasedAtOnce] = [10, 8];
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
 const mostHeld = 4096;
 
