@@ -73,8 +73,7 @@ export async function measureOverload(
         }),
       );
     }
-    const sum = (figure: (result: HttpLoadResult) => number) =>
-      measured.reduce((total, one) => total + figure(one), 0);
+    const sum = (figure: (result: HttpLoadResult) => number) => measured.reduce((total, one) => total + figure(one), 0);
     const sent = sum((result) => result.sent);
     // Where every connection is stuck nothing can be sent, and nothing of it was answered.
     const ofSent = (count: number): number => (sent === 0 ? 0 : count / sent);

@@ -68,7 +68,10 @@ describe('the servers that are measured', { timeout: 120_000 }, () => {
       { label: 'JSON', toBody: jsonBody, overload: { connections: 8, patience: 4 } },
       { driver, settings: quick, note },
     );
-    expect(results[0]).toMatchObject({ name: 'overload, tiny, JSON, 8 connections: goodput, of the peak', goal: '>= 0.9' });
+    expect(results[0]).toMatchObject({
+      name: 'overload, tiny, JSON, 8 connections: goodput, of the peak',
+      goal: '>= 0.9',
+    });
     for (const { value } of results) expect(value).toBeGreaterThanOrEqual(0);
   });
 

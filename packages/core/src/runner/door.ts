@@ -2,7 +2,7 @@ import type { ShapeFit } from '../batching/shape-fit';
 import { describeValue } from '../config';
 import { FairleadError } from '../errors';
 import type { ModelSignature, TensorSpec } from '../signature';
-import { allocateData, arrayNameOf, type DataOf, isDataOf, isDType } from '../tensor/dtype';
+import { arrayNameOf, type DataOf, isDataOf, isDType } from '../tensor/dtype';
 import { elementCount, formatShape, nameOfData, type Tensor, type Tensors } from '../tensor/tensor';
 
 /** Inputs that fit the signature, in its order, ready to be copied into a batch. */
@@ -84,7 +84,7 @@ export function smallestRequest({ inputs: specs, batchAxis }: ModelSignature): A
   if (specs.some((spec) => rowElements(spec, batchAxis) === undefined)) return undefined;
   const tensors = specs.map(({ dtype, shape }) => {
     const row = shape.map((size, axis) => (axis === batchAxis || typeof size === 'string' ? 1 : size));
-    return { dtype, shape: row, data: allocateData(dtype, 0) } as Tensor;
+    return { dtype, shape: row, data: [] as unknown } as Tensor;
   });
   return { rows: 1, tensors, shapeKey: '' };
 }
