@@ -83,7 +83,7 @@ export function rowElements(spec: TensorSpec, batchAxis: number | null): number 
 export function smallestRequest({ inputs: specs, batchAxis }: ModelSignature): Admitted | undefined {
   if (specs.some((spec) => rowElements(spec, batchAxis) === undefined)) return undefined;
   const tensors = specs.map(({ dtype, shape }) => {
-    const row = shape.map((size, axis) => (axis === batchAxis || typeof size === 'string' ? 1 : size));
+    const row = shape.map((size, axis) => (axis === batchAxis ? 1 : (size as number)));
     return { dtype, shape: row, data: [] as unknown } as Tensor;
   });
   return { rows: 1, tensors, shapeKey: '' };
