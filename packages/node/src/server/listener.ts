@@ -35,8 +35,8 @@ const cheapBytes = 64 * 1024;
 const lingerMs = 1000;
 const lingerBytes = 64 * 1024 * 1024;
 
-/** How long a connection may be left unread under overload. */
-const longestHoldMs = 10_000;
+/** How long a connection may be left unread under overload: less than Node waits for a head of which a part has come. */
+const longestHoldMs = 8_000;
 
 /** What a listener takes of the server's settings. */
 export interface ListenerSettings {

@@ -84,7 +84,7 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
     },
   };
   const loop = createLoopDelay(clock);
-  const pressure = createBackPressure(clock, loop, 10_000, 5000);
+  const pressure = createBackPressure(clock, loop, 8000, 5000);
 
   const connections = Array.from({ length: load.connections }, (_, index): Connection => {
     const connection: Connection = {
