@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createPool } from '@fairlead/core/pool';
 import { remote } from '@fairlead/core/remote';
+import { remoteGrpc } from '@fairlead/node/grpc';
 import { afterEach, expect, it } from 'vitest';
 
 const script = fileURLToPath(new URL('./pool-replica.ts', import.meta.url));
@@ -17,12 +18,12 @@ interface Replica {
 
 const started: ChildProcess[] = [];
 afterEach(() => {
-  for (const child of started) child.kill('SIGKILL');
+  for (const child of started.splice(0)) child.kill('SIGKILL');
 });
 
-async function startReplica(): Promise<Replica> {
+async function startReplica(transport: string): Promise<Replica> {
   // Without tsx's own child in between, so that what is killed is the server.
-  const args = ['--import', new URL('loader.mjs', `file://${tsx}`).href, script];
+  const args = ['--import', new URL('loader.mjs', `file://${tsx}`).href, script, transport];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TSX_TSCONFIG_PATH: settings },
@@ -32,10 +33,13 @@ async function startReplica(): Promise<Replica> {
   return { url, child };
 }
 
-it('loses no request when one of three replicas is killed under load', async () => {
-  const replicas = await Promise.all([startReplica(), startReplica(), startReplica()]);
+it.each([
+  ['http', remote],
+  ['grpc', remoteGrpc],
+])('loses no request when one of three replicas over %s is killed under load', async (transport, connect) => {
+  const replicas = await Promise.all(Array.from({ length: 3 }, () => startReplica(transport)));
   const pool = await createPool({
-    endpoints: replicas.map(({ url }) => ({ name: url, connect: () => remote({ url, model: 'digits' }) })),
+    endpoints: replicas.map(({ url }) => ({ name: url, connect: () => connect({ url, model: 'digits' }) })),
     // As many as may fail at once: all that the killed one has in flight.
     retryBudget: { share: 0.2, perSecond: 10 },
     logger: { debug() {}, info() {}, warn() {}, error() {} },
