@@ -1,6 +1,7 @@
 import { median } from '../lib/statistics';
 import type { Result } from '../lib/suite';
 import { startServer } from './children';
+import type { GrpcLoadResult } from './grpc-load';
 import { makeRows, modelName } from './requests';
 import type { Measuring, ServedModel } from './throughput';
 
@@ -31,7 +32,7 @@ export async function measureGrpc(
         if (result.failed > 0) throw new Error(`Ours over gRPC failed ${result.failed} times: ${result.failure}`);
         return result;
       };
-      const rounds = [];
+      const rounds: GrpcLoadResult[] = [];
       for (let round = 0; round < settings.rounds; round++) rounds.push(await drive());
       const label = `${title}, ${inFlight} in flight: ours over gRPC, raw contents`;
       const middle = (figure: 'perSecond' | 'p50' | 'p99') => median(rounds.map((each) => each[figure]));

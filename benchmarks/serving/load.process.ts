@@ -3,8 +3,7 @@ import { driveHttp, type HttpLoad } from './http-load';
 
 /* Drives loads in a process of its own, so that a server does not share its thread with what asks it. */
 
-const drive = (load: HttpLoad | GrpcLoad): Promise<unknown> =>
-  'method' in load ? driveGrpc(load) : driveHttp(load);
+const drive = (load: HttpLoad | GrpcLoad): Promise<unknown> => ('method' in load ? driveGrpc(load) : driveHttp(load));
 
 process.on('message', (load: HttpLoad | GrpcLoad) => {
   drive(load).then(

@@ -28,11 +28,7 @@ async function setUp(
 }
 
 /** A server as TensorFlow Serving is one, which the test scripts. */
-async function setUpServer(
-  answer: Answer,
-  options: Partial<RemoteOptions> = {},
-  client: TensorflowClientOptions = {},
-) {
+async function setUpServer(answer: Answer, options: Partial<RemoteOptions> = {}, client: TensorflowClientOptions = {}) {
   const tensor = (name: string, size: string) => ({
     dtype: 'DT_FLOAT',
     tensor_shape: {

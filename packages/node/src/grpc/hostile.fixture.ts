@@ -1,4 +1,9 @@
-import { type ClientHttp2Session, connect as connectHttp2, constants, type SecureClientSessionOptions } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  constants,
+  type SecureClientSessionOptions,
+} from 'node:http2';
 import { expect } from 'vitest';
 import { rawClient } from './grpc.fixture';
 import * as messages from './inference/messages';

@@ -224,7 +224,22 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
   });
 
   it("names that climb, as frames and through gRPC's own client: 1000 cases", async () => {
-    const pieces = ['..', '/', '.', '%2e', '%2f', '\\', '\0', '//', 'etc/passwd', '~', '__proto__', 'constructor', 'C:', '*'];
+    const pieces = [
+      '..',
+      '/',
+      '.',
+      '%2e',
+      '%2f',
+      '\\',
+      '\0',
+      '//',
+      'etc/passwd',
+      '~',
+      '__proto__',
+      'constructor',
+      'C:',
+      '*',
+    ];
     const piece = fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 8, unit: 'binary' }));
     const name = fc.array(piece, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''));
     const infer = '/inference.GRPCInferenceService';

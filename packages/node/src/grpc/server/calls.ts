@@ -1,7 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import type { handleBidiStreamingCall, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import type { Answerer, Incoming, Method } from './exchange';
-import type { Readiness } from './readiness';
 import { failureOf, type GrpcFailure } from './status';
 
 /** A call of any kind, as far as all kinds are alike. */

@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Session } from 'node:http2';
+import type { ServerHttp2Session } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Clock } from '@fairlead/core';
 import type { ModelHost } from '@fairlead/core/serving';
@@ -17,14 +17,10 @@ export interface Draining {
   readonly host: ModelHost;
 }
 
-/** How long clients have to say that they have heard of the end; they do so at once where they are still there. */
-const announceMs = 1000;
 /** How long aborted calls have to send their statuses, on a machine that may be busy. */
 const abortGraceMs = 1500;
 /** How long connections have to end by themselves. */
 const closeGraceMs = 1000;
-/** GOAWAY with the highest number that a call can have: the client opens no more, and those on their way are answered. */
-const lastPossibleCall = 2 ** 31 - 1;
 
 /** Closes a server without losing a call that it has accepted; see `close()` of `GrpcServer`. */
 export async function drain(draining: Draining, settings: ServeGrpcSettings): Promise<void> {
@@ -38,8 +34,7 @@ export async function drain(draining: Draining, settings: ServeGrpcSettings): Pr
   // grpc-js itself waits too little where the client closes its side as well, and for ever where it never does.
   const answered = Promise.all(sessions.map(endOf));
   calls.sendAway();
-  // To close at once would refuse the calls that clients have begun and the server has not read yet.
-  await settlesWithin(Promise.all(sessions.map(announce)), Math.min(announceMs, drainTimeoutMs), clock);
+  // Tells every client to go elsewhere. What has arrived is answered; what is on its way is refused as not begun, so that clients ask another.
   const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
   const done = sessions.length > 0 ? answered : shutDown;
   if (!(await settlesWithin(done, drainTimeoutMs, clock))) {
@@ -55,7 +50,7 @@ export async function drain(draining: Draining, settings: ServeGrpcSettings): Pr
   await closed;
 }
 
-/** The connections of a server. Where this field is gone one day, they are closed at once, and calls on their way are refused. */
+/** The connections of a server. Where this field is gone one day, grpc-js waits for them by itself. */
 function sessionsOf(server: Server): readonly ServerHttp2Session[] {
   type Servers = ReadonlyMap<unknown, { readonly sessions: ReadonlySet<ServerHttp2Session> }>;
   const { http2Servers } = server as unknown as { readonly http2Servers?: Servers };
@@ -69,16 +64,6 @@ function endOf(session: ServerHttp2Session): Promise<void> {
   return new Promise((resolve) => {
     session.once('close', resolve);
     session.socket.once('finish', resolve);
-  });
-}
-
-/** Tells a client to open no more calls; resolves when all that it had opened until it heard of it have come. */
-function announce(session: ServerHttp2Session): Promise<void> {
-  return new Promise((resolve) => {
-    session.once('close', resolve);
-    session.goaway(constants.NGHTTP2_NO_ERROR, lastPossibleCall);
-    // The answer to a ping comes behind all that was sent before it.
-    if (!session.ping(() => resolve())) resolve();
   });
 }
 
