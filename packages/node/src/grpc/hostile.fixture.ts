@@ -83,7 +83,8 @@ function readable(headers: Record<string, unknown>): string {
   return Object.entries(headers)
     .map(([name, value]) => {
       if (name.endsWith('-bin')) return Buffer.from(String(value), 'base64').toString('latin1');
-      return name === 'grpc-message' ? decodeURI(String(value)) : String(value);
+      const code = (_escaped: string, hex: string): string => String.fromCharCode(Number.parseInt(hex, 16));
+      return String(value).replace(/%([0-9a-f]{2})/gi, code);
     })
     .join('\n');
 }

@@ -44,7 +44,7 @@ describe('memory under hostile traffic', { timeout: 120_000 }, () => {
 
   /** Runs a round a few times, until everything is warm, and then often. @returns what is held more afterwards */
   async function growthOver(round: () => Promise<void>): Promise<Memory> {
-    for (let warm = 0; warm < rounds / 4; warm++) await round();
+    for (let warm = 0; warm < rounds / 2; warm++) await round();
     const before = await measure();
     for (let index = 0; index < rounds; index++) await round();
     const after = await measure();
