@@ -36,7 +36,7 @@ async function startReplica(transport: string): Promise<Replica> {
 it.each([
   ['http', remote],
   ['grpc', remoteGrpc],
-])('loses no request when one of three replicas over %s is killed under load', async (transport, connect) => {
+])('loses no request when one of three replicas over %s is killed under load', { timeout: 120_000 }, async (transport, connect) => {
   const replicas = await Promise.all(Array.from({ length: 3 }, () => startReplica(transport)));
   const pool = await createPool({
     endpoints: replicas.map(({ url }) => ({ name: url, connect: () => connect({ url, model: 'digits' }) })),
