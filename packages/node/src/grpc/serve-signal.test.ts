@@ -21,7 +21,7 @@ afterEach(() => {
 async function startServer() {
   const process_ = spawn(process.execPath, ['--import', 'tsx', script], {
     cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   child = process_;
   let said = '';
@@ -115,48 +115,53 @@ async function keepFetching(url: string, tally: Tally): Promise<void> {
 it.each([
   ['gRPC', false],
   ['gRPC and HTTP at once', true],
-])('loses no accepted request when SIGTERM comes under load of %s, and ends by it', async (_what, hasHttp) => {
-  const server = await startServer();
-  const { address, url } = server;
-  const tally = createTally();
-  const watcher = rawClient(address);
-  const health = HealthCheckRequest.encode({ service: '' });
-  const stateOf = (bytes: Buffer): number => HealthCheckResponse.decode(bytes, 0).status;
-  const check = async () => stateOf(await watcher.call('/grpc.health.v1.Health/Check', health));
-  const ask = async (method: string) =>
-    messages.ReadyResponse.decode(await watcher.call(`${service}/${method}`, Buffer.alloc(0)), 0).ready;
+])(
+  'loses no accepted request when SIGTERM comes under load of %s, and ends by it',
+  { timeout: 120_000 },
+  async (_what, hasHttp) => {
+    const server = await startServer();
+    const { address, url } = server;
+    const tally = createTally();
+    const watcher = rawClient(address);
+    const health = HealthCheckRequest.encode({ service: '' });
+    const stateOf = (bytes: Buffer): number => HealthCheckResponse.decode(bytes, 0).status;
+    const check = async () => stateOf(await watcher.call('/grpc.health.v1.Health/Check', health));
+    const ask = async (method: string) =>
+      messages.ReadyResponse.decode(await watcher.call(`${service}/${method}`, Buffer.alloc(0)), 0).ready;
 
-  const states: number[] = [];
-  const watch = watcher.watch('/grpc.health.v1.Health/Watch', health);
-  watch.on('data', (bytes: Buffer) => void states.push(stateOf(bytes)));
-  const watched = new Promise<number>((resolve) => watch.on('status', ({ code }) => resolve(code)));
+    const states: number[] = [];
+    const watch = watcher.watch('/grpc.health.v1.Health/Watch', health);
+    watch.on('data', (bytes: Buffer) => void states.push(stateOf(bytes)));
+    const watched = new Promise<number>((resolve) => watch.on('status', ({ code }) => resolve(code)));
 
-  const clients = Array.from({ length: 4 }, () => rawClient(address));
-  const loads = [
-    ...clients.flatMap((client) => Array.from({ length: 4 }, () => keepAsking(client, tally))),
-    ...Array.from({ length: 2 }, () => keepOpening(address, async () => (await check()) === serving, tally)),
-    ...(hasHttp ? Array.from({ length: 4 }, () => keepFetching(url, tally)) : []),
-  ];
-  const streams = clients.slice(0, 2).map((client) => keepStreaming(client, tally));
+    const clients = Array.from({ length: 4 }, () => rawClient(address));
+    const loads = [
+      ...clients.flatMap((client) => Array.from({ length: 4 }, () => keepAsking(client, tally))),
+      ...Array.from({ length: 2 }, () => keepOpening(address, async () => (await check()) === serving, tally)),
+      ...(hasHttp ? Array.from({ length: 4 }, () => keepFetching(url, tally)) : []),
+    ];
+    const streams = clients.slice(0, 2).map((client) => keepStreaming(client, tally));
 
-  const isUnderLoad = () => [tally.answers > 200, tally.fresh > 4, tally.streamed > 50, tally.http > 50 || !hasHttp];
-  await vi.waitFor(() => expect(isUnderLoad()).toEqual([true, true, true, true]), { timeout: 30_000 });
-  server.process.kill('SIGTERM');
-  // Readiness goes first, while it still lives and answers.
-  await vi.waitFor(async () => expect(await check()).toBe(notServing), { timeout: 10_000 });
-  expect([await ask('ServerReady'), await ask('ServerLive')]).toEqual([false, true]);
-  if (hasHttp) expect((await fetch(`${url}/v2/health/ready`)).status).toBe(503);
-  await Promise.all(loads);
+    const isUnderLoad = () => [tally.answers > 200, tally.fresh > 4, tally.streamed > 50, tally.http > 50 || !hasHttp];
+    await vi.waitFor(() => expect(isUnderLoad()).toEqual([true, true, true, true]), { timeout: 30_000 });
+    server.process.kill('SIGTERM');
+    // Readiness goes first, while it still lives and answers.
+    await vi.waitFor(async () => expect(await check()).toBe(notServing), { timeout: 10_000 });
+    expect([await ask('ServerReady'), await ask('ServerLive')]).toEqual([false, true]);
+    if (hasHttp) expect((await fetch(`${url}/v2/health/ready`)).status).toBe(503);
+    server.process.stdin.write('go on');
+    await Promise.all(loads);
 
-  expect(await Promise.all(streams)).toEqual([Status.UNAVAILABLE, Status.UNAVAILABLE]);
-  expect([await watched, states]).toEqual([Status.OK, [serving, notServing]]);
-  expect(await server.ended).toEqual([null, 'SIGTERM']);
-  // Every client was turned away by a port that nobody listens on; none had begun a call that went unanswered.
-  expect(tally.refusals).toHaveLength(16);
-  for (const { code, details } of tally.refusals) {
-    expect([code, details]).toEqual([Status.UNAVAILABLE, expect.stringContaining('ECONNREFUSED')]);
-  }
-  const answered = tally.answers + tally.fresh + tally.streamed + tally.http;
-  expect(server.counts()).toEqual({ accepted: answered, done: answered });
-  for (const client of [watcher, ...clients]) client.close();
-});
+    expect(await Promise.all(streams)).toEqual([Status.UNAVAILABLE, Status.UNAVAILABLE]);
+    expect([await watched, states]).toEqual([Status.OK, [serving, notServing]]);
+    expect(await server.ended).toEqual([null, 'SIGTERM']);
+    // Every client was turned away by a port that nobody listens on; none had begun a call that went unanswered.
+    expect(tally.refusals).toHaveLength(16);
+    for (const { code, details } of tally.refusals) {
+      expect([code, details]).toEqual([Status.UNAVAILABLE, expect.stringContaining('ECONNREFUSED')]);
+    }
+    const answered = tally.answers + tally.fresh + tally.streamed + tally.http;
+    expect(server.counts()).toEqual({ accepted: answered, done: answered });
+    for (const client of [watcher, ...clients]) client.close();
+  },
+);
