@@ -4,7 +4,7 @@ import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
 import { createHandControls, type HandControls } from './by-hand';
 import { type Actor, type Change, stateAfter } from './change';
-import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
+import type { Decision, EvidenceSummary, HistoryEntry, SharedSums, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import type { RolloutSettings } from './options';
@@ -31,6 +31,12 @@ export interface ControllerParts {
   readonly replica: string;
   readonly arms: Arms;
   readonly events: EventSource<RolloutEventMap>;
+  /** What the replicas share beside the evidence, by name. */
+  readonly shared: Readonly<Record<string, SharedSums>>;
+  /** What ids of decisions are sealed with where nothing was written yet; absent where they are not. */
+  readonly secret: string | undefined;
+  /** Gives the store what else waits for it. @throws what the store failed with */
+  onReach(): Promise<void>;
   /** Route by this state from now on. */
   onState(stored: StoredRollout, isForeign: boolean): void;
   /** The champion gets everything until the next look. */
@@ -48,8 +54,13 @@ export interface Controller extends HandControls {
   evidence(): EvidenceSummary;
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
-  /** A reward came: evidence, and what a bandit learns by. */
-  learn(arm: string, reward: number, context: readonly number[] | undefined): void;
+  /** Asks the strategy about a reward. @throws where it refuses it */
+  check(arm: string, reward: number, context: readonly number[] | undefined): void;
+  /**
+   * A reward came: evidence, and what a bandit learns by.
+   * @param run the run that it was earned in; another one than the present learns nothing of it
+   */
+  learn(arm: string, reward: number, context: readonly number[] | undefined, run?: number): void;
   /** Ends after everything that was asked for before. */
   settled(): Promise<void>;
 }
@@ -94,16 +105,26 @@ export function createController(parts: ControllerParts): Controller {
       arms: challengers,
       guardrails: settings.guardrails,
       alpha: settings.maxFalseRollbackRate,
+      maxFalsePromotionRate: settings.maxFalsePromotionRate,
       blockMs: settings.blockMs,
       driftOf: settings.driftOf,
       random: settings.random,
+      toEpochMs: (now) => clock.epochMs() - clock.now() + now,
       onHarm() {
         if (!isActive(record.stored.status)) return;
         parts.onSuspend();
         void look();
       },
     });
-    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
+    exchange = createEvidenceExchange({
+      store,
+      rollout: name,
+      evidenceEpoch,
+      replica,
+      ledger,
+      shared: parts.shared,
+      reach: (call) => record.reach(call),
+    });
     for (const arm of arms.all) arm.former = ledger.formers[arm.name];
   };
 
@@ -138,6 +159,7 @@ export function createController(parts: ControllerParts): Controller {
     record.setState(state);
   };
 
+  const isLearning = (): boolean => isActive(record.stored.status) && !record.isForeign;
   const evidence = (): EvidenceSummary => exchange?.summary(record.stored.arms) ?? { arms: {} };
 
   /** Writes a change; false when somebody else wrote first. */
@@ -149,6 +171,7 @@ export function createController(parts: ControllerParts): Controller {
       evidence: evidence(),
       epochMs: clock.epochMs(),
       coolDownMs: settings.coolDownMs,
+      secret: parts.secret,
     });
     const { to } = change;
     const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
@@ -238,6 +261,8 @@ export function createController(parts: ControllerParts): Controller {
     try {
       await record.refresh();
       await startIfDue();
+      // Before the evidence, which the rewards are.
+      await parts.onReach();
       await exchange?.exchange();
     } catch {
       // The record has told it.
@@ -286,8 +311,11 @@ export function createController(parts: ControllerParts): Controller {
     evidence,
     look,
     ...controls,
-    learn(arm, reward, context) {
-      if (!isActive(record.stored.status) || record.isForeign) return;
+    check(arm, reward, context) {
+      if (isLearning()) strategy.learn?.(record.stored.state, arm, reward, context);
+    },
+    learn(arm, reward, context, run = record.stored.evidenceEpoch) {
+      if (!isLearning() || run !== record.stored.evidenceEpoch) return;
       // First of all: a reward that the strategy refuses leaves nothing behind.
       const state = strategy.learn?.(record.stored.state, arm, reward, context);
       exchange?.ledger.addReward(arm, reward, clock.now());
