@@ -117,7 +117,7 @@ export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } f
 export type { ShadowBudget, ShadowOptions } from './shadow/options';
 export type { ShadowEventMap } from './shadow/shadow-events';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
-export { type BookedReward, bookRewards } from './store/reward-book';
+export { type BookedReward, bookRewards, keptRewards } from './store/reward-book';
 export { type AbTestOptions, abTest } from './strategies/ab-test';
 export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
 export { type CanaryOptions, type CanaryStep, canary } from './strategies/canary';
