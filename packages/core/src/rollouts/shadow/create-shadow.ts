@@ -2,7 +2,7 @@ import type { ClockTimer } from '../../clock';
 import { messageOf } from '../../errors';
 import { codeOf } from '../../resilience/remedies';
 import { keepInputs } from '../../resilience/stage';
-import { checkInterchangeable } from '../../runner/model-info';
+import { checkInterchangeable, labelOf } from '../../runner/model-info';
 import type { ComputedBatch, ModelInfo, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
 import type { AnySignature, InputsOf } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
@@ -116,7 +116,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   let closed = false;
 
   const shared: SharedObservations = {
-    name: `shadow ${createKeyHash('shadow')(`${champion.model.digest} ${shadow.model.digest}`).toString(36)}`,
+    name: `shadow ${createKeyHash('shadow')(`${labelOf(champion.model)} ${labelOf(shadow.model)}`).toString(36)}`,
     take() {
       const taken = untaken;
       untaken = {};
