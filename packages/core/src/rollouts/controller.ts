@@ -2,6 +2,7 @@ import { messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
+import { askForApproval } from './ask-for-approval';
 import { createHandControls, type HandControls } from './by-hand';
 import { type Actor, type Change, stateAfter } from './change';
 import type { Decision, EvidenceSummary, HistoryEntry, SharedSums, StoredRollout } from './contracts';
@@ -10,7 +11,7 @@ import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchan
 import type { RolloutSettings } from './options';
 import { isActive } from './plan';
 import { createRecord, type RolloutRecord } from './record';
-import type { ApprovalRequest, RolloutEventMap } from './result';
+import type { RolloutEventMap } from './result';
 
 /** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
 const maxUnwritten = 10_000;
@@ -209,22 +210,6 @@ export function createController(parts: ControllerParts): Controller {
     if (await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }))) counts.step++;
   };
 
-  const askForApproval = (request: ApprovalRequest): void => {
-    if (events.listenerCount('approval-request') === 0 && settings.onApproval === undefined) {
-      logger.warn({ rollout: name }, `${name} waits for approve(): ${request.reason}`);
-    }
-    events.emit('approval-request', request);
-    if (settings.onApproval === undefined) return;
-    const ask = async (): Promise<void> => {
-      const granted = await settings.onApproval?.(request);
-      if (granted === true) await controls.approve({ actor: 'onApproval', reason: 'Approved.' });
-      else await controls.rollback({ actor: 'onApproval', reason: 'Not approved.' });
-    };
-    void ask().catch((error: unknown) => {
-      logger.error({ error }, `${name}: onApproval failed, so it goes on waiting for approve(): ${messageOf(error)}`);
-    });
-  };
-
   const carryOut = async (decision: Decision, isReachable: boolean): Promise<void> => {
     const { stored } = record;
     const { action, state, arm } = decision;
@@ -244,7 +229,8 @@ export function createController(parts: ControllerParts): Controller {
     } else if (action === 'wait-for-approval') {
       if (await apply({ ...change, to: 'waiting-for-approval' })) {
         const { weights } = record.stored;
-        askForApproval({ rollout: name, reason: decision.reason, weights, evidence: evidence() });
+        const request = { rollout: name, reason: decision.reason, weights, evidence: evidence() };
+        askForApproval(request, settings, events, controls);
       }
     } else {
       reason = decision.reason;

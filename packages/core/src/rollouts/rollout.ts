@@ -91,7 +91,7 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
   let plan = planFor('idle', championOr(undefined));
   let choosable: readonly string[] = [championArm];
 
-  const sampleRatio = createSampleRatioWatch([championArm, ...challengers], (found) => {
+  const sampleRatio = createSampleRatioWatch([championArm, ...challengers], replica, (found) => {
     if (rolloutEvents.listenerCount('sample-ratio-mismatch') === 0) {
       const message = `${name}: arms do not get the shares that they should have: ${JSON.stringify(found.observed)} of ${found.units}, expected ${JSON.stringify(found.expected)}.`;
       logger.warn({ ...found }, message);

@@ -10,9 +10,11 @@ type Shares = Readonly<Record<string, number>>;
 
 const half: Shares = { champion: 0.5, canary: 0.5 };
 
-function watch(shares: Shares, arms = Object.keys(shares)) {
+let replicas = 0;
+
+function watch(shares: Shares) {
   const alarms: SampleRatioAssessment[] = [];
-  const watching = createSampleRatioWatch(arms, (found) => alarms.push(found));
+  const watching = createSampleRatioWatch(Object.keys(shares), `replica ${replicas++}`, (found) => alarms.push(found));
   watching.follow(shares);
   return { watching, alarms };
 }
@@ -87,6 +89,22 @@ describe('the sample ratio', () => {
     const alone = watch({ champion: 0.9, canary: 0.1 });
     for (let index = 0; index < 200; index++) alone.watching.add(index % 100 < 15 ? 'canary' : 'champion', undefined);
     expect(alone.alarms).toEqual([]);
+  });
+
+  it('knows how many replicas have counted keys, though the store loses what it had', () => {
+    const watches = [watch(half), watch(half), watch(half)].map(({ watching }) => watching);
+    watches.forEach((watching) => {
+      for (let key = 0; key < 30; key++) watching.add(key % 2 === 0 ? 'canary' : 'champion', key);
+    });
+    exchangeAll(watches, {});
+    expect(watches[0]?.now?.units).toBe(30);
+    // Everything is gone, then each comes with what is new.
+    exchangeAll(watches, {});
+    watches.forEach((watching) => {
+      for (let key = 30; key < 36; key++) watching.add(key % 2 === 0 ? 'canary' : 'champion', key);
+    });
+    exchangeAll(watches, {});
+    expect(watches[0]?.now?.units).toBe(6);
   });
 
   it('finds that an arm loses keys, whether replicas share their keys or not', () => {

@@ -3,6 +3,7 @@ import type { SharedSums, Tally } from '../contracts';
 import { meanOfCapitals, pValueOf } from '../evidence/e-value';
 import type { SampleRatioAssessment } from '../evidence/sample-ratio';
 import { mergeTallies } from '../evidence/tally';
+import { createKeyHash } from './hash';
 
 /** Keys that are remembered, so that one which comes often counts once; those that come after them count no more. */
 const maxKeys = 20_000;
@@ -16,6 +17,8 @@ const tilts = [0.02, 0.05, 0.12, 0.3, 0.7, 1.5].flatMap((tilt) => [tilt, -tilt])
 /** Units with a key, of which another replica may have counted the same one, and those without, which are nobody else's. */
 type Kind = 'keyed' | 'free';
 const kinds: readonly Kind[] = ['keyed', 'free'];
+/** What begins the names that say which replicas have counted keys. */
+const replicaPrefix = 'replica/';
 
 /** Watches whether arms get the shares that they should, among those who were assigned by weight, in all replicas together. */
 export interface SampleRatioWatch extends SharedSums {
@@ -48,11 +51,14 @@ export interface SampleRatioWatch extends SharedSums {
  * and all of them together with at most alpha.
  *
  * @param arms all that may get a share in a run
+ * @param replica another one in each process
  */
 export function createSampleRatioWatch(
   arms: readonly string[],
+  replica: string,
   onMismatch: (found: SampleRatioAssessment) => void,
 ): SampleRatioWatch {
+  const own = replicaPrefix + createKeyHash('replica')(replica).toString(36);
   let shares: Readonly<Record<string, number>> = {};
   let isWatching = false;
   let counts: Record<Kind, Record<string, number>> = { keyed: {}, free: {} };
@@ -61,6 +67,10 @@ export function createSampleRatioWatch(
   let untaken: Tally = {};
   let known: Tally = {};
   let isMismatch = false;
+
+  const present = (): void => {
+    untaken = { ...untaken, [own]: 1 };
+  };
 
   /** Makes sums of what was counted under the present shares. */
   const fold = (): void => {
@@ -92,7 +102,7 @@ export function createSampleRatioWatch(
       let counted = counts.free;
       if (unit !== undefined) {
         if (seen.has(unit) || seen.size >= maxKeys) return;
-        if (seen.size === 0) untaken = mergeTallies(untaken, { replicas: 1 });
+        if (seen.size === 0) present();
         seen.add(unit);
         counted = counts.keyed;
       }
@@ -114,6 +124,8 @@ export function createSampleRatioWatch(
     },
     setKnown(sum) {
       known = sum;
+      // A store that lost what it had must know again how many have counted keys.
+      if (seen.size > 0 && known[own] === undefined) present();
       look();
     },
     restart() {
@@ -154,7 +166,7 @@ function assessSums(
   shares: Readonly<Record<string, number>>,
 ): SampleRatioAssessment {
   const number = (name: string): number => Number(tally[name] ?? 0);
-  const replicas = number('replicas');
+  const replicas = Object.keys(tally).filter((name) => name.startsWith(replicaPrefix)).length;
   const weight = replicas === 0 ? 0 : 1 / replicas;
   const both = (what: string, arm: string): number =>
     number(`free/${what}/${arm}`) + weight * number(`keyed/${what}/${arm}`);

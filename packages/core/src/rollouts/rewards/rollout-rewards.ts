@@ -71,6 +71,8 @@ export interface RolloutRewardsParts {
   learn(arm: string, reward: number, context: readonly number[] | undefined, run: number | undefined): void;
 }
 
+type ForeignOutcome = keyof SharedRewardStats['foreign'];
+
 /** Rewards of other replicas' decisions that are remembered, so that a second one is known without the store. */
 const maxSeen = 10_000;
 
@@ -147,7 +149,7 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
     );
   };
 
-  const rewardForeign = (decision: SealedDecision, value: number, at: number, now: number): RolloutRewardOutcome => {
+  const rewardForeign = (decision: SealedDecision, value: number, at: number, now: number): ForeignOutcome => {
     const { id, owner, arm, context, run, isRandomised } = decision;
     checkRewardTime(at, decision.at);
     if (now - decision.at > attributionWindowMs + lateArrivalMs) return 'gone';
@@ -171,7 +173,7 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
       const decision = sealNow()?.read(decisionId);
       if (decision === undefined) throw unknown(decisionId);
       const outcome = rewardForeign(decision, value, time.at ?? now, now);
-      foreign[outcome as keyof typeof foreign]++;
+      foreign[outcome]++;
       return outcome;
     },
     decisions: () => log.read(),
