@@ -157,7 +157,8 @@ describe.skipIf(peer.missing !== undefined)('three replicas of a rollout', { tim
   test('count for the sample ratio what all of them assigned, and raise no alarm', async () => {
     await start('good');
     await Promise.all(replicas.map((replica) => replica.changeTo('waiting-for-approval')));
-    const pooled = async (): Promise<readonly Said[]> => Promise.all(replicas.map((replica) => replica.command('state')));
+    const pooled = async (): Promise<readonly Said[]> =>
+      Promise.all(replicas.map((replica) => replica.command('state')));
     let states = await pooled();
     // No request of theirs has a key, so each is a unit, and a replica knows of more of them than it has served.
     while (states.some(({ units, served }) => Number(units) < 1.5 * Number(served))) states = await pooled();
@@ -167,7 +168,8 @@ describe.skipIf(peer.missing !== undefined)('three replicas of a rollout', { tim
   test('count a reward once, whichever of them is told, also when the one that decided is killed and Redis was away', async () => {
     await start('bandit');
     const [first, second, third] = replicas as [Replica, Replica, Replica];
-    const decided = async (replica: Replica): Promise<string> => String((await replica.command('decide', 'decision')).id);
+    const decided = async (replica: Replica): Promise<string> =>
+      String((await replica.command('decide', 'decision')).id);
     const reward = async (replica: Replica, id: string): Promise<unknown> => {
       const said = await replica.command(`reward ${id} 1`, 'outcome');
       return said.outcome;

@@ -104,7 +104,11 @@ describe('the shadows of all replicas', () => {
       const champion = scriptedRunner(clock, () => ({ afterMs: 2 }), '1');
       const challenger = scriptedRunner(clock, () => ({ afterMs: 5 }), '2');
       const mirror = createShadow({ champion, shadow: challenger, clock, budget: { timeShare: 0.5 } });
-      const strategy = shadow({ mirror, minComparisons: 30, next: canary({ steps: [{ weight: 0.3, minRequests: 1e9 }] }) });
+      const strategy = shadow({
+        mirror,
+        minComparisons: 30,
+        next: canary({ steps: [{ weight: 0.3, minRequests: 1e9 }] }),
+      });
       const challengers = { canary: challenger };
       const options = { replica, champion, challengers, strategy, observers: [mirror] };
       return { ...(await setUpReplica(store, clock, options)), mirror };
@@ -115,7 +119,10 @@ describe('the shadows of all replicas', () => {
     for (const { rollout } of replicas) expect(rollout.describe()).toMatchObject({ reason: '24 of 30 comparisons.' });
     // The third has the comparisons of the others from the beginning.
     const third = await start('c');
-    expect(third.mirror.describe()).toMatchObject({ comparisons: 24, disagreements: [{ measure: 'tolerance' }, {}, {}] });
+    expect(third.mirror.describe()).toMatchObject({
+      comparisons: 24,
+      disagreements: [{ measure: 'tolerance' }, {}, {}],
+    });
     expect(third.mirror.stats().comparisons).toBe(0);
     await third.send(8);
     await clock.advance(2000);
@@ -154,8 +161,7 @@ describe('the guardrails of all replicas', () => {
       guardrails: [latencyGuardrail()],
     }));
     const first = await start('a');
-    const blocksOf = ({ rollout }: Replica): number =>
-      rollout.describe().arms[1]?.evidence?.guardrails[0]?.blocks ?? 0;
+    const blocksOf = ({ rollout }: Replica): number => rollout.describe().arms[1]?.evidence?.guardrails[0]?.blocks ?? 0;
     await first.send(60);
     await clock.advance(1000);
     expect(blocksOf(first)).toBe(0);
@@ -267,7 +273,11 @@ describe('rewards at another replica', () => {
 
   it('are late and gone as at home, and must not be before their decision', async () => {
     const rewards = { attributionWindowMs: 10_000, lateArrivalMs: 5000 };
-    const { store, clock, replicas: starting } = setUpReplicas(['a', 'b'], () => ({
+    const {
+      store,
+      clock,
+      replicas: starting,
+    } = setUpReplicas(['a', 'b'], () => ({
       strategy: thompson(),
       guardrails: [],
       rewards,

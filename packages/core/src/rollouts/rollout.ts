@@ -17,13 +17,7 @@ import { dryRunOf } from './dry-run';
 import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
 import { championOr, createPlan, type Plan, weightsOf } from './plan';
 import { createAnswerer } from './request';
-import type {
-  RolloutDescription,
-  RolloutEventMap,
-  RolloutResult,
-  RolloutRunOptions,
-  RolloutStats,
-} from './result';
+import type { RolloutDescription, RolloutEventMap, RolloutResult, RolloutRunOptions, RolloutStats } from './result';
 import { checkMissingReward } from './rewards/check-missing-reward';
 import type { RewardOptions } from './rewards/options';
 import { createRolloutRewards } from './rewards/rollout-rewards';

@@ -136,7 +136,10 @@ async function addsOnce(place: RolloutStorePlace): Promise<void> {
   await store.add('digits', 1, 'r2', 1, { blocks: 1 });
   expect(same(await store.sum('digits', 1), { blocks: 3 }), 'a sequence that is known adds nothing');
   for (const sequence of [5, 9, 7, 9]) await store.add('digits', 1, 'r3', sequence, { blocks: 10 });
-  expect(same(await store.sum('digits', 1), { blocks: 23 }), 'sequences have gaps, and one below the last adds nothing');
+  expect(
+    same(await store.sum('digits', 1), { blocks: 23 }),
+    'sequences have gaps, and one below the last adds nothing',
+  );
 }
 
 async function addsAtTheSameTime(place: RolloutStorePlace): Promise<void> {

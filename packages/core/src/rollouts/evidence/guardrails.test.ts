@@ -49,7 +49,6 @@ describe('a guardrail', () => {
     expect(guardrail.measure(block({ latenciesMs: [11, 20, 21] }))).toBeCloseTo(1 / 3, 12);
   });
 
-
   test('of drift measures the state, of which one pair counts in the time of a window', () => {
     const guardrail = driftGuardrail({ windowMs: 1000 });
     expect(guardrail).toMatchObject({ name: 'drift', margin: 0.1, windowMs: 1000 });

@@ -270,4 +270,3 @@ export function createDecisionLogOf(options: DecisionLogOptions, parts?: Decisio
     }),
   };
 }
-

@@ -142,11 +142,9 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
       store === undefined
         ? 'Replicas know the decisions of one another when they share a store.'
         : 'The id of another rollout, of one under the same name with another store, or of a replica that had not read its store yet cannot be known here.';
-    return new FairleadError(
-      'NOT_FOUND',
-      `${name}: no decision "${given}" is known: expected ${expected}. ${hint}`,
-      { details: { field: 'decisionId', expected, given } },
-    );
+    return new FairleadError('NOT_FOUND', `${name}: no decision "${given}" is known: expected ${expected}. ${hint}`, {
+      details: { field: 'decisionId', expected, given },
+    });
   };
 
   const rewardForeign = (decision: SealedDecision, value: number, at: number, now: number): ForeignOutcome => {

@@ -1,5 +1,7 @@
 import type { ClockTimer } from '../../clock';
 import { messageOf } from '../../errors';
+import { createEvents, type Events } from '../../events';
+import { type Closeable, closeable } from '../../lifecycle';
 import { codeOf } from '../../resilience/remedies';
 import { keepInputs } from '../../resilience/stage';
 import { checkInterchangeable, labelOf } from '../../runner/model-info';
