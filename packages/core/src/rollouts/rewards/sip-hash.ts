@@ -1,19 +1,16 @@
 /** 128 bits, as 32 hexadecimal digits: the bytes of the key in their order. */
 export type SipKey = string;
 
-/** Signs short messages at once. */
+/** Signs short messages at once: 16 hexadecimal digits for the first `length` bytes. */
 export type SipHash = (bytes: Uint8Array, length?: number) => string;
 
-/*
- * SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): who has not the key can neither foretell a hash nor
- * make one. Web Crypto has nothing that answers at once, and a signature of every request must cost less than a microsecond or two.
- * JavaScript has no fast integers of 64 bits, so each of the four is a pair, low half first.
- */
-
 /**
- * Makes the hash of a key.
+ * Makes the hash SipHash-2-4 of a key (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): who has not the key can neither
+ * foretell a hash nor make one. Web Crypto has nothing that answers at once, and a signature of every request must cost little.
+ *
+ * JavaScript has no fast integers of 64 bits, so each of the four, a to d, is two halves of 32.
+ *
  * @param key 32 hexadecimal digits
- * @returns 16 hexadecimal digits for the first `length` bytes
  */
 export function createSipHash(key: SipKey): SipHash {
   const part = (index: number): number => {
@@ -26,83 +23,65 @@ export function createSipHash(key: SipKey): SipHash {
     return word;
   };
   const [k0, k1, k2, k3] = [part(0), part(1), part(2), part(3)];
-  const start = [
-    k0 ^ 0x70736575,
-    k1 ^ 0x736f6d65,
-    k2 ^ 0x6e646f6d,
-    k3 ^ 0x646f7261,
-    k0 ^ 0x6e657261,
-    k1 ^ 0x6c796765,
-    k2 ^ 0x79746573,
-    k3 ^ 0x74656462,
-  ];
-  const v = new Uint32Array(8);
 
   return (bytes, length = bytes.length) => {
-    v.set(start);
-    const byteAt = (index: number): number => (index < length ? (bytes[index] as number) : 0);
-    const wordAt = (index: number): number =>
-      byteAt(index) | (byteAt(index + 1) << 8) | (byteAt(index + 2) << 16) | (byteAt(index + 3) << 24);
-    for (let at = 0; at <= length; at += 8) {
-      const low = wordAt(at);
-      // The last word ends with the length.
-      const high = at + 8 > length ? wordAt(at + 4) | (length << 24) : wordAt(at + 4);
-      v[6] = (v[6] as number) ^ low;
-      v[7] = (v[7] as number) ^ high;
-      round(v);
-      round(v);
-      v[0] = (v[0] as number) ^ low;
-      v[1] = (v[1] as number) ^ high;
+    let [aLow, aHigh, bLow, bHigh] = [k0 ^ 0x70736575, k1 ^ 0x736f6d65, k2 ^ 0x6e646f6d, k3 ^ 0x646f7261];
+    let [cLow, cHigh, dLow, dHigh] = [k0 ^ 0x6e657261, k1 ^ 0x6c796765, k2 ^ 0x79746573, k3 ^ 0x74656462];
+    // After the last word, which ends with the length, come four rounds without one.
+    for (let at = 0; at <= length + 8; at += 8) {
+      const isEnd = at > length;
+      const low = isEnd ? 0 : wordAt(bytes, at, length);
+      const high = isEnd ? 0 : wordAt(bytes, at + 4, length) | (at + 8 > length ? length << 24 : 0);
+      dLow ^= low;
+      dHigh ^= high;
+      if (isEnd) cLow ^= 0xff;
+      for (let rounds = isEnd ? 4 : 2; rounds > 0; rounds--) {
+        let carried: number;
+        aLow = (aLow + bLow) | 0;
+        aHigh = (aHigh + bHigh + (aLow >>> 0 < bLow >>> 0 ? 1 : 0)) | 0;
+        carried = (bLow << 13) | (bHigh >>> 19);
+        bHigh = ((bHigh << 13) | (bLow >>> 19)) ^ aHigh;
+        bLow = carried ^ aLow;
+        carried = aLow;
+        aLow = aHigh;
+        aHigh = carried;
+
+        cLow = (cLow + dLow) | 0;
+        cHigh = (cHigh + dHigh + (cLow >>> 0 < dLow >>> 0 ? 1 : 0)) | 0;
+        carried = (dLow << 16) | (dHigh >>> 16);
+        dHigh = ((dHigh << 16) | (dLow >>> 16)) ^ cHigh;
+        dLow = carried ^ cLow;
+
+        aLow = (aLow + dLow) | 0;
+        aHigh = (aHigh + dHigh + (aLow >>> 0 < dLow >>> 0 ? 1 : 0)) | 0;
+        carried = (dLow << 21) | (dHigh >>> 11);
+        dHigh = ((dHigh << 21) | (dLow >>> 11)) ^ aHigh;
+        dLow = carried ^ aLow;
+
+        cLow = (cLow + bLow) | 0;
+        cHigh = (cHigh + bHigh + (cLow >>> 0 < bLow >>> 0 ? 1 : 0)) | 0;
+        carried = (bLow << 17) | (bHigh >>> 15);
+        bHigh = ((bHigh << 17) | (bLow >>> 15)) ^ cHigh;
+        bLow = carried ^ cLow;
+        carried = cLow;
+        cLow = cHigh;
+        cHigh = carried;
+      }
+      if (isEnd) break;
+      aLow ^= low;
+      aHigh ^= high;
     }
-    v[4] = (v[4] as number) ^ 0xff;
-    for (let times = 0; times < 4; times++) round(v);
-    const half = (first: 0 | 1): string => {
-      const [a, b, c, d] = [v[first], v[first + 2], v[first + 4], v[first + 6]] as [number, number, number, number];
-      return ((a ^ b ^ c ^ d) >>> 0).toString(16).padStart(8, '0');
-    };
-    return half(1) + half(0);
+    return digits(aHigh ^ bHigh ^ cHigh ^ dHigh) + digits(aLow ^ bLow ^ cLow ^ dLow);
   };
 }
 
-function round(v: Uint32Array): void {
-  add(v, 0, 2);
-  rotate(v, 2, 13);
-  mix(v, 2, 0);
-  swap(v, 0);
-  add(v, 4, 6);
-  rotate(v, 6, 16);
-  mix(v, 6, 4);
-  add(v, 0, 6);
-  rotate(v, 6, 21);
-  mix(v, 6, 0);
-  add(v, 4, 2);
-  rotate(v, 2, 17);
-  mix(v, 2, 4);
-  swap(v, 4);
+/** Four bytes, the least significant first; 0 beyond the end. */
+function wordAt(bytes: Uint8Array, at: number, length: number): number {
+  let word = 0;
+  for (let byte = Math.min(3, length - 1 - at); byte >= 0; byte--) word = (word << 8) | (bytes[at + byte] as number);
+  return word;
 }
 
-function add(v: Uint32Array, to: number, from: number): void {
-  const low = (v[to] as number) + (v[from] as number);
-  v[to] = low;
-  v[to + 1] = (v[to + 1] as number) + (v[from + 1] as number) + (low > 0xffffffff ? 1 : 0);
-}
-
-/** To the left, by less than 32. */
-function rotate(v: Uint32Array, at: number, by: number): void {
-  const low = v[at] as number;
-  const high = v[at + 1] as number;
-  v[at] = (low << by) | (high >>> (32 - by));
-  v[at + 1] = (high << by) | (low >>> (32 - by));
-}
-
-function mix(v: Uint32Array, to: number, from: number): void {
-  v[to] = (v[to] as number) ^ (v[from] as number);
-  v[to + 1] = (v[to + 1] as number) ^ (v[from + 1] as number);
-}
-
-/** A rotation by 32. */
-function swap(v: Uint32Array, at: number): void {
-  const low = v[at] as number;
-  v[at] = v[at + 1] as number;
-  v[at + 1] = low;
+function digits(half: number): string {
+  return (half >>> 0).toString(16).padStart(8, '0');
 }
