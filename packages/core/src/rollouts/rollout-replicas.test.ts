@@ -178,6 +178,62 @@ describe('the guardrails of all replicas', () => {
   });
 });
 
+describe('what replicas gather', () => {
+  it('is the same in all of them and lost by none, whoever is cut off and dies, and whatever the store does meanwhile', async () => {
+    const replica = fc.integer({ min: 0, max: 2 });
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ send: replica, requests: fc.integer({ min: 1, max: 20 }) }) },
+      { weight: 2, arbitrary: fc.record({ cut: replica }) },
+      { weight: 1, arbitrary: fc.record({ away: fc.constant(true) }) },
+      { weight: 2, arbitrary: fc.record({ afterMs: fc.integer({ min: 100, max: 2500 }) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), fc.boolean(), async (steps, oneDies) => {
+        const { clock, replicas: starting } = setUpReplicas(['a', 'b', 'c'], () => ({
+          strategy: canary({ steps: [{ weight: 0.5, minRequests: 1e9 }], promoteOn: 'never' }),
+          assignment: { key: () => undefined },
+        }));
+        const replicas = await starting;
+        const sent = [0, 0, 0];
+        for (const each of steps) {
+          if ('send' in each) {
+            sent[each.send] = (sent[each.send] ?? 0) + each.requests;
+            await replicas[each.send]?.send(each.requests);
+          } else if ('afterMs' in each) await clock.advance(each.afterMs);
+          else if ('cut' in each) {
+            const cut = replicas[each.cut] as Replica;
+            cut.isCutOff = !cut.isCutOff;
+          } else {
+            const isAway = !replicas.every(({ isCutOff }) => isCutOff);
+            for (const one of replicas) one.isCutOff = isAway;
+          }
+        }
+        // Everybody comes back but, it may be, one.
+        const alive = oneDies ? replicas.slice(1) : replicas;
+        for (const each of replicas) each.isCutOff = !alive.includes(each);
+        await clock.advance(4000);
+        const all = sent.reduce((sum, requests) => sum + requests, 0);
+        const least = oneDies ? all - (sent[0] ?? 0) : all;
+        const found = alive.map(({ rollout }) => rollout.describe());
+        for (const { sampleRatio, arms, status } of found) {
+          expect(status).toBe('running');
+          expect(sampleRatio?.units).toBeGreaterThanOrEqual(least);
+          expect(sampleRatio?.units).toBeLessThanOrEqual(all);
+          // With half of the traffic each, every request is evidence of the challenger or of its control.
+          const { requests = 0, controlRequests = 0 } = arms[1]?.evidence ?? {};
+          expect(requests + controlRequests).toBe(sampleRatio?.units);
+          expect(sampleRatio).toEqual(found[0]?.sampleRatio);
+          expect(arms[1]?.evidence).toEqual(found[0]?.arms[1]?.evidence);
+        }
+        for (const each of replicas) each.isCutOff = false;
+        await closeAll(replicas, clock);
+        expect(clock.pendingTimers).toBe(0);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
 /** Sends one request, and answers the id of its decision. */
 async function decide({ rollout, clock }: RolloutSetup, key?: string): Promise<string> {
   const asked = rollout.run(pair(), key === undefined ? {} : { key });
