@@ -12,7 +12,10 @@ export interface RolloutRunOptions extends RunOptions {
 
 /** How a request was assigned. */
 export interface RolloutTrace {
-  /** Names the decision for `reward()` and logs; unique among replicas. */
+  /**
+   * Names the decision for `reward()` and logs; unique among replicas. Where they share a store and take rewards, it says which arm
+   * it was, and is signed.
+   */
   readonly decisionId: string;
   /** The arm that it was assigned to. */
   readonly arm: string;
