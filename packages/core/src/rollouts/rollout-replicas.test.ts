@@ -387,6 +387,32 @@ describe('rewards at another replica', () => {
     await closeAll([stranger], stranger.clock);
   });
 
+  it('wait for a run that is not known yet, and go to a replica with its models', async () => {
+    const { store, clock, replicas: starting } = bandits();
+    const [a, b] = (await starting) as [Replica, Replica, Replica];
+    b.isCutOff = true;
+    await a.rollout.abort();
+    await a.rollout.start();
+    const id = await decide(a);
+    // The other one knows nothing of the run yet.
+    expect(b.rollout.reward(id, 1)).toBe('accepted');
+    b.isCutOff = false;
+    await clock.advance(3000);
+    expect(await learntBy(store)).toBe(1);
+    expect(b.rollout.rewardStats()?.shared).toMatchObject({ counted: 1, waiting: 0 });
+    // Somebody begins anew with another model; those of the old one serve their champion.
+    const challengers = { canary: scriptedRunner(clock, undefined, '3') };
+    const next = await setUpReplica(store, clock, { challengers, strategy: thompson(), guardrails: [] });
+    await clock.advance(2000);
+    expect(a.rollout.describe().status).toBe('idle');
+    const later = await decide(next);
+    expect(() => a.rollout.reward(later, 1)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+    expect(next.rollout.reward(later, 1)).toBe('counted');
+    await clock.advance(2000);
+    expect(await learntBy(store)).toBe(1);
+    await closeAll([a, b, next], clock);
+  });
+
   it('of a run that is over teach nothing to the next', async () => {
     const { store, clock, replicas: starting } = bandits();
     const replicas = await starting;

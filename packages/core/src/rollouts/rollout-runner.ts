@@ -52,7 +52,8 @@ export interface RolloutRunner<S extends AnySignature = AnySignature> extends Mo
    * Tells what a decision earned, late as it may be: `result.rollout.decisionId` names it. The first reward counts. Where replicas share
    * a store, any of them takes the rewards of all, and they count with its next look.
    * @param at when it was earned, in milliseconds since 1970-01-01 UTC. @default now
-   * @throws FairleadError `NOT_FOUND` for what is no id of this rollout; `INVALID_ARGUMENT`; `UNSUPPORTED` without
+   * @throws FairleadError `NOT_FOUND` for what is no id of this rollout; `INVALID_ARGUMENT`; `CONFLICT` where the store has a rollout of other
+   * models, whose decision it is: another replica takes it; `UNSUPPORTED` without
    * `rewards` and a strategy that learns
    */
   reward(decisionId: string, value: number, time?: RewardTime): RolloutRewardOutcome;

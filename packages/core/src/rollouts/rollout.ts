@@ -129,6 +129,7 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
         store: isShared ? settings.store : undefined,
         reach: (call) => controller.record.reach(call),
         stored: () => controller.record.stored,
+        isForeign: () => controller.record.isForeign,
         check: controller.check,
         learn: controller.learn,
       })

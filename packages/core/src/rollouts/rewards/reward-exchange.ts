@@ -6,8 +6,9 @@ export interface RewardExchange {
   /**
    * Takes a reward that this process was told.
    * @param credit what makes it count; called once, if nobody else was told of one for the same decision before
+   * @param isReady whether it can be made count yet; until then it waits
    */
-  add(reward: SharedReward, credit: () => void): void;
+  add(reward: SharedReward, credit: () => void, isReady: () => boolean): void;
   /**
    * Gives what was taken to the store, and hears what others were told.
    * @throws what the store failed with; what could not be given is given again, as it was
@@ -30,6 +31,7 @@ export interface RewardExchangeParts {
 interface Entry {
   readonly reward: SharedReward;
   readonly credit: () => void;
+  readonly isReady: () => boolean;
 }
 
 /** Rewards that wait while the store cannot be had; older ones are dropped. */
@@ -51,8 +53,8 @@ export function createRewardExchange(parts: RewardExchangeParts): RewardExchange
   let dropped = 0;
 
   return {
-    add(reward, credit) {
-      waiting.push({ reward, credit });
+    add(reward, credit, isReady) {
+      waiting.push({ reward, credit, isReady });
       if (waiting.length <= maxWaiting) return;
       waiting.shift();
       dropped++;
@@ -60,8 +62,9 @@ export function createRewardExchange(parts: RewardExchangeParts): RewardExchange
     async exchange() {
       for (let call = 0; call < maxCalls; call++) {
         if (given.length === 0) {
-          given = waiting.slice(0, atOnce);
-          waiting = waiting.slice(atOnce);
+          given = waiting.filter(({ isReady }) => isReady()).slice(0, atOnce);
+          const taken = new Set(given);
+          waiting = waiting.filter((entry) => !taken.has(entry));
           if (given.length === 0 && call > 0) return;
         }
         const rewards = given.map(({ reward }) => reward);

@@ -65,6 +65,8 @@ export interface RolloutRewardsParts {
   readonly store: RolloutStore | undefined;
   readonly reach: RolloutRecord['reach'];
   stored(): StoredRollout;
+  /** Whether the store has a rollout of other models or another strategy than this process. */
+  isForeign(): boolean;
   /** Throws where the strategy would refuse the reward. */
   check(arm: string, reward: number, context: readonly number[] | undefined): void;
   /** @param run the run that the decision was taken in, where that is known */
@@ -130,10 +132,23 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
         parts.check(arm, reward, context);
         // A missing reward is nobody else's to tell.
         if (exchange === undefined || isMissing) learn(arm, reward, context, run === 0 ? undefined : run);
-        else exchange.add({ id: plainId, owner: replica, value: reward }, credited(decision, reward, run));
+        else
+          exchange.add({ id: plainId, owner: replica, value: reward }, credited(decision, reward, run), isKnown(run));
       },
     },
   );
+
+  /** A run that began a moment ago may not be known here yet; a reward waits for it. */
+  const isKnown = (run: number) => (): boolean => run <= parts.stored().evidenceEpoch;
+
+  const ofOtherModels = (): FairleadError => {
+    const expected = 'a replica with the models of the rollout';
+    return new FairleadError(
+      'CONFLICT',
+      `${name}: the decision is of a rollout of other models or another strategy than this process has, so it can count nothing for it. Tell another replica.`,
+      { details: { field: 'decisionId', expected, given: 'one with others' } },
+    );
+  };
 
   const unknown = (decisionId: string): FairleadError => {
     const given = decisionId.slice(0, 200);
@@ -149,6 +164,7 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
 
   const rewardForeign = (decision: SealedDecision, value: number, at: number, now: number): ForeignOutcome => {
     const { id, owner, arm, context, run, isRandomised } = decision;
+    if (run === parts.stored().evidenceEpoch && parts.isForeign()) throw ofOtherModels();
     checkRewardTime(at, decision.at);
     if (now - decision.at > attributionWindowMs + lateArrivalMs) return 'gone';
     if (seen.has(id)) return 'duplicate';
@@ -158,7 +174,7 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
     if (seen.size > maxSeen) for (const oldest of seen.keys()) if (seen.delete(oldest)) break;
     const credit = isRandomised ? credited(decision, value, run) : () => {};
     if (exchange === undefined) credit();
-    else exchange.add({ id, owner, value }, credit);
+    else exchange.add({ id, owner, value }, credit, isKnown(run));
     return 'accepted';
   };
 
