@@ -167,6 +167,8 @@ describe.skipIf(peer.missing !== undefined)('three replicas of a rollout', { tim
 
   test('count a reward once, whichever of them is told, also when the one that decided is killed and Redis was away', async () => {
     await start('bandit');
+    // On a slow machine the store may not answer in time at first; from here on all know the run, and what signs its ids.
+    await Promise.all(replicas.map((replica) => replica.changeTo('running')));
     const [first, second, third] = replicas as [Replica, Replica, Replica];
     const decided = async (replica: Replica): Promise<string> =>
       String((await replica.command('decide', 'decision')).id);
