@@ -75,8 +75,6 @@ export function createController(parts: ControllerParts): Controller {
   let exchange: EvidenceExchange | undefined;
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
-  /** How many of them are in what is being written. */
-  let writing = 0;
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
@@ -138,12 +136,9 @@ export function createController(parts: ControllerParts): Controller {
     clock,
     logger,
     events,
-    onWrite() {
-      writing = unwritten.length;
-    },
-    onAdopt(stored, before, isOwn) {
-      if (isOwn) unwritten.splice(0, writing);
-      writing = 0;
+    onWrite: () => unwritten.length,
+    onAdopt(stored, before, learnt) {
+      unwritten.splice(0, learnt);
       if (stored.evidenceEpoch !== before.evidenceEpoch) {
         openExchange(stored.evidenceEpoch);
         unwritten = [];

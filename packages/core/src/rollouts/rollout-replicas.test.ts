@@ -413,6 +413,37 @@ describe('rewards at another replica', () => {
     await closeAll([a, b, next], clock);
   });
 
+  it('are learnt once, though the store writes a state and its answer is lost', async () => {
+    const clock = createVirtualClock();
+    const inner = createMemoryRolloutStore();
+    let lost = 0;
+    const store: RolloutStore = {
+      ...inner,
+      async write(...given) {
+        const epoch = await inner.write(...given);
+        if (lost === 0) return epoch;
+        lost--;
+        throw new FairleadError('STORE_FAILED', 'The answer was lost.');
+      },
+    };
+    const { rollout, ...setup } = await setUpRollout({ store, strategy: thompson(), guardrails: [] }, {}, clock);
+    const other = await setUpRollout({ store: inner, strategy: thompson(), guardrails: [] }, {}, clock);
+    for (let round = 1; round <= 5; round++) {
+      const ids = [await decide({ rollout, ...setup }), await decide({ rollout, ...setup })] as [string, string];
+      lost = 1;
+      rollout.reward(ids[0], 1);
+      await clock.advance(1001);
+      // While it is not known what became of the first, a second one comes.
+      rollout.reward(ids[1], 1);
+      await clock.advance(3000);
+      expect(lost).toBe(0);
+      expect(await learntBy(inner)).toBe(2 * round);
+    }
+    const closing = Promise.all([rollout.close(), other.rollout.close()]);
+    await clock.advance(5000);
+    await closing;
+  });
+
   it('of a run that is over teach nothing to the next', async () => {
     const { store, clock, replicas: starting } = bandits();
     const replicas = await starting;
