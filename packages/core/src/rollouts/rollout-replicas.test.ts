@@ -225,9 +225,11 @@ describe('what replicas gather', () => {
           expect(status).toBe('running');
           expect(sampleRatio?.units).toBeGreaterThanOrEqual(least);
           expect(sampleRatio?.units).toBeLessThanOrEqual(all);
-          // With half of the traffic each, every request is evidence of the challenger or of its control.
+          // With half of the traffic each, every request is evidence of the challenger or of its control; who dies may have told of a
+          // request that it has not answered yet.
           const { requests = 0, controlRequests = 0 } = arms[1]?.evidence ?? {};
-          expect(requests + controlRequests).toBe(sampleRatio?.units);
+          expect(requests + controlRequests).toBeLessThanOrEqual(Number(sampleRatio?.units));
+          expect(requests + controlRequests).toBeGreaterThanOrEqual(oneDies ? least : Number(sampleRatio?.units));
           expect(sampleRatio).toEqual(found[0]?.sampleRatio);
           expect(arms[1]?.evidence).toEqual(found[0]?.arms[1]?.evidence);
         }
