@@ -89,7 +89,7 @@ describe('createBackPressure', () => {
     expect([readOf(late), pressure.held, clock.pendingTimers]).toEqual([2, 0, 0]);
   });
 
-  it('reads them again in parts once the loop keeps up', async () => {
+  it('reads them again in parts, each twice as large, once the loop keeps up', async () => {
     const { clock, loop, refuseAll, readOf } = make();
     loop.behind = 100;
     const sockets = refuseAll(40);
@@ -98,7 +98,15 @@ describe('createBackPressure', () => {
     loop.behind = 0;
     await clock.advance(10);
     expect(readOf(sockets)).toBe(8);
-    await clock.advance(40);
+    await clock.advance(10);
+    expect(readOf(sockets)).toBe(24);
+    // Behind again, and after that as carefully as at first.
+    loop.behind = 100;
+    await clock.advance(10);
+    loop.behind = 0;
+    await clock.advance(10);
+    expect(readOf(sockets)).toBe(32);
+    await clock.advance(10);
     expect([readOf(sockets), clock.pendingTimers]).toEqual([40, 0]);
   });
 

@@ -26,8 +26,8 @@ export interface BackPressure {
 const behindAfterMs = 50;
 /** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
 const answersPerRelease = 32;
-/** How often is looked whether the loop keeps up again, in milliseconds, and how many connections are then read again. */
-const [intervalMs, releasedAtOnce] = [10, 8];
+/** How often is looked whether the loop keeps up again, in milliseconds, how many connections are then read again, and by what more each time. */
+const [intervalMs, fewestAtOnce, growth] = [10, 8, 2];
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
 const mostHeld = 4096;
 
@@ -61,6 +61,7 @@ export function createBackPressure(
   const pardoned = new WeakSet<Socket>();
   let timer: ClockTimer | undefined;
   let answers = 0;
+  let releasedAtOnce = fewestAtOnce;
   let hasEnded = false;
   /** What a connection was held for lately. */
   let lastHoldMs = 0;
@@ -88,7 +89,12 @@ export function createBackPressure(
   const look = (): void => {
     timer = undefined;
     release(Number.POSITIVE_INFINITY, clock.now() - longestMs);
-    if (loop.behindMs() === 0) release(releasedAtOnce);
+    if (loop.behindMs() > 0) releasedAtOnce = fewestAtOnce;
+    else {
+      // A loop that has time left takes twice as many the next time: after a pause, most were held for nothing.
+      release(releasedAtOnce);
+      releasedAtOnce *= growth;
+    }
     wait();
   };
   const wait = (): void => {
