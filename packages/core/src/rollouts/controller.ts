@@ -6,6 +6,7 @@ import { createHandControls, type HandControls } from './by-hand';
 import { type Actor, type Change, stateAfter } from './change';
 import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
+import { createEvidenceTrail, type EvidencePoint } from './evidence/trail';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import type { RolloutSettings } from './options';
 import { isActive } from './plan';
@@ -46,6 +47,8 @@ export interface Controller extends HandControls {
   /** Why it waits or stays, as the strategy said at the last look. */
   readonly reason: string;
   evidence(): EvidenceSummary;
+  /** The evidence of this run as this process saw it, look by look. */
+  readonly trail: readonly EvidencePoint[];
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
   /** A reward came: evidence, and what a bandit learns by. */
@@ -61,6 +64,7 @@ export function createController(parts: ControllerParts): Controller {
   const challengers = arms.challengers.map((arm) => arm.name);
   const counts: ControllerCounts = { looks: 0, step: 0, promote: 0, rollback: 0, abort: 0 };
   let exchange: EvidenceExchange | undefined;
+  const trail = createEvidenceTrail();
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
   /** How many of them are in what is being written. */
@@ -103,6 +107,7 @@ export function createController(parts: ControllerParts): Controller {
         void look();
       },
     });
+    trail.restart();
     exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
     for (const arm of arms.all) arm.former = ledger.formers[arm.name];
   };
@@ -142,11 +147,13 @@ export function createController(parts: ControllerParts): Controller {
 
   /** Writes a change; false when somebody else wrote first. */
   const apply = async (change: Change): Promise<boolean> => {
+    const found = evidence();
+    trail.add(clock.epochMs(), found);
     const next = stateAfter(change, {
       stored: record.stored,
       strategy,
       models: models(),
-      evidence: evidence(),
+      evidence: found,
       epochMs: clock.epochMs(),
       coolDownMs: settings.coolDownMs,
     });
@@ -246,7 +253,9 @@ export function createController(parts: ControllerParts): Controller {
     const { stored, isForeign } = record;
     if (isForeign || !isActive(stored.status)) return;
     const time = { epochMs: clock.epochMs(), approved: false };
-    await carryOut(strategy.decide(stored.state, evidence(), time), isReachable);
+    const found = evidence();
+    trail.add(time.epochMs, found);
+    await carryOut(strategy.decide(stored.state, found, time), isReachable);
   };
 
   const look = (): Promise<void> =>
@@ -284,6 +293,9 @@ export function createController(parts: ControllerParts): Controller {
       return reason;
     },
     evidence,
+    get trail() {
+      return trail.points;
+    },
     look,
     ...controls,
     learn(arm, reward, context) {

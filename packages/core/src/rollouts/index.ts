@@ -33,6 +33,7 @@ export {
   type Json,
   type LookTime,
   type PlannedStep,
+  type RewardEstimate,
   type RolloutStatus,
   type RolloutStore,
   type SequentialTest,
@@ -41,6 +42,7 @@ export {
   type StrategyState,
   type Tally,
 } from './contracts';
+export { decisionOf, type RolloutDecision } from './decision-of';
 export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
 export { combineEValues, shareErrorRate } from './evidence/error-rate';
 export { evenPair } from './evidence/even-pair';
@@ -59,6 +61,7 @@ export { createPairing, type Pair, type Pairing } from './evidence/pairing';
 export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample-ratio';
 export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
+export type { EvidencePoint } from './evidence/trail';
 export { type InstrumentableRollout, instrumentRollout } from './instrument-rollout';
 export type { RequestObserver } from './observer';
 export { type EstimateOffPolicyOptions, estimateOffPolicy } from './off-policy/estimate-off-policy';
@@ -104,9 +107,11 @@ export type { LoggedDecision } from './rewards/logged-decision';
 export type { DecisionLogOptions, RewardOptions } from './rewards/options';
 export { createRollout } from './rollout';
 export type { RolloutRunner } from './rollout-runner';
-export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } from './shadow/create-shadow';
+export { createShadow, type Shadow } from './shadow/create-shadow';
+export type { RolloutShadow } from './shadow/describe-shadows';
 export type { ShadowBudget, ShadowOptions } from './shadow/options';
 export type { ShadowEventMap } from './shadow/shadow-events';
+export type { ShadowDescription, ShadowStats } from './shadow/shadow-stats';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
 export { type AbTestOptions, abTest } from './strategies/ab-test';
 export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';

@@ -28,6 +28,7 @@ import { checkMissingReward } from './rewards/check-missing-reward';
 import { createDecisionLog } from './rewards/decision-log';
 import type { RewardOptions } from './rewards/options';
 import type { RolloutRunner } from './rollout-runner';
+import { describeShadows } from './shadow/describe-shadows';
 
 /**
  * Rolls out a challenger beside the champion, decides on evidence, and goes back within one request.
@@ -241,6 +242,7 @@ function rolloutOf(settings: RolloutSettings) {
       const { stored, isForeign } = controller.record;
       const evidence = controller.evidence();
       const ratio = sampleRatio.now;
+      const estimates = isForeign || stored.status === 'idle' ? {} : (strategy.estimates?.(stored.state) ?? {});
       return {
         name,
         strategy: strategy.name,
@@ -250,18 +252,22 @@ function rolloutOf(settings: RolloutSettings) {
         weights: plan.weights,
         arms: arms.all.map(({ name: arm, runner, circuit }) => {
           const found = evidence.arms[arm];
+          const reward = Object.hasOwn(estimates, arm) ? estimates[arm] : undefined;
           return {
             arm,
             ...(runner === undefined ? {} : { model: runner.model }),
             weight: plan.weights[arm] ?? 0,
             circuit: circuit?.state ?? 'closed',
             ...(found === undefined ? {} : { evidence: found }),
+            ...(reward === undefined ? {} : { reward }),
           };
         }),
         ...(stored.promoted === undefined ? {} : { promoted: stored.promoted }),
         coolDownUntilEpochMs: stored.coolDownUntilEpochMs,
         ...(ratio === undefined ? {} : { sampleRatio: ratio }),
+        shadows: describeShadows(settings.observers, arms.challengers),
         degraded: degraded(),
+        trail: controller.trail,
         history: stored.history,
       };
     },
