@@ -12,18 +12,18 @@ test('says what each entry of a history was', async () => {
   const { rollout, send } = await setUpRollout({
     strategy: canary({
       steps: [
-        { weight: 0.3, minRequests: 20 },
-        { weight: 0.5, minRequests: 20, approval: true },
+        { weight: 0.3, minRequests: 20, approval: true },
+        { weight: 0.4, minRequests: 20 },
+        { weight: 0.5, minRequests: 1e6 },
       ],
     }),
   });
   await rollout.pause();
   await rollout.resume();
   await send(200);
-  await send(200);
   await rollout.approve({ actor: 'ann' });
-  expect(decisions(rollout)).toEqual(['start', 'pause', 'resume', 'step', 'wait-for-approval', expect.any(String)]);
-  expect(['approve', 'promote']).toContain(decisions(rollout).at(-1));
+  await send(200);
+  expect(decisions(rollout)).toEqual(['start', 'pause', 'resume', 'wait-for-approval', 'approve', 'step']);
   await rollout.rollback();
   expect(decisions(rollout).at(-1)).toBe('rollback');
   await rollout.close();
