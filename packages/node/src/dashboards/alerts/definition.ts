@@ -34,7 +34,7 @@ export type SeriesValues = (minutes: number) => string;
 /** An alert: when it is raised, what it says, and a course of events in which it must be raised. */
 export interface AlertDefinition {
   readonly alert: AlertName;
-  readonly group: 'server' | 'serving' | 'drift' | 'quality' | 'scrape';
+  readonly group: 'server' | 'serving' | 'rollouts' | 'drift' | 'quality' | 'scrape';
   readonly severity: AlertSeverity;
   readonly for: string;
   /** Families without which there is no such alert, by their names without a prefix. */
