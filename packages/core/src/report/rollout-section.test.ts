@@ -32,7 +32,7 @@ describe('the rollout section of a report', () => {
     expect(page).toContain('aria-label="Shares of the traffic: champion 75\u202f%, canary 25\u202f%."');
     expect(text).toContain('Rollout digits Running challengers get 25 %');
     expect(text).toMatch(/canary scripted 2 0{8}…\d+ 25 % \d+ \d+ [\d.]+ % \d+/);
-    expect(text).toMatch(/canary · errors Open Challenger less control: −?[\d.e−]+ , between −?[\d.]+ and [\d.]+; \d+ pairs/);
+    expect(text).toMatch(/canary · errors (?:Open|Not worse) Challenger less control: −?[\d.e−]+ , between −?[\d.]+ and [\d.]+; \d+ pairs/);
     expect(text).toContain('canary · latency');
     expect(text).toMatch(/Harm [\d.e−]+ of 200 Not worse [\d.]+ of 20/);
     expect(text).toMatch(/Sample ratio As it should be \d+ keys/);
@@ -95,7 +95,7 @@ describe('the rollout section of a report', () => {
   it('escapes every name and word', async () => {
     const page = await pageOf(await hostileRollout());
     const body = page.replace(/<style>[\s\S]*?<\/style>/, '');
-    expect(body).not.toMatch(/<(?:script|img|marquee|i|b)[ >](?! class=)/i);
+    expect(body).not.toMatch(/<(?:script|img|marquee|i|b)[ >](?!class=)/i);
     expect(body).toContain('&lt;script&gt;alert(1)&lt;script&gt;');
     expect(body).toContain('&lt;i&gt;mallory&lt;i&gt;');
     expect(body).toContain('&lt;/li&gt;&lt;/ol&gt;&lt;b&gt;pwned&lt;/b&gt;\ufffd');

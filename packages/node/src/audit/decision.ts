@@ -126,9 +126,9 @@ function evidenceOf(found: ArmEvidence): AuditedEvidence {
     failedRequests,
     controlRequests,
     controlFailedRequests,
-    guardrails: guardrails.map(({ guardrail, blocks, estimate, margin, harm, nonInferiority, alpha, ...rest }) => ({
+    guardrails: guardrails.map(({ guardrail, verdict: said, blocks, estimate, margin, harm, nonInferiority, alpha }) => ({
       guardrail: clean(guardrail),
-      verdict: rest.verdict,
+      verdict: said,
       blocks,
       ...estimate,
       margin,
