@@ -24,7 +24,9 @@ heading(1, 'A good version, first in the shadow');
 const oldModel = await load('digits-v1.onnx');
 const newModel = await load('digits-v2.onnx');
 const mirror = createShadow({ champion: oldModel, shadow: newModel });
-const goodStory = await story('good', oldModel, newModel, shadow({ mirror, minComparisons: 200, next: steps }), [mirror]);
+const goodStory = await story('good', oldModel, newModel, shadow({ mirror, minComparisons: 200, next: steps }), [
+  mirror,
+]);
 const { comparisons, noiseComparisons, timeShare } = mirror.stats();
 line(
   'shadow',
@@ -33,7 +35,12 @@ line(
 await mirror.close();
 
 heading(2, 'A broken version');
-const brokenStory = await story('broken', await load('digits-v1.onnx'), failingOnInk(await load('digits-v2.onnx')), steps);
+const brokenStory = await story(
+  'broken',
+  await load('digits-v1.onnx'),
+  failingOnInk(await load('digits-v2.onnx')),
+  steps,
+);
 
 heading(3, 'A page to look at');
 const folder = fileURLToPath(new URL('.fairlead', import.meta.url));

@@ -175,7 +175,10 @@ async function startRollout(registry: ReturnType<typeof createRegistry>) {
   return {
     async use() {
       const compared = new Promise((resolve) => mirror.shadowEvents.once('shadow-comparison', resolve));
-      await rollout.run(rowsOf(1, () => 1), { key: 'shown' });
+      await rollout.run(
+        rowsOf(1, () => 1),
+        { key: 'shown' },
+      );
       for (let request = 0; request < 20; request++) {
         const { rollout: how } = await rollout.run(rowsOf(1, () => request));
         rollout.reward(how.decisionId, request % 2);

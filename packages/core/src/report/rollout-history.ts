@@ -1,5 +1,5 @@
-import { decisionOf } from '../rollouts/decision-of';
 import type { HistoryEntry } from '../rollouts/contracts';
+import { decisionOf } from '../rollouts/decision-of';
 import { count, percent, timeToSecond } from './format';
 import { html, type Markup, shorten } from './markup';
 import { evidenceTable } from './rollout-evidence';

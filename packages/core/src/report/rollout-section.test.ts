@@ -13,7 +13,8 @@ import {
 import type { ReportSections, RolloutSection } from './sections';
 
 const generatedAtMs = Date.UTC(2025, 4, 6, 8, 0);
-const pageOf = (...rollouts: readonly RolloutSection[]): Promise<string> => renderReport({ rollouts }, { generatedAtMs });
+const pageOf = (...rollouts: readonly RolloutSection[]): Promise<string> =>
+  renderReport({ rollouts }, { generatedAtMs });
 const textOf = (page: string): string =>
   page
     .replace(/<style>[\s\S]*?<\/style>|<svg[\s\S]*?<\/svg>/g, '')
@@ -32,7 +33,9 @@ describe('the rollout section of a report', () => {
     expect(page).toContain('aria-label="Shares of the traffic: champion 75\u202f%, canary 25\u202f%."');
     expect(text).toContain('Rollout digits Running challengers get 25 %');
     expect(text).toMatch(/canary scripted 2 0{8}…\d+ 25 % \d+ \d+ [\d.]+ % \d+/);
-    expect(text).toMatch(/canary · errors (?:Open|Not worse) Challenger less control: −?[\d.e−]+ , between −?[\d.]+ and [\d.]+; \d+ pairs/);
+    expect(text).toMatch(
+      /canary · errors (?:Open|Not worse) Challenger less control: −?[\d.e−]+ , between −?[\d.]+ and [\d.]+; \d+ pairs/,
+    );
     expect(text).toContain('canary · latency');
     expect(text).toMatch(/Harm [\d.e−]+ of 200 Not worse [\d.]+ of 20/);
     expect(text).toMatch(/Sample ratio As it should be \d+ keys/);
@@ -139,7 +142,10 @@ describe('the rollout section of a report', () => {
         failedRequests: 0,
         controlRequests: 1,
         controlFailedRequests: 0,
-        guardrails: Array.from({ length: 10 }, (_, number) => ({ ...guardrail, guardrail: `${number} ${'<&'.repeat(900)}` })),
+        guardrails: Array.from({ length: 10 }, (_, number) => ({
+          ...guardrail,
+          guardrail: `${number} ${'<&'.repeat(900)}`,
+        })),
         verdict: 'inconclusive' as const,
       },
     }));

@@ -88,7 +88,14 @@ function rewardBars({ arms }: RolloutSection): Markup | null {
 <div class="card"><dl class="meters">${bars}</dl></div>`;
 }
 
-function sampleRatioCard({ units, observed, expected, eValue: evidence, chiSquared, isMismatch }: SampleRatioAssessment): Markup {
+function sampleRatioCard({
+  units,
+  observed,
+  expected,
+  eValue: evidence,
+  chiSquared,
+  isMismatch,
+}: SampleRatioAssessment): Markup {
   const arms = Object.keys(expected).slice(0, mostArms);
   const of = (shares: Readonly<Record<string, number>>, arm: string): number | undefined =>
     Object.hasOwn(shares, arm) ? shares[arm] : undefined;

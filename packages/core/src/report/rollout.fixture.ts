@@ -122,14 +122,15 @@ export async function degraded(): Promise<RolloutSection> {
 export async function inTheShadow(): Promise<RolloutSection> {
   const clock = createVirtualClock(now);
   const champion = scriptedRunner(clock, () => ({ afterMs: 3 }), '1');
-  const hidden = scriptedRunner(
-    clock,
-    (call) => (call === 9 ? { error: failure('RUN_FAILED') } : { afterMs: 6 }),
-    '2',
-  );
+  const hidden = scriptedRunner(clock, (call) => (call === 9 ? { error: failure('RUN_FAILED') } : { afterMs: 6 }), '2');
   const mirror = createShadow({ champion, shadow: hidden, budget: { timeShare: 0.1 }, clock });
   const { rollout, send } = await setUpRollout(
-    { strategy: shadow({ mirror, minComparisons: 5000 }), champion, challengers: { canary: hidden }, observers: [mirror] },
+    {
+      strategy: shadow({ mirror, minComparisons: 5000 }),
+      champion,
+      challengers: { canary: hidden },
+      observers: [mirror],
+    },
     {},
     clock,
   );
@@ -165,7 +166,12 @@ export async function bandit(): Promise<RolloutSection> {
   return sectionOf(rollout);
 }
 
-const hostile = ['<script>alert(1)<script>', '"><img src=x onerror=alert(2)>', '__proto__', `long ${'ä'.repeat(150)} end`];
+const hostile = [
+  '<script>alert(1)<script>',
+  '"><img src=x onerror=alert(2)>',
+  '__proto__',
+  `long ${'ä'.repeat(150)} end`,
+];
 
 /** Names and words that would break a page that trusts them. */
 export async function hostileRollout(): Promise<RolloutSection> {

@@ -14,7 +14,12 @@ interface Tile {
 
 /** The few numbers that come first. */
 export function summaryTiles(sections: ReportSections): Markup | null {
-  const tiles = [...driftTiles(sections), ...performanceTiles(sections), ...qualityTiles(sections), ...rolloutTiles(sections)];
+  const tiles = [
+    ...driftTiles(sections),
+    ...performanceTiles(sections),
+    ...qualityTiles(sections),
+    ...rolloutTiles(sections),
+  ];
   if (tiles.length === 0) return null;
   return html`<dl class="tiles" aria-label="Summary">${tiles.map(
     ({ name, value, note, level, kind }) =>

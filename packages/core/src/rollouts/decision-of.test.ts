@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { failure } from '../resilience/scripted-runner.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
 import { decisionOf } from './decision-of';
 import { setUpRollout } from './rollout.fixture';
 import { canary } from './strategies/canary';
-import { failure } from '../resilience/scripted-runner.fixture';
 
 const decisions = (rollout: Awaited<ReturnType<typeof setUpRollout>>['rollout']) =>
   rollout.describe().history.map(decisionOf);

@@ -1,7 +1,14 @@
 import type { CircuitState } from '../resilience/circuit';
 import type { ModelInfo, RunOptions, RunResult } from '../runner/runner';
 import type { AnySignature } from '../signature';
-import type { ArmEvidence, EvidenceSummary, HistoryEntry, PlannedStep, RewardEstimate, RolloutStatus } from './contracts';
+import type {
+  ArmEvidence,
+  EvidenceSummary,
+  HistoryEntry,
+  PlannedStep,
+  RewardEstimate,
+  RolloutStatus,
+} from './contracts';
 import type { SampleRatioAssessment } from './evidence/sample-ratio';
 import type { EvidencePoint } from './evidence/trail';
 import type { RolloutShadow } from './shadow/describe-shadows';

@@ -43,9 +43,7 @@ async function rolloutOn(clock: ReturnType<typeof createVirtualClock>, options: 
 
 const linesOf = async (path = file): Promise<string[]> => (await readFile(path, 'utf8')).trimEnd().split('\n');
 const decisionsOf = async (path = file): Promise<AuditedDecision[]> =>
-  (await linesOf(path))
-    .map((line) => JSON.parse(line) as AuditedDecision)
-    .filter(({ kind }) => kind === 'decision');
+  (await linesOf(path)).map((line) => JSON.parse(line) as AuditedDecision).filter(({ kind }) => kind === 'decision');
 
 async function verifyCommand(...args: readonly string[]) {
   let out = '';
@@ -160,8 +158,7 @@ describe('decisions in an audit log', () => {
     let isDown = true;
     const away = {
       ...store,
-      read: (name: string) =>
-        isDown ? Promise.reject(new FairleadError('STORE_FAILED', 'Away.')) : store.read(name),
+      read: (name: string) => (isDown ? Promise.reject(new FairleadError('STORE_FAILED', 'Away.')) : store.read(name)),
     };
     const audit = await createAuditLog({ file, sync: false, clock, logger });
     const rollout = await rolloutOn(clock, { store: away });
@@ -314,7 +311,8 @@ describe('a log with decisions that was tampered with', () => {
     let position = chainStart;
     for (const line of lines) {
       const { fields } = openLine(Buffer.from(line)) ?? { fields: {} };
-      const sealed = sealLine(position, fields.actor === 'mallory' ? { ...fields, actor: 'ann' } : fields);
+      const isHers = 'actor' in fields && fields.actor === 'mallory';
+      const sealed = sealLine(position, isHers ? { ...fields, actor: 'ann' } : fields);
       forged.push(sealed.line);
       position = sealed.position;
     }

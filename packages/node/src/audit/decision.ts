@@ -126,15 +126,17 @@ function evidenceOf(found: ArmEvidence): AuditedEvidence {
     failedRequests,
     controlRequests,
     controlFailedRequests,
-    guardrails: guardrails.map(({ guardrail, verdict: said, blocks, estimate, margin, harm, nonInferiority, alpha }) => ({
-      guardrail: clean(guardrail),
-      verdict: said,
-      blocks,
-      ...estimate,
-      margin,
-      harm: harm.eValue,
-      nonInferiority: nonInferiority.eValue,
-      alpha,
-    })),
+    guardrails: guardrails.map(
+      ({ guardrail, verdict: said, blocks, estimate, margin, harm, nonInferiority, alpha }) => ({
+        guardrail: clean(guardrail),
+        verdict: said,
+        blocks,
+        ...estimate,
+        margin,
+        harm: harm.eValue,
+        nonInferiority: nonInferiority.eValue,
+        alpha,
+      }),
+    ),
   };
 }

@@ -46,7 +46,8 @@ export async function verifyAuditCommand(args: readonly string[], { stdout, stde
   }
   try {
     const told: ToldDecision[] = [];
-    const onDecision = (decision: AuditedDecision, { seq }: ChainPosition): void => void told.push({ seq, ...decision });
+    const onDecision = (decision: AuditedDecision, { seq }: ChainPosition): void =>
+      void told.push({ seq, ...decision });
     const options = wanted.decisions ? { ...wanted.options, onDecision } : wanted.options;
     const report = await verifyAuditLog(wanted.files, options);
     if (wanted.json) {
@@ -125,12 +126,25 @@ function render({ ok, lines, calls, decisions, dropped, torn, end, closed, signe
 }
 
 /** A decision in two lines. What the file says is somebody else's text: nothing in it may steer a terminal. */
-function renderDecision({ seq, decidedAt, rollout, decision, actor, reason, from, to, evidence, found }: ToldDecision): string {
+function renderDecision({
+  seq,
+  decidedAt,
+  rollout,
+  decision,
+  actor,
+  reason,
+  from,
+  to,
+  evidence,
+  found,
+}: ToldDecision): string {
   const verdicts = (Array.isArray(evidence) ? evidence : []).map(({ arm, verdict, requests }) => {
     return `${arm}: ${verdict} after ${requests} requests`;
   });
   const head = `line ${seq}  ${decidedAt}  ${rollout}: ${decision} (${from} → ${to}) by ${actor}${found ? ', before this log' : ''}`;
-  return [head, `  ${reason}`, ...verdicts.map((verdict) => `  ${verdict}`)].map((line) => `${printable(line)}\n`).join('');
+  return [head, `  ${reason}`, ...verdicts.map((verdict) => `  ${verdict}`)]
+    .map((line) => `${printable(line)}\n`)
+    .join('');
 }
 
 function printable(text: string): string {

@@ -40,7 +40,8 @@ export function createEvidenceTrail(): EvidenceTrail {
     add(epochMs, { arms }) {
       const all = Object.values(arms);
       const blocks = all.reduce(
-        (sum, { requests, guardrails }) => guardrails.reduce((some, guardrail) => some + guardrail.blocks, sum + requests),
+        (sum, { requests, guardrails }) =>
+          guardrails.reduce((some, guardrail) => some + guardrail.blocks, sum + requests),
         0,
       );
       if (all.length === 0 || blocks === known) return;

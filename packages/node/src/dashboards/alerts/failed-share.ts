@@ -23,10 +23,7 @@ interface CountedCodes {
 /** So many in a minute, of which a share fails with a code. */
 function failing({ series }: AlertContext, outcomes: Outcomes, code: string, share: number): TestSeries[] {
   const { success, failure, of = {} } = outcomes;
-  return [
-    series(success, growing(600 * (1 - share)), of),
-    series(failure, growing(600 * share), { ...of, code }),
-  ];
+  return [series(success, growing(600 * (1 - share)), of), series(failure, growing(600 * share), { ...of, code })];
 }
 
 /**

@@ -151,13 +151,7 @@ function annotations(families: Families, queries: Queries): GrafanaAnnotation[] 
   const events = [
     ['Swaps', 'ml_model_swaps', 'blue', 'Swapped to {{model_name}} {{model_version}}', modelLabels],
     ['Drift alarms', 'ml_drift_alarms', 'red', 'The inputs of {{model_name}} {{model_version}} drifted', modelLabels],
-    [
-      'Decisions of rollouts',
-      'ml_rollout_decisions',
-      'purple',
-      '{{rollout}}: {{decision}}',
-      ['rollout', 'decision'],
-    ],
+    ['Decisions of rollouts', 'ml_rollout_decisions', 'purple', '{{rollout}}: {{decision}}', ['rollout', 'decision']],
   ] as const;
   for (const [name, family, iconColor, titleFormat, by] of events) {
     if (!hasKnown(families, family)) continue;
