@@ -38,7 +38,7 @@ describe('the rollout section of a report', () => {
     );
     expect(text).toContain('canary · latency');
     expect(text).toMatch(/Harm [\d.e−]+ of 200 Not worse [\d.]+ of 20/);
-    expect(text).toMatch(/Sample ratio As it should be \d+ keys/);
+    expect(text).toMatch(/Sample ratio As it should be [\d ]+ keys/);
     expect(text).toMatch(/Moved on 2025-05-06 07:08:\d\d UTC · by strategy Step 2 of 2: 25 % after \d+ requests/);
     expect(text.indexOf('Moved on')).toBeLessThan(text.indexOf('Started'));
     // A difference and a course for each of the two guardrails.

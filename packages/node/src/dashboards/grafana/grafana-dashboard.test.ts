@@ -131,6 +131,7 @@ describe('grafanaDashboard', () => {
         "Shadow: requests and comparisons",
         "Shadow: requests that it was spared",
         "Shadow: how far it is behind",
+        "Shadow: requests that wait",
         "Shadow: budget used",
         "Requests answered from memory",
         "Requests to the cache",

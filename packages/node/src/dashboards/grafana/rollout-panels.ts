@@ -261,6 +261,16 @@ export const rolloutPanels: readonly PanelRecipe[] = [
   },
   {
     section: 'Rollouts',
+    title: 'Shadow: requests that wait',
+    kind: 'lines',
+    unit: 'short',
+    width: 8,
+    min: 0,
+    families: ['ml_rollout_shadow_waiting'],
+    queries: (queries) => [{ expr: queries.value('sum', 'ml_rollout_shadow_waiting', ofShadow), legend: shadowLegend }],
+  },
+  {
+    section: 'Rollouts',
     title: 'Shadow: budget used',
     kind: 'lines',
     unit: 'percentunit',
