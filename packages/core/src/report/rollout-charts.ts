@@ -38,6 +38,9 @@ export function evidenceCourseOption(
   const harmLevel = -Math.log10(alpha);
   const fairLevel = -Math.log10(maxFalsePromotionRate);
   const all = course.flatMap(({ harm, nonInferiority }) => [drawn(harm), drawn(nonInferiority)]);
+  const least = Math.min(0, ...all);
+  const greatest = Math.max(harmLevel, fairLevel, ...all);
+  const step = Math.max(1, Math.ceil((greatest - least) / 4));
   const series = (color: string, level: number, value: (point: EvidenceCourse) => number) => ({
     type: 'line' as const,
     silent: true,
@@ -66,10 +69,9 @@ export function evidenceCourseOption(
     },
     yAxis: {
       type: 'value',
-      min: Math.floor(Math.min(0, ...all)),
-      max: Math.ceil(Math.max(harmLevel, fairLevel, ...all) * 1.05),
-      minInterval: 1,
-      splitNumber: 3,
+      min: Math.floor(least / step) * step,
+      max: Math.ceil((greatest * 1.02) / step) * step,
+      interval: step,
       axisLabel: { color: 'var(--muted)', fontSize, formatter: (value: number) => figure(value) },
       splitLine: { lineStyle: { color: 'var(--line)' } },
     },

@@ -27,7 +27,7 @@ export function evidenceCards(rollout: RolloutSection, draw: DrawChart): Markup 
   const pairs = all.flatMap((arm) => arm.guardrails.map((found): [ArmEvidence, GuardrailEvidence] => [arm, found]));
   if (pairs.length === 0) return null;
   const left = pairs.length - mostCards;
-  return html`<div class="row"><h4>Evidence</h4><p class="legend"><span class="key bad"></span>harm <span class="key good"></span>not worse <span class="muted">dashed: where it decides</span></p></div>
+  return html`<div class="row"><h4>Evidence</h4><p class="legend"><span class="key bad"></span>harm <span class="key good"></span>not worse <span class="dashed">dashed: where it decides</span></p></div>
 <div class="cards">${pairs.slice(0, mostCards).map(([arm, found]) => evidenceCard(rollout, arm, found, draw))}</div>
 ${left > 0 && html`<p class="note">${count(left)} more guardrails are not shown.</p>`}`;
 }

@@ -31,7 +31,10 @@ describe('the rollout section of a report', () => {
     expect(page).toContain('<h1>digits</h1>');
     expect(page).toContain('<h2 id="rollouts">Rollout</h2>');
     expect(page).toContain('aria-label="Shares of the traffic: champion 75\u202f%, canary 25\u202f%."');
-    expect(text).toContain('Rollout digits Running challengers get 25 %');
+    expect(text).toMatch(/digits Rollout: running/);
+    expect(textOf(await renderReport({ rollouts: [running, running] }))).toContain(
+      'Rollout digits Running challengers get 25 %',
+    );
     expect(text).toMatch(/canary scripted 2 0{8}…\d+ 25 % \d+ \d+ [\d.]+ % \d+/);
     expect(text).toMatch(
       /canary · errors (?:Open|Not worse) Challenger less control: −?[\d.e−]+ , between −?[\d.]+ and [\d.]+; \d+ pairs/,

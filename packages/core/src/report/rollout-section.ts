@@ -5,7 +5,7 @@ import { html, type Markup, shorten } from './markup';
 import { evidenceCards } from './rollout-evidence';
 import { historyList } from './rollout-history';
 import { shadowCards } from './rollout-shadows';
-import { armClass, badge, eValue, statusWords } from './rollout-words';
+import { armClass, badge, eValue, type Kind, statusWords } from './rollout-words';
 import type { RolloutSection } from './sections';
 
 const mostRollouts = 20;
@@ -88,6 +88,11 @@ function rewardBars({ arms }: RolloutSection): Markup | null {
 <div class="card"><dl class="meters">${bars}</dl></div>`;
 }
 
+function ratioWords(units: number, isMismatch: boolean): readonly [kind: Kind, words: string] {
+  if (isMismatch) return ['bad', 'Mismatch'];
+  return units === 0 ? ['', 'Nothing yet'] : ['good', 'As it should be'];
+}
+
 function sampleRatioCard({
   units,
   observed,
@@ -99,7 +104,7 @@ function sampleRatioCard({
   const arms = Object.keys(expected).slice(0, mostArms);
   const of = (shares: Readonly<Record<string, number>>, arm: string): number | undefined =>
     Object.hasOwn(shares, arm) ? shares[arm] : undefined;
-  return html`<div class="row"><h4>Sample ratio ${badge(isMismatch ? ['bad', 'Mismatch'] : ['good', 'As it should be'])}</h4><p class="legend">${count(units)} keys</p></div>
+  return html`<div class="row"><h4>Sample ratio ${badge(ratioWords(units, isMismatch))}</h4><p class="legend">${count(units)} keys</p></div>
 <div class="card"><div class="scroll" tabindex="0" role="group" aria-label="Sample ratio"><table>
 <caption class="hidden">Shares as they should be and as they are</caption>
 <thead><tr><th scope="col">Arm</th><th scope="col" class="n">Should get</th><th scope="col" class="n">Got</th></tr></thead>

@@ -105,11 +105,14 @@ tbody tr+tr>*{border-top:1px solid var(--line)}
 .alarm{margin:12px 0 0;padding:8px 12px;list-style:none;border-radius:8px;background:var(--warn-back);color:var(--warn);font-size:13.5px}
 .shares{display:flex;gap:2px;height:10px;margin:14px 0 8px;border-radius:5px;overflow:hidden;background:var(--plain-back)}
 .shares i{display:block;min-width:2px}
-.meters{display:grid;gap:6px;margin:8px 0 0;font-size:13px}
-.meters div{display:grid;grid-template-columns:minmax(5em,auto) 1fr minmax(8em,auto);gap:10px;align-items:center}
+.meters{display:grid;grid-template-columns:fit-content(40%) 1fr auto;gap:6px 10px;align-items:center;margin:8px 0 0;font-size:13px}
+.meters div{display:contents}
 .meters dt{color:var(--muted)}
 .meters dd{margin:0;white-space:nowrap}
 .meters dd:last-child{text-align:right}
+.legend .dashed{margin-left:14px}
+.rollout td code{white-space:nowrap}
+.rollout th .muted{font-weight:400}
 .axis{margin:0;color:var(--muted);font-size:12px;text-align:right}
 .feature>p{grid-column:1/-1}
 .line{display:flex;gap:4px 12px;align-items:baseline;justify-content:space-between;flex-wrap:wrap;margin-bottom:8px}

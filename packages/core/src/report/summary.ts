@@ -88,7 +88,9 @@ function qualityTiles({ quality }: ReportSections): Tile[] {
 /** Rollouts that have a tile of their own. */
 const mostRolloutTiles = 3;
 
-function rolloutTiles({ rollouts = [] }: ReportSections): Tile[] {
+function rolloutTiles({ rollouts = [], drift, performance, quality }: ReportSections): Tile[] {
+  // Of a page about one rollout the heading says it all.
+  if (rollouts.length === 1 && [drift, performance, quality].every((other) => other === undefined)) return [];
   return rollouts.slice(0, mostRolloutTiles).map(({ name, status, arms }) => {
     const [kind, value] = statusWords(status);
     const challengers = arms.slice(1).reduce((sum, { weight }) => sum + weight, 0);
