@@ -1,4 +1,4 @@
-import type { RolloutShadow } from '../rollouts/shadow/describe-shadows';
+import type { RolloutShadow } from '../rollouts/shadow/shadow-stats';
 import { count, duration, figure, percent } from './format';
 import { html, type Markup, shorten } from './markup';
 

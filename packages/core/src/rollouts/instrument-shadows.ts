@@ -1,5 +1,5 @@
 import type { Registry } from '../metrics';
-import type { RolloutShadow } from './shadow/describe-shadows';
+import type { RolloutShadow } from './shadow/shadow-stats';
 
 /** Keeps the metrics of the shadows of one rollout. */
 export interface ShadowMetrics {

@@ -11,7 +11,7 @@ import type {
 } from './contracts';
 import type { SampleRatioAssessment } from './evidence/sample-ratio';
 import type { EvidencePoint } from './evidence/trail';
-import type { RolloutShadow } from './shadow/describe-shadows';
+import type { RolloutShadow } from './shadow/shadow-stats';
 
 /** Options of one request to a rollout. */
 export interface RolloutRunOptions extends RunOptions {

@@ -1,14 +1,7 @@
 import type { ModelInfo } from '../../runner/runner';
 import type { RequestObserver } from '../observer';
 import type { Shadow } from './create-shadow';
-import type { ShadowDescription, ShadowStats } from './shadow-stats';
-
-/** A shadow among the observers of a rollout, at this moment. A plain object that survives JSON. */
-export interface RolloutShadow extends ShadowDescription {
-  /** The arm whose model it is, or else its model's name and version; another one for each shadow of a rollout. */
-  readonly name: string;
-  readonly stats: ShadowStats;
-}
+import type { RolloutShadow } from './shadow-stats';
 
 /** Which model an arm has. */
 interface ArmOfShadow {

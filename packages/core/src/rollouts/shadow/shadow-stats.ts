@@ -42,3 +42,10 @@ export interface ShadowDescription {
   readonly disagreements: readonly Disagreement[];
   readonly lastError?: string;
 }
+
+/** A shadow among the observers of a rollout, at this moment. A plain object that survives JSON. */
+export interface RolloutShadow extends ShadowDescription {
+  /** The arm whose model it is, or else its model's name and version; another one for each shadow of a rollout. */
+  readonly name: string;
+  readonly stats: ShadowStats;
+}
