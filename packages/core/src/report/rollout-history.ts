@@ -1,5 +1,4 @@
 import type { HistoryEntry } from '../rollouts/contracts';
-import { decisionOf } from '../rollouts/decision-of';
 import { count, percent, timeToSecond } from './format';
 import { html, type Markup, shorten } from './markup';
 import { evidenceTable } from './rollout-evidence';
@@ -21,7 +20,7 @@ export function historyList(history: readonly HistoryEntry[]): Markup | null {
 
 function entryItem(entry: HistoryEntry): Markup {
   const { atEpochMs, actor, reason, weights, evidence } = entry;
-  const [kind, words] = decisionWords(decisionOf(entry));
+  const [kind, words] = decisionWords(entry.decision);
   const shares = Object.entries(weights)
     .filter(([, weight]) => weight > 0)
     .slice(0, mostArms)

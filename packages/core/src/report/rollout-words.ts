@@ -1,5 +1,4 @@
-import type { RolloutStatus } from '../rollouts/contracts';
-import type { RolloutDecision } from '../rollouts/decision-of';
+import type { RolloutDecision, RolloutStatus } from '../rollouts/contracts';
 import { figure, powerOfTen } from './format';
 import { html, type Markup } from './markup';
 
@@ -42,7 +41,7 @@ export function statusWords(status: RolloutStatus): readonly [kind: Kind, words:
 
 /** A decision in words, with what it means. */
 export function decisionWords(decision: RolloutDecision): readonly [kind: Kind, words: string] {
-  return decisions[decision];
+  return Object.hasOwn(decisions, decision) ? decisions[decision] : ['', 'Changed'];
 }
 
 /** A word on its colour. */

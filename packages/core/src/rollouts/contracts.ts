@@ -218,10 +218,31 @@ export type RolloutStatus =
   | 'rolled-back'
   | 'aborted';
 
+/**
+ * What was done to a rollout.
+ *
+ * - `start`, `step`: challengers got their first share, or another one.
+ * - `drop`: one challenger of several left.
+ * - `promote`, `rollback`, `abort`, `pause`, `resume`: as the functions of a rollout.
+ * - `wait-for-approval`, `approve`: the strategy asked a person, and got it.
+ */
+export type RolloutDecision =
+  | 'start'
+  | 'step'
+  | 'drop'
+  | 'promote'
+  | 'rollback'
+  | 'abort'
+  | 'pause'
+  | 'resume'
+  | 'wait-for-approval'
+  | 'approve';
+
 /** What happened to a rollout, when, and on what evidence. */
 export interface HistoryEntry {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly atEpochMs: number;
+  readonly decision: RolloutDecision;
   readonly from: RolloutStatus;
   readonly to: RolloutStatus;
   /** Shares after it. */

@@ -34,6 +34,7 @@ export {
   type LookTime,
   type PlannedStep,
   type RewardEstimate,
+  type RolloutDecision,
   type RolloutStatus,
   type RolloutStore,
   type SequentialTest,
@@ -42,7 +43,6 @@ export {
   type StrategyState,
   type Tally,
 } from './contracts';
-export { decisionOf, type RolloutDecision } from './decision-of';
 export { type MeanInterval, meanConfidenceSequence, type ValueSums } from './evidence/confidence-sequence';
 export { combineEValues, shareErrorRate } from './evidence/error-rate';
 export { evenPair } from './evidence/even-pair';

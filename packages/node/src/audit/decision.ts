@@ -1,10 +1,9 @@
-import {
-  type ArmEvidence,
-  decisionOf,
-  type HistoryEntry,
-  type RolloutDecision,
-  type RolloutDescription,
-  type RolloutStatus,
+import type {
+  ArmEvidence,
+  HistoryEntry,
+  RolloutDecision,
+  RolloutDescription,
+  RolloutStatus,
 } from '@fairlead/core/rollouts';
 import { clean } from './clean';
 
@@ -87,7 +86,7 @@ export function describeDecision(
     kind: 'decision',
     at,
     rollout: clean(name),
-    decision: decisionOf(entry),
+    decision: entry.decision,
     decidedAt: timeOf(atEpochMs),
     actor: clean(actor),
     reason: clean(reason, longestReason),

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
-import { failure } from '../resilience/scripted-runner.fixture';
+import { failure, scriptedRunner } from '../resilience/scripted-runner.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
-import { decisionOf } from './decision-of';
 import { setUpRollout } from './rollout.fixture';
 import { canary } from './strategies/canary';
 
 const decisions = (rollout: Awaited<ReturnType<typeof setUpRollout>>['rollout']) =>
-  rollout.describe().history.map(decisionOf);
+  rollout.describe().history.map(({ decision }) => decision);
 
 test('says what each entry of a history was', async () => {
   const { rollout, send } = await setUpRollout({
@@ -29,7 +28,7 @@ test('says what each entry of a history was', async () => {
   await rollout.close();
 });
 
-test('tells one challenger that leaves from a rollout that goes back', async () => {
+test('tells what guardrails do from what is asked for, and a new start', async () => {
   const clock = createVirtualClock();
   const { rollout, send } = await setUpRollout(
     { strategy: canary({ steps: [{ weight: 0.5, minRequests: 1e6 }] }), coolDownMs: 0 },
@@ -42,9 +41,21 @@ test('tells one challenger that leaves from a rollout that goes back', async () 
   await rollout.abort();
   expect(decisions(rollout).slice(2)).toEqual(['start', 'abort']);
   await rollout.close();
-  const entry = { from: 'running', to: 'running', actor: 'guardrail', evidence: { arms: {} } } as const;
-  expect(decisionOf(entry)).toBe('drop');
-  expect(decisionOf({ ...entry, from: 'paused', to: 'paused' })).toBe('drop');
-  // Takes the place of a rollout of other models that the store still had as running.
-  expect(decisionOf({ ...entry, actor: 'strategy' })).toBe('start');
+});
+
+test('says where one challenger of several left, and the others went on', async () => {
+  const clock = createVirtualClock();
+  const bad = scriptedRunner(clock, (call) => (call % 2 === 0 ? { error: failure('RUN_FAILED') } : {}), '3');
+  const { rollout, send } = await setUpRollout(
+    {
+      strategy: canary({ steps: [{ weight: 0.3, minRequests: 1e6 }] }),
+      challengers: { bad, good: scriptedRunner(clock, undefined, '2') },
+    },
+    {},
+    clock,
+  );
+  await send(400);
+  expect(decisions(rollout)).toEqual(['start', 'drop']);
+  expect(rollout.describe()).toMatchObject({ status: 'running', weights: { good: 0.3 } });
+  await rollout.close();
 });
