@@ -75,14 +75,9 @@ export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollo
 /** What a change is, seen from where the rollout stood. */
 function decisionOf({ to, arms, startsAnew }: Change, stored: StoredRollout): RolloutDecision {
   if (startsAnew === true) return 'start';
-  switch (to) {
-    case 'promoted':
-      return 'promote';
-    case 'rolled-back':
-      return 'rollback';
-    case 'aborted':
-      return 'abort';
-  }
+  if (to === 'promoted') return 'promote';
+  if (to === 'rolled-back') return 'rollback';
+  if (to === 'aborted') return 'abort';
   if (arms !== undefined && arms.length < stored.arms.length) return 'drop';
   if (to === 'paused') return 'pause';
   if (to === 'waiting-for-approval') return 'wait-for-approval';
