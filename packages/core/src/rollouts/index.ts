@@ -38,6 +38,9 @@ export {
   type RolloutStatus,
   type RolloutStore,
   type SequentialTest,
+  type SharedReward,
+  type SharedRewardsAnswer,
+  type SharedSums,
   type StoredRollout,
   type Strategy,
   type StrategyState,
@@ -63,7 +66,7 @@ export { createSequentialTest, type SequentialTestOptions } from './evidence/seq
 export { mergeTallies } from './evidence/tally';
 export type { EvidencePoint } from './evidence/trail';
 export { type InstrumentableRollout, instrumentRollout } from './instrument-rollout';
-export type { RequestObserver } from './observer';
+export type { RequestObserver, SharedObservations } from './observer';
 export { type EstimateOffPolicyOptions, estimateOffPolicy } from './off-policy/estimate-off-policy';
 export {
   alwaysArm,
@@ -88,6 +91,7 @@ export type {
   ArmDescription,
   ArmStats,
   DryRun,
+  GuardrailPlan,
   RolloutDescription,
   RolloutEventMap,
   RolloutResult,
@@ -105,6 +109,11 @@ export {
 } from './rewards/decision-log';
 export type { LoggedDecision } from './rewards/logged-decision';
 export type { DecisionLogOptions, RewardOptions } from './rewards/options';
+export type {
+  RolloutRewardOutcome,
+  RolloutRewardStats,
+  SharedRewardStats,
+} from './rewards/rollout-rewards';
 export { createRollout } from './rollout';
 export type { RolloutRunner } from './rollout-runner';
 export { createShadow, type Shadow } from './shadow/create-shadow';
@@ -112,6 +121,7 @@ export type { ShadowBudget, ShadowOptions } from './shadow/options';
 export type { ShadowEventMap } from './shadow/shadow-events';
 export type { RolloutShadow, ShadowDescription, ShadowStats } from './shadow/shadow-stats';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
+export { type BookedReward, bookRewards, keptRewards } from './store/reward-book';
 export { type AbTestOptions, abTest } from './strategies/ab-test';
 export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
 export { type CanaryOptions, type CanaryStep, canary } from './strategies/canary';

@@ -34,7 +34,7 @@ export interface ShadowStats {
   readonly budgetUsed: number;
 }
 
-/** A shadow at this moment. A plain object. */
+/** A shadow at this moment, in all replicas of its rollout together. A plain object. */
 export interface ShadowDescription {
   readonly model: ModelInfo;
   readonly comparisons: number;
