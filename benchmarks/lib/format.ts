@@ -22,7 +22,7 @@ export function formatTable(suite: string, results: readonly Result[]): string {
   const judged = judge(results).results;
   const rows = judged.map((result) => [
     result.name,
-    valueOf(result, formatNumber(result.value)),
+    shown(result, formatNumber(result.value)),
     result.unit,
     result.goal ?? '',
     result.met === undefined ? '' : result.met ? '✓ met' : `✗ missed${remarkOf(result)}`,
@@ -30,9 +30,7 @@ export function formatTable(suite: string, results: readonly Result[]): string {
   const header = [suite, 'value', 'unit', 'goal', ''];
   // What is said of a miss is a sentence: it makes no column wider.
   const widths = header.map((title, column) =>
-    column === 4
-      ? '✗ missed'.length
-      : Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    column === 4 ? '✗ missed'.length : Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
   const line = (cells: readonly string[]): string =>
     cells
@@ -50,7 +48,7 @@ export function formatMarkdown(results: readonly Result[]): string {
     const { name, value, unit, goal = '' } = result;
     const missed = isMissed(result) ? ` **missed**${remarkOf(result)}` : '';
     const number = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : formatNumber(value);
-    return `| ${name} | ${valueOf(result, number)}${unit === 'ratio' ? '' : ` ${unit}`} | ${goal}${missed} |`;
+    return `| ${name} | ${shown(result, number)}${unit === 'ratio' ? '' : ` ${unit}`} | ${goal}${missed} |`;
   });
   return ['| Measured | Value | Goal |', '|---|---|---|', ...rows, ...summaryOf(judged)].join('\n');
 }
@@ -65,7 +63,7 @@ function isMissed({ met }: JudgedResult): boolean {
   return met === false;
 }
 
-function valueOf({ standardError }: Result, number: string): string {
+function shown({ standardError }: Result, number: string): string {
   return standardError === undefined ? number : `${number} ± ${Number(standardError.toPrecision(2))}`;
 }
 

@@ -14,34 +14,34 @@ interface Problem {
   readonly name: string;
   /** Chances of a reward of 1, the champion's first. */
   readonly means: readonly number[];
+  /** Runs of Thompson sampling and ε-greedy: as many as keep the error of their ratio small. */
+  readonly runs: number;
   /** Whether it is played for ten times as long too, since ten thousand steps are few to tell its arms apart. */
   readonly isHard?: boolean;
 }
 
 const problems: readonly Problem[] = [
-  { name: '2 arms, .4 and .5', means: [0.4, 0.5] },
-  { name: '5 arms, .1 to .5', means: [0.1, 0.2, 0.3, 0.4, 0.5] },
+  { name: '2 arms, .4 and .5', means: [0.4, 0.5], runs: 100 },
+  { name: '5 arms, .1 to .5', means: [0.1, 0.2, 0.3, 0.4, 0.5], runs: 100 },
   // A test of α .05 and power .9 takes 4,200 rewards of each to tell these apart.
-  { name: '2 arms, .10 and .12', means: [0.1, 0.12], isHard: true },
+  { name: '2 arms, .10 and .12', means: [0.1, 0.12], runs: 400, isHard: true },
   // One of Chapelle and Li, 2011, who gave it a million steps.
-  { name: '10 arms, one of .5 among .4', means: [...new Array<number>(9).fill(0.4), 0.5], isHard: true },
+  { name: '10 arms, one of .5 among .4', means: [...new Array<number>(9).fill(0.4), 0.5], runs: 100, isHard: true },
 ];
 
-/** How long it is played, after how many steps rewards come, and how often. */
+/** How long it is played, and after how many steps rewards come. */
 interface Play {
   readonly steps: number;
   readonly delay: number;
-  /** Runs of Thompson sampling and ε-greedy, whose ratio a goal is held against. */
-  readonly runs: number;
-  /** Runs of the others. */
-  readonly otherRuns: number;
 }
 
 const plays: readonly Play[] = [
-  { steps: 10_000, delay: 0, runs: 100, otherRuns: 20 },
-  { steps: 10_000, delay: 1000, runs: 100, otherRuns: 20 },
+  { steps: 10_000, delay: 0 },
+  { steps: 10_000, delay: 1000 },
 ];
-const longPlays: readonly Play[] = [{ steps: 100_000, delay: 1000, runs: 20, otherRuns: 0 }];
+const longPlay: Play = { steps: 100_000, delay: 1000 };
+/** Runs where each takes ten times as long, and runs of those that no goal is held against. */
+const fewRuns = 20;
 
 /** What is compared; as a user gets it without options, but for LinUCB, whose context is a constant here. */
 interface Contestant {
@@ -53,9 +53,13 @@ interface Contestant {
 const ours: Contestant = { name: 'Thompson', create: () => thompson() };
 const rival: Contestant = { name: 'ε-greedy', create: () => epsilonGreedy() };
 const others: readonly Contestant[] = [
+  { name: 'plain Thompson', create: () => thompson({ exploration: 1 }) },
   { name: 'UCB1', create: () => ucb1() },
   { name: 'LinUCB', create: () => linUcb({ dimensions: 1 }), context: [1] },
 ];
+
+const whyHard =
+  'so few steps hardly tell these arms apart, and then it pays to decide early; the same for ten times as long is below';
 
 /** A mean over runs, and its standard error. */
 interface Regret {
@@ -70,27 +74,28 @@ interface Regret {
  */
 export function measureRegret({ note, quick }: SuiteContext): Result[] {
   return problems.flatMap((problem) =>
-    [...plays, ...(problem.isHard === true ? longPlays : [])].flatMap((play) => {
+    [...plays, ...(problem.isHard === true ? [longPlay] : [])].flatMap((play) => {
       const { steps, delay } = play;
       const label = `${problem.name}, ${steps.toLocaleString('en-US')} steps, rewards ${delay === 0 ? 'at once' : `after ${delay}`}`;
       note(`regret: ${label}`);
-      return measurePlay(label, problem, quick ? { ...play, steps: 1000, runs: 2, otherRuns: 1 } : play);
+      const runs = quick ? 2 : play === longPlay ? fewRuns : problem.runs;
+      return measurePlay(label, problem, quick ? { steps: 1000, delay: delay / 10 } : play, runs, play === longPlay);
     }),
   );
 }
 
-function measurePlay(label: string, { means }: Problem, play: Play): Result[] {
-  const regretOf = (contestant: Contestant, runs: number): Regret => summarise(contestant, means, play, runs);
-  const thompsons = regretOf(ours, play.runs);
-  const rivals = regretOf(rival, play.runs);
+function measurePlay(label: string, { means, isHard }: Problem, play: Play, runs: number, isLong: boolean): Result[] {
+  const regretOf = (contestant: Contestant, times: number): Regret => summarise(contestant, means, play, times);
+  const thompsons = regretOf(ours, runs);
+  const rivals = regretOf(rival, runs);
   // What it chooses owes nothing to chance, beside which arm is which.
   const mean = means.reduce((sum, each) => sum + each, 0) / means.length;
   const uniform = { name: 'uniform', mean: play.steps * (Math.max(...means) - mean), standardError: 0 };
-  const rest = play.otherRuns === 0 ? [] : others.map((contestant) => regretOf(contestant, play.otherRuns));
+  const rest = isLong ? [] : others.map((contestant) => regretOf(contestant, Math.min(runs, fewRuns)));
   return [
-    ...[uniform, rivals, thompsons, ...rest].map(({ name, mean, standardError }) => ({
+    ...[uniform, rivals, thompsons, ...rest].map(({ name, mean: value, standardError }) => ({
       name: `${label}: regret of ${name}`,
-      value: mean,
+      value,
       unit: 'rewards',
       ...(standardError > 0 ? { standardError } : {}),
     })),
@@ -100,6 +105,7 @@ function measurePlay(label: string, { means }: Problem, play: Play): Result[] {
       unit: 'ratio',
       standardError: errorOfRatio(thompsons, other),
       goal: '<= 1',
+      ...(isHard === true && !isLong ? { remark: whyHard } : {}),
     })),
   ];
 }

@@ -75,6 +75,7 @@ export function thompson(options: ThompsonOptions = {}): Strategy {
         exploration ?? 1 / sums.length,
       ),
     isStale: (then, now) => Math.abs(now - then) >= refreshGrowth * (alpha + beta + then),
-    until: 'No steps: the arm is chosen whose reward is expected to be the best, or might be by a draw from what is known of it.',
+    until:
+      'No steps: the arm is chosen whose reward is expected to be the best, or might be by a draw from what is known of it.',
   });
 }

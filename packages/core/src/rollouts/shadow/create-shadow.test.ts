@@ -42,7 +42,9 @@ const excessOf = (mirror: Shadow, measure: string) =>
 
 describe('a shadow', () => {
   test('compares in runs, and keeps within its share of time', async () => {
-    const { send, mirror, challenger, clock } = setUp({ budget: { timeShare: 0.02, overlapShare: 1, maxRequests: 10 } });
+    const { send, mirror, challenger, clock } = setUp({
+      budget: { timeShare: 0.02, overlapShare: 1, maxRequests: 10 },
+    });
     await send(20_000);
     const stats = mirror.stats();
     // Twenty milliseconds a run for ten comparisons, and two for the champion's second answer to one or two of them.

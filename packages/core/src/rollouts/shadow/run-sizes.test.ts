@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { createRunSizes } from './run-sizes';
 
 /** Runs of the sizes that are asked for, each as long as told. */
-function play(sizes: ReturnType<typeof createRunSizes>, lullMs: number, tookMs: (size: number) => number, runs: number) {
+function play(
+  sizes: ReturnType<typeof createRunSizes>,
+  lullMs: number,
+  tookMs: (size: number) => number,
+  runs: number,
+) {
   return Array.from({ length: runs }, () => {
     const size = sizes.next(lullMs);
     sizes.note(size, tookMs(size));
