@@ -120,7 +120,7 @@ async function around(
 
 /** What callers of a champion feel of a shadow that is ten times slower, with its default budget, and how much it compares. */
 export async function measureShadow(context: SuiteContext): Promise<Result[]> {
-  const models = {
+  const models: Models = {
     champion: await open('champion', championSizes),
     slow: await open('shadow', shadowSizes),
     rollouts: [],
