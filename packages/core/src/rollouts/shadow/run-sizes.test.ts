@@ -26,22 +26,35 @@ describe('the size of a run', () => {
   test('is the largest where not even one request fits, or there is no lull', () => {
     const sizes = createRunSizes(24);
     expect(sizes.next(0)).toBe(24);
-    expect(play(sizes, 5, () => 6, 4)).toEqual([1, 24, 24, 24]);
+    expect(play(sizes, 5, () => 6, 5)).toEqual([1, 1, 1, 24, 24]);
   });
 
   test('finds out after a while that one fits again', () => {
     const sizes = createRunSizes(32);
-    sizes.note(1, 40);
+    for (let run = 0; run < 3; run++) sizes.note(1, 40);
     const taken = play(sizes, 10, (size) => (size > 2 ? 100 : 2), 400);
     expect(new Set(taken.slice(0, 100))).toEqual(new Set([32]));
     expect(taken.at(-1)).toBe(2);
   });
 
-  test('goes by what runs took of late', () => {
+  test('goes by what runs took of late, sooner where they were faster', () => {
     const sizes = createRunSizes(4);
     play(sizes, 10, () => 1, 5);
     expect(sizes.next(10)).toBe(4);
+    // 1 and a fifth of what is more: 6.8 fits into four fifths of the lull, and 11.4 does not.
     sizes.note(4, 30);
+    expect(sizes.next(10)).toBe(4);
+    sizes.note(4, 30);
+    expect(sizes.next(10)).toBe(2);
+    sizes.note(4, 1);
+    expect(sizes.next(10)).toBe(4);
+  });
+
+  test('is not misled by a first run that caches made slow', () => {
+    const sizes = createRunSizes(8);
+    sizes.note(1, 12);
+    expect(sizes.next(10)).toBe(1);
+    sizes.note(1, 4);
     expect(sizes.next(10)).toBe(2);
   });
 });
