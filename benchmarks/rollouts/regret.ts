@@ -26,7 +26,7 @@ const problems: readonly Problem[] = [
   // A test of α .05 and power .9 takes 4,200 rewards of each to tell these apart.
   { name: '2 arms, .10 and .12', means: [0.1, 0.12], runs: 400, isHard: true },
   // One of Chapelle and Li, 2011, who gave it a million steps.
-  { name: '10 arms, one of .5 among .4', means: [...new Array<number>(9).fill(0.4), 0.5], runs: 100, isHard: true },
+  { name: '10 arms, one of .5 among .4', means: [...new Array<number>(9).fill(0.4), 0.5], runs: 60, isHard: true },
 ];
 
 /** How long it is played, and after how many steps rewards come. */
