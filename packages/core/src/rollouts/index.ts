@@ -113,8 +113,9 @@ export type {
 } from './rewards/rollout-rewards';
 export { createRollout } from './rollout';
 export type { RolloutRunner } from './rollout-runner';
-export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } from './shadow/create-shadow';
+export { createShadow } from './shadow/create-shadow';
 export type { ShadowBudget, ShadowOptions } from './shadow/options';
+export type { Shadow, ShadowDescription, ShadowStats } from './shadow/shadow';
 export type { ShadowEventMap } from './shadow/shadow-events';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
 export { type BookedReward, bookRewards, keptRewards } from './store/reward-book';
