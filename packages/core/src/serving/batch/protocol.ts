@@ -1,6 +1,7 @@
 import { createFailureLog } from '../failure-log';
 import type { ServingProtocol } from '../protocol';
 import { csv } from './csv';
+import { describeBatch } from './describe';
 import { ndjson } from './ndjson';
 import { type BatchScoringOptions, parseBatchScoringOptions } from './options';
 import { scoreRows } from './score';
@@ -30,5 +31,6 @@ export function batchScoring(options?: BatchScoringOptions): ServingProtocol {
         );
       }
     },
+    describe: (_route, model) => describeBatch(model, formats, settings.columns),
   };
 }

@@ -17,6 +17,7 @@ import type {
   RouteUse,
   ServingProtocol,
 } from '../protocol';
+import { describeTensorflow } from './describe';
 import {
   classifyOutputs,
   compileExamplesDecoder,
@@ -63,6 +64,7 @@ export function tensorflowServing(options: TensorflowServingOptions = {}): Servi
       addModelRoutes(routes, context, resolve);
       addCallRoutes(routes, context.host, resolve);
     },
+    describe: describeTensorflow,
   };
 }
 

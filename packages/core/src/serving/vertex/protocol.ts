@@ -7,6 +7,7 @@ import type { ServingProtocol } from '../protocol';
 import { meantModel, noSuchModel } from '../scoring/one-model';
 import { encodePredictionValues } from '../scoring/predictions';
 import { decodeScoringMessage, type ScoringDialect } from '../scoring/scoring-message';
+import { describeVertex } from './describe';
 
 /** Options of {@link vertexAi}. */
 export interface VertexAiOptions {
@@ -56,7 +57,7 @@ export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
         const ready = isReady();
         return jsonResponse(ready ? 200 : 503, JSON.stringify({ ready }));
       });
-      routes.add('POST', predictRoute, { operation: 'infer', model: meant }, async (request, _parameters, call) => {
+      routes.add('POST', predictRoute, { operation: 'infer', meant }, async (request, _parameters, call) => {
         if (call.model === undefined) throw noSuchModel(host);
         const { maxTensorElements } = host.limits;
         return answerBody(host, call, request, (body, { name, runner }) => ({
@@ -71,5 +72,6 @@ export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
         }));
       });
     },
+    describe: (route, model) => describeVertex(route, model, dialect),
   };
 }
