@@ -31,6 +31,7 @@ export function canListRows({ inputs, batchAxis }: ModelSignature): boolean {
 /** A message with exactly one of the dialect's formats. */
 export function messageSchema(signature: ModelSignature | undefined, { formats, paramsField }: ScoringDialect): JsonSchema {
   const fitting = formats.filter((format) => signature === undefined || format === 'inputs' || canListRows(signature));
+  if (fitting.length === 0) return { not: {}, description: 'This model has no rows that could be listed.' };
   return {
     type: 'object',
     properties: {

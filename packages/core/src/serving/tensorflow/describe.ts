@@ -90,7 +90,7 @@ const verbs: readonly Verb[] = [
       minItems: 2,
       maxItems: 2,
       prefixItems: [
-        stringSchema('The label; empty where the model has none.'),
+        { anyOf: [{ type: 'string' }, bytes], description: 'The label; empty where the model has none.' },
         { type: 'number', description: 'The score; 0 where the model has none.' },
       ],
       items: {},
