@@ -201,6 +201,14 @@ export function prepareKserve(): Peer {
   ]);
 }
 
+/** Makes a virtual environment with the classes of KServe's objects, and those of Kubernetes that they are made of. */
+export function prepareKserveModels(): Peer {
+  return prepareVenv('kserve', kserveVersion, 'kserve-models', [
+    ['kubernetes==37.0.2', 'six==1.17.0', 'pyyaml==6.0.4'],
+    ['--no-deps', `kserve==${kserveVersion}`],
+  ]);
+}
+
 /** The last release of Triton's client but a few that brings `perf_analyzer`; today's name of it on PyPI is empty. */
 export const perfAnalyzerVersion = '2.41.1';
 
