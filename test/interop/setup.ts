@@ -209,6 +209,14 @@ export function prepareKserveModels(): Peer {
   ]);
 }
 
+/** The release of Grafana's Foundation SDK that the tests were written against: the types of its dashboards. */
+export const grafanaSdkVersion = '1769699998!10.1.0';
+
+/** Makes a virtual environment with Grafana's Foundation SDK; `command` is its Python. */
+export function prepareGrafanaSdk(): Peer {
+  return preparePython('grafana_foundation_sdk', grafanaSdkVersion);
+}
+
 /** The last release of Triton's client but a few that brings `perf_analyzer`; today's name of it on PyPI is empty. */
 export const perfAnalyzerVersion = '2.41.1';
 
