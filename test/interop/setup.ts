@@ -544,6 +544,8 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareTritonGrpcClient();
   prepareTensorflowServingApi();
   prepareKserve();
+  prepareKserveModels();
+  prepareGrafanaSdk();
   preparePerfAnalyzer();
   prepareMlserver();
   prepareAzureServer();

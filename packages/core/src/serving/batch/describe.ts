@@ -1,11 +1,11 @@
 import type { ModelSignature, TensorSpec } from '../../signature';
 import { elementCount } from '../../tensor/tensor';
+import { writeField } from '../csv/field';
 import { type Bodies, objectSchema, stringSchema } from '../description/bodies';
 import { plainElement, zeroOf } from '../description/elements';
 import { exampleSizes, givenSchema, haveExamples, namedSchema, nestedSchema, type Sizes, zeros } from '../description/tensors';
 import type { ServedModel } from '../host/catalog';
 import type { BodyDescription, JsonSchema, RouteDescription } from '../protocol';
-import { csvField } from './csv-cells';
 import type { BatchFormat, ColumnNames } from './format';
 
 /**
@@ -88,7 +88,7 @@ function exampleOf(contentType: string, signature: ModelSignature, columns: Colu
     return `${JSON.stringify(row)}\n`;
   }
   if (contentType !== csvType) return undefined;
-  const line = (cells: readonly string[]): string => `${cells.map(csvField).join(',')}\n`;
+  const line = (cells: readonly string[]): string => `${cells.map(writeField).join(',')}\n`;
   const cells = inputs.map((spec) => cellsOf(spec, batchAxis, columns));
   if (cells.some(({ names }) => names.length === 0)) return undefined;
   return line(cells.flatMap(({ names }) => names)) + line(cells.flatMap(({ values }) => values));
