@@ -255,8 +255,8 @@ describe.skipIf(executablePath === undefined)('the documentation page', () => {
   it('sends credentials along, and shows a name that would be markup as text', async () => {
     await open('phone', 'dark', async (page) => {
       // Open at once, and with the header that the guard tells of.
-      expect(await page.getByLabel('Header').inputValue()).toBe('x-api-key');
-      await page.getByLabel('Value').fill('secret');
+      expect(await page.getByLabel('Header', { exact: true }).inputValue()).toBe('x-api-key');
+      await page.getByLabel('Value', { exact: true }).fill('secret');
       const sent = page.waitForRequest((request) => request.method() === 'POST');
       await page.locator('form').first().getByRole('button', { name: 'Send' }).click();
       expect(await page.locator('form').first().locator('.curl').textContent()).not.toContain('secret');
