@@ -34,7 +34,9 @@ if (executablePath === undefined) {
 /** Lets everybody in, and says how one would show who he is. */
 const guard: Guard = {
   admit: () => undefined,
-  securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of this server.' } },
+  securitySchemes: {
+    apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of this server.' },
+  },
   openOperations: ['health', 'documentation'],
 };
 
@@ -143,21 +145,28 @@ describe.skipIf(executablePath === undefined)('the documentation page', () => {
       await page.evaluate(() => {
         for (const each of document.querySelectorAll('details')) each.open = true;
       });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(
+        0,
+      );
       expect(await page.evaluate(lowContrasts, 'body *')).toEqual([]);
-      if (folder !== undefined) await page.screenshot({ path: `${folder}/docs-${size}-${scheme}-open.png`, fullPage: true });
+      if (folder !== undefined)
+        await page.screenshot({ path: `${folder}/docs-${size}-${scheme}-open.png`, fullPage: true });
     });
   });
 
   it('lists every route of every protocol, and has a form and a command for each', async () => {
-    const { paths } = (await (await fetch(`${server.url}/ml/openapi.json`)).json()) as { paths: Record<string, object> };
+    const { paths } = (await (await fetch(`${server.url}/ml/openapi.json`)).json()) as {
+      paths: Record<string, object>;
+    };
     await open('desktop', 'light', async (page) => {
       const operations = Object.entries(paths).flatMap(([path, methods]) =>
         Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
       );
-      const forms = await page.locator('form').evaluateAll((all) =>
-        all.map((form) => `${(form as HTMLElement).dataset.method} ${(form as HTMLElement).dataset.path}`),
-      );
+      const forms = await page
+        .locator('form')
+        .evaluateAll((all) =>
+          all.map((form) => `${(form as HTMLElement).dataset.method} ${(form as HTMLElement).dataset.path}`),
+        );
       expect([...forms].sort()).toEqual(operations.sort());
       expect(await page.locator('nav a[href^="#protocol"]').allTextContents()).toEqual([
         'open-inference',
@@ -169,7 +178,8 @@ describe.skipIf(executablePath === undefined)('the documentation page', () => {
         'batch',
         'openapi',
       ]);
-      for (const command of await page.locator('.curl').allTextContents()) expect(command).toContain(`${server.url}/ml/`);
+      for (const command of await page.locator('.curl').allTextContents())
+        expect(command).toContain(`${server.url}/ml/`);
     });
   });
 

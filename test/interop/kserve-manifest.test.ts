@@ -18,7 +18,13 @@ describe.skipIf(missing !== undefined)("the classes of KServe's own SDK", { time
     const scaling = { by: 'prometheus', serverAddress: 'http://prometheus:9090', query: 'sum(x)' } as const;
     const options: readonly Partial<ManifestOptions>[] = [
       { kserve: true },
-      { kserve: { storageUri: 's3://models/digits' }, namespace: 'models', grpcPort: 9001, env: { A: 'b' }, labels: { team: 'x' } },
+      {
+        kserve: { storageUri: 's3://models/digits' },
+        namespace: 'models',
+        grpcPort: 9001,
+        env: { A: 'b' },
+        labels: { team: 'x' },
+      },
       { kserve: true, scaling },
       { kserve: true, scaling: false, metrics: false },
       { kserve: { deploymentMode: 'Knative', canaryTrafficPercent: 10 }, minReplicas: 0 },
@@ -31,7 +37,10 @@ describe.skipIf(missing !== undefined)("the classes of KServe's own SDK", { time
   it('find what is wrong', async () => {
     const text = await manifestsToYaml(createManifests({ ...basic, kserve: true }));
     const [faults = []] = faultsOf(
-      text.replace('minReplicas: 2', 'minReplicas: two').replace('scaleMetric:', 'scaleMetrics:').replace('image:', 'imagine:'),
+      text
+        .replace('minReplicas: 2', 'minReplicas: two')
+        .replace('scaleMetric:', 'scaleMetrics:')
+        .replace('image:', 'imagine:'),
     );
     expect([...faults].sort()).toEqual([
       expect.stringContaining('imagine: unknown to V1Container'),

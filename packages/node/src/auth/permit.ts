@@ -26,7 +26,11 @@ export function describeGuard(
 }
 
 /** The security scheme of a credential in a header: a bearer token in `authorization`, and in any other the credential alone. */
-export function headerScheme(header: string, description: string, bearerFormat?: string): Readonly<Record<string, unknown>> {
+export function headerScheme(
+  header: string,
+  description: string,
+  bearerFormat?: string,
+): Readonly<Record<string, unknown>> {
   if (header !== 'authorization') return { type: 'apiKey', in: 'header', name: header, description };
   return { type: 'http', scheme: 'bearer', ...(bearerFormat !== undefined && { bearerFormat }), description };
 }

@@ -81,7 +81,9 @@ export function kserveFaults(manifest: Manifest, version: 'before 0.16' | '0.16 
     ...(minReplicas > maxReplicas && maxReplicas !== 0 ? ['minReplicas is greater than maxReplicas'] : []),
     ...(version === 'before 0.16' && (mode === 'Standard' || mode === 'Knative') ? [`no mode ${mode}`] : []),
     ...(!isDeployment && !byRequests ? [`[${scaleMetric}] is not a supported metric`] : []),
-    ...(isDeployment && autoscaler === 'hpa' && (byRequests || (scaleTarget ?? 80) > 100) ? ['no metric of the HPA'] : []),
+    ...(isDeployment && autoscaler === 'hpa' && (byRequests || (scaleTarget ?? 80) > 100)
+      ? ['no metric of the HPA']
+      : []),
     ...(autoscaler === 'keda' && scaleMetric !== undefined ? ['ScaleMetric is not supported for KEDA'] : []),
     ...(autoscaler === 'hpa' && autoScaling !== undefined ? ['the HPA knows metrics of resources alone'] : []),
   ];

@@ -193,7 +193,11 @@ function checkKServe(
   if (scaling === false || scaling.by !== 'prometheus') return;
   if (onKnative) throw wrong('scaling', 'no Prometheus where Knative scales by requests', 'prometheus');
   if (scaling.query === undefined)
-    throw wrong('scaling.query', 'a query of yours with KServe, whose pods are scraped under a job of yours', undefined);
+    throw wrong(
+      'scaling.query',
+      'a query of yours with KServe, whose pods are scraped under a job of yours',
+      undefined,
+    );
 }
 
 const owner = 'createManifests';

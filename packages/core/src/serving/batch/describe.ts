@@ -3,7 +3,15 @@ import { elementCount } from '../../tensor/tensor';
 import { writeField } from '../csv/field';
 import { type Bodies, objectSchema, stringSchema } from '../description/bodies';
 import { plainElement, zeroOf } from '../description/elements';
-import { exampleSizes, givenSchema, haveExamples, namedSchema, nestedSchema, type Sizes, zeros } from '../description/tensors';
+import {
+  exampleSizes,
+  givenSchema,
+  haveExamples,
+  namedSchema,
+  nestedSchema,
+  type Sizes,
+  zeros,
+} from '../description/tensors';
 import type { ServedModel } from '../host/catalog';
 import type { BodyDescription, JsonSchema, RouteDescription } from '../protocol';
 import type { BatchFormat, ColumnNames } from './format';
@@ -25,7 +33,13 @@ export function describeBatch(
     Object.fromEntries(formats.map(({ contentType }) => [contentType, describe(contentType)]));
   return {
     summary: 'Rows, answered one by one while the rest still comes',
-    parameters: [{ name: 'id', in: 'query', description: 'Name of the column, or key, that is the id of a row; "id" where it is absent' }],
+    parameters: [
+      {
+        name: 'id',
+        in: 'query',
+        description: 'Name of the column, or key, that is the id of a row; "id" where it is absent',
+      },
+    ],
     request: bodies((contentType) => requestBody(contentType, signature, names ?? {})),
     response: bodies((contentType) => responseBody(contentType, signature)),
   };
@@ -42,17 +56,15 @@ function requestBody(
   return { schema: requestSchema(contentType, signature, columns), ...(example !== undefined && { example }) };
 }
 
-function requestSchema(
-  contentType: string,
-  signature: ModelSignature | undefined,
-  columns: ColumnNames,
-): JsonSchema {
+function requestSchema(contentType: string, signature: ModelSignature | undefined, columns: ColumnNames): JsonSchema {
   if (contentType === ndjsonType) return linesSchema(signature === undefined ? {} : rowSchema(signature, columns));
   if (contentType === csvType) {
     const names = signature?.inputs.map(({ name }) => JSON.stringify(name)).join(', ');
     const first = 'The first line names the columns';
     return stringSchema(
-      names === undefined ? `${first}.` : `${first}: ${names}, or a column for each of their elements, and "id" if you like.`,
+      names === undefined
+        ? `${first}.`
+        : `${first}: ${names}, or a column for each of their elements, and "id" if you like.`,
     );
   }
   return { description: 'A row of the model each.' };
@@ -119,9 +131,7 @@ function answeredSchema(signature: ModelSignature | undefined): JsonSchema {
   const outputs: JsonSchema =
     signature === undefined
       ? { type: 'object' }
-      : namedSchema(signature.outputs, (spec) =>
-          nestedSchema(plainElement(spec), sizesOf(spec, signature.batchAxis)),
-        );
+      : namedSchema(signature.outputs, (spec) => nestedSchema(plainElement(spec), sizesOf(spec, signature.batchAxis)));
   const failed = objectSchema({ index, id, error: stringSchema(), code: stringSchema() }, ['index', 'id', 'code']);
   return { anyOf: [objectSchema({ index, id, outputs }, ['id']), failed] };
 }

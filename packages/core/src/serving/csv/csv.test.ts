@@ -38,7 +38,13 @@ describe('a line of CSV', () => {
       expect(cellsOf(line)).toEqual(row);
       expect(parseCsv(line, { maxCells: 100 })).toEqual([row]);
     };
-    fc.assert(fc.property(cells.filter(([first]) => !first?.startsWith('\ufeff')), check), { numRuns: 500 });
+    fc.assert(
+      fc.property(
+        cells.filter(([first]) => !first?.startsWith('\ufeff')),
+        check,
+      ),
+      { numRuns: 500 },
+    );
   });
 
   it('has no carriage return within a field that is not quoted', () => {

@@ -19,7 +19,10 @@ export function bytesBody(mediaType: string, description: string): Bodies {
 }
 
 /** An object of which each property is given; others may come. */
-export function objectSchema(properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []): JsonSchema {
+export function objectSchema(
+  properties: Readonly<Record<string, JsonSchema>>,
+  optional: readonly string[] = [],
+): JsonSchema {
   return {
     type: 'object',
     required: Object.keys(properties).filter((name) => !optional.includes(name)),

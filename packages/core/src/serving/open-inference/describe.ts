@@ -122,7 +122,10 @@ const specification = objectSchema({
 const configured = objectSchema({
   name: stringSchema(),
   data_type: stringSchema(),
-  dims: { ...arraySchema({ type: 'integer' }), description: 'Without the axis of rows where max_batch_size is more than 0.' },
+  dims: {
+    ...arraySchema({ type: 'integer' }),
+    description: 'Without the axis of rows where max_batch_size is more than 0.',
+  },
 });
 const unitOfStatistics = objectSchema({
   name: stringSchema(),

@@ -12,6 +12,7 @@ import type { Handler } from '../index';
 
 /* Whether a service does what its document says: sends what is described, and holds the answers against what is described. */
 
+const validator = new Validator();
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 interface Content {
@@ -55,7 +56,7 @@ export async function readDocument(handle: Handler, base = ''): Promise<Describe
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toBe('application/json');
   const document = (await response.json()) as DescribedService;
-  const { valid, errors } = await new Validator().validate(structuredClone(document) as never);
+  const { valid, errors } = await validator.validate(structuredClone(document) as never);
   expect(errors ?? []).toEqual([]);
   expect(valid).toBe(true);
   const ids = operationsOf(document).map(({ operation }) => operation.operationId);
@@ -78,7 +79,11 @@ export async function zeroRunner(signature: ModelSignature): Promise<ModelRunner
   return createRunner({ model: mockModel('1'), backend, warmUp: false, logger: silent });
 }
 
-function zeroTensor(signature: ModelSignature, inputs: Tensors, { dtype, shape }: ModelSignature['outputs'][number]): Tensor {
+function zeroTensor(
+  signature: ModelSignature,
+  inputs: Tensors,
+  { dtype, shape }: ModelSignature['outputs'][number],
+): Tensor {
   const sizeOf = (name: string): number => {
     for (const spec of signature.inputs) {
       const axis = spec.shape.indexOf(name);
@@ -140,12 +145,15 @@ export async function tryAll(handle: Handler, document: DescribedService, base =
   const faults: unknown[] = [];
   for (const { method, path, operation } of operationsOf(document)) {
     const url = `http://test${base}${filled(path, operation)}`;
-    const examples = Object.entries(operation.requestBody?.content ?? {}).filter(([, { example }]) => example !== undefined);
+    const examples = Object.entries(operation.requestBody?.content ?? {}).filter(
+      ([, { example }]) => example !== undefined,
+    );
     for (const [type, content] of examples) {
       const isJson = type === 'application/json';
       const body = isJson ? JSON.stringify(content.example) : (content.example as string);
       const what = `${method} ${path} ${type}`;
-      for (const fault of faultsOf(document, content, body, type)) faults.push({ what, example: body.slice(0, 300), fault });
+      for (const fault of faultsOf(document, content, body, type))
+        faults.push({ what, example: body.slice(0, 300), fault });
       const response = await handle(new Request(url, { method, headers: { 'content-type': type }, body }));
       if (response.status === 200) answered.push(what);
       else faults.push({ what, status: response.status });
@@ -154,7 +162,8 @@ export async function tryAll(handle: Handler, document: DescribedService, base =
     if (method !== 'GET') continue;
     const response = await handle(new Request(url));
     if (response.status === 200) answered.push(`${method} ${path}`);
-    for (const fault of await faultsOfAnswer(document, operation, response)) faults.push({ what: `GET ${path}`, fault });
+    for (const fault of await faultsOfAnswer(document, operation, response))
+      faults.push({ what: `GET ${path}`, fault });
   }
   return { answered, faults };
 }

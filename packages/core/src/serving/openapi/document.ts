@@ -217,7 +217,12 @@ function pathParameter(name: string, modelNames: readonly string[]): JsonSchema 
   };
 }
 
-function readParameter({ name, in: place, description, schema = { type: 'string' } }: ParameterDescription): JsonSchema {
+function readParameter({
+  name,
+  in: place,
+  description,
+  schema = { type: 'string' },
+}: ParameterDescription): JsonSchema {
   return { name, in: place, description, schema };
 }
 

@@ -55,7 +55,10 @@ ${answersOf(documented)}
 function textBodies({ description }: DocumentedRoute): readonly TextBody[] {
   return Object.entries(description.request ?? {})
     .filter(([type]) => /^text\/|json/.test(type))
-    .map(([type, { example }]) => ({ type, text: typeof example === 'string' && type !== json ? example : textOf(example) }));
+    .map(([type, { example }]) => ({
+      type,
+      text: typeof example === 'string' && type !== json ? example : textOf(example),
+    }));
 }
 
 function textOf(example: unknown): string {
@@ -106,7 +109,14 @@ function commandOf(
     method: route.method,
     url: `${origin}${basePath}${filled}`,
     contentType: body === undefined ? fileType : text === '' ? undefined : body.type,
-    body: body === undefined ? fileType === undefined ? undefined : { file: 'body' } : text === '' || text === undefined ? undefined : { text },
+    body:
+      body === undefined
+        ? fileType === undefined
+          ? undefined
+          : { file: 'body' }
+        : text === '' || text === undefined
+          ? undefined
+          : { text },
     credentialHeader: isGuarded ? credentialHeader : undefined,
   });
 }

@@ -46,7 +46,12 @@ interface PlacedRoute extends DocumentedRoute {
   readonly id: string;
 }
 
-function pageOf({ title, version, description }: About, context: ProtocolContext, nonce: string, origin: string): Markup {
+function pageOf(
+  { title, version, description }: About,
+  context: ProtocolContext,
+  nonce: string,
+  origin: string,
+): Markup {
   const { basePath, host } = context;
   const routes = documentedRoutes(context).map((route, index): PlacedRoute => ({ ...route, id: `route-${index}` }));
   const models = host.catalog.all();
@@ -93,7 +98,8 @@ ${protocols.map((name, index) => protocolSection(name, index, routes, settings))
 function credentialHeaderOf(guard: Guard | undefined): string | undefined {
   for (const scheme of Object.values(guard?.securitySchemes ?? {})) {
     if (scheme.type === 'http') return 'authorization';
-    if (scheme.type === 'apiKey' && scheme.in === 'header' && /^[\w-]+$/.test(String(scheme.name))) return String(scheme.name);
+    if (scheme.type === 'apiKey' && scheme.in === 'header' && /^[\w-]+$/.test(String(scheme.name)))
+      return String(scheme.name);
   }
   return undefined;
 }
@@ -160,7 +166,10 @@ function protocolSection(
   settings: FormSettings,
 ): Markup {
   const all = routes.filter(({ route }) => route.protocol === protocol);
-  const [asking, others] = [all.filter(({ model }) => model !== undefined), all.filter(({ model }) => model === undefined)];
+  const [asking, others] = [
+    all.filter(({ model }) => model !== undefined),
+    all.filter(({ model }) => model === undefined),
+  ];
   return html`<section id="protocol-${index}" aria-labelledby="protocol-${index}-name">
 <div class="head"><h2 id="protocol-${index}-name">${protocol}</h2><span class="pill">${countOf(all.length, 'route')}</span></div>
 <div class="card routes">

@@ -18,7 +18,14 @@ import {
   torchServe,
   vertexAi,
 } from '../index';
-import { type DescribedOperation, operationsOf, readDocument, refuseAll, tryAll, zeroRunner } from './described.fixture';
+import {
+  type DescribedOperation,
+  operationsOf,
+  readDocument,
+  refuseAll,
+  tryAll,
+  zeroRunner,
+} from './described.fixture';
 
 const open: ModelRunner[] = [];
 afterEach(async () => {
@@ -33,7 +40,7 @@ async function runnerOf(signature: ModelSignature): Promise<ModelRunner> {
 
 const spec = (name: string, dtype: DType, ...shape: (number | string)[]): TensorSpec => ({ name, dtype, shape });
 
-/** What models there are: rows on the first axis, on another, and none; one tensor and several; fixed and open sizes. */
+/** What models there are: with rows that are joined and without; one tensor and several; fixed and open sizes. */
 const signatures: Readonly<Record<string, ModelSignature>> = {
   matrix: { inputs: [spec('x', 'float32', 'batch', 4)], outputs: [spec('y', 'float32', 'batch', 3)], batchAxis: 0 },
   several: {
@@ -42,12 +49,16 @@ const signatures: Readonly<Record<string, ModelSignature>> = {
     batchAxis: 0,
   },
   mixed: {
-    inputs: [spec('image', 'uint8', 'batch', 'height', 2, 3), spec('half', 'float16', 'batch', 2), spec('key', 'int64', 'batch')],
+    inputs: [
+      spec('image', 'uint8', 'batch', 'height', 2, 3),
+      spec('half', 'float16', 'batch', 2),
+      spec('key', 'int64', 'batch'),
+    ],
     outputs: [spec('id', 'uint64', 'batch'), spec('text_bytes', 'string', 'batch', 'height')],
     batchAxis: 0,
   },
   text: { inputs: [spec('text', 'string', 'batch', 1)], outputs: [spec('label', 'int64', 'batch')], batchAxis: 0 },
-  columns: { inputs: [spec('x', 'int8', 3, 'batch')], outputs: [spec('y', 'int32', 2, 'batch')], batchAxis: 1 },
+  columns: { inputs: [spec('x', 'int8', 3, 'n')], outputs: [spec('y', 'int32', 2, 'n')], batchAxis: null },
   fixed: { inputs: [spec('x', 'float32', 2, 3)], outputs: [spec('y', 'float32')], batchAxis: null },
   scalar: { inputs: [spec('a', 'float32'), spec('b', 'uint16')], outputs: [spec('sum', 'float64')], batchAxis: null },
   odd: {
@@ -85,7 +96,7 @@ describe('what is described is what is answered', () => {
     expect(faults).toEqual([]);
     expect(await refuseAll(handle, document)).toEqual([]);
     // Vertex AI has rows and nothing else, so that a model without them cannot be asked.
-    const hasRows = !['columns', 'scalar'].includes(model);
+    const hasRows = model !== 'scalar';
     expect(answered.some((each) => each.startsWith('POST'))).toBe(name !== 'vertex-ai' || hasRows);
   });
 
@@ -96,7 +107,11 @@ describe('what is described is what is answered', () => {
       ),
     );
     const handle = createHandler(
-      { model: await runnerOf(signatures.matrix as ModelSignature), 'a/b {c} é\'"<': await runnerOf(signatures.text as ModelSignature), ...runners },
+      {
+        model: await runnerOf(signatures.matrix as ModelSignature),
+        'a/b {c} é\'"<': await runnerOf(signatures.text as ModelSignature),
+        ...runners,
+      },
       { protocols: all(), basePath: '/ml', metrics: { render: () => ({ contentType: 'text/plain', body: '' }) } },
     );
     const document = await readDocument(handle, '/ml');
@@ -117,7 +132,7 @@ describe('what is described is what is answered', () => {
       '/score application/json',
       '/v1/batch/several application/x-ndjson',
       '/v1/batch/several text/csv',
-      '/v2/models/a%2Fb%20%7Bc%7D%20%C3%A9\'%22%3C/infer application/json',
+      "/v2/models/a%2Fb%20%7Bc%7D%20%C3%A9'%22%3C/infer application/json",
     ])
       expect(answered).toContain(`POST ${path}`);
   });
@@ -140,7 +155,10 @@ describe('what a description holds', () => {
     const named = { type: 'object', required: ['x'], properties: { x: row }, additionalProperties: false };
     expect(bodyOf(paths['/v1/models/model:predict']?.post)?.schema).toMatchObject({
       oneOf: [
-        { required: ['instances'], properties: { instances: { type: 'array', minItems: 1, items: { anyOf: [row, named] } } } },
+        {
+          required: ['instances'],
+          properties: { instances: { type: 'array', minItems: 1, items: { anyOf: [row, named] } } },
+        },
         { required: ['inputs'] },
       ],
     });
@@ -159,15 +177,22 @@ describe('what a description holds', () => {
 
   it('the forms that a model has', async () => {
     const typesOf = async (protocol: ServingProtocol, path: string, signature: ModelSignature | undefined) =>
-      Object.keys((await documentOf(protocol, signature as ModelSignature)).paths[path]?.post?.requestBody?.content ?? {});
+      Object.keys(
+        (await documentOf(protocol, signature as ModelSignature)).paths[path]?.post?.requestBody?.content ?? {},
+      );
     const { matrix, several, mixed, text } = signatures;
-    expect(await typesOf(torchServe(), '/predictions/model', matrix)).toEqual(['application/json', 'application/octet-stream']);
+    expect(await typesOf(torchServe(), '/predictions/model', matrix)).toEqual([
+      'application/json',
+      'application/octet-stream',
+    ]);
     expect(await typesOf(torchServe(), '/predictions/model', text)).toEqual(['application/json', 'text/plain']);
     expect(await typesOf(mlflowScoring(), '/invocations', several)).toEqual(['application/json', 'text/csv']);
     expect(await typesOf(mlflowScoring(), '/invocations', mixed)).toEqual(['application/json']);
+    expect(await typesOf(sageMaker(), '/invocations', several)).toEqual(['application/json', 'text/csv; header=present']);
     expect(await typesOf(sageMaker(), '/invocations', matrix)).toEqual([
       'application/json',
       'text/csv',
+      'text/csv; header=present',
       'application/x-npy',
       'application/octet-stream',
     ]);
@@ -198,7 +223,10 @@ describe('what a description holds', () => {
   });
 
   it('open schemas while it is not clear which model a path means', async () => {
-    const loaders = { one: () => zeroRunner(signatures.matrix as ModelSignature), two: () => zeroRunner(signatures.text as ModelSignature) };
+    const loaders = {
+      one: () => zeroRunner(signatures.matrix as ModelSignature),
+      two: () => zeroRunner(signatures.text as ModelSignature),
+    };
     const repository = createModelRepository(loaders);
     await Promise.all([repository.load('one'), repository.load('two')]);
     const handle = createHandler(
@@ -229,7 +257,10 @@ describe('who is asked who he is', () => {
 
   it('stands in the document as security schemes, and what is open needs none', async () => {
     const guard = refusing({
-      securitySchemes: { key: { type: 'apiKey', in: 'header', name: 'x-api-key' }, token: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        key: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+        token: { type: 'http', scheme: 'bearer' },
+      },
       openOperations: ['health'],
     });
     const runners = { model: await runnerOf(signatures.matrix as ModelSignature) };

@@ -1,8 +1,24 @@
 import type { ModelSignature, TensorSpec } from '../../signature';
-import { arraySchema, type Bodies, bytesBody, jsonBody, objectSchema, readiness, readySchema, stringSchema } from '../description/bodies';
+import {
+  arraySchema,
+  type Bodies,
+  bytesBody,
+  jsonBody,
+  objectSchema,
+  readiness,
+  readySchema,
+  stringSchema,
+} from '../description/bodies';
 import type { ServedModel } from '../host/catalog';
 import type { ParameterDescription, RouteDescription, RouteEntry } from '../protocol';
-import { canListRows, csvBody, instancesSchema, messageExample, messageSchema, predictionsSchema } from '../scoring/describe';
+import {
+  canListRows,
+  csvBody,
+  instancesSchema,
+  messageExample,
+  messageSchema,
+  predictionsSchema,
+} from '../scoring/describe';
 import type { ScoringDialect } from '../scoring/scoring-message';
 
 const echoed: readonly ParameterDescription[] = [
@@ -15,7 +31,10 @@ const target: ParameterDescription = {
   description: 'The model that is asked; the usual one where it is absent',
 };
 
-const modelSchema = objectSchema({ modelName: stringSchema(), modelUrl: stringSchema('The folder that it was loaded from.') });
+const modelSchema = objectSchema({
+  modelName: stringSchema(),
+  modelUrl: stringSchema('The folder that it was loaded from.'),
+});
 
 /** Describes the protocol's routes. */
 export function describeSageMaker(
@@ -76,6 +95,7 @@ function requestBodies(signature: ModelSignature | undefined, dialect: ScoringDi
       messageExample(signature, dialect),
     ),
     ...csvBody(signature, false),
+    ...withHeader(csvBody(signature, true)),
     ...(signature === undefined || isNumeric(signature.inputs)
       ? bytesBody('application/x-npy', 'An array of NumPy: the one input.')
       : {}),
@@ -83,6 +103,11 @@ function requestBodies(signature: ModelSignature | undefined, dialect: ScoringDi
       ? bytesBody('application/octet-stream', 'The elements of the one input, little-endian.')
       : {}),
   };
+}
+
+/** A parameter of the media type says that the first line names the columns. */
+function withHeader(bodies: Bodies): Bodies {
+  return Object.fromEntries(Object.entries(bodies).map(([type, body]) => [`${type}; header=present`, body]));
 }
 
 function responseBodies(signature: ModelSignature | undefined): Bodies {

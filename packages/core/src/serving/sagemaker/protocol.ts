@@ -91,8 +91,11 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
       const target = ({ header }: ServiceRequest): string | undefined =>
         header('x-amzn-sagemaker-target-model') || undefined;
       const ofInvocation = (request: ServiceRequest) => target(request) ?? meant();
-      routes.add('POST', '/invocations', { operation: 'infer', model: ofInvocation, meant }, (request, _parameters, call) =>
-        answer(request, call),
+      routes.add(
+        'POST',
+        '/invocations',
+        { operation: 'infer', model: ofInvocation, meant },
+        (request, _parameters, call) => answer(request, call),
       );
       const isServed = (name: string | undefined) => host.catalog.all().some((each) => each.name === name);
       const ofEndpoint = (request: ServiceRequest, { endpoint }: Readonly<Record<string, string>>) =>

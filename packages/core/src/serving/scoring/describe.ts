@@ -29,7 +29,10 @@ export function canListRows({ inputs, batchAxis }: ModelSignature): boolean {
 }
 
 /** A message with exactly one of the dialect's formats. */
-export function messageSchema(signature: ModelSignature | undefined, { formats, paramsField }: ScoringDialect): JsonSchema {
+export function messageSchema(
+  signature: ModelSignature | undefined,
+  { formats, paramsField }: ScoringDialect,
+): JsonSchema {
   const fitting = formats.filter((format) => signature === undefined || format === 'inputs' || canListRows(signature));
   if (fitting.length === 0) return { not: {}, description: 'This model has no rows that could be listed.' };
   return {
@@ -38,9 +41,7 @@ export function messageSchema(signature: ModelSignature | undefined, { formats, 
       ...Object.fromEntries(fitting.map((format) => [format, formatSchema(format, signature)])),
       [paramsField]: paramsSchema(signature),
     },
-    ...(fitting.length === 1
-      ? { required: fitting }
-      : { oneOf: fitting.map((format) => ({ required: [format] })) }),
+    ...(fitting.length === 1 ? { required: fitting } : { oneOf: fitting.map((format) => ({ required: [format] })) }),
   };
 }
 
@@ -57,7 +58,10 @@ function formatSchema(format: ScoringFormat, signature: ModelSignature | undefin
 
 /** A list of rows. */
 export function instancesSchema({ inputs }: ModelSignature): JsonSchema {
-  return listSchema(inputs, sharedSchema(inputs, (spec) => rowSchema(spec)));
+  return listSchema(
+    inputs,
+    sharedSchema(inputs, (spec) => rowSchema(spec)),
+  );
 }
 
 /** Whole tensors. */
@@ -140,7 +144,7 @@ export function predictionsSchema(signature: ModelSignature | undefined): JsonSc
 export function csvBody(signature: ModelSignature | undefined, hasHeader: boolean): Bodies {
   const first = hasHeader ? 'The first line names the columns.' : 'No line names the columns.';
   if (signature === undefined) return { 'text/csv': { schema: { type: 'string', description: first } } };
-  const columns = csvColumns(signature);
+  const columns = csvColumns(signature, hasHeader);
   if (columns === undefined) return {};
   const { inputs } = signature;
   const schema = { type: 'string', description: `${first} ${columnsText(inputs)}` };
@@ -152,14 +156,17 @@ export function csvBody(signature: ModelSignature | undefined, hasHeader: boolea
   return { 'text/csv': { schema, example } };
 }
 
-/** Names of columns; undefined where rows have no cells: of several inputs each has to be one cell. */
-function csvColumns(signature: ModelSignature): readonly string[] | undefined {
+/**
+ * Names of columns; undefined where rows have no cells: of several inputs each has to be one cell, and a line has to name them.
+ */
+function csvColumns(signature: ModelSignature, hasHeader: boolean): readonly string[] | undefined {
   const { inputs } = signature;
   const [only] = inputs;
   if (!canListRows(signature) || only === undefined) return undefined;
   const width = rowWidth(only);
   if (inputs.length === 1 && only.shape.length === 2 && width > 1)
     return Array.from({ length: width }, (_, index) => `${only.name}[${index}]`);
+  if (!hasHeader && (inputs.length > 1 || only.shape.length > 2)) return undefined;
   return inputs.every((spec) => rowWidth(spec) === 1) ? inputs.map(({ name }) => name) : undefined;
 }
 

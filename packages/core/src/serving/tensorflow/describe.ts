@@ -61,12 +61,14 @@ export function describeTensorflow(
   const signature = model?.runner.signature;
   return [
     { ...describePredict(signature), path: `${base}:predict` },
-    ...verbs.filter(({ fits }) => signature === undefined || canDo(fits, signature)).map((verb) => ({
-      summary: verb.summary,
-      path: `${base}:${verb.name}`,
-      request: jsonBody(examplesSchema(signature, verb.signatureNames), signature && examplesExample(signature)),
-      response: jsonBody(objectSchema({ results: arraySchema(verb.result) })),
-    })),
+    ...verbs
+      .filter(({ fits }) => signature === undefined || canDo(fits, signature))
+      .map((verb) => ({
+        summary: verb.summary,
+        path: `${base}:${verb.name}`,
+        request: jsonBody(examplesSchema(signature, verb.signatureNames), signature && examplesExample(signature)),
+        response: jsonBody(objectSchema({ results: arraySchema(verb.result) })),
+      })),
   ];
 }
 
@@ -141,7 +143,10 @@ function describePredict(signature: ModelSignature | undefined): Omit<RouteDescr
   };
   const row: Form = {
     field: 'instances',
-    given: listSchema(inputs, givenSchema(inputs, (spec) => rowSchema(spec, givenElement))),
+    given: listSchema(
+      inputs,
+      givenSchema(inputs, (spec) => rowSchema(spec, givenElement)),
+    ),
     answer: 'predictions',
     answered: arraySchema(valueSchema(outputs, (spec) => rowSchema(spec, answeredElement))),
   };

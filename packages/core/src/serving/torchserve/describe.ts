@@ -110,7 +110,12 @@ function requestSchema(signature: ModelSignature): JsonSchema {
 }
 
 function envelopeOf({ inputs }: ModelSignature): JsonSchema {
-  return objectSchema({ instances: listSchema(inputs, givenSchema(inputs, (spec) => rowSchema(spec))) });
+  return objectSchema({
+    instances: listSchema(
+      inputs,
+      givenSchema(inputs, (spec) => rowSchema(spec)),
+    ),
+  });
 }
 
 function responseSchema(signature: ModelSignature): JsonSchema {
