@@ -78,6 +78,7 @@ export type {
   ProtocolContext,
   ProtocolRoutes,
   RouteDescription,
+  RouteDescriptions,
   RouteEntry,
   RouteHandler,
   RouteUse,

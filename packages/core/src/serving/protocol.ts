@@ -114,6 +114,9 @@ export interface RouteDescription {
   readonly errorSchema?: JsonSchema;
 }
 
+/** What one route takes and answers; several where it stands for several paths. */
+export type RouteDescriptions = RouteDescription | readonly RouteDescription[];
+
 /** A status other than 200. */
 export interface ErrorDescription {
   /** What it means, without a full stop. */
@@ -137,10 +140,10 @@ export interface ServingProtocol {
    *
    * @param model the model that the route asks: the one in its path, the one that the path means, or the only one that is served;
    * undefined where it may be any
-   * @returns several, where one route stands for several paths
+   * @returns several, where one route stands for several paths; or a promise, where what describes is loaded when it is asked for
    */
   describe?(
     route: RouteEntry,
     model: ServedModel | undefined,
-  ): RouteDescription | readonly RouteDescription[] | undefined;
+  ): RouteDescriptions | undefined | Promise<RouteDescriptions | undefined>;
 }

@@ -13,7 +13,6 @@ import { meantModel, noSuchModel } from '../scoring/one-model';
 import { encodePredictionValues } from '../scoring/predictions';
 import { respondWith } from '../scoring/respond';
 import { decodeScoringMessage, type ScoringDialect, scoringFormats } from '../scoring/scoring-message';
-import { describeAzure } from './describe';
 
 /** Options of {@link azureMl}. */
 export interface AzureMlOptions {
@@ -70,7 +69,7 @@ export function azureMl(options: AzureMlOptions = {}): ServingProtocol {
         });
       });
     },
-    describe: (route, model) => describeAzure(route, model, dialect),
+    describe: async (route, model) => (await import('./describe')).describeAzure(route, model, dialect),
   };
 }
 

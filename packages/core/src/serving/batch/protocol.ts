@@ -1,7 +1,6 @@
 import { createFailureLog } from '../failure-log';
 import type { ServingProtocol } from '../protocol';
 import { csv } from './csv';
-import { describeBatch } from './describe';
 import { ndjson } from './ndjson';
 import { type BatchScoringOptions, parseBatchScoringOptions } from './options';
 import { scoreRows } from './score';
@@ -31,6 +30,6 @@ export function batchScoring(options?: BatchScoringOptions): ServingProtocol {
         );
       }
     },
-    describe: (_route, model) => describeBatch(model, formats, settings.columns),
+    describe: async (_route, model) => (await import('./describe')).describeBatch(model, formats, settings.columns),
   };
 }

@@ -18,7 +18,6 @@ import { decodeScoringMessage, type ScoringDialect, scoringFormats } from '../sc
 import { readCsvTable } from '../scoring/table';
 import { tableToTensors } from '../scoring/table-tensors';
 import { printerOf } from '../tensorflow/elements';
-import { describeMlflow } from './describe';
 
 /** Options of {@link mlflowScoring}. */
 export interface MlflowScoringOptions {
@@ -71,7 +70,7 @@ export function mlflowScoring(options: MlflowScoringOptions = {}): ServingProtoc
         score(context, request, call),
       );
     },
-    describe: (route, model) => describeMlflow(route, model, dialect),
+    describe: async (route, model) => (await import('./describe')).describeMlflow(route, model, dialect),
   };
 }
 

@@ -7,6 +7,7 @@ import type {
   ParameterDescription,
   ProtocolContext,
   RouteDescription,
+  RouteDescriptions,
   RouteEntry,
 } from '../protocol';
 
@@ -65,31 +66,36 @@ const [commonErrors, modelErrors, guardErrors] = [
 ] as const;
 
 /** The routes as they are documented, in the order in which they were added. */
-export function documentedRoutes({ host, protocols, routes }: ProtocolContext): readonly DocumentedRoute[] {
+export async function documentedRoutes({
+  host,
+  protocols,
+  routes,
+}: ProtocolContext): Promise<readonly DocumentedRoute[]> {
   const models = host.catalog.all();
   const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
-  const describe = (route: RouteEntry, model: ServedModel | undefined): readonly RouteDescription[] => {
-    const found = byName.get(route.protocol)?.describe?.(route, model) ?? purposes[route.operation];
+  const describe = async (route: RouteEntry, model: ServedModel | undefined): Promise<readonly RouteDescription[]> => {
+    const found = (await byName.get(route.protocol)?.describe?.(route, model)) ?? purposes[route.operation];
     return isList(found) ? found : [found];
   };
-  return answering(routes).flatMap((route): DocumentedRoute[] => {
+  const documented = answering(routes).flatMap((route): Promise<DocumentedRoute[]>[] => {
     const hasModel = /:model(?!\w)/.test(route.path);
-    const document = (asked: ServedModel | undefined, own: ServedModel | undefined): DocumentedRoute[] =>
-      describe(route, asked).map((description) => {
+    const document = async (asked: ServedModel | undefined, own: ServedModel | undefined): Promise<DocumentedRoute[]> =>
+      (await describe(route, asked)).map((description) => {
         const template = description.path ?? templateOf(route.path);
         const path = own === undefined ? template : template.replace('{model}', () => encodeURIComponent(own.name));
         const isGuarded = needsCredentials(host.guard, route, hasModel || asked !== undefined);
         return { route, path: path || '/', model: own ?? meantOf(route, asked), description, isGuarded };
       });
     if (route.operation === 'infer' && hasModel && !/:(version|label)\b/.test(route.path))
-      return models.flatMap((model) => document(model, model));
+      return models.map((model) => document(model, model));
     const meant = route.meant?.();
     const asked = meant === undefined ? undefined : models.find(({ name }) => name === meant);
-    return document(asked ?? (hasModel && models.length === 1 ? models[0] : undefined), undefined);
+    return [document(asked ?? (hasModel && models.length === 1 ? models[0] : undefined), undefined)];
   });
+  return (await Promise.all(documented)).flat();
 }
 
-function isList(found: RouteDescription | readonly RouteDescription[]): found is readonly RouteDescription[] {
+function isList(found: RouteDescriptions): found is readonly RouteDescription[] {
   return Array.isArray(found);
 }
 
@@ -113,11 +119,14 @@ function needsCredentials(guard: Guard | undefined, { operation }: RouteEntry, n
 }
 
 /** The OpenAPI 3.1 document of a service. */
-export function makeDocument({ title, version, description }: About, context: ProtocolContext): JsonSchema {
+export async function makeDocument(
+  { title, version, description }: About,
+  context: ProtocolContext,
+): Promise<JsonSchema> {
   const { basePath, host } = context;
   const modelNames = host.catalog.all().map(({ name }) => name);
   const schemes = host.guard?.securitySchemes;
-  const documented = documentedRoutes(context);
+  const documented = await documentedRoutes(context);
   const identify = createIdentifier();
   const paths: Record<string, Record<string, unknown>> = Object.create(null);
   for (const each of documented) {

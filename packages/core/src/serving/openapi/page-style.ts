@@ -60,7 +60,7 @@ a.route::after{content:"↑";flex:none;margin-left:auto;color:var(--muted);font-
 .path{font-size:13px;font-weight:600;min-width:0}
 .what{font-size:13px}
 summary{cursor:pointer;font-weight:500}
-form{padding:4px 16px 16px}
+form{padding:14px 16px 16px}
 form>*+*{margin-top:12px}
 .credentials ul{margin:0 0 12px;padding-left:20px;font-size:13px}
 label{display:block;font-size:12px;font-weight:600;color:var(--muted)}
@@ -68,6 +68,7 @@ textarea,input,select{display:block;width:100%;margin-top:4px;padding:10px 12px;
 textarea{resize:vertical;tab-size:2}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,220px),1fr));gap:12px}
 .body{margin-top:12px}
+.body:first-child{margin-top:0}
 .actions{font-size:13px;color:var(--muted)}
 button{font:600 14px/1 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;padding:11px 20px;border:0;border-radius:8px;background:var(--accent);color:var(--on-accent);cursor:pointer}
 button:hover{filter:brightness(1.08)}
@@ -86,5 +87,5 @@ dd{margin:0;color:var(--muted)}
 pre{margin:0;padding:12px;max-height:360px;overflow:auto;background:var(--field);border:1px solid var(--line);border-radius:8px;white-space:pre-wrap}
 .empty{color:var(--muted)}
 footer{margin-top:48px;padding-bottom:40px;font-size:13px}
-@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}nav span{min-width:100%}textarea,input,select{font-size:16px}.what{flex-basis:100%;order:1}a.route::after,.route>summary::after{order:0}button[type=submit]{width:100%}}
+@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}nav span{min-width:100%}textarea,input,select{font-size:16px}.routes a.route,.route>summary{display:grid;grid-template-columns:auto 1fr auto}.what{grid-column:1/-1}.routes a.route::after,.route>summary::after{grid-area:1/3}button[type=submit]{width:100%}}
 `;

@@ -10,7 +10,12 @@ import { script } from './page-script';
 import { style } from './page-style';
 
 /** The documentation as a page: whole without its script, which only lets routes be tried. */
-export function renderPage(about: About, context: ProtocolContext, request: ServiceRequest): ServiceResponse {
+export async function renderPage(
+  about: About,
+  context: ProtocolContext,
+  request: ServiceRequest,
+): Promise<ServiceResponse> {
+  const routes = await documentedRoutes(context);
   // Only what bears it runs, so nothing that finds its way into the page by a name does.
   const nonce = crypto.randomUUID();
   const policy = [
@@ -31,7 +36,7 @@ export function renderPage(about: About, context: ProtocolContext, request: Serv
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
     },
-    body: `<!doctype html>\n${textOf(pageOf(about, context, nonce, originOf(request)))}\n`,
+    body: `<!doctype html>\n${textOf(pageOf(about, context, routes, nonce, originOf(request)))}\n`,
   };
 }
 
@@ -49,11 +54,12 @@ interface PlacedRoute extends DocumentedRoute {
 function pageOf(
   { title, version, description }: About,
   context: ProtocolContext,
+  documented: readonly DocumentedRoute[],
   nonce: string,
   origin: string,
 ): Markup {
   const { basePath, host } = context;
-  const routes = documentedRoutes(context).map((route, index): PlacedRoute => ({ ...route, id: `route-${index}` }));
+  const routes = documented.map((route, index): PlacedRoute => ({ ...route, id: `route-${index}` }));
   const models = host.catalog.all();
   const protocols = [...new Set(routes.map(({ route }) => route.protocol))];
   const settings: FormSettings = {

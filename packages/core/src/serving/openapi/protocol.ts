@@ -45,7 +45,7 @@ export function openApi(options?: OpenApiOptions): ServingProtocol {
         return {
           status: 200,
           headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
-          body: JSON.stringify(makeDocument(about, context)),
+          body: JSON.stringify(await makeDocument(about, context)),
         };
       });
       if (!page) return;

@@ -188,7 +188,10 @@ describe('what a description holds', () => {
     expect(await typesOf(torchServe(), '/predictions/model', text)).toEqual(['application/json', 'text/plain']);
     expect(await typesOf(mlflowScoring(), '/invocations', several)).toEqual(['application/json', 'text/csv']);
     expect(await typesOf(mlflowScoring(), '/invocations', mixed)).toEqual(['application/json']);
-    expect(await typesOf(sageMaker(), '/invocations', several)).toEqual(['application/json', 'text/csv; header=present']);
+    expect(await typesOf(sageMaker(), '/invocations', several)).toEqual([
+      'application/json',
+      'text/csv; header=present',
+    ]);
     expect(await typesOf(sageMaker(), '/invocations', matrix)).toEqual([
       'application/json',
       'text/csv',

@@ -10,7 +10,6 @@ import type { ServingProtocol } from '../protocol';
 import { chooseMediaType, parseMediaType } from '../scoring/media-type';
 import { meantModel, noSuchModel } from '../scoring/one-model';
 import { respondWith } from '../scoring/respond';
-import { describeSageMaker } from './describe';
 import { checkInvocationType, dialect, invocationTypes, readInvocation, writeInvocation } from './formats';
 import { addModelRoutes } from './model-routes';
 
@@ -110,7 +109,7 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
       addModelRoutes(routes, host, repository, { modelRoot, maxModels });
       routes.add('POST', '/models/:model/invoke', 'infer', (request, _parameters, call) => answer(request, call));
     },
-    describe: (route, model) => describeSageMaker(route, model, dialect),
+    describe: async (route, model) => (await import('./describe')).describeSageMaker(route, model, dialect),
   };
 }
 

@@ -17,7 +17,6 @@ import type {
   RouteUse,
   ServingProtocol,
 } from '../protocol';
-import { describeTensorflow } from './describe';
 import {
   classifyOutputs,
   compileExamplesDecoder,
@@ -64,7 +63,7 @@ export function tensorflowServing(options: TensorflowServingOptions = {}): Servi
       addModelRoutes(routes, context, resolve);
       addCallRoutes(routes, context.host, resolve);
     },
-    describe: describeTensorflow,
+    describe: async (route, model) => (await import('./describe')).describeTensorflow(route, model),
   };
 }
 

@@ -9,7 +9,6 @@ import { perModel } from '../host/per-model';
 import { jsonResponse } from '../http-error';
 import { decodeRawRequest } from '../open-inference/raw-request';
 import type { ProtocolContext, ProtocolRoutes, RouteHandler, ServingProtocol } from '../protocol';
-import { describeTorchServe } from './describe';
 import { torchError, withTorchErrors } from './errors';
 import { encodeModelDescription, encodeModelList } from './management';
 import { compilePredictionDecoder, encodeAnswer, type Prediction } from './messages';
@@ -35,7 +34,7 @@ export function torchServe(): ServingProtocol {
       addInferenceRoutes(routes, context);
       addManagementRoutes(routes, context);
     },
-    describe: describeTorchServe,
+    describe: async (route, model) => (await import('./describe')).describeTorchServe(route, model),
   };
 }
 

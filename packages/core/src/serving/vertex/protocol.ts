@@ -7,7 +7,6 @@ import type { ServingProtocol } from '../protocol';
 import { meantModel, noSuchModel } from '../scoring/one-model';
 import { encodePredictionValues } from '../scoring/predictions';
 import { decodeScoringMessage, type ScoringDialect } from '../scoring/scoring-message';
-import { describeVertex } from './describe';
 
 /** Options of {@link vertexAi}. */
 export interface VertexAiOptions {
@@ -72,6 +71,6 @@ export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
         }));
       });
     },
-    describe: (route, model) => describeVertex(route, model, dialect),
+    describe: async (route, model) => (await import('./describe')).describeVertex(route, model, dialect),
   };
 }
