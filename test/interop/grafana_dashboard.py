@@ -60,6 +60,9 @@ def untyped(value, hint, path):
         return [] if isinstance(value, int) and not isinstance(value, bool) else [f"{path}: no integer"]
     if hint in (str, bool):
         return [] if isinstance(value, hint) else [f"{path}: no {hint.__name__}"]
+    if isinstance(value, dict) and hasattr(hint, "from_json"):
+        # Some the reader leaves as they are.
+        value = hint.from_json(value)
     return fields(value, path) if hasattr(value, "to_json") else [f"{path}: {type(value).__name__}, no {hint}"]
 
 

@@ -34,19 +34,20 @@ def class_of(name):
 
 
 def faults_of(value, kind, path):
-    if kind.startswith("list["):
+    if kind.lower().startswith("list["):
         if not isinstance(value, list):
             return [f"{path}: no list"]
         return [fault for index, each in enumerate(value) for fault in faults_of(each, kind[5:-1], f"{path}.{index}")]
-    if kind.startswith("dict("):
+    if kind.lower().startswith("dict"):
         if not isinstance(value, dict):
             return [f"{path}: no object"]
+        # "dict(str, str)", or as newer generators write it, "Dict[str, str]".
         inner = kind[5:-1].split(", ", 1)[1]
         return [fault for key, each in value.items() for fault in faults_of(each, inner, f"{path}.{key}")]
     if kind in PLAIN:
         wrong = not isinstance(value, PLAIN[kind]) or (kind == "int" and isinstance(value, bool))
         return [f"{path}: no {kind}"] if wrong else []
-    if kind in ("ResourceQuantity", "Quantity", "IntOrString"):
+    if kind.endswith("Quantity") or kind in ("IntOrString", "object"):
         return [] if isinstance(value, (str, int)) else [f"{path}: no quantity"]
     found = class_of(kind)
     if not isinstance(value, dict):

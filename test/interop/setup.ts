@@ -209,12 +209,12 @@ export function prepareKserveModels(): Peer {
   ]);
 }
 
-/** The release of Grafana's Foundation SDK that the tests were written against: the types of its dashboards. */
-export const grafanaSdkVersion = '1769699998!10.1.0';
+/** Releases of Grafana's Foundation SDK, each the types of dashboards of one Grafana: the oldest that is promised, and the newest there. */
+export const grafanaSdkVersions = ['1769699796!10.4.0', '1769699379!11.6.0'] as const;
 
 /** Makes a virtual environment with Grafana's Foundation SDK; `command` is its Python. */
-export function prepareGrafanaSdk(): Peer {
-  return preparePython('grafana_foundation_sdk', grafanaSdkVersion);
+export function prepareGrafanaSdk(version: (typeof grafanaSdkVersions)[number]): Peer {
+  return preparePython('grafana_foundation_sdk', version);
 }
 
 /** The last release of Triton's client but a few that brings `perf_analyzer`; today's name of it on PyPI is empty. */
@@ -545,7 +545,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareTensorflowServingApi();
   prepareKserve();
   prepareKserveModels();
-  prepareGrafanaSdk();
+  for (const version of grafanaSdkVersions) prepareGrafanaSdk(version);
   preparePerfAnalyzer();
   prepareMlserver();
   prepareAzureServer();
