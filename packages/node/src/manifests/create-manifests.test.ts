@@ -284,7 +284,7 @@ test('a check of KServe that finds what it would refuse', async () => {
   expect(kserveFaults(manifest as Manifest, '0.16 or later')).toEqual(['[cpu] is not a supported metric']);
   const { InferenceService: standard } = await made({ kserve: true });
   expect(kserveFaults(standard as Manifest, 'before 0.16')).toContain('no mode Standard');
-  const { predictor } = standard?.spec as { predictor: Manifest };
+  const predictor = at(standard, 'spec.predictor') as Manifest;
   for (const [change, words] of [
     [{ minReplicas: '2' }, 'minReplicas'],
     [{ minReplicas: 11 }, 'greater than maxReplicas'],

@@ -3,15 +3,7 @@ import { elementCount } from '../../tensor/tensor';
 import { writeField } from '../csv/field';
 import { type Bodies, objectSchema, stringSchema } from '../description/bodies';
 import { plainElement, zeroOf } from '../description/elements';
-import {
-  exampleSizes,
-  givenSchema,
-  haveExamples,
-  namedSchema,
-  nestedSchema,
-  type Sizes,
-  zeros,
-} from '../description/tensors';
+import { exampleSizes, haveExamples, namedSchema, nestedSchema, type Sizes, zeros } from '../description/tensors';
 import type { ServedModel } from '../host/catalog';
 import type { BodyDescription, JsonSchema, RouteDescription } from '../protocol';
 import type { BatchFormat, ColumnNames } from './format';
@@ -79,14 +71,14 @@ function linesSchema(line: JsonSchema): JsonSchema {
 
 /** A row has its id, and its inputs by name or by the columns that the server was told of; or the value of the only input. */
 function rowSchema({ inputs, batchAxis }: ModelSignature, columns: ColumnNames): JsonSchema {
-  const valueOf = (spec: TensorSpec): JsonSchema => nestedSchema(plainElement(spec), sizesOf(spec, batchAxis));
+  const schemaOf = (spec: TensorSpec): JsonSchema => nestedSchema(plainElement(spec), sizesOf(spec, batchAxis));
   const isRenamed = inputs.some(({ name }) => Object.hasOwn(columns, name));
-  const named = namedSchema(inputs, valueOf);
+  const named = namedSchema(inputs, schemaOf);
   const id = { type: ['string', 'number', 'null'], description: 'Comes back with the answer.' };
   const row = isRenamed
     ? { type: 'object' }
     : { ...named, properties: { id, ...(named.properties as Readonly<Record<string, JsonSchema>>) } };
-  return inputs.length === 1 ? { anyOf: [row, ...inputs.map(valueOf)] } : row;
+  return inputs.length === 1 ? { anyOf: [row, ...inputs.map(schemaOf)] } : row;
 }
 
 function sizesOf({ shape }: TensorSpec, batchAxis: number | null): Sizes {

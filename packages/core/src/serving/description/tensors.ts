@@ -82,10 +82,10 @@ export function zeros({ dtype }: TensorSpec, sizes: Sizes): unknown {
 }
 
 /** The value of the only tensor, or an object with those of several. */
-export function exampleValue(specs: readonly TensorSpec[], valueOf: (spec: TensorSpec) => unknown): unknown {
+export function exampleValue(specs: readonly TensorSpec[], exampleOf: (spec: TensorSpec) => unknown): unknown {
   const [only] = specs;
-  if (specs.length === 1 && only !== undefined) return valueOf(only);
-  return Object.fromEntries(specs.map((spec) => [spec.name, valueOf(spec)]));
+  if (specs.length === 1 && only !== undefined) return exampleOf(only);
+  return Object.fromEntries(specs.map((spec) => [spec.name, exampleOf(spec)]));
 }
 
 /** A list of rows of zeros: one, or as many as the model has. */
