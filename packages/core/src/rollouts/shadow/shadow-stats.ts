@@ -18,8 +18,12 @@ export interface ShadowStats {
    * champion refused requests a moment ago. `unanswered`: somebody else answered, or nobody. `refused`: it was too busy itself.
    */
   readonly shed: Readonly<Record<'full' | 'bytes' | 'busy' | 'unanswered' | 'refused', number>>;
-  /** Rounds that waited because requests were waiting for the champion. */
+  /** Moments that it let pass because requests were being answered. */
   readonly postponed: number;
+  /** Callers' requests that were under way while it ran, each counted once a run. */
+  readonly overlapped: number;
+  /** The share of the requests that this is. */
+  readonly overlapShare: number;
   /** Requests that wait to be compared. */
   readonly waiting: number;
   /**
