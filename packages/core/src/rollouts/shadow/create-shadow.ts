@@ -1,77 +1,38 @@
 import type { ClockTimer } from '../../clock';
 import { messageOf } from '../../errors';
-import { createEvents, type Events } from '../../events';
-import { type Closeable, closeable } from '../../lifecycle';
+import { createEvents } from '../../events';
+import { closeable } from '../../lifecycle';
 import { codeOf } from '../../resilience/remedies';
 import { keepInputs } from '../../resilience/stage';
 import { checkInterchangeable, labelOf } from '../../runner/model-info';
-import type { ComputedBatch, ModelInfo, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
+import type { ComputedBatch, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
 import type { AnySignature, InputsOf } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
 import { createKeyHash } from '../assignment/hash';
 import { compareOutputs } from '../compare/compare-outputs';
-import { createOutputAgreement, type Disagreement } from '../compare/output-agreement';
+import { createOutputAgreement } from '../compare/output-agreement';
 import { championArm, type Tally } from '../contracts';
 import { mergeTallies } from '../evidence/tally';
-import type { RequestObserver, SharedObservations } from '../observer';
+import type { SharedObservations } from '../observer';
 import { bytesOf, copyOutputs } from './copies';
+import { createMoments } from './moments';
 import { parseShadowOptions, type ShadowOptions } from './options';
+import { createRunSizes } from './run-sizes';
+import type { Shadow } from './shadow';
 import type { ShadowEventMap } from './shadow-events';
 import { createTimeBudget } from './time-budget';
-
-/** What a shadow did in this process. A plain object. */
-export interface ShadowStats {
-  /** Requests that it saw. */
-  readonly requests: number;
-  /** Requests that were copied for it. */
-  readonly mirrored: number;
-  /** Its answers that were compared with the champion's. */
-  readonly comparisons: number;
-  /** The champion's second answers that were compared with its first. */
-  readonly noiseComparisons: number;
-  /** Requests that it failed at, or whose answers cannot be compared. */
-  readonly failures: number;
-  /**
-   * Requests that it was spared. `full`: enough were waiting for its budget. `bytes`: there was no room for a copy. `busy`: the
-   * champion refused requests a moment ago. `unanswered`: somebody else answered, or nobody. `refused`: it was too busy itself.
-   */
-  readonly shed: Readonly<Record<'full' | 'bytes' | 'busy' | 'unanswered' | 'refused', number>>;
-  /** Rounds that waited because requests were waiting for the champion. */
-  readonly postponed: number;
-  /** Milliseconds that it computed and was compared, and the share of time that this is. */
-  readonly spentMs: number;
-  readonly timeShare: number;
-}
-
-/** A shadow at this moment, in all replicas of its rollout together. A plain object. */
-export interface ShadowDescription {
-  readonly model: ModelInfo;
-  readonly comparisons: number;
-  /** How much it disagrees with the champion beyond what the champion disagrees with itself. */
-  readonly disagreements: readonly Disagreement[];
-  readonly lastError?: string;
-}
-
-/** A shadow of a champion: one of the `observers` of a rollout. */
-export interface Shadow extends RequestObserver, Closeable {
-  readonly shadowEvents: Events<ShadowEventMap>;
-  describe(): ShadowDescription;
-  stats(): ShadowStats;
-  /** Sums of this process, for `createOutputAgreement().assess`. */
-  readonly tally: Tally;
-  /** What its rollout shares among replicas. */
-  readonly shared: SharedObservations;
-}
+import { createTraffic } from './traffic';
 
 interface Sample {
   readonly decisionId: string;
   readonly inputs: InputsOf;
   readonly options: RunOptions;
   readonly bytes: number;
+  readonly askedAt: number;
   reference?: Tensors;
 }
 
-/** Milliseconds in which requests of a round are gathered. */
+/** Milliseconds in which requests of a run are gathered. */
 const gatherMs = 100;
 /** Milliseconds without mirroring after the champion refused a request. */
 const restMs = 1000;
@@ -82,15 +43,18 @@ const overloads: ReadonlySet<string | undefined> = new Set(['OVERLOADED', 'DEADL
  * Lets a model answer some of the champion's requests without anybody hearing of it, and compares its answers with the champion's.
  *
  * - Callers never wait for it, and what it fails at fails nobody.
- * - Requests are copied when they come, as many as its next round may have, and the champion's answers when they go out; so neither
+ * - Requests are copied when they come, as many as are to wait for it, and the champion's answers when they go out; so neither
  *   the callers' arrays nor the views that they get are kept.
- * - It runs at the lowest priority, in rounds that its share of the time pays for: the mean over time stays within `timeShare`.
- * - It is shed first: while requests wait for the champion no round begins, and where the champion refuses one, none is copied
+ * - It runs at the lowest priority, in runs that its share of the time pays for: the mean over time stays within `timeShare`.
+ * - It keeps out of the way: a run begins when the last request under way has its answer, and is as large as is over before the
+ *   next request comes, by what lulls and runs took of late. Where traffic leaves no such lulls it runs beside requests, and
+ *   `overlapShare` bounds how many of them: a share of less than one per cent is beyond the 99th percentile.
+ * - It is shed first: while requests wait for the champion nothing is run, and where the champion refuses one, none is copied
  *   for a second.
  * - `local-only` requests stay so.
  *
  * A shadow that computes in the thread of its callers blocks them for a batch, whatever its budget: give it a lane of its own
- * (`lanes: 1`), or a remote runner. Closing it waits for a round under way; runners stay open.
+ * (`lanes: 1`), or a remote runner. Closing it waits for a run under way; runners stay open.
  *
  * @throws FairleadError `INVALID_OPTION`, `SIGNATURE_MISMATCH` where the shadow cannot take the champion's place
  */
@@ -101,11 +65,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   const events = createEvents<ShadowEventMap>(logger, settings.on);
   const agreement = createOutputAgreement({ alpha });
   const budget = createTimeBudget(limits.timeShare, clock);
+  const traffic = createTraffic(limits.overlapShare, clock);
+  const sizes = createRunSizes(limits.maxRequests);
   const startedAt = clock.now();
   const waiting = new Map<string, Sample>();
   const shed = { full: 0, bytes: 0, busy: 0, unanswered: 0, refused: 0 };
   const counts = { requests: 0, mirrored: 0, comparisons: 0, noiseComparisons: 0, failures: 0, postponed: 0 };
-  let ready: Sample[] = [];
+  const ready: Sample[] = [];
   let bytes = 0;
   let restUntil = Number.NEGATIVE_INFINITY;
   let tally: Tally = {};
@@ -114,6 +80,8 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   let known: Tally = {};
   let lastError: string | undefined;
   let round: Promise<void> | undefined;
+  let playing: readonly Sample[] = [];
+  let lastLagMs = 0;
   let timer: ClockTimer | undefined;
   let closed = false;
 
@@ -132,6 +100,12 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       known = {};
     },
   };
+  const moments = createMoments({
+    clock,
+    traffic,
+    isBusy: () => (champion.health?.().queue.requests ?? 0) > 0 || restUntil > clock.now(),
+    onPostpone: () => void counts.postponed++,
+  });
 
   const drop = (sample: Sample): void => {
     waiting.delete(sample.decisionId);
@@ -144,6 +118,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     given: RunOptions,
   ): void => {
     counts.requests++;
+    traffic.onStart();
     if (closed) return;
     if (answeredBy !== championArm) {
       shed.unanswered++;
@@ -160,16 +135,28 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       }
       const { privacy } = given;
       const kept: RunOptions = { priority: 'low', timeoutMs, ...(privacy === undefined ? {} : { privacy }) };
-      waiting.set(decisionId, { decisionId, inputs: keepInputs(inputs), options: kept, bytes: size });
+      waiting.set(decisionId, {
+        decisionId,
+        inputs: keepInputs(inputs),
+        options: kept,
+        bytes: size,
+        askedAt: clock.now(),
+      });
       bytes += size;
       counts.mirrored++;
     }
+  };
+
+  const onEnd = (): void => {
+    traffic.onEnd();
+    moments.onEnd();
   };
 
   const onAnswer = (
     { decisionId, answeredBy }: { decisionId: string; answeredBy: string },
     answer: RunResult,
   ): void => {
+    onEnd();
     const sample = waiting.get(decisionId);
     if (sample === undefined) return;
     waiting.delete(decisionId);
@@ -184,6 +171,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   };
 
   const onFailure = ({ decisionId, answeredBy }: { decisionId: string; answeredBy: string }, error: unknown): void => {
+    onEnd();
     if (answeredBy === championArm && overloads.has(codeOf(error))) restUntil = clock.now() + restMs;
     const sample = waiting.get(decisionId);
     if (sample === undefined) return;
@@ -198,47 +186,56 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
 
   const begin = (): void => {
     timer = undefined;
-    if (closed) return;
-    const queue = champion.health?.().queue;
-    if ((queue !== undefined && queue.requests > 0) || restUntil > clock.now()) {
-      counts.postponed++;
+    if (budget.isOpen && traffic.isOpen) {
+      round = play().finally(() => {
+        round = undefined;
+        schedule();
+      });
+    } else {
       schedule();
-      return;
     }
-    if (!budget.isOpen) {
-      schedule();
-      return;
-    }
-    const samples = ready;
-    ready = [];
-    round = play(samples).finally(() => {
-      for (const sample of samples) bytes -= sample.bytes;
-      round = undefined;
-      schedule();
-    });
   };
 
-  /** One round: all at once, so that they may share batches, then one comparison after another, each in a turn of its own. */
-  const play = async (samples: readonly Sample[]): Promise<void> => {
+  /** One run: all at once, so that they may share batches, then one comparison after another, each in a turn of its own. */
+  const play = async (): Promise<void> => {
+    if (!(await moments.next())) return;
+    // A run that begins beside requests meets them whatever its size.
+    const samples = ready.splice(0, sizes.next(traffic.inFlight === 0 ? traffic.lullMs : 0));
+    playing = samples;
     const began = clock.now();
-    const answers = await Promise.allSettled(samples.map((sample) => asked(shadow, sample)));
-    budget.spend(costOf(answers, clock.now() - began));
+    const answers = await asked(shadow, samples);
+    sizes.note(samples.length, clock.now() - began);
     for (const [index, sample] of samples.entries()) {
       const answer = answers[index];
       if (answer === undefined) continue;
       if (answer.status === 'rejected') failed(sample, answer.reason);
       else if ((await compared(sample, 'challenger', answer.value)) && isNoiseDue()) await compareChampion(sample);
     }
+    playing = [];
+    for (const sample of samples) bytes -= sample.bytes;
   };
 
   const isNoiseDue = (): boolean => noiseEvery > 0 && (counts.comparisons - 1) % noiseEvery === 0;
 
   const compareChampion = async (sample: Sample): Promise<void> => {
-    const began = clock.now();
-    const [answer] = await Promise.allSettled([asked(champion, sample)]);
-    budget.spend(costOf([answer], clock.now() - began));
+    if (!(await moments.next())) return;
+    const [answer] = await asked(champion, [sample]);
     // What the champion fails at here says nothing about the shadow.
-    if (answer.status === 'fulfilled') await compared(sample, 'champion', answer.value);
+    if (answer?.status === 'fulfilled') await compared(sample, 'champion', answer.value);
+  };
+
+  /** Asks at once for all, and pays for it. */
+  const asked = async (
+    runner: ModelRunner,
+    samples: readonly Sample[],
+  ): Promise<readonly PromiseSettledResult<RunResult>[]> => {
+    const began = clock.now();
+    traffic.beginRun();
+    // In functions of their own, so that a runner that throws rejects instead.
+    const answers = await Promise.allSettled(samples.map(async ({ inputs, options }) => runner.run(inputs, options)));
+    traffic.endRun();
+    budget.spend(costOf(answers, clock.now() - began));
+    return answers;
   };
 
   const compared = async (sample: Sample, against: 'challenger' | 'champion', answer: RunResult): Promise<boolean> => {
@@ -248,9 +245,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       const comparison = compareOutputs(sample.reference ?? {}, answer.outputs as Tensors, compare);
       tally = agreement.observe(tally, against, comparison);
       untaken = agreement.observe(untaken, against, comparison);
-      if (against === 'challenger') untaken = mergeTallies(untaken, { comparisons: 1 });
-      if (against === 'challenger') counts.comparisons++;
-      else counts.noiseComparisons++;
+      if (against === 'challenger') {
+        untaken = mergeTallies(untaken, { comparisons: 1 });
+        counts.comparisons++;
+        lastLagMs = clock.now() - sample.askedAt;
+      } else {
+        counts.noiseComparisons++;
+      }
       events.emit('shadow-comparison', { decisionId: sample.decisionId, against, comparison });
       return true;
     } catch (error) {
@@ -290,23 +291,34 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       };
     },
     stats() {
-      const elapsedMs = clock.now() - startedAt;
-      const timeShare = elapsedMs > 0 ? budget.spentMs / elapsedMs : 0;
-      return { ...counts, shed: { ...shed }, spentMs: budget.spentMs, timeShare };
+      const { overlapped } = traffic;
+      const { spentMs } = budget;
+      const now = clock.now();
+      const elapsedMs = now - startedAt;
+      const timeShare = elapsedMs > 0 ? spentMs / elapsedMs : 0;
+      const [oldest] = playing.length > 0 ? playing : ready.length > 0 ? ready : waiting.values();
+      return {
+        ...counts,
+        shed: { ...shed },
+        overlapped,
+        overlapShare: counts.requests > 0 ? overlapped / counts.requests : 0,
+        waiting: waiting.size + ready.length + playing.length,
+        lagMs: Math.max(lastLagMs, oldest === undefined ? 0 : now - oldest.askedAt),
+        spentMs,
+        timeShare,
+        budgetUsed: timeShare / limits.timeShare,
+      };
     },
     ...closeable(async () => {
       closed = true;
       timer?.clear();
+      moments.close();
       await round;
       waiting.clear();
-      ready = [];
+      ready.length = 0;
       events.clear();
     }),
   };
-}
-
-async function asked(runner: ModelRunner, { inputs, options }: Sample): Promise<RunResult> {
-  return runner.run(inputs, options);
 }
 
 /** Milliseconds that were computed: of each batch once; where a runner does not tell, all the time that it took. */

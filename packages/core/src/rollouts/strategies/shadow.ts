@@ -3,7 +3,7 @@ import { parseOptions } from '../../config';
 import type { Disagreement, DisagreementMeasure } from '../compare/output-agreement';
 import type { Decision, LookTime, Strategy, StrategyState } from '../contracts';
 import { championArm } from '../contracts';
-import type { Shadow } from '../shadow/create-shadow';
+import type { Shadow } from '../shadow/shadow';
 import { armsOf, evenWeights } from './parts';
 import { wholeField } from './schemas';
 
@@ -94,6 +94,12 @@ export function shadow(options: ShadowStrategyOptions): Strategy {
             isOver(state)
               ? around(state, (next.learn as NonNullable<Strategy['learn']>)(inner(state), arm, reward, context))
               : state,
+        }),
+    ...(next?.estimates === undefined
+      ? {}
+      : {
+          estimates: (state) =>
+            isOver(state) ? (next.estimates as NonNullable<Strategy['estimates']>)(inner(state)) : {},
         }),
     decide(state, evidence, time) {
       if (next === undefined || !isOver(state)) return decideShadow(state, time);

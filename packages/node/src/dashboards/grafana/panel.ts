@@ -130,7 +130,6 @@ function optionsOf({ kind, unit, valueHeading }: PanelPlan): Readonly<Record<str
         textMode: 'auto',
         wideLayout: true,
         showPercentChange: false,
-        percentChangeColorMode: 'standard',
         orientation: 'auto',
         reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
       };
@@ -192,6 +191,12 @@ const stateColours: ReadonlyMap<string, string> = new Map([
   ['failed', 'red'],
   ['violated', 'red'],
   ['critical', 'red'],
+  ['running', 'blue'],
+  ['promoted', 'green'],
+  ['paused', 'yellow'],
+  ['waiting-for-approval', 'yellow'],
+  ['rolled-back', 'red'],
+  ['aborted', 'orange'],
 ]);
 
 /** Colours of other states, in turn. */
