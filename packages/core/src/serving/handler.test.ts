@@ -5,7 +5,7 @@ import type { ModelRunner } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { createHandler, type ServiceOptions } from './index';
+import { createHandler, mlflowScoring, type ServiceOptions, torchServe } from './index';
 
 const open: ModelRunner[] = [];
 afterEach(async () => {
@@ -223,6 +223,23 @@ describe('createHandler', () => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
     const head = await handle(new Request(url('/v2/health/live'), { method: 'HEAD' }));
     expect([head.status, await head.text()]).toEqual([200, '']);
+    const live = await handle(new Request(url('/v2/health/live'), { method: 'DELETE' }));
+    expect([live.status, live.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('says of a path that is none where models answer', async () => {
+    const { runner } = await runnerOf();
+    const adviceOf = async (options: ServiceOptions) => {
+      const answer = await createHandler(runner, { logger: silent, ...options })(new Request(url('/predict')));
+      return [answer.status, ((await answer.json()) as { error: string }).error];
+    };
+    const nothing = 'Nothing is served at "/predict".';
+    expect(await adviceOf({})).toEqual([404, `${nothing} Models answer at /v2/models/NAME/infer.`]);
+    expect(await adviceOf({ basePath: '/ml', protocols: [mlflowScoring(), torchServe()] })).toEqual([
+      404,
+      `${nothing} Models answer at /ml/invocations, /ml/predictions/NAME.`,
+    ]);
+    expect(await adviceOf({ protocols: [] })).toEqual([404, nothing]);
   });
 
   it('refuses options and runners that are none', () => {
@@ -374,8 +391,28 @@ describe('createHandler with bad requests', () => {
     expect(await send(whole, 'deflate')).toEqual([400, 'PROTOCOL_ERROR']);
     expect(await send(new TextEncoder().encode(JSON.stringify(input())))).toEqual([400, 'PROTOCOL_ERROR']);
     expect(backend.calls).toHaveLength(0);
-    expect(await send(whole)).toEqual([200, undefined]);
+    for (const name of ['gzip', 'GZip', 'x-gzip', ' gzip ']) expect(await send(whole, name)).toEqual([200, undefined]);
     expect(await send(await packed(JSON.stringify(input()), 'deflate'), 'deflate')).toEqual([200, undefined]);
+  });
+});
+
+describe('createHandler behind something that has read the body', () => {
+  it('says so in the log, in place of taking it for an empty one', async () => {
+    const error = vi.fn();
+    const { handle } = await handlerOf({}, { logger: { ...silent, error } });
+    const read = post(input());
+    await read.text();
+    const reading = post(input());
+    reading.body?.getReader();
+    for (const request of [read, reading]) {
+      const response = await handle(request);
+      expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([500, 'INVALID_OPTION']);
+    }
+    expect(error.mock.calls.map(([, message]) => message as string)).toEqual([
+      expect.stringContaining('request.clone()'),
+      expect.stringContaining('request.clone()'),
+    ]);
+    expect((await handle(post(input()).clone())).status).toBe(200);
   });
 });
 

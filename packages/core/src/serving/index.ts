@@ -53,7 +53,7 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
-export { type PublicError, publicError } from './http-error';
+export { type ErrorBody, type PublicError, publicError } from './http-error';
 export { type MlflowScoringOptions, mlflowScoring } from './mlflow/protocol';
 export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
 export { instrumentCalls } from './observers/instrument-calls';
