@@ -98,6 +98,16 @@ describe('a guard', () => {
     await runner.close();
   });
 
+  it('is waited for, whoever made its promise', async () => {
+    const { runner } = await mock();
+    const refusal = new FairleadError('FORBIDDEN', 'Not you.');
+    const thenable = { then: (_resolve: unknown, reject: (error: Error) => void) => reject(refusal) };
+    const guard = { admit: () => thenable } as unknown as Guard;
+    const handle = createHandler(runner, { guard, logger: silent });
+    expect((await handle(infer())).status).toBe(403);
+    await runner.close();
+  });
+
   it('may decide later', async () => {
     const { runner } = await mock();
     const watched = recorder();
