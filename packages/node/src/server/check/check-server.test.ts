@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 import {
   createRunner,
   type DType,
-  type FairleadError,
+  FairleadError,
   type Logger,
   type ModelRunner,
   type Tensor,
 } from '@fairlead/core';
-import { createHandler, createModelRepository, type Handler } from '@fairlead/core/serving';
+import { createHandler, createModelRepository, type Guard, type Handler } from '@fairlead/core/serving';
 import { createMockBackend, type MockBackendOptions } from '@fairlead/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../doctor/command';
@@ -69,6 +69,23 @@ describe('checkServer', () => {
     expect(new Set(report.checks.map(({ group }) => group))).toEqual(
       new Set(['server', 'model', 'infer', 'errors', 'binary', 'extensions']),
     );
+  });
+
+  it('shows a server that asks who calls what it is given', async () => {
+    const guard: Guard = {
+      admit({ operation, model, header }) {
+        if (operation === 'health' && model === undefined) return undefined;
+        if (header('authorization') === 'Bearer KEY') return { id: 'checker', scheme: 'key' };
+        throw new FairleadError('UNAUTHENTICATED', 'This needs a key.');
+      },
+    };
+    const url = await listen(createHandler({ m: await runnerOf() }, { guard, logger: silent }));
+    expect((await checkServer(url, { model: 'm' })).passes).toBe(false);
+    const report = await checkServer(url, { model: 'm', headers: { authorization: 'Bearer KEY' } });
+    expect(failures(report)).toEqual([]);
+    const wrong = checkServer(url, { model: 'm', headers: { authorization: 'Bearer\nKEY' } });
+    await expect(wrong).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.not.stringContaining('KEY') });
+    await expect(checkServer(url, { headers: ['KEY'] as never })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
   });
 
   it.each<[string, DType, readonly (number | string)[]]>([
