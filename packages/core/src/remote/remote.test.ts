@@ -501,6 +501,26 @@ describe('remote with servers that fail', () => {
     expect(pulled).toBeLessThanOrEqual(4);
   });
 
+  it('follows no redirect, since inputs and headers would go to somebody else', async () => {
+    const asked: Request[] = [];
+    const elsewhere = { location: 'https://other.example/v2?token=secret' };
+    const opaque = Object.defineProperty(new Response(null), 'type', { value: 'opaqueredirect' });
+    const answers = [new Response('moved', { status: 307, headers: elsewhere }), opaque];
+    const runner = await setUpServer(
+      (request) => {
+        asked.push(request);
+        return answers[asked.length - 1] as Response;
+      },
+      { headers: { 'x-api-key': 'key-of-mine' } },
+    );
+    const told = await failureOf(runner.run({ x }));
+    expect([told.code, told.details.status]).toEqual(['REMOTE_FAILED', 307]);
+    expect(told.message).toContain('sends its clients to https://other.example/v2.');
+    expect(told.message).not.toContain('secret');
+    expect((await failureOf(runner.run({ x }))).message).toContain('sends its clients elsewhere');
+    expect(asked.map(({ redirect }) => redirect)).toEqual(['manual', 'manual']);
+  });
+
   it('says why a server cannot be reached', async () => {
     const unreachable = async () => {
       throw new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
