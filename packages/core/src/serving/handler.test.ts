@@ -217,6 +217,12 @@ describe('createHandler', () => {
     expect(await plain.text()).toBe(body);
   });
 
+  it('is not ready where whoever is asked answers later', async () => {
+    const isReady = (async () => true) as unknown as () => boolean;
+    const { handle } = await handlerOf({}, { isReady });
+    expect((await handle(new Request(url('/v2/health/ready')))).status).toBe(503);
+  });
+
   it('knows the method of each path', async () => {
     const { handle } = await handlerOf();
     const wrong = await handle(new Request(url('/v2/models/mock/infer')));
