@@ -5,7 +5,7 @@ import type { ModelRunner } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { createHandler, mlflowScoring, type ServiceOptions, torchServe } from './index';
+import { createHandler, joinSmall, mlflowScoring, type ServiceOptions, torchServe } from './index';
 
 const open: ModelRunner[] = [];
 afterEach(async () => {
@@ -221,6 +221,29 @@ describe('createHandler', () => {
     const isReady = (async () => true) as unknown as () => boolean;
     const { handle } = await handlerOf({}, { isReady });
     expect((await handle(new Request(url('/v2/health/ready')))).status).toBe(503);
+  });
+
+  it('takes a body byte by byte, and joins them as they come', async () => {
+    const { handle } = await handlerOf();
+    const bytes = new TextEncoder().encode(JSON.stringify({ id: 'i'.repeat(5000), ...input() }));
+    let sent = 0;
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent === bytes.length) controller.close();
+        else controller.enqueue(bytes.subarray(sent, ++sent));
+      },
+    });
+    const init = { method: 'POST', body: stream, duplex: 'half' } as RequestInit;
+    const response = await handle(new Request(url('/v2/models/mock/infer'), init));
+    expect(await response.json()).toMatchObject({ id: 'i'.repeat(5000), outputs: [{ data: [2, 4] }] });
+    const pieces: Uint8Array[] = [];
+    let joined = 0;
+    for (let byte = 0; byte < 10_000; byte++) {
+      pieces.push(Uint8Array.of(byte));
+      joined = joinSmall(pieces, joined);
+    }
+    expect(pieces.length).toBeLessThan(1100);
+    expect(pieces.flatMap((piece) => [...piece])).toEqual(Array.from({ length: 10_000 }, (_, byte) => byte % 256));
   });
 
   it('knows the method of each path', async () => {

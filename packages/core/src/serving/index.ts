@@ -12,7 +12,7 @@ export type {
 } from './batch/format';
 export type { BatchScoringOptions } from './batch/options';
 export { batchScoring } from './batch/protocol';
-export { bodyTooLarge } from './body';
+export { bodyTooLarge, joinSmall } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
 export { createFailureLog, type FailedRequest, type FailureLog } from './failure-log';

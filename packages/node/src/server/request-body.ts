@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { FairleadError } from '@fairlead/core';
-import { bodyTooLarge } from '@fairlead/core/serving';
+import { bodyTooLarge, joinSmall } from '@fairlead/core/serving';
 
 /** Whether a request declares more than a limit. */
 export function declaresMoreThan(request: IncomingMessage, maxBytes: number): boolean {
@@ -23,7 +23,8 @@ export function readRequestBody(
       reject(bodyTooLarge(maxBytes));
       return;
     }
-    const chunks: Buffer[] = [];
+    const chunks: Uint8Array[] = [];
+    let joined = 0;
     let size = 0;
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
@@ -31,6 +32,7 @@ export function readRequestBody(
         if (size > maxBytes) throw bodyTooLarge(maxBytes);
         onBytes?.(size);
         chunks.push(chunk);
+        joined = joinSmall(chunks, joined);
       } catch (error) {
         release();
         request.pause();
@@ -39,7 +41,7 @@ export function readRequestBody(
     };
     const onEnd = (): void => {
       release();
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
+      resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size));
     };
     const onBroken = (cause?: unknown): void => {
       release();

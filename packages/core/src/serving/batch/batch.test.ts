@@ -577,6 +577,17 @@ describe('wherever the pieces of a body begin and end', () => {
     );
   });
 
+  test('a row may come byte by byte, however long it is', async () => {
+    const { handle } = await serveMock();
+    const bytes = new TextEncoder().encode(`{"id":"${'\u00e9'.repeat(3000)}","x":[1,2]}\n[3,4]\n`);
+    const pieces = Array.from(bytes, (_, index) => bytes.subarray(index, index + 1));
+    const answers = await linesOf(await handle(requestOf(streamOf(...pieces))));
+    expect(answers).toEqual([
+      { index: 0, id: '\u00e9'.repeat(3000), outputs: { y: [2, 4] } },
+      { index: 1, outputs: { y: [6, 8] } },
+    ]);
+  });
+
   test('any bytes at all are answered by a refusal or by rows', { timeout: 60_000 }, async () => {
     const { handle } = await serveMock({ maxRowBytes: 64 });
     const type = fc.constantFrom(ndjsonType, 'text/csv');

@@ -1,5 +1,5 @@
 import { FairleadError } from '../../errors';
-import { joinChunks } from '../body';
+import { joinChunks, joinSmall } from '../body';
 
 const lineFeed = 0x0a;
 const quote = 0x22;
@@ -35,6 +35,7 @@ export async function* splitRecords(
   { maxBytes, quotes }: SplitOptions,
 ): AsyncGenerator<Uint8Array, undefined> {
   let parts: Uint8Array[] = [];
+  let joined = 0;
   let size = 0;
   let place: Place = fieldStart;
   for await (const piece of pieces) {
@@ -56,9 +57,13 @@ export async function* splitRecords(
       size += end - from;
       if (size > maxBytes) throw rowTooLarge(maxBytes, quotes);
       if (end > from) parts.push(piece.subarray(from, end));
-      if (end === piece.byteLength) break;
+      if (end === piece.byteLength) {
+        joined = joinSmall(parts, joined);
+        break;
+      }
       yield joinChunks(parts, size);
       parts = [];
+      joined = 0;
       size = 0;
       place = fieldStart;
       from = end + 1;
