@@ -332,6 +332,19 @@ describe('checkServer with a server that breaks a rule', () => {
   });
 });
 
+it('does not wait for a server again and again that has stopped to answer', async () => {
+  const handler = createHandler({ m: await runnerOf() }, { logger: silent });
+  let asked = 0;
+  const url = await listen((request) => {
+    if (!request.url.endsWith('/infer')) return handler(request);
+    asked++;
+    return new Promise(() => {});
+  });
+  const report = await checkServer(url, { model: 'm', timeoutMs: 100 });
+  expect([report.passes, asked, failures(report).length]).toEqual([false, 3, 3]);
+  expect(report.checks.at(-1)).toMatchObject({ outcome: 'skip', given: expect.stringContaining('not asked') as string });
+});
+
 describe('fairlead-node check-server', () => {
   async function command(...args: readonly string[]) {
     let [stdout, stderr] = ['', ''];
