@@ -340,7 +340,7 @@ it('does not wait for a server again and again that has stopped to answer', asyn
     asked++;
     return new Promise(() => {});
   });
-  const report = await checkServer(url, { model: 'm', timeoutMs: 100 });
+  const report = await checkServer(url, { model: 'm', timeoutMs: 500 });
   expect([report.passes, asked, failures(report).length]).toEqual([false, 3, 3]);
   expect(report.checks.at(-1)).toMatchObject({ outcome: 'skip', given: expect.stringContaining('not asked') as string });
 });
