@@ -278,6 +278,7 @@ describe('createHandler', () => {
     expect(() => createHandler(runner, { basePath: 'ml/' })).toThrow(refused);
     expect(() => createHandler({})).toThrow(refused);
     expect(() => createHandler({ a: {} as ModelRunner })).toThrow(refused);
+    expect(() => createHandler({ a: Promise.resolve(runner) as unknown as ModelRunner })).toThrow('await it first');
     expect(() => createHandler(undefined as unknown as ModelRunner)).toThrow(refused);
   });
 });

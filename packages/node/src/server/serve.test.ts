@@ -130,6 +130,8 @@ describe('serve', () => {
         (error: FairleadError) => `${error.code} ${error.details.field}`,
       );
     expect(await refused({ port: server.port })).toBe('INVALID_OPTION port');
+    const nothing = serve(undefined as never, { port: 0 });
+    await expect(nothing).rejects.toMatchObject({ code: 'INVALID_OPTION', details: { field: 'runners' } });
     expect(await refused({ port: 0, host: '203.0.113.7' })).toBe('INVALID_OPTION host');
     expect(await refused({ port: 70_000 })).toBe('INVALID_OPTION port');
     expect(await refused({ port: 0, drainDelay: 1 })).toBe('INVALID_OPTION drainDelay');

@@ -31,7 +31,7 @@ export interface Server extends Closeable {
  */
 export async function serve(served: ServedRunners | ModelHost, options?: ServeOptions): Promise<Server> {
   const given = parseServeOptions(options);
-  const hasRepository = (options?.repository ?? (served as Partial<ModelHost>).repository) !== undefined;
+  const hasRepository = (options?.repository ?? (served as Partial<ModelHost> | undefined)?.repository) !== undefined;
   const { options: chosen, platform } = applyPlatform(options ?? {}, process.env, hasRepository, given.logger);
   const settings = platform === undefined ? given : parseServeOptions(chosen);
   let isDraining = false;

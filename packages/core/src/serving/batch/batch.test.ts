@@ -171,9 +171,10 @@ describe('NDJSON', () => {
       { outputs: { y: [2, 4] } },
       { code: 'INVALID_INPUT', field: 'height' },
     ]);
-    const wrong = await serveMock({ columns: { m: { x: ['width'] } } });
-    expect((await wrong.handle(requestOf('[1,2]'))).status).toBe(500);
-    expect(wrong.log[0]).toContain('option "columns" is wrong: expected 2 columns for "x", given 1 columns');
+    await expect(serveMock({ columns: { m: { x: ['width'] } } })).rejects.toThrow(
+      'option "columns" is wrong: expected 2 columns for "x", given 1 columns',
+    );
+    await expect(serveMock({ columns: { nobody: {} } })).rejects.toThrow('expected models that are served');
   });
 });
 
