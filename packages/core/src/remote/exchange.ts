@@ -85,7 +85,7 @@ export async function exchange(request: Exchange, settings: ExchangeSettings): P
   } catch (error) {
     // Whatever a server answers to a request that was given up, the caller gets the reason for which it was.
     if (signal?.aborted) throw abortedError(signal, `The request to ${what}`);
-    if (ending.expired()) throw deadlineError(`while ${what} was asked`);
+    if (ending.expired()) throw deadlineError(`while ${what.replace(/^The /, 'the ')} was asked`);
     if (FairleadError.isInstance(error)) throw error;
     throw unreachable(what, error, own);
   } finally {

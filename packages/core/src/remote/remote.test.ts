@@ -8,7 +8,7 @@ import { createHandler, type ServiceOptions } from '../serving/index';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { openInferenceClient, type RemoteOptions, remote } from './index';
+import { openInferenceClient, type RemoteOptions, remote, tensorflowClient } from './index';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const open: ModelRunner[] = [];
@@ -473,6 +473,18 @@ describe('remote with servers that fail', () => {
   ])('calls an answer with %s a PROTOCOL_ERROR', async (_what, body) => {
     const runner = await setUpServer(() => new Response(typeof body === 'string' ? body : JSON.stringify(body)));
     expect((await failureOf(runner.run({ x }))).code).toBe('PROTOCOL_ERROR');
+  });
+
+  it('says of an answer that is no JSON whose it was', async () => {
+    const says = 'The server of model "m" answered something that is no JSON.';
+    const runner = await setUpServer(() => new Response('<html>hello</html>'));
+    expect((await failureOf(runner.run({ x }))).message).toContain(says);
+    const page = async () => new Response('<html>hello</html>', { headers: { 'content-type': 'text/html' } });
+    for (const protocol of [openInferenceClient(), tensorflowClient()]) {
+      const connecting = remote({ url: 'http://test', model: 'm', fetch: page, protocol });
+      const error = await failureOf(connecting);
+      expect([error.code, error.message]).toEqual(['PROTOCOL_ERROR', expect.stringContaining(says)]);
+    }
   });
 
   it('understands non-finite numbers however a server writes them', async () => {
