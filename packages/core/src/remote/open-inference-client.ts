@@ -56,9 +56,12 @@ function connect(target: RemoteTarget, encoding: 'auto' | 'binary' | 'json'): Re
     },
     async describe(call) {
       const answer = await target.send({ url, method: 'GET', ...call });
-      const { versions, digest, signature, binary: offered } = readDescription(what, () =>
-        readJson(utf8.decode(answer.bytes), decodeMetadata),
-      );
+      const {
+        versions,
+        digest,
+        signature,
+        binary: offered,
+      } = readDescription(what, () => readJson(utf8.decode(answer.bytes), decodeMetadata));
       if (encoding === 'auto') binary = offered;
       return { signature, version: versions.at(-1) ?? '', digest };
     },

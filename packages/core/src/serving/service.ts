@@ -147,11 +147,15 @@ function withHeaders(use: RouteUse | undefined, request: ServiceRequest, respons
 /** Says where models answer: the first such path of each protocol that is spoken. */
 function nothingAt(path: string, basePath: string, entries: readonly RouteEntry[]): FairleadError {
   const asking = entries.filter(({ operation }) => operation === 'infer');
-  const firsts = asking.filter(({ protocol }, index) => asking.findIndex((each) => each.protocol === protocol) === index);
+  const firsts = asking.filter(
+    ({ protocol }, index) => asking.findIndex((each) => each.protocol === protocol) === index,
+  );
   const places = new Set(firsts.map((each) => basePath + each.path.replace(/\/:model(?=\/|$)/, '/NAME')));
   const advice = places.size === 0 ? '' : ` Models answer at ${[...places].join(', ')}.`;
   const given = describeGiven(path);
-  return new FairleadError('NOT_FOUND', `Nothing is served at ${given}.${advice}`, { details: { field: 'path', given } });
+  return new FairleadError('NOT_FOUND', `Nothing is served at ${given}.${advice}`, {
+    details: { field: 'path', given },
+  });
 }
 
 /** The answer to a method that a path does not take. */

@@ -52,7 +52,9 @@ function checkFields(what: string, scope: unknown): void {
   const isObject = kind === '[object Object]';
   const blank = ['models', 'operations'].find((name) => isObject && isBlank(scope as object, name));
   if (isObject && blank === undefined) return;
-  const expected = isObject ? `a list as "${blank}"` : 'an object {models, operations, rateLimit}, at once and not as a promise';
+  const expected = isObject
+    ? `a list as "${blank}"`
+    : 'an object {models, operations, rateLimit}, at once and not as a promise';
   const given = isObject ? 'undefined' : kind === '[object Promise]' ? 'a promise' : describeValue(scope);
   throw new FairleadError('INVALID_OPTION', `${what}: expected ${expected}, given ${given}.`, {
     details: { field: blank ?? 'scope', expected, given },

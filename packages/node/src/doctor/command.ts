@@ -131,7 +131,7 @@ function parse(args: readonly string[]): Arguments | string {
     if (command === 'doctor' && values.header !== undefined) return 'The doctor takes no --header.';
     // Without the text, which may be a secret.
     if (values.header?.some((text) => !/^[^\s:]+:/.test(text)))
-      return 'A --header is none. Expected a name, a colon and a value, such as \'authorization: Bearer KEY\'.';
+      return "A --header is none. Expected a name, a colon and a value, such as 'authorization: Bearer KEY'.";
     if (command === 'check-server' && url === undefined)
       return 'The address of the server is missing, such as http://127.0.0.1:8080.';
     return { ...values, url };

@@ -105,7 +105,9 @@ describe('serve', () => {
     expect(await get('HTTPS://models.example/v2/models/mock?x=1')).toBe('200');
     expect(await get('http://models.example')).toBe('404');
     expect(await get('http://models.example?x=1')).toBe('404');
-    expect(await sendRaw(server, 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toMatch(/^HTTP.1.1 404 /);
+    expect(await sendRaw(server, 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toMatch(
+      /^HTTP.1.1 404 /,
+    );
   });
 
   it('compresses /metrics, as a client that unpacks it sees, with the length of what is sent', async () => {

@@ -91,7 +91,8 @@ function adviceFor(code: string | undefined): { readonly field: 'port' | 'host';
   if (code === 'EADDRINUSE')
     return { field: 'port', advice: 'Stop what listens there, or take port 0 for a free one.' };
   // Ports that are kept for the superuser.
-  if (code === 'EACCES') return { field: 'port', advice: 'Take a port from 1024 on, or give the process the right to it.' };
+  if (code === 'EACCES')
+    return { field: 'port', advice: 'Take a port from 1024 on, or give the process the right to it.' };
   return { field: 'host', advice: 'Give an address of this machine.' };
 }
 

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../../errors';
 import type { Logger } from '../../logger';
@@ -101,8 +102,9 @@ describe('a guard', () => {
   it('is waited for, whoever made its promise', async () => {
     const { runner } = await mock();
     const refusal = new FairleadError('FORBIDDEN', 'Not you.');
-    const thenable = { then: (_resolve: unknown, reject: (error: Error) => void) => reject(refusal) };
-    const guard = { admit: () => thenable } as unknown as Guard;
+    // Of another realm, as in some test runners, so no instance of the Promise here.
+    const reject = runInNewContext('(error) => Promise.reject(error)') as (error: Error) => Promise<never>;
+    const guard: Guard = { admit: () => reject(refusal) };
     const handle = createHandler(runner, { guard, logger: silent });
     expect((await handle(infer())).status).toBe(403);
     await runner.close();

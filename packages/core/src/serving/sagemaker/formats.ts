@@ -116,7 +116,9 @@ export function writeInvocation(
 }
 
 function onlyOutput(outputs: Tensors, signature: ModelSignature): Tensor {
-  return outputs[onlyOne(signature.outputs, 'JSON or CSV, since the model has several outputs', 'accept').name] as Tensor;
+  return outputs[
+    onlyOne(signature.outputs, 'JSON or CSV, since the model has several outputs', 'accept').name
+  ] as Tensor;
 }
 
 function onlyOne(specs: readonly TensorSpec[], advice: string, field = 'content-type'): TensorSpec {

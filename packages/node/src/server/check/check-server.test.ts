@@ -1,13 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  createRunner,
-  type DType,
-  FairleadError,
-  type Logger,
-  type ModelRunner,
-  type Tensor,
-} from '@fairlead/core';
+import { createRunner, type DType, FairleadError, type Logger, type ModelRunner, type Tensor } from '@fairlead/core';
 import { createHandler, createModelRepository, type Guard, type Handler } from '@fairlead/core/serving';
 import { createMockBackend, type MockBackendOptions } from '@fairlead/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -342,7 +335,10 @@ it('does not wait for a server again and again that has stopped to answer', asyn
   });
   const report = await checkServer(url, { model: 'm', timeoutMs: 500 });
   expect([report.passes, asked, failures(report).length]).toEqual([false, 3, 3]);
-  expect(report.checks.at(-1)).toMatchObject({ outcome: 'skip', given: expect.stringContaining('not asked') as string });
+  expect(report.checks.at(-1)).toMatchObject({
+    outcome: 'skip',
+    given: expect.stringContaining('not asked') as string,
+  });
 });
 
 describe('fairlead-node check-server', () => {

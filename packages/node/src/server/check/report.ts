@@ -43,7 +43,8 @@ export function createRecorder(): Recorder {
     async check(group, name, expected, look) {
       let verdict: Verdict;
       try {
-        verdict = unanswered < mostUnanswered ? await look() : { skip: 'not asked, since nothing was answered any more' };
+        verdict =
+          unanswered < mostUnanswered ? await look() : { skip: 'not asked, since nothing was answered any more' };
         if (unanswered < mostUnanswered) unanswered = 0;
       } catch (error) {
         unanswered = isTimeout(error) ? unanswered + 1 : 0;
