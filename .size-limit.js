@@ -151,7 +151,7 @@ export default [
     import: '{ createHandler }',
     limit: '32.5 kB',
     gzip: true,
-    modifyEsbuildConfig,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
     name: '@fairlead/node/auth, without jose',
@@ -170,7 +170,7 @@ export default [
   {
     name: '@fairlead/core/rollouts: all of it',
     path: 'packages/core/dist/rollouts.js',
-    limit: '46 kB',
+    limit: '50 kB',
     gzip: true,
     modifyEsbuildConfig,
   },

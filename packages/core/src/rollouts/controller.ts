@@ -2,15 +2,16 @@ import { messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
+import { askForApproval } from './ask-for-approval';
 import { createHandControls, type HandControls } from './by-hand';
 import { type Actor, type Change, stateAfter } from './change';
-import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
+import type { Decision, EvidenceSummary, HistoryEntry, SharedSums, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import type { RolloutSettings } from './options';
 import { isActive } from './plan';
 import { createRecord, type RolloutRecord } from './record';
-import type { ApprovalRequest, RolloutEventMap } from './result';
+import type { RolloutEventMap } from './result';
 
 /** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
 const maxUnwritten = 10_000;
@@ -31,6 +32,12 @@ export interface ControllerParts {
   readonly replica: string;
   readonly arms: Arms;
   readonly events: EventSource<RolloutEventMap>;
+  /** What the replicas share beside the evidence, by name. */
+  readonly shared: Readonly<Record<string, SharedSums>>;
+  /** What ids of decisions are sealed with where nothing was written yet; absent where they are not. */
+  readonly secret: string | undefined;
+  /** Gives the store what else waits for it. @throws what the store failed with */
+  onReach(): Promise<void>;
   /** Route by this state from now on. */
   onState(stored: StoredRollout, isForeign: boolean): void;
   /** The champion gets everything until the next look. */
@@ -48,8 +55,13 @@ export interface Controller extends HandControls {
   evidence(): EvidenceSummary;
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
-  /** A reward came: evidence, and what a bandit learns by. */
-  learn(arm: string, reward: number, context: readonly number[] | undefined): void;
+  /** Asks the strategy about a reward. @throws where it refuses it */
+  check(arm: string, reward: number, context: readonly number[] | undefined): void;
+  /**
+   * A reward came: evidence, and what a bandit learns by.
+   * @param run the run that it was earned in; another one than the present learns nothing of it
+   */
+  learn(arm: string, reward: number, context: readonly number[] | undefined, run?: number): void;
   /** Ends after everything that was asked for before. */
   settled(): Promise<void>;
 }
@@ -63,8 +75,6 @@ export function createController(parts: ControllerParts): Controller {
   let exchange: EvidenceExchange | undefined;
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
-  /** How many of them are in what is being written. */
-  let writing = 0;
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
@@ -94,16 +104,26 @@ export function createController(parts: ControllerParts): Controller {
       arms: challengers,
       guardrails: settings.guardrails,
       alpha: settings.maxFalseRollbackRate,
+      maxFalsePromotionRate: settings.maxFalsePromotionRate,
       blockMs: settings.blockMs,
       driftOf: settings.driftOf,
       random: settings.random,
+      toEpochMs: (now) => clock.epochMs() - clock.now() + now,
       onHarm() {
         if (!isActive(record.stored.status)) return;
         parts.onSuspend();
         void look();
       },
     });
-    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
+    exchange = createEvidenceExchange({
+      store,
+      rollout: name,
+      evidenceEpoch,
+      replica,
+      ledger,
+      shared: parts.shared,
+      reach: (call) => record.reach(call),
+    });
     for (const arm of arms.all) arm.former = ledger.formers[arm.name];
   };
 
@@ -116,12 +136,9 @@ export function createController(parts: ControllerParts): Controller {
     clock,
     logger,
     events,
-    onWrite() {
-      writing = unwritten.length;
-    },
-    onAdopt(stored, before, isOwn) {
-      if (isOwn) unwritten.splice(0, writing);
-      writing = 0;
+    onWrite: () => unwritten.length,
+    onAdopt(stored, before, learnt) {
+      unwritten.splice(0, learnt);
       if (stored.evidenceEpoch !== before.evidenceEpoch) {
         openExchange(stored.evidenceEpoch);
         unwritten = [];
@@ -138,6 +155,7 @@ export function createController(parts: ControllerParts): Controller {
     record.setState(state);
   };
 
+  const isLearning = (): boolean => isActive(record.stored.status) && !record.isForeign;
   const evidence = (): EvidenceSummary => exchange?.summary(record.stored.arms) ?? { arms: {} };
 
   /** Writes a change; false when somebody else wrote first. */
@@ -149,6 +167,7 @@ export function createController(parts: ControllerParts): Controller {
       evidence: evidence(),
       epochMs: clock.epochMs(),
       coolDownMs: settings.coolDownMs,
+      secret: parts.secret,
     });
     const { to } = change;
     const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
@@ -186,22 +205,6 @@ export function createController(parts: ControllerParts): Controller {
     if (await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }))) counts.step++;
   };
 
-  const askForApproval = (request: ApprovalRequest): void => {
-    if (events.listenerCount('approval-request') === 0 && settings.onApproval === undefined) {
-      logger.warn({ rollout: name }, `${name} waits for approve(): ${request.reason}`);
-    }
-    events.emit('approval-request', request);
-    if (settings.onApproval === undefined) return;
-    const ask = async (): Promise<void> => {
-      const granted = await settings.onApproval?.(request);
-      if (granted === true) await controls.approve({ actor: 'onApproval', reason: 'Approved.' });
-      else await controls.rollback({ actor: 'onApproval', reason: 'Not approved.' });
-    };
-    void ask().catch((error: unknown) => {
-      logger.error({ error }, `${name}: onApproval failed, so it goes on waiting for approve(): ${messageOf(error)}`);
-    });
-  };
-
   const carryOut = async (decision: Decision, isReachable: boolean): Promise<void> => {
     const { stored } = record;
     const { action, state, arm } = decision;
@@ -221,7 +224,8 @@ export function createController(parts: ControllerParts): Controller {
     } else if (action === 'wait-for-approval') {
       if (await apply({ ...change, to: 'waiting-for-approval' })) {
         const { weights } = record.stored;
-        askForApproval({ rollout: name, reason: decision.reason, weights, evidence: evidence() });
+        const request = { rollout: name, reason: decision.reason, weights, evidence: evidence() };
+        askForApproval(request, settings, events, controls);
       }
     } else {
       reason = decision.reason;
@@ -238,6 +242,8 @@ export function createController(parts: ControllerParts): Controller {
     try {
       await record.refresh();
       await startIfDue();
+      // Before the evidence, which the rewards are.
+      await parts.onReach();
       await exchange?.exchange();
     } catch {
       // The record has told it.
@@ -286,8 +292,11 @@ export function createController(parts: ControllerParts): Controller {
     evidence,
     look,
     ...controls,
-    learn(arm, reward, context) {
-      if (!isActive(record.stored.status) || record.isForeign) return;
+    check(arm, reward, context) {
+      if (isLearning()) strategy.learn?.(record.stored.state, arm, reward, context);
+    },
+    learn(arm, reward, context, run = record.stored.evidenceEpoch) {
+      if (!isLearning() || run !== record.stored.evidenceEpoch) return;
       // First of all: a reward that the strategy refuses leaves nothing behind.
       const state = strategy.learn?.(record.stored.state, arm, reward, context);
       exchange?.ledger.addReward(arm, reward, clock.now());

@@ -66,6 +66,12 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
    * challengers together, over the whole rollout, however often it is looked at. More than 0, less than 1. @default 0.01
    */
   readonly maxFalseRollbackRate?: number;
+  /**
+   * How often a challenger that is worse than its control by more than the margin of a guardrail may be called non-inferior by it all the
+   * same, over the whole rollout, for each challenger: what `promoteOn: 'non-inferior'` waits for is evidence of 1 / this. It is not shared
+   * among guardrails, since all of them have to agree. More than 0, less than 1. @default 0.05
+   */
+  readonly maxFalsePromotionRate?: number;
   readonly assignment?: RolloutAssignmentOptions<S>;
   readonly breaker?: BreakerOptions;
   /** Milliseconds after a rollback in which nothing starts. 0 or more. @default 600000 */
@@ -157,6 +163,7 @@ const schema = z.strictObject({
   ),
   guardrails: z._default(z.array(guardrailField), () => [errorsGuardrail()]),
   maxFalseRollbackRate: z._default(z.number().check(z.gt(0), z.lt(1)), 0.01),
+  maxFalsePromotionRate: z._default(z.number().check(z.gt(0), z.lt(1)), 0.05),
   assignment: z.prefault(assignmentSchema, {}),
   breaker: z.prefault(breakerSchema, {}),
   coolDownMs: z._default(z.number().check(z.gte(0)), 600_000),
@@ -199,13 +206,16 @@ export function parseRolloutOptions(options: unknown): RolloutSettings {
     if (name.includes('/')) throw optionError('createRollout', `challengers.${name}`, 'a name without "/"', name);
   }
   const seen = new Set<string>();
-  settings.guardrails.forEach(({ name, margin, bounds }, index) => {
+  settings.guardrails.forEach(({ name, margin, bounds, windowMs }, index) => {
     const field = `guardrails.${index}`;
     if (typeof name !== 'string' || name === '' || name.includes('/') || seen.has(name)) {
       throw optionError('createRollout', `${field}.name`, 'a name without "/" that no other guardrail has', name);
     }
     seen.add(name);
     if (!(margin >= 0)) throw optionError('createRollout', `${field}.margin`, '0 or more', margin);
+    if (windowMs !== undefined && !(windowMs > 0)) {
+      throw optionError('createRollout', `${field}.windowMs`, 'more than 0', windowMs);
+    }
     if (!(bounds?.[0] < bounds?.[1])) {
       throw optionError('createRollout', `${field}.bounds`, 'a least value and a greater one', bounds);
     }

@@ -9,25 +9,21 @@ import type { ModelRunner } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import { linkAlias } from './alias-link';
 import { createArms } from './arms';
-import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
+import type { AssignmentOptions, Slot } from './assignment/assignment';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
 import { championArm, type StoredRollout } from './contracts';
 import { createController } from './controller';
+import { dryRunOf } from './dry-run';
 import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
 import { championOr, createPlan, type Plan, weightsOf } from './plan';
 import { createAnswerer } from './request';
-import type {
-  DryRun,
-  RolloutDescription,
-  RolloutEventMap,
-  RolloutResult,
-  RolloutRunOptions,
-  RolloutStats,
-} from './result';
+import type { RolloutDescription, RolloutEventMap, RolloutResult, RolloutRunOptions, RolloutStats } from './result';
 import { checkMissingReward } from './rewards/check-missing-reward';
-import { createDecisionLog } from './rewards/decision-log';
 import type { RewardOptions } from './rewards/options';
+import { createRolloutRewards } from './rewards/rollout-rewards';
+import { createSealKey } from './rewards/sealed-id';
 import type { RolloutRunner } from './rollout-runner';
+import { sharedSumsOf } from './shared-sums';
 
 /**
  * Rolls out a challenger beside the champion, decides on evidence, and goes back within one request.
@@ -55,12 +51,13 @@ export async function createRollout<S extends AnySignature = AnySignature>(
   const state = settings.strategy.start(Object.keys(settings.challengers), settings.clock.epochMs());
   checkMissingReward(settings.strategy, state, settings.rewards?.missingReward);
   // Inside, signatures are data: the type parameter speaks to the caller alone.
-  const { rollout, controller } = rolloutOf(settings);
+  const { rollout, controller } = rolloutOf(settings, options.store !== undefined);
   await controller.look();
   return rollout as unknown as RolloutRunner<S>;
 }
 
-function rolloutOf(settings: RolloutSettings) {
+/** @param isShared whether others may have the store */
+function rolloutOf(settings: RolloutSettings, isShared: boolean) {
   const { name, champion, strategy, assignment, clock, random, logger } = settings;
   const events = joinEvents([champion.events]);
   const rolloutEvents = createEvents<RolloutEventMap>(logger, settings.on);
@@ -88,7 +85,7 @@ function rolloutOf(settings: RolloutSettings) {
   let plan = planFor('idle', championOr(undefined));
   let choosable: readonly string[] = [championArm];
 
-  const sampleRatio = createSampleRatioWatch((found) => {
+  const sampleRatio = createSampleRatioWatch([championArm, ...challengers], replica, (found) => {
     if (rolloutEvents.listenerCount('sample-ratio-mismatch') === 0) {
       const message = `${name}: arms do not get the shares that they should have: ${JSON.stringify(found.observed)} of ${found.units}, expected ${JSON.stringify(found.expected)}.`;
       logger.warn({ ...found }, message);
@@ -102,14 +99,18 @@ function rolloutOf(settings: RolloutSettings) {
     if (status === plan.status && sameWeights(weights, plan.weights)) return;
     plan = planFor(status, weights);
     choosable = [championArm, ...stored.arms];
-    sampleRatio.restart(plan.chooses ? {} : weights);
+    sampleRatio.follow(plan.chooses ? {} : plan.assigner.shares);
   };
 
+  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
   const controller = createController({
     settings,
     replica,
     arms,
     events: rolloutEvents,
+    shared: sharedSumsOf(settings, sampleRatio),
+    secret: isShared && remembers ? createSealKey() : undefined,
+    onReach: async () => rewards?.exchange(),
     onState: route,
     onSuspend() {
       plan = planFor('rolled-back', championOr(undefined));
@@ -118,13 +119,19 @@ function rolloutOf(settings: RolloutSettings) {
   });
   const link = linkAlias(settings, arms, controller, rolloutEvents);
 
-  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
-  const decisions = remembers
-    ? createDecisionLog({
-        ...(settings.rewards as RewardOptions | undefined),
+  const rewards = remembers
+    ? createRolloutRewards({
+        name,
         replica,
+        options: (settings.rewards ?? {}) as RewardOptions,
         clock,
-        onReward: ({ arm, reward, context }) => controller.learn(arm, reward, context),
+        logger,
+        store: isShared ? settings.store : undefined,
+        reach: (call) => controller.record.reach(call),
+        stored: () => controller.record.stored,
+        isForeign: () => controller.record.isForeign,
+        check: controller.check,
+        learn: controller.learn,
       })
     : undefined;
 
@@ -135,9 +142,9 @@ function rolloutOf(settings: RolloutSettings) {
     observers: settings.observers,
     costOf: settings.costOf,
     idOf({ arm, propensity, counted }, { context }) {
-      if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
+      if (rewards === undefined) return `${replica}.${(numbered++).toString(36)}`;
       const randomised = counted && (plan.chooses || propensity < 1);
-      return decisions.add({ arm, propensity, randomised, ...(context === undefined ? {} : { context }) });
+      return rewards.add({ arm, propensity, randomised, ...(context === undefined ? {} : { context }) });
     },
     onEnd: pending.leave,
     onServed: sampleRatio.add,
@@ -274,23 +281,17 @@ function rolloutOf(settings: RolloutSettings) {
         storeFailures: controller.record.storeFailures,
       };
     },
-    dryRun: (): DryRun => ({
-      strategy: strategy.name,
-      steps: strategy.plan(challengers).map((step) => ({
-        ...step,
-        controlShare: createAssigner(name, step.weights, {}, random).controlShare,
-      })),
-    }),
+    dryRun: () => dryRunOf(settings),
     reward(decisionId, value, time) {
-      if (decisions !== undefined) return decisions.reward(decisionId, value, time);
+      if (rewards !== undefined) return rewards.reward(decisionId, value, time);
       throw new FairleadError(
         'UNSUPPORTED',
         `${name}: no decision is remembered, so no reward can be told. Give createRollout "rewards: {}", or a strategy that learns.`,
         { details: { field: 'rewards', expected: 'an object', given: 'undefined' } },
       );
     },
-    decisions: () => decisions?.read() ?? [].values(),
-    rewardStats: () => decisions?.stats(),
+    decisions: () => rewards?.decisions() ?? [].values(),
+    rewardStats: () => rewards?.stats(),
     start: (by = {}) => controller.start(by),
     promote: ({ arm, ...by } = {}) => controller.promote(arm, by),
     rollback: (by = {}) => controller.rollback(by),

@@ -47,6 +47,10 @@ export interface Assigner {
   assign(key: string | undefined, hash?: number): Slot;
   /** Share of all traffic in the control slice, of keys that may be assigned. */
   readonly controlShare: number;
+  /**
+   * Share of each arm among the keys that are assigned by weight, exactly: weights are met to a bucket. Sums to 1.
+   */
+  readonly shares: Readonly<Record<string, number>>;
 }
 
 /**
@@ -105,6 +109,12 @@ export function createAssigner(
 
   return {
     controlShare: (bucketCount - controlFrom) / bucketCount,
+    shares: {
+      [championArm]: (bucketCount - reach) / bucketCount,
+      ...Object.fromEntries(
+        challengers.map(([arm, weight]): [string, number] => [arm, (reach / bucketCount) * (weight / total)]),
+      ),
+    },
     hashOf,
     assign(key, hash = hashOf(key)) {
       if (named.size > 0 && key !== undefined) {

@@ -1,63 +1,27 @@
 import type { ClockTimer } from '../../clock';
 import { messageOf } from '../../errors';
-import { createEvents, type Events } from '../../events';
-import { type Closeable, closeable } from '../../lifecycle';
+import { createEvents } from '../../events';
+import { closeable } from '../../lifecycle';
 import { codeOf } from '../../resilience/remedies';
 import { keepInputs } from '../../resilience/stage';
-import { checkInterchangeable } from '../../runner/model-info';
-import type { ComputedBatch, ModelInfo, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
+import { checkInterchangeable, labelOf } from '../../runner/model-info';
+import type { ComputedBatch, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
 import type { AnySignature, InputsOf } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
+import { createKeyHash } from '../assignment/hash';
 import { compareOutputs } from '../compare/compare-outputs';
-import { createOutputAgreement, type Disagreement } from '../compare/output-agreement';
+import { createOutputAgreement } from '../compare/output-agreement';
 import { championArm, type Tally } from '../contracts';
-import type { RequestObserver } from '../observer';
+import { mergeTallies } from '../evidence/tally';
+import type { SharedObservations } from '../observer';
 import { bytesOf, copyOutputs } from './copies';
+import { createMoments } from './moments';
 import { parseShadowOptions, type ShadowOptions } from './options';
+import { createRunSizes } from './run-sizes';
+import type { Shadow } from './shadow';
 import type { ShadowEventMap } from './shadow-events';
 import { createTimeBudget } from './time-budget';
-
-/** What a shadow did in this process. A plain object. */
-export interface ShadowStats {
-  /** Requests that it saw. */
-  readonly requests: number;
-  /** Requests that were copied for it. */
-  readonly mirrored: number;
-  /** Its answers that were compared with the champion's. */
-  readonly comparisons: number;
-  /** The champion's second answers that were compared with its first. */
-  readonly noiseComparisons: number;
-  /** Requests that it failed at, or whose answers cannot be compared. */
-  readonly failures: number;
-  /**
-   * Requests that it was spared. `full`: enough were waiting for its budget. `bytes`: there was no room for a copy. `busy`: the
-   * champion refused requests a moment ago. `unanswered`: somebody else answered, or nobody. `refused`: it was too busy itself.
-   */
-  readonly shed: Readonly<Record<'full' | 'bytes' | 'busy' | 'unanswered' | 'refused', number>>;
-  /** Rounds that waited because requests were waiting for the champion. */
-  readonly postponed: number;
-  /** Milliseconds that it computed and was compared, and the share of time that this is. */
-  readonly spentMs: number;
-  readonly timeShare: number;
-}
-
-/** A shadow at this moment. A plain object. */
-export interface ShadowDescription {
-  readonly model: ModelInfo;
-  readonly comparisons: number;
-  /** How much it disagrees with the champion beyond what the champion disagrees with itself. */
-  readonly disagreements: readonly Disagreement[];
-  readonly lastError?: string;
-}
-
-/** A shadow of a champion: one of the `observers` of a rollout. */
-export interface Shadow extends RequestObserver, Closeable {
-  readonly shadowEvents: Events<ShadowEventMap>;
-  describe(): ShadowDescription;
-  stats(): ShadowStats;
-  /** Sums that replicas may add, for `createOutputAgreement().assess`. */
-  readonly tally: Tally;
-}
+import { createTraffic } from './traffic';
 
 interface Sample {
   readonly decisionId: string;
@@ -67,7 +31,7 @@ interface Sample {
   reference?: Tensors;
 }
 
-/** Milliseconds in which requests of a round are gathered. */
+/** Milliseconds in which requests of a run are gathered. */
 const gatherMs = 100;
 /** Milliseconds without mirroring after the champion refused a request. */
 const restMs = 1000;
@@ -78,15 +42,18 @@ const overloads: ReadonlySet<string | undefined> = new Set(['OVERLOADED', 'DEADL
  * Lets a model answer some of the champion's requests without anybody hearing of it, and compares its answers with the champion's.
  *
  * - Callers never wait for it, and what it fails at fails nobody.
- * - Requests are copied when they come, as many as its next round may have, and the champion's answers when they go out; so neither
+ * - Requests are copied when they come, as many as are to wait for it, and the champion's answers when they go out; so neither
  *   the callers' arrays nor the views that they get are kept.
- * - It runs at the lowest priority, in rounds that its share of the time pays for: the mean over time stays within `timeShare`.
- * - It is shed first: while requests wait for the champion no round begins, and where the champion refuses one, none is copied
+ * - It runs at the lowest priority, in runs that its share of the time pays for: the mean over time stays within `timeShare`.
+ * - It keeps out of the way: a run begins when the last request under way has its answer, and is as large as is over before the
+ *   next request comes, by what lulls and runs took of late. Where traffic leaves no such lulls it runs beside requests, and
+ *   `overlapShare` bounds how many of them: a share of less than one per cent is beyond the 99th percentile.
+ * - It is shed first: while requests wait for the champion nothing is run, and where the champion refuses one, none is copied
  *   for a second.
  * - `local-only` requests stay so.
  *
  * A shadow that computes in the thread of its callers blocks them for a batch, whatever its budget: give it a lane of its own
- * (`lanes: 1`), or a remote runner. Closing it waits for a round under way; runners stay open.
+ * (`lanes: 1`), or a remote runner. Closing it waits for a run under way; runners stay open.
  *
  * @throws FairleadError `INVALID_OPTION`, `SIGNATURE_MISMATCH` where the shadow cannot take the champion's place
  */
@@ -97,18 +64,45 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   const events = createEvents<ShadowEventMap>(logger, settings.on);
   const agreement = createOutputAgreement({ alpha });
   const budget = createTimeBudget(limits.timeShare, clock);
+  const traffic = createTraffic(limits.overlapShare, clock);
+  const sizes = createRunSizes(limits.maxRequests);
   const startedAt = clock.now();
   const waiting = new Map<string, Sample>();
   const shed = { full: 0, bytes: 0, busy: 0, unanswered: 0, refused: 0 };
   const counts = { requests: 0, mirrored: 0, comparisons: 0, noiseComparisons: 0, failures: 0, postponed: 0 };
-  let ready: Sample[] = [];
+  const ready: Sample[] = [];
   let bytes = 0;
   let restUntil = Number.NEGATIVE_INFINITY;
   let tally: Tally = {};
+  /** What the rollout has not taken yet, and what all of its replicas gave. */
+  let untaken: Tally = {};
+  let known: Tally = {};
   let lastError: string | undefined;
   let round: Promise<void> | undefined;
   let timer: ClockTimer | undefined;
   let closed = false;
+
+  const shared: SharedObservations = {
+    name: `shadow ${createKeyHash('shadow')(`${labelOf(champion.model)} ${labelOf(shadow.model)}`).toString(36)}`,
+    take() {
+      const taken = untaken;
+      untaken = {};
+      return Object.keys(taken).length === 0 ? undefined : taken;
+    },
+    setKnown(sum) {
+      known = sum;
+    },
+    restart() {
+      untaken = {};
+      known = {};
+    },
+  };
+  const moments = createMoments({
+    clock,
+    traffic,
+    isBusy: () => (champion.health?.().queue.requests ?? 0) > 0 || restUntil > clock.now(),
+    onPostpone: () => void counts.postponed++,
+  });
 
   const drop = (sample: Sample): void => {
     waiting.delete(sample.decisionId);
@@ -121,6 +115,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     given: RunOptions,
   ): void => {
     counts.requests++;
+    traffic.onStart();
     if (closed) return;
     if (answeredBy !== championArm) {
       shed.unanswered++;
@@ -143,10 +138,16 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     }
   };
 
+  const onEnd = (): void => {
+    traffic.onEnd();
+    moments.onEnd();
+  };
+
   const onAnswer = (
     { decisionId, answeredBy }: { decisionId: string; answeredBy: string },
     answer: RunResult,
   ): void => {
+    onEnd();
     const sample = waiting.get(decisionId);
     if (sample === undefined) return;
     waiting.delete(decisionId);
@@ -161,6 +162,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   };
 
   const onFailure = ({ decisionId, answeredBy }: { decisionId: string; answeredBy: string }, error: unknown): void => {
+    onEnd();
     if (answeredBy === championArm && overloads.has(codeOf(error))) restUntil = clock.now() + restMs;
     const sample = waiting.get(decisionId);
     if (sample === undefined) return;
@@ -175,47 +177,54 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
 
   const begin = (): void => {
     timer = undefined;
-    if (closed) return;
-    const queue = champion.health?.().queue;
-    if ((queue !== undefined && queue.requests > 0) || restUntil > clock.now()) {
-      counts.postponed++;
+    if (budget.isOpen && traffic.isOpen) {
+      round = play().finally(() => {
+        round = undefined;
+        schedule();
+      });
+    } else {
       schedule();
-      return;
     }
-    if (!budget.isOpen) {
-      schedule();
-      return;
-    }
-    const samples = ready;
-    ready = [];
-    round = play(samples).finally(() => {
-      for (const sample of samples) bytes -= sample.bytes;
-      round = undefined;
-      schedule();
-    });
   };
 
-  /** One round: all at once, so that they may share batches, then one comparison after another, each in a turn of its own. */
-  const play = async (samples: readonly Sample[]): Promise<void> => {
+  /** One run: all at once, so that they may share batches, then one comparison after another, each in a turn of its own. */
+  const play = async (): Promise<void> => {
+    if (!(await moments.next())) return;
+    // A run that begins beside requests meets them whatever its size.
+    const samples = ready.splice(0, sizes.next(traffic.inFlight === 0 ? traffic.lullMs : 0));
     const began = clock.now();
-    const answers = await Promise.allSettled(samples.map((sample) => asked(shadow, sample)));
-    budget.spend(costOf(answers, clock.now() - began));
+    const answers = await asked(shadow, samples);
+    sizes.note(samples.length, clock.now() - began);
     for (const [index, sample] of samples.entries()) {
       const answer = answers[index];
       if (answer === undefined) continue;
       if (answer.status === 'rejected') failed(sample, answer.reason);
       else if ((await compared(sample, 'challenger', answer.value)) && isNoiseDue()) await compareChampion(sample);
     }
+    for (const sample of samples) bytes -= sample.bytes;
   };
 
   const isNoiseDue = (): boolean => noiseEvery > 0 && (counts.comparisons - 1) % noiseEvery === 0;
 
   const compareChampion = async (sample: Sample): Promise<void> => {
-    const began = clock.now();
-    const [answer] = await Promise.allSettled([asked(champion, sample)]);
-    budget.spend(costOf([answer], clock.now() - began));
+    if (!(await moments.next())) return;
+    const [answer] = await asked(champion, [sample]);
     // What the champion fails at here says nothing about the shadow.
-    if (answer.status === 'fulfilled') await compared(sample, 'champion', answer.value);
+    if (answer?.status === 'fulfilled') await compared(sample, 'champion', answer.value);
+  };
+
+  /** Asks at once for all, and pays for it. */
+  const asked = async (
+    runner: ModelRunner,
+    samples: readonly Sample[],
+  ): Promise<readonly PromiseSettledResult<RunResult>[]> => {
+    const began = clock.now();
+    traffic.beginRun();
+    // In functions of their own, so that a runner that throws rejects instead.
+    const answers = await Promise.allSettled(samples.map(async ({ inputs, options }) => runner.run(inputs, options)));
+    traffic.endRun();
+    budget.spend(costOf(answers, clock.now() - began));
+    return answers;
   };
 
   const compared = async (sample: Sample, against: 'challenger' | 'champion', answer: RunResult): Promise<boolean> => {
@@ -224,6 +233,8 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     try {
       const comparison = compareOutputs(sample.reference ?? {}, answer.outputs as Tensors, compare);
       tally = agreement.observe(tally, against, comparison);
+      untaken = agreement.observe(untaken, against, comparison);
+      if (against === 'challenger') untaken = mergeTallies(untaken, { comparisons: 1 });
       if (against === 'challenger') counts.comparisons++;
       else counts.noiseComparisons++;
       events.emit('shadow-comparison', { decisionId: sample.decisionId, against, comparison });
@@ -254,30 +265,39 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     get tally() {
       return tally;
     },
-    describe: () => ({
-      model: shadow.model,
-      comparisons: counts.comparisons,
-      disagreements: agreement.assess(tally),
-      ...(lastError === undefined ? {} : { lastError }),
-    }),
+    shared,
+    describe() {
+      const all = mergeTallies(known, untaken);
+      return {
+        model: shadow.model,
+        comparisons: Number(all.comparisons ?? 0),
+        disagreements: agreement.assess(all),
+        ...(lastError === undefined ? {} : { lastError }),
+      };
+    },
     stats() {
+      const { overlapped } = traffic;
+      const { spentMs } = budget;
       const elapsedMs = clock.now() - startedAt;
-      const timeShare = elapsedMs > 0 ? budget.spentMs / elapsedMs : 0;
-      return { ...counts, shed: { ...shed }, spentMs: budget.spentMs, timeShare };
+      return {
+        ...counts,
+        shed: { ...shed },
+        overlapped,
+        overlapShare: counts.requests > 0 ? overlapped / counts.requests : 0,
+        spentMs,
+        timeShare: elapsedMs > 0 ? spentMs / elapsedMs : 0,
+      };
     },
     ...closeable(async () => {
       closed = true;
       timer?.clear();
+      moments.close();
       await round;
       waiting.clear();
-      ready = [];
+      ready.length = 0;
       events.clear();
     }),
   };
-}
-
-async function asked(runner: ModelRunner, { inputs, options }: Sample): Promise<RunResult> {
-  return runner.run(inputs, options);
 }
 
 /** Milliseconds that were computed: of each batch once; where a runner does not tell, all the time that it took. */

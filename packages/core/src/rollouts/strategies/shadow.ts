@@ -3,7 +3,7 @@ import { parseOptions } from '../../config';
 import type { Disagreement, DisagreementMeasure } from '../compare/output-agreement';
 import type { Decision, LookTime, Strategy, StrategyState } from '../contracts';
 import { championArm } from '../contracts';
-import type { Shadow } from '../shadow/create-shadow';
+import type { Shadow } from '../shadow/shadow';
 import { armsOf, evenWeights } from './parts';
 import { wholeField } from './schemas';
 
@@ -11,7 +11,7 @@ import { wholeField } from './schemas';
 export interface ShadowStrategyOptions {
   /** Mirrors requests to the challenger; it is among the `observers` of the rollout too. */
   readonly mirror: Shadow;
-  /** Comparisons before anything is decided. @default 200 */
+  /** Comparisons before anything is decided, of all replicas together. @default 200 */
   readonly minComparisons?: number;
   /**
    * How much the challenger may disagree with the champion beyond the champion's own noise, by measure, 0 to 1. More than that
@@ -40,8 +40,8 @@ const schema = z.strictObject({
  * Keeps challengers from every caller: the champion answers all, and the mirror compares. When the comparisons are enough, and within
  * their limits where there are any, another strategy goes on.
  *
- * The mirror is one of this process: of several replicas the first that has compared enough decides, and one that starts anew
- * compares anew.
+ * Comparisons are those of all replicas together since the rollout began: each mirrors its own requests, and a process that starts anew goes
+ * on from what there is.
  *
  * @throws FairleadError `INVALID_OPTION`
  */

@@ -61,19 +61,20 @@ export function mlflowScoring(options: MlflowScoringOptions = {}): ServingProtoc
   return {
     name: 'mlflow',
     addRoutes(routes, context) {
-      const model = meantModel(context.host, given, 'mlflowScoring');
+      const meant = meantModel(context.host, given, 'mlflowScoring');
       const ping = (): ServiceResponse => text(context.isReady() ? 200 : 503, '\n');
       routes.add('GET', '/ping', 'health', ping);
       routes.add('GET', '/health', 'health', ping);
       routes.add('GET', '/version', 'metadata', () => text(200, version));
       const use: RouteUse = { operation: 'infer', errorBody: mlflowError };
-      routes.add('POST', '/invocations', { ...use, model }, (request, _parameters, call) =>
+      routes.add('POST', '/invocations', { ...use, meant }, (request, _parameters, call) =>
         score(context, request, call),
       );
       routes.add('POST', '/endpoints/:model/invocations', use, (request, _parameters, call) =>
         score(context, request, call),
       );
     },
+    describe: async (route, model) => (await import('./describe')).describeMlflow(route, model, dialect),
   };
 }
 

@@ -9,7 +9,7 @@ import { jsonResponse } from '../http-error';
 import type { ServingProtocol } from '../protocol';
 import { chooseMediaType, parseMediaType } from '../scoring/media-type';
 import { meantModel, noSuchModel } from '../scoring/one-model';
-import { checkInvocationType, invocationTypes, readInvocation, writeInvocation } from './formats';
+import { checkInvocationType, dialect, invocationTypes, readInvocation, writeInvocation } from './formats';
 import { addModelRoutes } from './model-routes';
 
 /** Options of {@link sageMaker}. */
@@ -90,7 +90,7 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
         header('x-amzn-sagemaker-target-model') || undefined;
       const ofInvocation = (request: ServiceRequest) => target(request) ?? meant();
       const invocation = { operation: 'infer', headers: readEchoed } as const;
-      routes.add('POST', '/invocations', { ...invocation, model: ofInvocation }, (request, _parameters, call) =>
+      routes.add('POST', '/invocations', { ...invocation, model: ofInvocation, meant }, (request, _parameters, call) =>
         answer(request, call),
       );
       const isServed = (name: string | undefined) => host.catalog.all().some((each) => each.name === name);
@@ -99,13 +99,14 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
       routes.add(
         'POST',
         '/endpoints/:endpoint/invocations',
-        { ...invocation, model: ofEndpoint },
+        { ...invocation, model: ofEndpoint, meant },
         (request, _parameters, call) => answer(request, call),
       );
       if (repository === undefined) return;
       addModelRoutes(routes, host, repository, { modelRoot, maxModels });
       routes.add('POST', '/models/:model/invoke', invocation, (request, _parameters, call) => answer(request, call));
     },
+    describe: async (route, model) => (await import('./describe')).describeSageMaker(route, model, dialect),
   };
 }
 

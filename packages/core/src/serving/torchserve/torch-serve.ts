@@ -35,6 +35,7 @@ export function torchServe(): ServingProtocol {
       addInferenceRoutes(routes, context);
       addManagementRoutes(routes, context);
     },
+    describe: async (route, model) => (await import('./describe')).describeTorchServe(route, model),
   };
 }
 
