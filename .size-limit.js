@@ -134,7 +134,7 @@ export default [
     name: '@fairlead/core/remote: remote(), with the protocol that it takes by itself',
     path: 'packages/core/dist/remote.js',
     import: '{ remote }',
-    limit: '22.5 kB',
+    limit: '23 kB',
     gzip: true,
     modifyEsbuildConfig,
   },
@@ -170,7 +170,7 @@ export default [
   {
     name: '@fairlead/core/rollouts: all of it',
     path: 'packages/core/dist/rollouts.js',
-    limit: '50 kB',
+    limit: '50.5 kB',
     gzip: true,
     modifyEsbuildConfig,
   },
