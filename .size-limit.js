@@ -163,14 +163,14 @@ export default [
   {
     name: '@fairlead/node/audit',
     path: 'packages/node/dist/audit.js',
-    limit: '15 kB',
+    limit: '16 kB',
     gzip: true,
     modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
   },
   {
     name: '@fairlead/core/rollouts: all of it',
     path: 'packages/core/dist/rollouts.js',
-    limit: '50.5 kB',
+    limit: '52 kB',
     gzip: true,
     modifyEsbuildConfig,
   },

@@ -28,6 +28,7 @@ interface Sample {
   readonly inputs: InputsOf;
   readonly options: RunOptions;
   readonly bytes: number;
+  readonly askedAt: number;
   reference?: Tensors;
 }
 
@@ -79,6 +80,8 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   let known: Tally = {};
   let lastError: string | undefined;
   let round: Promise<void> | undefined;
+  let playing: readonly Sample[] = [];
+  let lastLagMs = 0;
   let timer: ClockTimer | undefined;
   let closed = false;
 
@@ -132,7 +135,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       }
       const { privacy } = given;
       const kept: RunOptions = { priority: 'low', timeoutMs, ...(privacy === undefined ? {} : { privacy }) };
-      waiting.set(decisionId, { decisionId, inputs: keepInputs(inputs), options: kept, bytes: size });
+      waiting.set(decisionId, {
+        decisionId,
+        inputs: keepInputs(inputs),
+        options: kept,
+        bytes: size,
+        askedAt: clock.now(),
+      });
       bytes += size;
       counts.mirrored++;
     }
@@ -192,6 +201,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     if (!(await moments.next())) return;
     // A run that begins beside requests meets them whatever its size.
     const samples = ready.splice(0, sizes.next(traffic.inFlight === 0 ? traffic.lullMs : 0));
+    playing = samples;
     const began = clock.now();
     const answers = await asked(shadow, samples);
     sizes.note(samples.length, clock.now() - began);
@@ -201,6 +211,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       if (answer.status === 'rejected') failed(sample, answer.reason);
       else if ((await compared(sample, 'challenger', answer.value)) && isNoiseDue()) await compareChampion(sample);
     }
+    playing = [];
     for (const sample of samples) bytes -= sample.bytes;
   };
 
@@ -234,9 +245,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       const comparison = compareOutputs(sample.reference ?? {}, answer.outputs as Tensors, compare);
       tally = agreement.observe(tally, against, comparison);
       untaken = agreement.observe(untaken, against, comparison);
-      if (against === 'challenger') untaken = mergeTallies(untaken, { comparisons: 1 });
-      if (against === 'challenger') counts.comparisons++;
-      else counts.noiseComparisons++;
+      if (against === 'challenger') {
+        untaken = mergeTallies(untaken, { comparisons: 1 });
+        counts.comparisons++;
+        lastLagMs = clock.now() - sample.askedAt;
+      } else {
+        counts.noiseComparisons++;
+      }
       events.emit('shadow-comparison', { decisionId: sample.decisionId, against, comparison });
       return true;
     } catch (error) {
@@ -278,14 +293,20 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     stats() {
       const { overlapped } = traffic;
       const { spentMs } = budget;
-      const elapsedMs = clock.now() - startedAt;
+      const now = clock.now();
+      const elapsedMs = now - startedAt;
+      const timeShare = elapsedMs > 0 ? spentMs / elapsedMs : 0;
+      const [oldest] = playing.length > 0 ? playing : ready.length > 0 ? ready : waiting.values();
       return {
         ...counts,
         shed: { ...shed },
         overlapped,
         overlapShare: counts.requests > 0 ? overlapped / counts.requests : 0,
+        waiting: waiting.size + ready.length + playing.length,
+        lagMs: Math.max(lastLagMs, oldest === undefined ? 0 : now - oldest.askedAt),
         spentMs,
-        timeShare: elapsedMs > 0 ? spentMs / elapsedMs : 0,
+        timeShare,
+        budgetUsed: timeShare / limits.timeShare,
       };
     },
     ...closeable(async () => {
