@@ -36,10 +36,14 @@ const server = await serve(
 );
 logger.info({ url: server.url, model: models.runner.model }, `Listening on ${server.url}`);
 
+let isLeaving = false;
 const end = async (signal: NodeJS.Signals): Promise<void> => {
+  if (isLeaving) return;
+  isLeaving = true;
   logger.info({ signal }, 'Leaving: no longer ready, answering what was accepted.');
   await server.close();
   await models.close();
   logger.info({}, 'Left.');
 };
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(signal));
+// Not `once`: Ctrl+C reaches the process twice where npm passes it on too, and the second one must not cut the answers off.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal));

@@ -42,13 +42,20 @@ function createDefer(): (callback: () => void) => void {
 
 const defer = createDefer();
 
+/** Platforms count timers in 32 bits, and fire a longer one at once. */
+const longestMs = 2 ** 31 - 1;
+
 /** The clock of this process. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   epochMs: () => Date.now(),
   setTimer(callback, delayMs) {
-    const handle = setTimeout(callback, delayMs);
-    (handle as unknown as TimerHandle).unref?.();
+    let handle: ReturnType<typeof setTimeout>;
+    const wait = (leftMs: number): void => {
+      handle = leftMs > longestMs ? setTimeout(wait, longestMs, leftMs - longestMs) : setTimeout(callback, leftMs);
+      (handle as unknown as TimerHandle).unref?.();
+    };
+    wait(delayMs);
     return { clear: () => clearTimeout(handle) };
   },
   defer,

@@ -58,8 +58,14 @@ export async function exchange(request: Exchange, settings: ExchangeSettings): P
       method,
       headers: { accept: 'application/json', ...own, ...request.headers, ...proof },
       signal: ending.signal,
+      // Whoever is elsewhere would get the inputs, and headers with keys in them.
+      redirect: 'manual',
       ...(body !== undefined && { body }),
     });
+    if (isRedirect(response)) {
+      response.body?.cancel().catch(() => {});
+      throw redirected(what, response);
+    }
     const { maxResponseBytes } = settings;
     let bytes: Uint8Array;
     try {
@@ -79,12 +85,27 @@ export async function exchange(request: Exchange, settings: ExchangeSettings): P
   } catch (error) {
     // Whatever a server answers to a request that was given up, the caller gets the reason for which it was.
     if (signal?.aborted) throw abortedError(signal, `The request to ${what}`);
-    if (ending.expired()) throw deadlineError(`while ${what} was asked`);
+    if (ending.expired()) throw deadlineError(`while ${what.replace(/^The /, 'the ')} was asked`);
     if (FairleadError.isInstance(error)) throw error;
     throw unreachable(what, error, own);
   } finally {
     ending.release();
   }
+}
+
+/** A page is told nothing of a redirect but that it was one. */
+function isRedirect({ type, status, headers }: Response): boolean {
+  return type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'));
+}
+
+function redirected(what: string, { status, headers }: Response): FairleadError {
+  const [place = ''] = (headers.get('location') ?? '').split(/[?#]/);
+  const where = place === '' ? 'elsewhere' : `to ${place.slice(0, 200)}`;
+  return new FairleadError(
+    'REMOTE_FAILED',
+    `${what} sends its clients ${where}. Nothing was sent there: give that address as "url", if you trust it.`,
+    { details: { ...(status > 0 && { status }) } },
+  );
 }
 
 function unreachable(what: string, error: unknown, headers: Readonly<Record<string, string>>): FairleadError {

@@ -12,7 +12,7 @@ import type { ModelSignature } from '../signature';
 import { readJson } from '../tensor/json/lenient-json';
 import type { Tensor } from '../tensor/tensor';
 import type { ExchangeAnswer } from './exchange';
-import { readAsAnswer } from './read-answer';
+import { readAsAnswer, readDescription } from './read-answer';
 import type { RemoteAnswer, RemoteConnection, RemoteProtocol, RemoteTarget } from './remote-protocol';
 
 /** Options of {@link openInferenceClient}. */
@@ -56,7 +56,12 @@ function connect(target: RemoteTarget, encoding: 'auto' | 'binary' | 'json'): Re
     },
     async describe(call) {
       const answer = await target.send({ url, method: 'GET', ...call });
-      const { versions, digest, signature, binary: offered } = readJson(utf8.decode(answer.bytes), decodeMetadata);
+      const {
+        versions,
+        digest,
+        signature,
+        binary: offered,
+      } = readDescription(what, () => readJson(utf8.decode(answer.bytes), decodeMetadata));
       if (encoding === 'auto') binary = offered;
       return { signature, version: versions.at(-1) ?? '', digest };
     },

@@ -7,7 +7,7 @@ import { createHandler, type ServiceOptions } from '../serving/index';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { openInferenceClient, type RemoteOptions, remote } from './index';
+import { openInferenceClient, type RemoteOptions, remote, tensorflowClient } from './index';
 import { closeAll, failureOf, keep, silent } from './remote.fixture';
 
 afterEach(closeAll);
@@ -463,6 +463,18 @@ describe('remote with servers that fail', () => {
     expect((await failureOf(runner.run({ x }))).code).toBe('PROTOCOL_ERROR');
   });
 
+  it('says of an answer that is no JSON whose it was', async () => {
+    const says = 'The server of model "m" answered something that is no JSON.';
+    const runner = await setUpServer(() => new Response('<html>hello</html>'));
+    expect((await failureOf(runner.run({ x }))).message).toContain(says);
+    const page = async () => new Response('<html>hello</html>', { headers: { 'content-type': 'text/html' } });
+    for (const protocol of [openInferenceClient(), tensorflowClient()]) {
+      const connecting = remote({ url: 'http://test', model: 'm', fetch: page, protocol });
+      const error = await failureOf(connecting);
+      expect([error.code, error.message]).toEqual(['PROTOCOL_ERROR', expect.stringContaining(says)]);
+    }
+  });
+
   it('understands non-finite numbers however a server writes them', async () => {
     const text = JSON.stringify(answerOf()).replace('[2,4,6,8]', '[NaN,"-Infinity",null,Infinity]');
     const runner = await setUpServer(() => new Response(text));
@@ -487,6 +499,26 @@ describe('remote with servers that fail', () => {
       details: { field: 'maxResponseBytes' },
     });
     expect(pulled).toBeLessThanOrEqual(4);
+  });
+
+  it('follows no redirect, since inputs and headers would go to somebody else', async () => {
+    const asked: Request[] = [];
+    const elsewhere = { location: 'https://other.example/v2?token=secret' };
+    const opaque = Object.defineProperty(new Response(null), 'type', { value: 'opaqueredirect' });
+    const answers = [new Response('moved', { status: 307, headers: elsewhere }), opaque];
+    const runner = await setUpServer(
+      (request) => {
+        asked.push(request);
+        return answers[asked.length - 1] as Response;
+      },
+      { headers: { 'x-api-key': 'key-of-mine' } },
+    );
+    const told = await failureOf(runner.run({ x }));
+    expect([told.code, told.details.status]).toEqual(['REMOTE_FAILED', 307]);
+    expect(told.message).toContain('sends its clients to https://other.example/v2.');
+    expect(told.message).not.toContain('secret');
+    expect((await failureOf(runner.run({ x }))).message).toContain('sends its clients elsewhere');
+    expect(asked.map(({ redirect }) => redirect)).toEqual(['manual', 'manual']);
   });
 
   it('says why a server cannot be reached', async () => {

@@ -7,7 +7,7 @@ import { decodePredictions, encodePredictRequest } from '../serving/tensorflow/p
 import { defaultSignatureName } from '../serving/tensorflow/signature-names';
 import { readJson } from '../tensor/json/lenient-json';
 import { checkRows } from './check-rows';
-import { readAsAnswer } from './read-answer';
+import { readAsAnswer, readDescription } from './read-answer';
 import type { RemoteConnection, RemoteProtocol, RemoteTarget } from './remote-protocol';
 
 /** Options of {@link tensorflowClient}. */
@@ -50,13 +50,14 @@ function connect(target: RemoteTarget, label: string | undefined, signatureName:
     encoding: 'json',
     async describe(call) {
       const { bytes } = await target.send({ url: `${url}/metadata`, method: 'GET', ...call });
-      return readJson(utf8.decode(bytes), (message) => ({
+      const read = (message: unknown) => ({
         digest: '',
         // What the user says is not looked for: the server may not be able to tell it.
         ...(target.signature === undefined
           ? decodeServingMetadata(message, signatureName)
           : { signature: undefined, version: decodeServingVersion(message) }),
-      }));
+      });
+      return readDescription(what, () => readJson(utf8.decode(bytes), read));
     },
     async infer({ signature, tensors, rows, timeoutMs, deadline, signal }) {
       const body = encodePredictRequest(signature.inputs, tensors, named);
@@ -76,7 +77,7 @@ function connect(target: RemoteTarget, label: string | undefined, signatureName:
     },
     async checkReady(call) {
       const { bytes } = await target.send({ url, method: 'GET', ...call });
-      if (readJson(utf8.decode(bytes), isAvailable)) return;
+      if (readDescription(what, () => readJson(utf8.decode(bytes), isAvailable))) return;
       throw new FairleadError('REMOTE_FAILED', `${what} says that no version of it is available.`);
     },
   };

@@ -30,20 +30,37 @@ export async function answerBody<A>(
 
 /** Reads a body within a limit, which holds for what it is packed in, and for what comes out of it. */
 export async function readBody(request: ServiceRequest, maxBytes: number, place: Place): Promise<Uint8Array> {
-  const encoding = request.header('content-encoding') ?? 'identity';
-  if (!['identity', 'gzip', 'deflate'].includes(encoding)) {
-    const message = `This server does not read content-encoding ${encoding}. Send the body as it is, or by gzip or deflate.`;
-    throw new FairleadError('UNSUPPORTED', message, {
-      details: { field: 'content-encoding', expected: 'identity, gzip or deflate', given: encoding },
-    });
-  }
+  const encoding = encodingOf(request);
   // What is declared is waited for, so it counts from now on; past the limit it is refused before it comes.
   const declared = Number(request.header('content-length') ?? 0);
   if (declared <= maxBytes) place.hold(declared);
   const body = await request.body(maxBytes, place.hold);
   place.hold(body.byteLength);
   if (encoding === 'identity') return body;
-  return readEncoded(body, encoding as 'gzip' | 'deflate', maxBytes, (bytes) => place.hold(body.byteLength + bytes));
+  return readEncoded(body, encoding, maxBytes, (bytes) => place.hold(body.byteLength + bytes));
+}
+
+/** How bodies may be packed; `x-gzip` is an old name of gzip. */
+const encodings: Readonly<Record<string, 'identity' | 'gzip' | 'deflate'>> = {
+  identity: 'identity',
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  deflate: 'deflate',
+};
+
+/**
+ * How the body of a request is packed.
+ * @throws FairleadError `UNSUPPORTED`
+ */
+export function encodingOf({ header }: ServiceRequest): 'identity' | 'gzip' | 'deflate' {
+  const given = header('content-encoding')?.trim().toLowerCase() || 'identity';
+  const encoding = Object.hasOwn(encodings, given) ? encodings[given] : undefined;
+  if (encoding !== undefined) return encoding;
+  const shown = given.slice(0, 40);
+  const message = `This server does not read content-encoding ${shown}. Send the body as it is, or by gzip or deflate.`;
+  throw new FairleadError('UNSUPPORTED', message, {
+    details: { field: 'content-encoding', expected: 'identity, gzip or deflate', given: shown },
+  });
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -27,6 +27,7 @@ export async function readStream(
   if (stream === null) return new Uint8Array(0);
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
+  let joined = 0;
   let size = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -34,6 +35,7 @@ export async function readStream(
       if (size > maxBytes) throw bodyTooLarge(maxBytes);
       onBytes?.(size);
       chunks.push(part.value);
+      joined = joinSmall(chunks, joined);
     }
   } catch (error) {
     // The stream is of no more use, and why it broke is already known.
@@ -69,6 +71,25 @@ export async function readEncoded(
       details: { field: 'content-encoding', given: encoding },
     });
   }
+}
+
+/** Pieces that are held as they came; more are joined. */
+const mostLoose = 1024;
+
+/**
+ * Joins the pieces of a body while it comes, where they are very many: one of a single byte takes the memory of a hundred, and of such a client
+ * could send millions without passing any limit. Each byte is copied once at most.
+ *
+ * @param pieces what has come; its end may be replaced
+ * @param joined how many pieces at its beginning were joined before
+ * @returns how many are now
+ */
+export function joinSmall(pieces: Uint8Array[], joined: number): number {
+  if (pieces.length - joined < mostLoose) return joined;
+  const loose = pieces.splice(joined);
+  const size = loose.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  pieces.push(joinChunks(loose, size));
+  return joined + 1;
 }
 
 /** One array of several; the only one is returned as it is. */

@@ -5,7 +5,7 @@ import type { ModelRunner } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { createHandler, type ServiceOptions } from './index';
+import { createHandler, joinSmall, mlflowScoring, type ServiceOptions, torchServe } from './index';
 
 const open: ModelRunner[] = [];
 afterEach(async () => {
@@ -217,12 +217,58 @@ describe('createHandler', () => {
     expect(await plain.text()).toBe(body);
   });
 
+  it('is not ready where whoever is asked answers later', async () => {
+    const isReady = (async () => true) as unknown as () => boolean;
+    const { handle } = await handlerOf({}, { isReady });
+    expect((await handle(new Request(url('/v2/health/ready')))).status).toBe(503);
+  });
+
+  it('takes a body byte by byte, and joins them as they come', async () => {
+    const { handle } = await handlerOf();
+    const bytes = new TextEncoder().encode(JSON.stringify({ id: 'i'.repeat(5000), ...input() }));
+    let sent = 0;
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent === bytes.length) controller.close();
+        else controller.enqueue(bytes.subarray(sent, ++sent));
+      },
+    });
+    const init = { method: 'POST', body: stream, duplex: 'half' } as RequestInit;
+    const response = await handle(new Request(url('/v2/models/mock/infer'), init));
+    expect(await response.json()).toMatchObject({ id: 'i'.repeat(5000), outputs: [{ data: [2, 4] }] });
+    const pieces: Uint8Array[] = [];
+    let joined = 0;
+    for (let byte = 0; byte < 10_000; byte++) {
+      pieces.push(Uint8Array.of(byte));
+      joined = joinSmall(pieces, joined);
+    }
+    expect(pieces.length).toBeLessThan(1100);
+    expect(pieces.flatMap((piece) => [...piece])).toEqual(Array.from({ length: 10_000 }, (_, byte) => byte % 256));
+  });
+
   it('knows the method of each path', async () => {
     const { handle } = await handlerOf();
     const wrong = await handle(new Request(url('/v2/models/mock/infer')));
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
     const head = await handle(new Request(url('/v2/health/live'), { method: 'HEAD' }));
     expect([head.status, await head.text()]).toEqual([200, '']);
+    const live = await handle(new Request(url('/v2/health/live'), { method: 'DELETE' }));
+    expect([live.status, live.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('says of a path that is none where models answer', async () => {
+    const { runner } = await runnerOf();
+    const adviceOf = async (options: ServiceOptions) => {
+      const answer = await createHandler(runner, { logger: silent, ...options })(new Request(url('/predict')));
+      return [answer.status, ((await answer.json()) as { error: string }).error];
+    };
+    const nothing = 'Nothing is served at "/predict".';
+    expect(await adviceOf({})).toEqual([404, `${nothing} Models answer at /v2/models/NAME/infer.`]);
+    expect(await adviceOf({ basePath: '/ml', protocols: [mlflowScoring(), torchServe()] })).toEqual([
+      404,
+      `${nothing} Models answer at /ml/invocations, /ml/predictions/NAME.`,
+    ]);
+    expect(await adviceOf({ protocols: [] })).toEqual([404, nothing]);
   });
 
   it('refuses options and runners that are none', () => {
@@ -232,6 +278,7 @@ describe('createHandler', () => {
     expect(() => createHandler(runner, { basePath: 'ml/' })).toThrow(refused);
     expect(() => createHandler({})).toThrow(refused);
     expect(() => createHandler({ a: {} as ModelRunner })).toThrow(refused);
+    expect(() => createHandler({ a: Promise.resolve(runner) as unknown as ModelRunner })).toThrow('await it first');
     expect(() => createHandler(undefined as unknown as ModelRunner)).toThrow(refused);
   });
 });
@@ -374,8 +421,28 @@ describe('createHandler with bad requests', () => {
     expect(await send(whole, 'deflate')).toEqual([400, 'PROTOCOL_ERROR']);
     expect(await send(new TextEncoder().encode(JSON.stringify(input())))).toEqual([400, 'PROTOCOL_ERROR']);
     expect(backend.calls).toHaveLength(0);
-    expect(await send(whole)).toEqual([200, undefined]);
+    for (const name of ['gzip', 'GZip', 'x-gzip', ' gzip ']) expect(await send(whole, name)).toEqual([200, undefined]);
     expect(await send(await packed(JSON.stringify(input()), 'deflate'), 'deflate')).toEqual([200, undefined]);
+  });
+});
+
+describe('createHandler behind something that has read the body', () => {
+  it('says so in the log, in place of taking it for an empty one', async () => {
+    const error = vi.fn();
+    const { handle } = await handlerOf({}, { logger: { ...silent, error } });
+    const read = post(input());
+    await read.text();
+    const reading = post(input());
+    reading.body?.getReader();
+    for (const request of [read, reading]) {
+      const response = await handle(request);
+      expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([500, 'INVALID_OPTION']);
+    }
+    expect(error.mock.calls.map(([, message]) => message as string)).toEqual([
+      expect.stringContaining('request.clone()'),
+      expect.stringContaining('request.clone()'),
+    ]);
+    expect((await handle(post(input()).clone())).status).toBe(200);
   });
 });
 

@@ -1,3 +1,4 @@
+import { FairleadError } from '../errors';
 import { checkDeclaredLength, readStream } from './body';
 import { isInPieces, readableOf, readPieces } from './byte-pieces';
 import type { ServiceRequest, ServiceResponse } from './exchange';
@@ -42,15 +43,27 @@ function fromRequest(request: Request): ServiceRequest {
     query: search.slice(1),
     header: (name) => headers.get(name),
     body: async (maxBytes, onBytes) => {
+      checkUnread(request);
       checkDeclaredLength(headers.get('content-length'), maxBytes);
       return readStream(request.body, maxBytes, request.signal, onBytes);
     },
     async *stream(maxBytes) {
+      checkUnread(request);
       checkDeclaredLength(headers.get('content-length'), maxBytes);
       yield* readPieces(request.body, maxBytes, request.signal);
     },
     signal: request.signal,
   };
+}
+
+/** A body that somebody has read, such as a middleware that looks into it, would be taken for an empty one. */
+function checkUnread({ bodyUsed, body }: Request): void {
+  if (!bodyUsed && body?.locked !== true) return;
+  throw new FairleadError(
+    'INVALID_OPTION',
+    'The body was read before the handler. Give it the request unread: read a clone of it (request.clone()) instead.',
+    { details: { field: 'body', expected: 'a body that nobody has read' } },
+  );
 }
 
 function toResponse(request: Request, { status, headers, body }: ServiceResponse): Response {

@@ -92,13 +92,22 @@ export function describeError(thrown: unknown): { readonly status: number; reado
   return { status, body: { error: message, code, field, expected, given } as ErrorBody };
 }
 
-/** The error answer to anything that was thrown. */
-export function errorResponse(thrown: unknown): ServiceResponse {
+/**
+ * The error answer to anything that was thrown.
+ * @param write the form that a protocol has for errors
+ */
+export function errorResponse(thrown: unknown, write: WriteError = writeError): ServiceResponse {
   const error = rootOf(thrown);
   const { status, body } = describeError(error);
   const headers = FairleadError.isInstance(error) ? { ...retryAfter(error, status), ...challenge(error, status) } : {};
-  return jsonResponse(status, JSON.stringify(body), headers);
+  return jsonResponse(status, write(status, body), headers);
 }
+
+/** Writes the body of an error answer. */
+export type WriteError = (status: number, error: ErrorBody) => string;
+
+/** The usual form of an error. */
+export const writeError: WriteError = (_status, error) => JSON.stringify(error);
 
 /** A request that the server itself aborted fails for the server's reason. */
 function rootOf(thrown: unknown): unknown {

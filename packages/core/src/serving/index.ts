@@ -12,7 +12,7 @@ export type {
 } from './batch/format';
 export type { BatchScoringOptions } from './batch/options';
 export { batchScoring } from './batch/protocol';
-export { bodyTooLarge } from './body';
+export { bodyTooLarge, joinSmall } from './body';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
 export { createFailureLog, type FailedRequest, type FailureLog } from './failure-log';
@@ -54,7 +54,7 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
-export { type PublicError, publicError } from './http-error';
+export { type ErrorBody, type PublicError, publicError } from './http-error';
 export { type MlflowScoringOptions, mlflowScoring } from './mlflow/protocol';
 export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
 export { instrumentCalls } from './observers/instrument-calls';

@@ -95,7 +95,8 @@ export function parseServiceOptions(
     basePath: parsed.basePath ?? '',
     metrics: parsed.metrics,
     crossOrigin: crossOrigin && createCrossOrigin(crossOrigin),
-    isOpen: parsed.isReady ?? (() => true),
+    // A promise, of a function that is asynchronous by mistake, would always be ready.
+    isOpen: parsed.isReady === undefined ? () => true : () => parsed.isReady?.() === true,
     logger: options?.logger ?? host.logger,
   };
 }

@@ -2,6 +2,7 @@ import type { ServiceRequest, ServiceResponse } from './exchange';
 import type { Call, Operation } from './host/call';
 import type { ServedModel } from './host/catalog';
 import type { ModelHost } from './host/model-host';
+import type { ErrorBody } from './http-error';
 
 /** Parameters of a path, decoded. */
 export type PathParameters = Readonly<Record<string, string>>;
@@ -31,6 +32,16 @@ export interface RouteUse {
    * @default none
    */
   readonly meant?: () => string | undefined;
+  /**
+   * Writes the body of an error answer, whoever refuses: the guard, a limit, the model, or the service for a method that the path does not
+   * take. JSON; it must not throw. @default `{error, code, field, expected, given}`
+   */
+  readonly errorBody?: (status: number, error: ErrorBody) => string;
+  /**
+   * Headers that go with every answer, refusals and failures included, as ids of a request do. It must not throw.
+   * @default none
+   */
+  readonly headers?: (request: ServiceRequest) => Readonly<Record<string, string>>;
 }
 
 /** Where a protocol puts its routes. */

@@ -17,8 +17,8 @@ export interface RouteTable {
   add(method: Method, path: string, route: Route): void;
   /** The route and its parameters; undefined when none fits method and path. Of several, the first that was added. */
   match(method: string, path: string): { readonly route: Route; readonly parameters: PathParameters } | undefined;
-  /** The methods that a path can be asked with. */
-  methodsOf(path: string): readonly string[];
+  /** The methods that a path can be asked with, and the route that answers each. */
+  routesAt(path: string): readonly { readonly method: Method; readonly route: Route }[];
 }
 
 const methods: readonly Method[] = ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
@@ -35,7 +35,11 @@ export function createRouteTable(): RouteTable {
       const [route, indexes] = found;
       return { route, parameters: decodeParameters(indexes, result[1]) };
     },
-    methodsOf: (path) => methods.filter((method) => router.match(method, path)[0].length > 0),
+    routesAt: (path) =>
+      methods.flatMap((method) => {
+        const found = (router.match(method, path) as Result<Route>)[0][0];
+        return found === undefined ? [] : [{ method, route: found[0] }];
+      }),
   };
 }
 

@@ -7,10 +7,10 @@ import { createFailureLog } from './failure-log';
 import type { Call } from './host/call';
 import type { ServedRunners } from './host/catalog';
 import type { ModelHost } from './host/model-host';
-import { errorResponse, jsonResponse } from './http-error';
+import { errorResponse, jsonResponse, writeError } from './http-error';
 import { type MetricsRenderer, parseServiceOptions, type ServiceOptions } from './options';
-import type { PathParameters, ProtocolContext, ProtocolRoutes, RouteEntry, RouteUse } from './protocol';
-import { createRouteTable, type RouteTable } from './routes';
+import type { Method, PathParameters, ProtocolContext, ProtocolRoutes, RouteEntry, RouteUse } from './protocol';
+import { createRouteTable, type Route, type RouteTable } from './routes';
 
 /** Runners behind HTTP, without a word about how requests come in: adapters translate. */
 export interface Service {
@@ -48,17 +48,16 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
   for (const protocol of protocols) protocol.addRoutes(tableOf(protocol.name), context);
   if (metrics !== undefined) addMetricsRoute(tableOf('metrics'), metrics);
 
-  const route = async (request: ServiceRequest): Promise<ServiceResponse> => {
-    const method = request.method === 'HEAD' ? 'GET' : request.method;
-    const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
-    const found = routes.match(method, path);
-    if (found === undefined) return refuse(request, routes.methodsOf(path));
-    const { protocol, use, handler } = found.route;
-    const call = beginCall(host, protocol, use, request, found.parameters);
+  const answerBy = async (
+    { protocol, use, handler }: Route,
+    parameters: PathParameters,
+    request: ServiceRequest,
+  ): Promise<ServiceResponse> => {
+    const call = beginCall(host, protocol, use, request, parameters);
     try {
       const admitting = call.admit();
       if (admitting !== undefined) await admitting;
-      const response = await handler(request, found.parameters, call);
+      const response = await handler(request, parameters, call);
       if (isInPieces(response.body))
         return { ...response, body: watchPieces(response.body, (error) => call.end(error)) };
       call.end();
@@ -70,13 +69,24 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
   };
 
   const answered = async (request: ServiceRequest): Promise<ServiceResponse> => {
+    let use: RouteUse | undefined;
     try {
-      return await route(request);
+      const method = request.method === 'HEAD' ? 'GET' : request.method;
+      const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
+      const found = routes.match(method, path);
+      if (found === undefined) {
+        const others = routes.routesAt(path);
+        if (others[0] === undefined) throw nothingAt(request.path, basePath, entries);
+        use = others[0].route.use;
+        return withHeaders(use, request, wrongMethod(request.method, others));
+      }
+      use = found.route.use;
+      return withHeaders(use, request, await answerBy(found.route, found.parameters, request));
     } catch (error) {
-      const response = errorResponse(error);
+      const response = errorResponse(error, use?.errorBody);
       const { status } = response;
       if (status >= 500) logFailure(error, { method: request.method, path: request.path, status });
-      return response;
+      return withHeaders(use, request, response);
     }
   };
 
@@ -132,11 +142,32 @@ function addMetricsRoute(routes: ProtocolRoutes, metrics: MetricsRenderer): void
   });
 }
 
-function refuse(request: ServiceRequest, allowed: readonly string[]): ServiceResponse {
-  if (allowed.length === 0) {
-    const message = `Nothing is served at ${describeGiven(request.path)}. Models answer at /v2/models/NAME/infer.`;
-    throw new FairleadError('NOT_FOUND', message, { details: { field: 'path', given: describeGiven(request.path) } });
-  }
-  const message = `This path answers ${allowed.join(', ')}, not ${describeGiven(request.method)}.`;
-  return jsonResponse(405, JSON.stringify({ error: message }), { allow: allowed.join(', ') });
+function withHeaders(use: RouteUse | undefined, request: ServiceRequest, response: ServiceResponse): ServiceResponse {
+  if (use?.headers === undefined) return response;
+  return { ...response, headers: { ...response.headers, ...use.headers(request) } };
+}
+
+/** Says where models answer: the first such path of each protocol that is spoken. */
+function nothingAt(path: string, basePath: string, entries: readonly RouteEntry[]): FairleadError {
+  const asking = entries.filter(({ operation }) => operation === 'infer');
+  const firsts = asking.filter(
+    ({ protocol }, index) => asking.findIndex((each) => each.protocol === protocol) === index,
+  );
+  const places = new Set(firsts.map((each) => basePath + each.path.replace(/\/:model(?=\/|$)/, '/NAME')));
+  const advice = places.size === 0 ? '' : ` Models answer at ${[...places].join(', ')}.`;
+  const given = describeGiven(path);
+  return new FairleadError('NOT_FOUND', `Nothing is served at ${given}.${advice}`, {
+    details: { field: 'path', given },
+  });
+}
+
+/** The answer to a method that a path does not take. */
+function wrongMethod(
+  given: string,
+  others: readonly { readonly method: Method; readonly route: Route }[],
+): ServiceResponse {
+  const allowed = others.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+  const error = `This path answers ${allowed}, not ${describeGiven(given)}.`;
+  const write = others[0]?.route.use.errorBody ?? writeError;
+  return jsonResponse(405, write(405, { error }), { allow: allowed });
 }

@@ -205,6 +205,18 @@ describe('classification', () => {
     });
   });
 
+  it('answers many classes in the order of few', async () => {
+    const handle = await handlerOf({ signature: signatureOf('float32', ['batch', 400]), compute: echo });
+    const data = Array.from({ length: 400 }, (_, index) => (index % 50 === 7 ? 'NaN' : (index * 37) % 101));
+    const ask = (count: number) =>
+      outputsOf(handle, data, [1, 400], 'FP32', wish(count)) as Promise<{ data: string[] }>;
+    const [few, many, all] = [await ask(250), await ask(300), await ask(2 ** 40)];
+    expect(many.data).toHaveLength(300);
+    expect(many.data.slice(0, 250)).toEqual(few.data);
+    expect(all.data.slice(0, 300)).toEqual(many.data);
+    expect(all.data.slice(-8)).toEqual([7, 57, 107, 157, 207, 257, 307, 357].map((index) => `NaN:${index}`));
+  });
+
   it('refuses outputs without an order', async () => {
     const handle = await handlerOf({ signature: signatureOf('string', ['batch', 2]), compute: echo });
     expect(await outputsOf(handle, ['a', 'b'], [1, 2], 'BYTES', wish(1))).toContain('holds string');

@@ -1,4 +1,4 @@
-import { FairleadError, type Logger, messageOf, parseOptions } from '@fairlead/core';
+import { describeValue, FairleadError, type Logger, messageOf, parseOptions } from '@fairlead/core';
 import type { Principal } from '@fairlead/core/serving';
 import { type Scope, scopeSchema } from './scope';
 
@@ -11,7 +11,10 @@ import { type Scope, scopeSchema } from './scope';
  */
 export function askUser<T>(what: string, logger: Logger, answer: () => T, principal?: Principal): T {
   try {
-    return answer();
+    const found = answer();
+    // A promise is no answer, and what it fails with would end the process.
+    if (found instanceof Promise) found.catch(() => {});
+    return found;
   } catch (error) {
     if (FairleadError.isInstance(error)) throw error;
     logger.error({ error }, `${what} failed, so the caller was refused: ${messageOf(error)}`);
@@ -30,11 +33,36 @@ export function scopeOf(what: string, logger: Logger, principal: Principal, answ
     throw new FairleadError('FORBIDDEN', 'These credentials allow nothing here.', { details: { principal } });
   }
   try {
-    return parseOptions(scopeSchema, scope ?? null, what) as Scope;
+    checkFields(what, scope);
+    return parseOptions(scopeSchema, scope, what) as Scope;
   } catch (error) {
     logger.error({ error }, `${what} gave no scope, so the caller was refused: ${messageOf(error)}`);
     throw unknownGrant(principal);
   }
+}
+
+/**
+ * What is left out of a scope is open, so nothing may be left out by mistake: a promise has no fields of its own, nor has a Map, and what is
+ * `undefined` is a claim that the token lacks.
+ *
+ * @throws FairleadError `INVALID_OPTION`
+ */
+function checkFields(what: string, scope: unknown): void {
+  const kind = Object.prototype.toString.call(scope);
+  const isObject = kind === '[object Object]';
+  const blank = ['models', 'operations'].find((name) => isObject && isBlank(scope as object, name));
+  if (isObject && blank === undefined) return;
+  const expected = isObject
+    ? `a list as "${blank}"`
+    : 'an object {models, operations, rateLimit}, at once and not as a promise';
+  const given = isObject ? 'undefined' : kind === '[object Promise]' ? 'a promise' : describeValue(scope);
+  throw new FairleadError('INVALID_OPTION', `${what}: expected ${expected}, given ${given}.`, {
+    details: { field: blank ?? 'scope', expected, given },
+  });
+}
+
+function isBlank(scope: object, name: string): boolean {
+  return name in scope && (scope as Record<string, unknown>)[name] === undefined;
 }
 
 function unknownGrant(principal: Principal | undefined): FairleadError {

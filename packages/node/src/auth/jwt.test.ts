@@ -131,6 +131,30 @@ describe('tokens', () => {
     expect(logged).toEqual([expect.stringContaining('jwt: "scopesOf" gave no scope')]);
   });
 
+  it('are refused where the function that gives their scope gives none by mistake', async () => {
+    const gives = async (scopesOf: () => unknown): Promise<string> =>
+      admitted(guardOf({ scopesOf: scopesOf as () => undefined }), bearer(await es.sign()));
+    // What leaves everything open leaves out both fields, and is meant.
+    expect(await gives(() => ({}))).toBe('jwt checkout');
+    const mistakes: [() => unknown, string][] = [
+      [async () => ({ models: ['digits'] }), 'not as a promise'],
+      [async () => undefined, 'not as a promise'],
+      [() => Promise.reject(new Error('no directory')), 'not as a promise'],
+      [() => new Map([['models', []]]), 'an object'],
+      [() => [], 'an object'],
+      [() => null, 'an object'],
+      [() => ({ models: undefined }), 'a list as "models"'],
+      [() => ({ models: ['*'], operations: undefined }), 'a list as "operations"'],
+      [() => ({ model: 'digits' }), 'model'],
+    ];
+    for (const [scopesOf, says] of mistakes) {
+      expect(await gives(scopesOf)).toBe('FORBIDDEN');
+      expect(logged.pop()).toContain(says);
+    }
+    const promised = guardOf({ principalOf: (() => Promise.reject(new Error('late'))) as unknown as () => string });
+    expect(await admitted(promised, bearer(await es.sign()))).toBe('UNAUTHENTICATED');
+  });
+
   it('are verified anew when that was a while ago, and never taken beyond their end', async () => {
     let verified = 0;
     const guard = guardOf({ clockSkewMs: 0 });

@@ -23,7 +23,7 @@ const form = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  *   issuer: 'https://login.example.com/',
  *   audience: 'models',
  *   jwks: 'https://login.example.com/.well-known/jwks.json',
- *   scopesOf: ({ models }) => ({ models: models as string[] }),
+ *   scopesOf: ({ models }) => (Array.isArray(models) ? { models } : undefined), // undefined refuses
  * });
  * ```
  *

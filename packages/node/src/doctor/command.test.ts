@@ -111,6 +111,8 @@ test.each([
   [['doctor', 'who'], '"who" is one argument too many.'],
   [['doctor', '--yaml'], "Unknown option '--yaml'"],
   [['doctor', '--json=no'], "Option '--json' does not take an argument"],
+  [['doctor', '--header', 'a: b'], 'The doctor takes no --header.'],
+  [['check-server', 'http://127.0.0.1:8080', '--header', 'KEY'], 'A --header is none. Expected a name, a colon'],
 ])('%j is refused with how it is used, and ends with 2', async (args, words) => {
   const { status, stdout, stderr, examined } = await run(args);
   expect({ status, stdout, examined }).toEqual({ status: 2, stdout: '', examined: 0 });

@@ -12,7 +12,7 @@ export interface CommandOutput {
 }
 
 const usage = `Usage: fairlead-node doctor [--json]
-       fairlead-node check-server <url> [--model NAME] [--json]
+       fairlead-node check-server <url> [--model NAME] [--header H]... [--json]
        fairlead-node manifests --name NAME --image IMAGE [--kserve] [--out DIR]
        fairlead-node create-key [--help]
        fairlead-node verify-audit FILE... [--help]
@@ -27,6 +27,7 @@ const usage = `Usage: fairlead-node doctor [--json]
   verify-audit  finds out whether an audit log is whole and as it was written
 
   --model NAME  the model to ask; without it, the first that the server lists
+  --header H    a header of every request, such as 'authorization: Bearer KEY'
   --json        prints the findings as one JSON object
   --version     prints the version of @fairlead/node
   --help        prints this
@@ -78,7 +79,9 @@ export async function runCommand(
   };
   if (parsed.url !== undefined) {
     const { checkServer, renderServerReport } = await import('../server/check/index');
-    const report = await checkServer(parsed.url, parsed.model === undefined ? {} : { model: parsed.model });
+    const { model, header = [] } = parsed;
+    const headers = Object.fromEntries(header.map(splitHeader));
+    const report = await checkServer(parsed.url, { headers, ...(model !== undefined && { model }) });
     write(report, () => renderServerReport(report, colour));
     return report.passes ? 0 : 1;
   }
@@ -91,9 +94,17 @@ interface Arguments {
   /** Of the server to check; undefined for the doctor. */
   readonly url?: string | undefined;
   readonly model?: string | undefined;
+  /** `name: value`, checked. */
+  readonly header?: string[] | undefined;
   readonly json: boolean;
   readonly help: boolean;
   readonly version: boolean;
+}
+
+/** The name and the value of a header, as they are written in HTTP. */
+function splitHeader(text: string): [name: string, value: string] {
+  const colon = text.indexOf(':');
+  return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
 }
 
 const commands = '"doctor", "check-server", "manifests", "create-key" or "verify-audit"';
@@ -103,6 +114,7 @@ function parse(args: readonly string[]): Arguments | string {
   const options = {
     json: { type: 'boolean', default: false },
     model: { type: 'string' },
+    header: { type: 'string', multiple: true },
     help: { type: 'boolean', short: 'h', default: false },
     version: { type: 'boolean', short: 'v', default: false },
   } as const;
@@ -116,6 +128,10 @@ function parse(args: readonly string[]): Arguments | string {
     const [url, extra] = command === 'doctor' ? [undefined, ...rest] : rest;
     if (extra !== undefined) return `"${extra}" is one argument too many.`;
     if (command === 'doctor' && values.model !== undefined) return 'The doctor takes no --model.';
+    if (command === 'doctor' && values.header !== undefined) return 'The doctor takes no --header.';
+    // Without the text, which may be a secret.
+    if (values.header?.some((text) => !/^[^\s:]+:/.test(text)))
+      return "A --header is none. Expected a name, a colon and a value, such as 'authorization: Bearer KEY'.";
     if (command === 'check-server' && url === undefined)
       return 'The address of the server is missing, such as http://127.0.0.1:8080.';
     return { ...values, url };

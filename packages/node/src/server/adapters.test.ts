@@ -220,8 +220,29 @@ describe('frameworks with Request and Response', () => {
   });
 });
 
+it('is found in Fastify below a prefix with parameters, and below none', async () => {
+  const service = createService({ mock: await runnerOf() }, options);
+  const statusOf = async (prefix: string | undefined, path: string) => {
+    const app = fastify();
+    app.register(fastifyPlugin(service, { logger }), prefix === undefined ? {} : { prefix });
+    const url = await app.listen({ port: 0, host: '127.0.0.1' });
+    const { status } = await fetch(url + path);
+    await app.close();
+    return status;
+  };
+  expect(await statusOf('/:tenant/ml', '/some-team/ml/v2/models/mock?x=/y')).toBe(200);
+  expect(await statusOf('/ml/', '/ml/v2/models/mock')).toBe(200);
+  expect(await statusOf(undefined, '/v2/models/mock?x=/y')).toBe(200);
+  expect(await statusOf('/ml', '/ml/?x=/v2/models/mock')).toBe(404);
+});
+
 it('refuses options that it does not know', async () => {
   const service = createService({ mock: await runnerOf() }, options);
   expect(() => toNodeListener(service, { answerTimeoutMs: 0 })).toThrow('answerTimeoutMs');
   expect(() => fastifyPlugin(service, { port: 1 } as never)).toThrow('fastifyPlugin: option "port"');
+  // Such as a handler: it would fail at the first request, and take the process with it.
+  for (const none of [() => {}, {}, undefined, null]) {
+    expect(() => toNodeListener(none as never)).toThrow('toNodeListener: option "service"');
+    expect(() => fastifyPlugin(none as never)).toThrow('fastifyPlugin: option "service"');
+  }
 });

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, consoleLogger, type Logger, parseOptions, systemClock } from '@fairlead/core';
 import type { Service } from '@fairlead/core/serving';
 import * as z from 'zod/mini';
+import { optionError } from '../option-error';
 import { createListener, type Listener } from './listener';
 
 /** Options of {@link toNodeListener} and {@link fastifyPlugin}. */
@@ -39,6 +40,9 @@ const schema = z.strictObject({
 
 function listenerOf(service: Service, options: NodeListenerOptions | undefined, owner: string): Listener {
   const parsed = parseOptions(schema, options, owner);
+  // What has no such method would bring the process down at the first request.
+  if (typeof (service as Partial<Service> | undefined)?.handle !== 'function')
+    throw optionError(owner, 'service', 'what createService() makes, and no handler or runner', service);
   return createListener(service, {
     answerTimeoutMs: parsed.answerTimeoutMs ?? 30_000,
     requestTimeoutMs: parsed.requestTimeoutMs ?? 60_000,
@@ -100,10 +104,20 @@ export function fastifyPlugin(
     // Leaves the body in the socket, for the service to read.
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
     scope.all('/*', ({ raw }, reply) => {
-      const target = (raw.url ?? '/').slice(prefix === '/' ? 0 : prefix.length);
       reply.hijack();
-      listener(raw, reply.raw, target === '' ? '/' : target);
+      listener(raw, reply.raw, below(raw.url ?? '/', prefix));
     });
     done();
   };
+}
+
+/** What is left of a target behind a prefix, which may have parameters, so that its parts are counted and not its letters. */
+function below(target: string, prefix: string): string {
+  const question = target.indexOf('?');
+  const path = question === -1 ? target : target.slice(0, question);
+  const parts = prefix.split('/').filter((part) => part !== '');
+  let at = 0;
+  for (let part = 0; part < parts.length && at !== -1; part++) at = path.indexOf('/', at + 1);
+  const rest = at === -1 ? '/' : path.slice(at);
+  return question === -1 ? rest : rest + target.slice(question);
 }

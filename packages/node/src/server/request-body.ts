@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { FairleadError } from '@fairlead/core';
-import { bodyTooLarge } from '@fairlead/core/serving';
+import { bodyTooLarge, joinSmall } from '@fairlead/core/serving';
 
 /** Whether a request declares more than a limit. */
 export function declaresMoreThan(request: IncomingMessage, maxBytes: number): boolean {
@@ -23,7 +23,8 @@ export function readRequestBody(
       reject(bodyTooLarge(maxBytes));
       return;
     }
-    const chunks: Buffer[] = [];
+    const chunks: Uint8Array[] = [];
+    let joined = 0;
     let size = 0;
     let isOver = false;
     const onData = (chunk: Buffer): void => {
@@ -32,6 +33,7 @@ export function readRequestBody(
         if (size > maxBytes) throw bodyTooLarge(maxBytes);
         onBytes?.(size);
         chunks.push(chunk);
+        joined = joinSmall(chunks, joined);
       } catch (error) {
         release();
         request.pause();
@@ -41,7 +43,7 @@ export function readRequestBody(
     // The listeners of a body that was read to its end go with the request.
     const onEnd = (): void => {
       isOver = true;
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
+      resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size));
     };
     const onBroken = (cause?: unknown): void => {
       if (isOver) return;

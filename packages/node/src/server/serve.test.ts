@@ -1,5 +1,5 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, Server as NetServer, type Socket } from 'node:net';
 import { createRunner, type FairleadError, type Logger, type ModelRunner, type Tensors } from '@fairlead/core';
 import { remote } from '@fairlead/core/remote';
 import { createMockBackend } from '@fairlead/core/testing';
@@ -95,6 +95,21 @@ describe('serve', () => {
     expect((await fetch(server.url + inferPath, { method: 'PUT', body: '{}' })).status).toBe(405);
   });
 
+  it('takes a whole address as the target of a request', async () => {
+    const server = await start(await localRunner());
+    const get = async (target: string) => {
+      const answer = await sendRaw(server, `GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+      return answer.slice(9, 12);
+    };
+    expect(await get('http://models.example:8080/v2/health/live')).toBe('200');
+    expect(await get('HTTPS://models.example/v2/models/mock?x=1')).toBe('200');
+    expect(await get('http://models.example')).toBe('404');
+    expect(await get('http://models.example?x=1')).toBe('404');
+    expect(await sendRaw(server, 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toMatch(
+      /^HTTP.1.1 404 /,
+    );
+  });
+
   it('compresses /metrics, as a client that unpacks it sees, with the length of what is sent', async () => {
     const page = 'up 1\n'.repeat(400);
     const server = await start(await localRunner(), {
@@ -117,10 +132,19 @@ describe('serve', () => {
         (error: FairleadError) => `${error.code} ${error.details.field}`,
       );
     expect(await refused({ port: server.port })).toBe('INVALID_OPTION port');
+    const nothing = serve(undefined as never, { port: 0 });
+    await expect(nothing).rejects.toMatchObject({ code: 'INVALID_OPTION', details: { field: 'runners' } });
     expect(await refused({ port: 0, host: '203.0.113.7' })).toBe('INVALID_OPTION host');
     expect(await refused({ port: 70_000 })).toBe('INVALID_OPTION port');
     expect(await refused({ port: 0, drainDelay: 1 })).toBe('INVALID_OPTION drainDelay');
     expect(await refused({ port: 0, maxBodyBytes: 0 })).toBe('INVALID_OPTION maxBodyBytes');
+    const denied = Object.assign(new Error('listen EACCES: permission denied'), { code: 'EACCES' });
+    const listen = vi.spyOn(NetServer.prototype, 'listen').mockImplementation(function (this: NetServer) {
+      this.emit('error', denied);
+      return this;
+    });
+    expect(await refused({ port: 80 })).toBe('INVALID_OPTION port');
+    listen.mockRestore();
   });
 
   it('aborts the run of a client that goes away', async () => {

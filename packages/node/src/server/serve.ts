@@ -31,7 +31,7 @@ export interface Server extends Closeable {
  */
 export async function serve(served: ServedRunners | ModelHost, options?: ServeOptions): Promise<Server> {
   const given = parseServeOptions(options);
-  const hasRepository = (options?.repository ?? (served as Partial<ModelHost>).repository) !== undefined;
+  const hasRepository = (options?.repository ?? (served as Partial<ModelHost> | undefined)?.repository) !== undefined;
   const { options: chosen, platform } = applyPlatform(options ?? {}, process.env, hasRepository, given.logger);
   const settings = platform === undefined ? given : parseServeOptions(chosen);
   let isDraining = false;
@@ -79,16 +79,21 @@ function openServer(listener: Listener, settings: ServeSettings): HttpServer | H
 function listen(server: HttpServer | HttpsServer, { port, host }: ServeSettings): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      const field = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'port' : 'host';
-      const advice =
-        field === 'port'
-          ? 'Stop what listens there, or take port 0 for a free one.'
-          : 'Give an address of this machine.';
+      const { field, advice } = adviceFor((cause as NodeJS.ErrnoException).code);
       const message = `serve: cannot listen on ${host}:${port}: ${messageOf(cause)}. ${advice}`;
       reject(new FairleadError('INVALID_OPTION', message, { cause, details: { field, given: `${host}:${port}` } }));
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
+}
+
+function adviceFor(code: string | undefined): { readonly field: 'port' | 'host'; readonly advice: string } {
+  if (code === 'EADDRINUSE')
+    return { field: 'port', advice: 'Stop what listens there, or take port 0 for a free one.' };
+  // Ports that are kept for the superuser.
+  if (code === 'EACCES')
+    return { field: 'port', advice: 'Take a port from 1024 on, or give the process the right to it.' };
+  return { field: 'host', advice: 'Give an address of this machine.' };
 }
 
 /** How long aborted requests have to send their answers, on a machine that may be busy. */

@@ -19,7 +19,8 @@ export interface ReadingSettings extends RequestStreamSettings {
 
 /** A request of Node as a service reads it; a body that was read by a framework's parser is taken as the parser left it. */
 export function toServiceRequest(request: IncomingMessage, settings: ReadingSettings): ServiceRequest {
-  const { target, delay, proceed, onStream, signal } = settings;
+  const { delay, proceed, onStream, signal } = settings;
+  const target = settings.target.startsWith('/') ? settings.target : withoutOrigin(settings.target);
   const question = target.indexOf('?');
   const isReadBefore = request.readableEnded;
   /** A client whose body is refused by its declared size never sends it. */
@@ -56,6 +57,13 @@ export function toServiceRequest(request: IncomingMessage, settings: ReadingSett
     delay,
     signal,
   };
+}
+
+/** Clients that are told of a proxy give a whole address as the target, which every server has to take. */
+function withoutOrigin(target: string): string {
+  const origin = /^https?:\/\/[^/?#]*/i.exec(target)?.[0] ?? '';
+  const rest = target.slice(origin.length);
+  return origin === '' || rest.startsWith('/') ? rest : `/${rest}`;
 }
 
 function takenBefore(request: IncomingMessage, maxBytes: number): Buffer | undefined {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { FairleadError } from '../../errors';
 import type { ModelRunner } from '../../runner/runner';
 import { asker, mockRunner, tabularRunner } from '../scoring/serving.fixture';
 import { type AzureMlOptions, azureMl } from './protocol';
@@ -64,6 +65,10 @@ describe('azureMl', () => {
     const long = await ask('POST', '/score', { data: [[1, 2]] }, { 'x-ms-client-request-id': 'x'.repeat(101) });
     expect(long).toMatchObject({ status: 431, body: { field: 'x-ms-client-request-id' } });
     expect((await ask('POST', '/score', {}, { 'x-request-id': 'caf\u00e9' })).status).toBe(431);
+    const guard = { admit: () => Promise.reject(new FairleadError('FORBIDDEN', 'Not here.')) };
+    const guarded = asker(await keep(mockRunner()), azureMl(), { guard });
+    const refused = await guarded('POST', '/score', { data: [[1, 2]] }, { 'x-request-id': 'r' });
+    expect([refused.status, refused.headers.get('x-request-id')]).toEqual([403, 'r']);
   });
 
   it('refuses what it cannot read, case by case', async () => {

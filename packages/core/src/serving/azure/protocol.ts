@@ -11,7 +11,6 @@ import { jsonResponse } from '../http-error';
 import type { ProtocolContext, ServingProtocol } from '../protocol';
 import { meantModel, noSuchModel } from '../scoring/one-model';
 import { encodePredictionValues } from '../scoring/predictions';
-import { respondWith } from '../scoring/respond';
 import { decodeScoringMessage, type ScoringDialect, scoringFormats } from '../scoring/scoring-message';
 
 /** Options of {@link azureMl}. */
@@ -53,19 +52,17 @@ export function azureMl(options: AzureMlOptions = {}): ServingProtocol {
         const ready = isReady();
         return { status: ready ? 200 : 503, headers: plain, body: ready ? 'Healthy' : 'Unhealthy' };
       });
-      routes.add('POST', '/score', { operation: 'infer', meant }, (request, _parameters, call) => {
-        const ids = readIds(request);
-        if ('refusal' in ids) return ids.refusal;
-        return respondWith(host, call, request, ids.headers, async () => {
-          if (call.model === undefined) throw noSuchModel(host);
-          return answerBody(host, call, request, (body, { runner: { signature } }) => {
-            const { inputs, isBare } = readScore(body, signature, context);
-            const write = (values: string): string => (isBare ? values : `{"predictions":${values}}`);
-            return {
-              inputs,
-              write: ({ outputs }) => jsonResponse(200, write(encodePredictionValues(outputs, signature))),
-            };
-          });
+      routes.add('POST', '/score', { operation: 'infer', meant, headers: idsOf }, (request, _parameters, call) => {
+        const refusal = refuseIds(request);
+        if (refusal !== undefined) return refusal;
+        if (call.model === undefined) throw noSuchModel(host);
+        return answerBody(host, call, request, (body, { runner: { signature } }) => {
+          const { inputs, isBare } = readScore(body, signature, context);
+          const write = (values: string): string => (isBare ? values : `{"predictions":${values}}`);
+          return {
+            inputs,
+            write: ({ outputs }) => jsonResponse(200, write(encodePredictionValues(outputs, signature))),
+          };
         });
       });
     },
@@ -94,31 +91,35 @@ function hasField(value: unknown, name: string): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name);
 }
 
-type Ids = { readonly headers: Readonly<Record<string, string>> } | { readonly refusal: ServiceResponse };
+const idNames = ['x-request-id', 'x-ms-request-id', 'x-ms-client-request-id'] as const;
+
+function isId(value: string): boolean {
+  return value.length <= maxIdLength && /^[\x20-\x7e]*$/.test(value);
+}
+
+/** The answer to an id that cannot be sent back; undefined where each can. */
+function refuseIds({ header }: ServiceRequest): ServiceResponse | undefined {
+  const name = idNames.find((each) => !isId(header(each) ?? ''));
+  if (name === undefined) return undefined;
+  const error = `Header ${name}: expected at most ${maxIdLength} characters of ASCII.`;
+  return jsonResponse(431, JSON.stringify({ error, field: name }));
+}
 
 /**
- * `x-ms-request-id` was both ids once, so that old clients still send it and read it: it falls back on the client's id, and that
- * on it.
+ * The ids that an answer carries. `x-ms-request-id` was both ids once, so that old clients still send it and read it: it falls back on the
+ * client's id, and that on it.
  */
-function readIds({ header }: ServiceRequest): Ids {
-  const given = {
-    'x-request-id': header('x-request-id') || undefined,
-    'x-ms-request-id': header('x-ms-request-id') || undefined,
-    'x-ms-client-request-id': header('x-ms-client-request-id') || undefined,
-  };
-  for (const [name, id] of Object.entries(given)) {
-    if (id === undefined || (id.length <= maxIdLength && /^[\x20-\x7e]+$/.test(id))) continue;
-    const error = `Header ${name}: expected at most ${maxIdLength} characters of ASCII.`;
-    return { refusal: jsonResponse(431, JSON.stringify({ error, field: name })) };
-  }
-  const request = given['x-request-id'] ?? globalThis.crypto.randomUUID();
-  const client = given['x-ms-client-request-id'] ?? given['x-ms-request-id'];
+function idsOf({ header }: ServiceRequest): Readonly<Record<string, string>> {
+  const [own, both, clients] = idNames.map((name) => {
+    const value = header(name) ?? '';
+    return value !== '' && isId(value) ? value : undefined;
+  });
+  const request = own ?? globalThis.crypto.randomUUID();
+  const client = clients ?? both;
   return {
-    headers: {
-      'x-request-id': request,
-      'x-ms-request-id': given['x-ms-request-id'] ?? client ?? request,
-      ...(client !== undefined && { 'x-ms-client-request-id': client }),
-    },
+    'x-request-id': request,
+    'x-ms-request-id': both ?? client ?? request,
+    ...(client !== undefined && { 'x-ms-client-request-id': client }),
   };
 }
 

@@ -171,9 +171,10 @@ describe('NDJSON', () => {
       { outputs: { y: [2, 4] } },
       { code: 'INVALID_INPUT', field: 'height' },
     ]);
-    const wrong = await serveMock({ columns: { m: { x: ['width'] } } });
-    expect((await wrong.handle(requestOf('[1,2]'))).status).toBe(500);
-    expect(wrong.log[0]).toContain('option "columns" is wrong: expected 2 columns for "x", given 1 columns');
+    await expect(serveMock({ columns: { m: { x: ['width'] } } })).rejects.toThrow(
+      'option "columns" is wrong: expected 2 columns for "x", given 1 columns',
+    );
+    await expect(serveMock({ columns: { nobody: {} } })).rejects.toThrow('expected models that are served');
   });
 });
 
@@ -185,6 +186,7 @@ describe('CSV', () => {
     ['in any order', 'id,x[1],x[0]\r\na,2,1\r\nb,4,3\r\n'],
     ['a column of arrays', 'id,x\na,"[1,2]"\nb,"[3, 4]"'],
     ['any columns, where the model has one input', '\ufeffwidth,id,height\n1,a,2\n\n3,b,4'],
+    ['quotes behind a byte order mark', '\ufeff"x\n,0","id","x[1]"\n1,"a",2\n3,"b",4'],
     ['quotes', '"x[0]","x[1]","id"\n"1","2","a"\n"3","4","b"'],
   ])('is read: %s', async ([, body]) => {
     const { handle } = await serveMock();
@@ -213,8 +215,9 @@ describe('CSV', () => {
       { code: 'INVALID_INPUT', expected: '2 cells', given: '1' },
       { outputs: { y: [2, 4] } },
       { code: 'INVALID_INPUT' },
-      { code: 'PROTOCOL_ERROR' },
-      { outputs: { y: [6, 8] } },
+      { index: 3, code: 'PROTOCOL_ERROR' },
+      { index: 4, outputs: { y: ['NaN', 'NaN'] } },
+      { index: 5, code: 'PROTOCOL_ERROR' },
     ]);
     const missing = await linesOf(
       await handle(requestOf('x[0],x[1]\n,nan\n1e400,2\n-inf,2\n1,"2', { ...csvType, accept: ndjsonType })),
@@ -224,6 +227,20 @@ describe('CSV', () => {
       { code: 'INVALID_INPUT' },
       { outputs: { y: ['-Infinity', 4] } },
       { code: 'PROTOCOL_ERROR' },
+    ]);
+  });
+
+  test('a quote in the wrong place is the mistake of its own row, and swallows no other', async () => {
+    const { handle } = await serveMock();
+    const body = 'x[0],x[1]\n1",2\n3,4\n"5"6,7\n8,9\n "1",2\n1,2\n';
+    const answers = await linesOf(await handle(requestOf(body, { ...csvType, accept: ndjsonType })));
+    expect(answers).toMatchObject([
+      { index: 0, code: 'PROTOCOL_ERROR' },
+      { index: 1, outputs: { y: [6, 8] } },
+      { index: 2, code: 'PROTOCOL_ERROR' },
+      { index: 3, outputs: { y: [16, 18] } },
+      { index: 4, code: 'PROTOCOL_ERROR' },
+      { index: 5, outputs: { y: [2, 4] } },
     ]);
   });
 
@@ -559,6 +576,17 @@ describe('wherever the pieces of a body begin and end', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  test('a row may come byte by byte, however long it is', async () => {
+    const { handle } = await serveMock();
+    const bytes = new TextEncoder().encode(`{"id":"${'\u00e9'.repeat(3000)}","x":[1,2]}\n[3,4]\n`);
+    const pieces = Array.from(bytes, (_, index) => bytes.subarray(index, index + 1));
+    const answers = await linesOf(await handle(requestOf(streamOf(...pieces))));
+    expect(answers).toEqual([
+      { index: 0, id: '\u00e9'.repeat(3000), outputs: { y: [2, 4] } },
+      { index: 1, outputs: { y: [6, 8] } },
+    ]);
   });
 
   test('any bytes at all are answered by a refusal or by rows', { timeout: 60_000 }, async () => {

@@ -1,9 +1,29 @@
+import { describeValue } from '../../config';
+import { FairleadError } from '../../errors';
 import { createFailureLog } from '../failure-log';
+import type { ModelHost } from '../host/model-host';
 import type { ServingProtocol } from '../protocol';
 import { csv } from './csv';
 import { ndjson } from './ndjson';
-import { type BatchScoringOptions, parseBatchScoringOptions } from './options';
+import { type BatchScoringOptions, type BatchScoringSettings, parseBatchScoringOptions } from './options';
+import { createRowDecoder } from './row-decoder';
 import { scoreRows } from './score';
+
+/** What is known now is told now, and not to a client: models that are loaded later are looked at when they are asked. */
+function checkColumns({ catalog, repository, limits }: ModelHost, columns: BatchScoringSettings['columns']): void {
+  for (const [name, names] of Object.entries(columns)) {
+    if (catalog.isFixed(name)) {
+      const { signature } = catalog.find(name).runner;
+      createRowDecoder(signature, { idName: 'id', columns: names, maxElements: limits.maxTensorElements });
+    } else if (repository === undefined) {
+      const expected = 'models that are served';
+      const message = `batchScoring: option "columns" is wrong: expected ${expected}, given ${describeValue(name)}.`;
+      throw new FairleadError('INVALID_OPTION', message, {
+        details: { field: `columns.${name}`, expected, given: describeValue(name) },
+      });
+    }
+  }
+}
 
 /**
  * Batch scoring: many rows in one body, answered row by row while the rest still comes.
@@ -23,6 +43,7 @@ export function batchScoring(options?: BatchScoringOptions): ServingProtocol {
   return {
     name: 'batch',
     addRoutes(routes, { host }) {
+      checkColumns(host, settings.columns);
       const logFailure = createFailureLog(host.logger, host.clock);
       for (const path of ['/v1/batch/:model', '/v1/batch/:model/versions/:version']) {
         routes.add('POST', path, 'infer', (request, _parameters, call) =>

@@ -3,6 +3,7 @@ import { FairleadError } from '../../errors';
 import type { RunManyResult } from '../../run-many/results';
 import { type RunnerOfMany, runMany } from '../../run-many/run-many';
 import type { RunOptions, RunResult } from '../../runner/runner';
+import { encodingOf } from '../answer-body';
 import { unpackPieces } from '../byte-pieces';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
 import type { FailureLog } from '../failure-log';
@@ -106,13 +107,9 @@ function stopper({ clock }: ModelHost, { signal }: Call, deadline: number) {
 }
 
 function unpacked(request: ServiceRequest, maxBytes: number): AsyncIterable<Uint8Array> {
-  const encoding = request.header('content-encoding') || 'identity';
-  if (encoding === 'identity') return request.stream(maxBytes);
-  if (encoding === 'gzip' || encoding === 'deflate') return unpackPieces(request.stream(maxBytes), encoding, maxBytes);
-  const message = `This server does not read content-encoding ${encoding.slice(0, 40)}. Send the rows as they are, or by gzip or deflate.`;
-  throw new FairleadError('UNSUPPORTED', message, {
-    details: { field: 'content-encoding', expected: 'identity, gzip or deflate', given: encoding.slice(0, 40) },
-  });
+  const encoding = encodingOf(request);
+  const pieces = request.stream(maxBytes);
+  return encoding === 'identity' ? pieces : unpackPieces(pieces, encoding, maxBytes);
 }
 
 async function* counted(rows: AsyncIterable<InputRow>, maxRows: number): AsyncGenerator<InputRow, undefined> {

@@ -3,6 +3,11 @@ import { FairleadError, messageOf } from '../../errors';
 import type { Logger } from '../../logger';
 import type { Arrival, Call, CallFacts, CallObserver, CallOutcome, CallWatch, Guard, Principal } from './call';
 
+/** Of whatever maker: one that is not waited for would let everybody in. */
+function isPromise<T>(value: T | PromiseLike<T> | undefined): value is PromiseLike<T> {
+  return typeof (value as Partial<PromiseLike<T>> | undefined)?.then === 'function';
+}
+
 /** Begins calls. */
 export type BeginCall = (arrival: Arrival) => Call;
 
@@ -58,8 +63,8 @@ class HostCall implements Call {
     const { guard } = this.#settings;
     if (guard === undefined) return;
     const found = guard.admit(this.#arrival);
-    if (found instanceof Promise) {
-      return found.then((known) => {
+    if (isPromise(found)) {
+      return Promise.resolve(found).then((known) => {
         this.principal = known;
       });
     }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../../errors';
 import type { Logger } from '../../logger';
@@ -95,6 +96,17 @@ describe('a guard', () => {
     expect((await handle(new Request('http://test/v2/models/mock'))).status).toBe(401);
     expect(seen.map(([operation]) => operation)).toEqual(['infer', 'infer', 'infer', 'health', 'metadata']);
     expect(seen[0]).toEqual(['infer', 'mock']);
+    await runner.close();
+  });
+
+  it('is waited for, whoever made its promise', async () => {
+    const { runner } = await mock();
+    const refusal = new FairleadError('FORBIDDEN', 'Not you.');
+    // Of another realm, as in some test runners, so no instance of the Promise here.
+    const reject = runInNewContext('(error) => Promise.reject(error)') as (error: Error) => Promise<never>;
+    const guard: Guard = { admit: () => reject(refusal) };
+    const handle = createHandler(runner, { guard, logger: silent });
+    expect((await handle(infer())).status).toBe(403);
     await runner.close();
   });
 

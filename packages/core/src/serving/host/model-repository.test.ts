@@ -47,12 +47,18 @@ const index = async (handle: ReturnType<typeof createHandler>, body?: unknown) =
   (await call(handle, 'repository/index', body)).body;
 
 describe('createModelRepository', () => {
-  it('refuses what are no loaders', () => {
+  it('refuses what are no loaders', async () => {
     const refused = expect.objectContaining({ code: 'INVALID_OPTION' }) as Error;
     expect(() => createModelRepository({})).toThrow(refused);
     expect(() => createModelRepository({ '': () => makeRunner() })).toThrow(refused);
     expect(() => createModelRepository({ a: {} as ModelLoader })).toThrow(refused);
     expect(() => createModelRepository(undefined as never)).toThrow(refused);
+    expect(() => createModelRepository({ a: () => makeRunner() }, { opener: 1 } as never)).toThrow('"opener"');
+    for (const none of [undefined, {}, 'a runner']) {
+      const { repository } = repositoryOf(async () => none as never);
+      expect(await codeOf(repository.load('digits'))).toBe('INVALID_OPTION');
+      expect(repository.get('digits')).toBeUndefined();
+    }
   });
 
   it('loads once for all who ask at the same time, anew for who asks later, and closes the one before', async () => {

@@ -98,6 +98,8 @@ export function createModelRepository(
   loaders: Readonly<Record<string, ModelLoader>>,
   options: ModelRepositoryOptions = {},
 ): ModelRepository {
+  const stray = Object.keys(options).find((name) => name !== 'open' && name !== 'logger');
+  if (stray !== undefined) throw invalidLoaders(stray, 'no such option, but "open" and "logger"', stray);
   const { logger = consoleLogger, open } = options;
   checkLoaders(loaders, open);
   const slots = new Map<string, Slot>();
@@ -126,6 +128,8 @@ export function createModelRepository(
   const loadSlot = async (name: string, slot: Slot): Promise<ModelRunner> => {
     try {
       const runner = await slot.load({ signal: closing.signal });
+      if (typeof (runner as Partial<ModelRunner> | undefined)?.run !== 'function')
+        throw invalidLoaders(`loaders.${name}`, 'a function that makes a runner', runner);
       if (closing.signal.aborted) {
         await closeRunner(name, runner);
         throw new FairleadError('CLOSED', 'The model repository was closed while the model was loaded.');

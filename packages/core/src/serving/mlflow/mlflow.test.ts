@@ -131,8 +131,11 @@ describe('mlflowScoring', () => {
       const { field: told, error } = answer.body as { field?: string; error: string };
       expect([answer.status, told], `${JSON.stringify(body)}: ${error}`).toEqual([status, field]);
       expect(answer.text).not.toContain('    at ');
+      expect(answer.body).toMatchObject({ error_code: 'BAD_REQUEST', message: error });
     }
     expect((await ask('GET', '/invocations')).status).toBe(405);
+    const unknown = await ask('POST', '/endpoints/nobody/invocations', { inputs: [[1, 2]] });
+    expect(unknown.body).toMatchObject({ error_code: 'RESOURCE_DOES_NOT_EXIST', code: 'NOT_FOUND' });
   });
 
   it('answers hostile bodies with a 4xx and goes on (400 cases)', async () => {

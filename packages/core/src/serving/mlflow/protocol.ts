@@ -10,7 +10,7 @@ import type { ServiceRequest, ServiceResponse } from '../exchange';
 import type { Call } from '../host/call';
 import type { ServedModel } from '../host/catalog';
 import { jsonResponse } from '../http-error';
-import type { ProtocolContext, ServingProtocol } from '../protocol';
+import type { ProtocolContext, RouteUse, ServingProtocol } from '../protocol';
 import { type MediaType, parseMediaType } from '../scoring/media-type';
 import { meantModel, noSuchModel } from '../scoring/one-model';
 import { encodePredictionValues } from '../scoring/predictions';
@@ -18,6 +18,7 @@ import { decodeScoringMessage, type ScoringDialect, scoringFormats } from '../sc
 import { readCsvTable } from '../scoring/table';
 import { tableToTensors } from '../scoring/table-tensors';
 import { printerOf } from '../tensorflow/elements';
+import { mlflowError } from './errors';
 
 /** Options of {@link mlflowScoring}. */
 export interface MlflowScoringOptions {
@@ -47,6 +48,8 @@ const print = (tensor: Tensor): string => printerOf('', tensor)(tensor);
  * - `POST /endpoints/NAME/invocations`, the same of the model of that name, as MLflow's deployment client asks
  * - `GET /ping` and `/health`, 200 when every model would answer; `GET /version`
  *
+ * Errors are `{"error_code", "message"}`, with Fairlead's `error`, `code` and facts beside them.
+ *
  * A data frame's columns are inputs where they are called like them, else the columns of the model's one matrix. A parameter is
  * an input that has the same value for every row; a name that no input has is refused. NaN is written as the bare token that
  * Python reads.
@@ -63,10 +66,11 @@ export function mlflowScoring(options: MlflowScoringOptions = {}): ServingProtoc
       routes.add('GET', '/ping', 'health', ping);
       routes.add('GET', '/health', 'health', ping);
       routes.add('GET', '/version', 'metadata', () => text(200, version));
-      routes.add('POST', '/invocations', { operation: 'infer', meant }, (request, _parameters, call) =>
+      const use: RouteUse = { operation: 'infer', errorBody: mlflowError };
+      routes.add('POST', '/invocations', { ...use, meant }, (request, _parameters, call) =>
         score(context, request, call),
       );
-      routes.add('POST', '/endpoints/:model/invocations', 'infer', (request, _parameters, call) =>
+      routes.add('POST', '/endpoints/:model/invocations', use, (request, _parameters, call) =>
         score(context, request, call),
       );
     },

@@ -48,8 +48,19 @@ function greatest(name: string, tensor: Tensor, wanted: number, byRow: boolean):
   return { dtype: 'string', shape: byRow ? [rows, count] : [count], data: texts };
 }
 
+/** More classes than these are found by sorting all: to put each into its place would take the square of their number. */
+const mostInserted = 256;
+
 /** The indexes of the `count` greatest of `size` values. Few of many, as is usual, take one pass; sorting all would hold up a server. */
-function greatestIndexes(size: number, count: number, valueAt: (index: number) => number | bigint): number[] {
+function greatestIndexes(
+  size: number,
+  count: number,
+  valueAt: (index: number) => number | bigint,
+): readonly number[] | Uint32Array {
+  if (count > mostInserted) {
+    const all = Uint32Array.from({ length: size }, (_, index) => index);
+    return all.sort((left, right) => descending(valueAt(left), valueAt(right)) || left - right).subarray(0, count);
+  }
   const best: number[] = [];
   for (let index = 0; index < size && count > 0; index++) {
     const value = valueAt(index);

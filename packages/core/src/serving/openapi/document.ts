@@ -202,18 +202,15 @@ function operationOf(
       ...Object.fromEntries(
         errorsOf(documented).map(([status, { description: text, response: bodies }]) => [
           status,
-          { description: text, content: contentOf(bodies ?? errorBodies(documented, status)) },
+          { description: text, content: contentOf(bodies ?? errorBodies(documented)) },
         ]),
       ),
     },
   };
 }
 
-/** What the guard says comes before a protocol has its say. */
-function errorBodies({ description }: DocumentedRoute, status: string): Readonly<Record<string, BodyDescription>> {
-  const isGuards = status === '401' || status === '403';
-  const schema = (isGuards ? undefined : description.errorSchema) ?? { $ref: '#/components/schemas/Error' };
-  return { 'application/json': { schema } };
+function errorBodies({ description }: DocumentedRoute): Readonly<Record<string, BodyDescription>> {
+  return { 'application/json': { schema: description.errorSchema ?? { $ref: '#/components/schemas/Error' } } };
 }
 
 function pathParameter(name: string, modelNames: readonly string[]): JsonSchema {

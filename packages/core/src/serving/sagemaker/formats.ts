@@ -117,13 +117,15 @@ export function writeInvocation(
 }
 
 function onlyOutput(outputs: Tensors, signature: ModelSignature): Tensor {
-  return outputs[onlyOne(signature.outputs, 'JSON or CSV, since the model has several outputs').name] as Tensor;
+  return outputs[
+    onlyOne(signature.outputs, 'JSON or CSV, since the model has several outputs', 'accept').name
+  ] as Tensor;
 }
 
-function onlyOne(specs: readonly TensorSpec[], advice: string): TensorSpec {
+function onlyOne(specs: readonly TensorSpec[], advice: string, field = 'content-type'): TensorSpec {
   const [spec, ...others] = specs;
   if (spec !== undefined && others.length === 0) return spec;
   throw new FairleadError('UNSUPPORTED', `This form holds one tensor. Take ${advice}.`, {
-    details: { field: 'content-type', expected: advice },
+    details: { field, expected: advice },
   });
 }

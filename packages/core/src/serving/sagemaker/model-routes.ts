@@ -40,7 +40,7 @@ export function addModelRoutes(
   const loadedNames = (): string[] => repository.names.filter((name) => repository.get(name) !== undefined).sort();
   const describe = (name: string) => ({ modelName: name, modelUrl: urls.get(name) ?? '' });
 
-  routes.add('POST', '/models', 'load', async (request) => {
+  routes.add('POST', '/models', 'load', async (request, _parameters, call) => {
     const { model_name, url } = await readObject(request);
     const name = checkModelName(model_name);
     const folder = checkModelUrl(url, modelRoot);
@@ -49,10 +49,16 @@ export function addModelRoutes(
         details: { field: 'model_name', expected: 'a model that is not loaded', given: describeGiven(name) },
       });
     }
-    if (loadedNames().length >= maxModels) return noRoom(`${maxModels} models are loaded, and no more may be`);
+    if (loadedNames().length >= maxModels) {
+      const reason = `${maxModels} models are loaded, and no more may be`;
+      call.end(new FairleadError('LIMIT_EXCEEDED', reason));
+      return noRoom(reason);
+    }
     try {
       await repository.load(name, { reference: folder });
     } catch (error) {
+      // Answered here, and a failure for observers all the same.
+      call.end(error);
       return loadFailed(name, error, (reason) => logger.warn({ error, model: name }, reason));
     }
     urls.set(name, folder);

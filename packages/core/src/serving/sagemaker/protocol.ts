@@ -9,7 +9,6 @@ import { jsonResponse } from '../http-error';
 import type { ServingProtocol } from '../protocol';
 import { chooseMediaType, parseMediaType } from '../scoring/media-type';
 import { meantModel, noSuchModel } from '../scoring/one-model';
-import { respondWith } from '../scoring/respond';
 import { checkInvocationType, dialect, invocationTypes, readInvocation, writeInvocation } from './formats';
 import { addModelRoutes } from './model-routes';
 
@@ -90,11 +89,9 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
       const target = ({ header }: ServiceRequest): string | undefined =>
         header('x-amzn-sagemaker-target-model') || undefined;
       const ofInvocation = (request: ServiceRequest) => target(request) ?? meant();
-      routes.add(
-        'POST',
-        '/invocations',
-        { operation: 'infer', model: ofInvocation, meant },
-        (request, _parameters, call) => answer(request, call),
+      const invocation = { operation: 'infer', headers: readEchoed } as const;
+      routes.add('POST', '/invocations', { ...invocation, model: ofInvocation, meant }, (request, _parameters, call) =>
+        answer(request, call),
       );
       const isServed = (name: string | undefined) => host.catalog.all().some((each) => each.name === name);
       const ofEndpoint = (request: ServiceRequest, { endpoint }: Readonly<Record<string, string>>) =>
@@ -102,12 +99,12 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
       routes.add(
         'POST',
         '/endpoints/:endpoint/invocations',
-        { operation: 'infer', model: ofEndpoint, meant },
+        { ...invocation, model: ofEndpoint, meant },
         (request, _parameters, call) => answer(request, call),
       );
       if (repository === undefined) return;
       addModelRoutes(routes, host, repository, { modelRoot, maxModels });
-      routes.add('POST', '/models/:model/invoke', 'infer', (request, _parameters, call) => answer(request, call));
+      routes.add('POST', '/models/:model/invoke', invocation, (request, _parameters, call) => answer(request, call));
     },
     describe: async (route, model) => (await import('./describe')).describeSageMaker(route, model, dialect),
   };
@@ -119,17 +116,15 @@ async function invoke(
   call: Call,
   timeoutMs: number,
 ): Promise<ServiceResponse> {
-  const headers = readEchoed(request);
-  return respondWith(host, call, request, headers, async () => {
-    if (call.model === undefined) throw noSuchModel(host);
-    const media = parseMediaType(request.header('content-type'));
-    const type = checkInvocationType(media);
-    const wanted = chooseMediaType(request.header('accept'), invocationTypes);
-    if (wanted === undefined) return notAcceptable();
-    return answerBody(host, call, request, (body, { runner: { signature } }) => {
-      const { inputs, isBare } = readInvocation(type, media, body, signature, host.limits.maxTensorElements);
-      return { inputs, timeoutMs, write: ({ outputs }) => writeInvocation(wanted, outputs, signature, isBare) };
-    });
+  checkEchoed(request);
+  if (call.model === undefined) throw noSuchModel(host);
+  const media = parseMediaType(request.header('content-type'));
+  const type = checkInvocationType(media);
+  const wanted = chooseMediaType(request.header('accept'), invocationTypes);
+  if (wanted === undefined) return notAcceptable();
+  return answerBody(host, call, request, (body, { runner: { signature } }) => {
+    const { inputs, isBare } = readInvocation(type, media, body, signature, host.limits.maxTensorElements);
+    return { inputs, timeoutMs, write: ({ outputs }) => writeInvocation(wanted, outputs, signature, isBare) };
   });
 }
 
@@ -139,19 +134,27 @@ function notAcceptable(): ServiceResponse {
   return jsonResponse(406, JSON.stringify({ error, field: 'accept', expected }));
 }
 
-/** @throws FairleadError `INVALID_ARGUMENT` for a value that SageMaker would not have let through */
+/** Those of the request that may be sent back. */
 function readEchoed({ header }: ServiceRequest): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   for (const [name, maxLength] of Object.entries(echoed)) {
-    const value = header(name);
-    if (value === null || value === undefined) continue;
-    if (value.length > maxLength || !/^[\x20-\x7e]*$/.test(value)) {
-      const expected = `at most ${maxLength} characters of ASCII`;
-      throw new FairleadError('INVALID_ARGUMENT', `Header ${name}: expected ${expected}.`, {
-        details: { field: name, expected },
-      });
-    }
-    headers[name] = value;
+    const value = header(name) ?? undefined;
+    if (value !== undefined && mayBeEchoed(value, maxLength)) headers[name] = value;
   }
   return headers;
+}
+
+/** @throws FairleadError `INVALID_ARGUMENT` for a value that SageMaker would not have let through */
+function checkEchoed({ header }: ServiceRequest): void {
+  for (const [name, maxLength] of Object.entries(echoed)) {
+    if (mayBeEchoed(header(name) ?? '', maxLength)) continue;
+    const expected = `at most ${maxLength} characters of ASCII`;
+    throw new FairleadError('INVALID_ARGUMENT', `Header ${name}: expected ${expected}.`, {
+      details: { field: name, expected },
+    });
+  }
+}
+
+function mayBeEchoed(value: string, maxLength: number): boolean {
+  return value.length <= maxLength && /^[\x20-\x7e]*$/.test(value);
 }

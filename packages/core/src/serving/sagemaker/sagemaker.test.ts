@@ -71,6 +71,10 @@ describe('sageMaker', () => {
     });
     const odd = { 'x-amzn-sagemaker-inference-id': 'caf\u00e9' };
     expect((await ask('POST', '/invocations', { instances: [[1, 2]] }, odd)).status).toBe(400);
+    const guard = { admit: () => Promise.reject(new FairleadError('FORBIDDEN', 'Not here.')) };
+    const guarded = asker(await keep(mockRunner()), sageMaker(), { guard });
+    const refused = await guarded('POST', '/invocations', { instances: [[1, 2]] }, ids);
+    expect([refused.status, refused.headers.get('x-amzn-sagemaker-inference-id')]).toEqual([403, 'id-1']);
   });
 
   it('pings by readiness', async () => {

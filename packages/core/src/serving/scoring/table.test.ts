@@ -89,6 +89,10 @@ describe('reading data frames', () => {
       [[{ toString: 1 }, {}], 'df[1]'],
     ];
     for (const [given, field] of cases) expect(refusal(() => readRecords(given, 'df'))).toBe(`INVALID_INPUT ${field}`);
+    // By the square of their number, these would take an hour.
+    const names = Array.from({ length: 300_000 }, (_, index) => [`column ${index}`, 1] as const);
+    const many = [Object.fromEntries(names), Object.fromEntries([...names, ['more', 1]])];
+    expect(refusal(() => readRecords(many, 'df'))).toBe('INVALID_INPUT df[1]');
   });
 
   it('reads CSV with and without a header', () => {

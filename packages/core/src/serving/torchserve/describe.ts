@@ -38,6 +38,7 @@ export function describeTorchServe({ path }: RouteEntry, model: ServedModel | un
     return {
       summary: 'Whether every model would answer',
       ...readiness(jsonBody(objectSchema({ status: { enum: ['Healthy', 'Unhealthy'] } }))),
+      errorSchema,
     };
   }
   if (path === '/models') {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { FairleadError } from '../../errors';
 import type { Logger } from '../../logger';
 import { createRunner } from '../../runner/create-runner';
 import type { ModelRunner } from '../../runner/runner';
@@ -192,9 +193,25 @@ describe('what it refuses', () => {
 
   it('changes of models', async () => {
     const { ask } = await serverOf();
-    expect((await ask('POST', '/models?url=http://x/y.mar', '')).status).toBe(405);
-    expect((await ask('DELETE', '/models/mock')).status).toBe(405);
-    expect((await ask('PUT', '/models/mock?min_worker=9', '')).status).toBe(405);
+    for (const [method, path] of [
+      ['POST', '/models?url=http://x/y.mar'],
+      ['DELETE', '/models/mock'],
+      ['PUT', '/models/mock?min_worker=9'],
+    ] as const) {
+      const { status, body } = await ask(method, path, '');
+      expect([status, body]).toEqual([
+        405,
+        { code: 405, type: 'MethodNotAllowedException', message: expect.stringContaining('answers GET') },
+      ]);
+    }
+  });
+
+  it('whom the guard does not know, in the same form', async () => {
+    const guard = { admit: () => Promise.reject(new FairleadError('UNAUTHENTICATED', 'This needs a key.')) };
+    const { ask } = await serverOf({}, { guard });
+    const error = { code: 401, type: 'InvalidKeyException', message: 'This needs a key.' };
+    expect(await ask('POST', '/predictions/mock', '[1,2]')).toMatchObject({ status: 401, body: error });
+    expect(await ask('GET', '/models')).toMatchObject({ status: 401, body: error });
   });
 });
 
@@ -211,6 +228,12 @@ describe('what holds for every protocol', () => {
     expect(ended).toEqual(['RUN_FAILED']);
     expect(await ask('POST', '/predictions/nope', '[1,2]')).toMatchObject({ status: 404 });
     expect(ended).toEqual(['RUN_FAILED', 'NOT_FOUND']);
+  });
+
+  it('the log does not grow as fast as clients can make the model fail', async () => {
+    const { ask } = await serverOf({ compute: () => Promise.reject(new Error('broken')) });
+    for (let index = 0; index < 30; index++) expect((await ask('POST', '/predictions/mock', '[1,2]')).status).toBe(500);
+    expect(errors).toHaveLength(10);
   });
 
   it('a full server asks to come again', async () => {

@@ -3,13 +3,14 @@ import { describeGiven } from '../../tensor/json/describe-given';
 import { readJson } from '../../tensor/json/lenient-json';
 import { answerBody, decodeText } from '../answer-body';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
+import type { Operation } from '../host/call';
 import type { ServedModel } from '../host/catalog';
 import type { ModelHost } from '../host/model-host';
 import { perModel } from '../host/per-model';
 import { jsonResponse } from '../http-error';
 import { decodeRawRequest } from '../open-inference/raw-request';
-import type { ProtocolContext, ProtocolRoutes, RouteHandler, ServingProtocol } from '../protocol';
-import { torchError, withTorchErrors } from './errors';
+import type { ProtocolContext, ProtocolRoutes, RouteHandler, RouteUse, ServingProtocol } from '../protocol';
+import { torchError } from './errors';
 import { encodeModelDescription, encodeModelList } from './management';
 import { compilePredictionDecoder, encodeAnswer, type Prediction } from './messages';
 
@@ -40,37 +41,36 @@ export function torchServe(): ServingProtocol {
 
 const versions = ['', '/:version'];
 
+/** Whoever refuses a request, it is told so in TorchServe's form. */
+const use = (operation: Operation): RouteUse => ({ operation, errorBody: torchError });
+
 function addInferenceRoutes(routes: ProtocolRoutes, { host, isReady }: ProtocolContext): void {
-  routes.add('GET', '/ping', 'health', () => {
+  routes.add('GET', '/ping', use('health'), () => {
     const ready = isReady();
     return jsonResponse(ready ? 200 : 503, JSON.stringify({ status: ready ? 'Healthy' : 'Unhealthy' }));
   });
-  const predict = withTorchErrors(host, createPredict(host));
-  const explain = withTorchErrors(host, (_request, { model = '', version }) => {
+  const predict = createPredict(host);
+  const explain: RouteHandler = (_request, { model = '', version }) => {
     const { name } = host.catalog.find(model, version);
-    return torchError(
-      501,
-      `Model ${describeGiven(name)} has no explainer. Ask /predictions/${encodeURIComponent(name)}.`,
-    );
-  });
+    const error = `Model ${describeGiven(name)} has no explainer. Ask /predictions/${encodeURIComponent(name)}.`;
+    return jsonResponse(501, torchError(501, { error }));
+  };
   for (const method of ['POST', 'PUT'] as const) {
     for (const version of versions) {
-      routes.add(method, `/predictions/:model${version}`, 'infer', predict);
-      routes.add(method, `/explanations/:model${version}`, 'infer', explain);
+      routes.add(method, `/predictions/:model${version}`, use('infer'), predict);
+      routes.add(method, `/explanations/:model${version}`, use('infer'), explain);
     }
   }
 }
 
 function addManagementRoutes(routes: ProtocolRoutes, { host }: ProtocolContext): void {
   const { catalog } = host;
-  const list = withTorchErrors(host, (request) =>
+  routes.add('GET', '/models', use('list'), (request) =>
     jsonResponse(200, encodeModelList(catalog.all(), request.query ?? '')),
   );
-  routes.add('GET', '/models', 'list', list);
-  const describe = withTorchErrors(host, (_request, { model = '', version }) =>
-    jsonResponse(200, encodeModelDescription(catalog.find(model, version === 'all' ? undefined : version))),
-  );
-  for (const version of versions) routes.add('GET', `/models/:model${version}`, 'metadata', describe);
+  const describe: RouteHandler = (_request, { model = '', version }) =>
+    jsonResponse(200, encodeModelDescription(catalog.find(model, version === 'all' ? undefined : version)));
+  for (const version of versions) routes.add('GET', `/models/:model${version}`, use('metadata'), describe);
 }
 
 function createPredict(host: ModelHost): RouteHandler {

@@ -30,6 +30,11 @@ const schema = () => {
   return z.strictObject({ model: text, healthRoute: route, predictRoute: route, deployedModelId: text });
 };
 
+/** The service takes a slash at the end of what is asked for away. */
+function withoutSlash(route: string): string {
+  return route.length > 1 && route.endsWith('/') ? route.slice(0, -1) : route;
+}
+
 const dialect: ScoringDialect = { formats: ['instances'], paramsField: 'parameters' };
 
 /**
@@ -47,7 +52,9 @@ const dialect: ScoringDialect = { formats: ['instances'], paramsField: 'paramete
  */
 export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
   const parsed = parseOptions(schema(), options, 'vertexAi');
-  const { healthRoute = '/health', predictRoute = '/predict', deployedModelId } = parsed;
+  const { deployedModelId } = parsed;
+  const healthRoute = withoutSlash(parsed.healthRoute ?? '/health');
+  const predictRoute = withoutSlash(parsed.predictRoute ?? '/predict');
   return {
     name: 'vertex-ai',
     addRoutes(routes, { host, isReady }) {

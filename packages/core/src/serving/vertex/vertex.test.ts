@@ -58,6 +58,9 @@ describe('vertexAi', () => {
     expect((await ask('POST', `${healthRoute}:predict`, { instances: [[1, 2]] })).status).toBe(200);
     expect((await ask('POST', `${healthRoute}:explain`, { instances: [[1, 2]] })).status).toBe(404);
     expect((await ask('POST', '/predict', { instances: [[1, 2]] })).status).toBe(404);
+    const slashed = asker(await keep(mockRunner()), vertexAi({ healthRoute: '/healthy/', predictRoute: '/' }));
+    for (const path of ['/healthy', '/healthy/']) expect((await slashed('GET', path)).status).toBe(200);
+    expect((await slashed('POST', '/', { instances: [[1, 2]] })).status).toBe(200);
     isOpen = false;
     expect((await ask('GET', healthRoute)).status).toBe(503);
   });

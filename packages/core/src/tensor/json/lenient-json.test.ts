@@ -81,6 +81,20 @@ describe('readJson', () => {
     );
   });
 
+  it('refuses a long text that is nested without end, before it is parsed', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    for (const open of ['[', '{"a":', '[NaN,']) {
+      expect(() => readJson(open.repeat(2 ** 20), () => undefined)).toThrow('at most 1000 deep');
+    }
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+    // Brackets in strings are none, and many beside each other are not deep.
+    const rows = Array.from({ length: 200_000 }, () => [1]);
+    const wide = JSON.stringify({ text: '[{"'.repeat(100_000), rows, deep: [[[[[['end']]]]]] });
+    expect(wide.length).toBeGreaterThan(2 ** 20);
+    expect(readJson(wide, (message) => (message as { rows: unknown[] }).rows.length)).toBe(200_000);
+  });
+
   it('reads strings full of backslashes in linear time', () => {
     const text = `{"a":NaN,"b":"${'\\\\'.repeat(500_000)}"}`;
     expect(readJson(text, (message) => (message as { b: string }).b.length)).toBe(500_000);

@@ -1,14 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  createRunner,
-  type DType,
-  type FairleadError,
-  type Logger,
-  type ModelRunner,
-  type Tensor,
-} from '@fairlead/core';
-import { createHandler, createModelRepository, type Handler } from '@fairlead/core/serving';
+import { createRunner, type DType, FairleadError, type Logger, type ModelRunner, type Tensor } from '@fairlead/core';
+import { createHandler, createModelRepository, type Guard, type Handler } from '@fairlead/core/serving';
 import { createMockBackend, type MockBackendOptions } from '@fairlead/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../doctor/command';
@@ -69,6 +62,23 @@ describe('checkServer', () => {
     expect(new Set(report.checks.map(({ group }) => group))).toEqual(
       new Set(['server', 'model', 'infer', 'errors', 'binary', 'extensions']),
     );
+  });
+
+  it('shows a server that asks who calls what it is given', async () => {
+    const guard: Guard = {
+      admit({ operation, model, header }) {
+        if (operation === 'health' && model === undefined) return undefined;
+        if (header('authorization') === 'Bearer KEY') return { id: 'checker', scheme: 'key' };
+        throw new FairleadError('UNAUTHENTICATED', 'This needs a key.');
+      },
+    };
+    const url = await listen(createHandler({ m: await runnerOf() }, { guard, logger: silent }));
+    expect((await checkServer(url, { model: 'm' })).passes).toBe(false);
+    const report = await checkServer(url, { model: 'm', headers: { authorization: 'Bearer KEY' } });
+    expect(failures(report)).toEqual([]);
+    const wrong = checkServer(url, { model: 'm', headers: { authorization: 'Bearer\nKEY' } });
+    await expect(wrong).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.not.stringContaining('KEY') });
+    await expect(checkServer(url, { headers: ['KEY'] as never })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
   });
 
   it.each<[string, DType, readonly (number | string)[]]>([
@@ -312,6 +322,22 @@ describe('checkServer with a server that breaks a rule', () => {
     ],
   ])('%s', async (_, change, name) => {
     expect(await broken(change)).toContain(name);
+  });
+});
+
+it('does not wait for a server again and again that has stopped to answer', async () => {
+  const handler = createHandler({ m: await runnerOf() }, { logger: silent });
+  let asked = 0;
+  const url = await listen((request) => {
+    if (!request.url.endsWith('/infer')) return handler(request);
+    asked++;
+    return new Promise(() => {});
+  });
+  const report = await checkServer(url, { model: 'm', timeoutMs: 500 });
+  expect([report.passes, asked, failures(report).length]).toEqual([false, 3, 3]);
+  expect(report.checks.at(-1)).toMatchObject({
+    outcome: 'skip',
+    given: expect.stringContaining('not asked') as string,
   });
 });
 

@@ -15,11 +15,15 @@ export interface CheckServerOptions {
   readonly model?: string;
   /** Milliseconds that one request may take. 1 or more. @default 10000 */
   readonly timeoutMs?: number;
+  /** Headers of every request, for a server that asks who calls: `{ authorization: 'Bearer KEY' }`. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const schema = z.strictObject({
   model: z.optional(z.string().check(z.minLength(1))),
   timeoutMs: z.optional(z.number().check(z.gte(1), z.lte(2 ** 31 - 1))),
+  // Looked at by checkHeaders, whose messages tell no values.
+  headers: z.optional(z.unknown()),
 });
 
 /**
@@ -34,7 +38,7 @@ const schema = z.strictObject({
 export async function checkServer(url: string, options?: CheckServerOptions): Promise<ServerReport> {
   const base = baseOf(url);
   const { model: named, timeoutMs = 10_000 } = parseOptions(schema, options, 'checkServer');
-  const probe = createProbe(base, timeoutMs);
+  const probe = createProbe(base, timeoutMs, checkHeaders(options?.headers ?? {}));
   const recorder = createRecorder();
   try {
     await probe.get('/v2/health/live');
@@ -96,6 +100,26 @@ async function firstModel(probe: Probe): Promise<string> {
   if (typeof name === 'string') return name;
   const message = 'The server lists no model that is ready. Name one by --model (option "model").';
   throw new FairleadError('INVALID_ARGUMENT', message, { details: { field: 'model', expected: 'a name' } });
+}
+
+/** @throws FairleadError `INVALID_OPTION`, which quotes no value: it may be a secret */
+function checkHeaders(headers: unknown): Readonly<Record<string, string>> {
+  const isObject = typeof headers === 'object' && headers !== null && !Array.isArray(headers);
+  const wrong = isObject ? Object.entries(headers).find((entry) => !isHeader(entry))?.[0] : '';
+  if (wrong === undefined) return headers as Readonly<Record<string, string>>;
+  const field = wrong === '' ? 'headers' : `headers.${wrong}`;
+  const expected = wrong === '' ? 'an object of strings' : 'a header that HTTP allows';
+  throw new FairleadError('INVALID_OPTION', `checkServer: option "${field}" is wrong: expected ${expected}.`, {
+    details: { field, expected },
+  });
+}
+
+function isHeader([name, value]: [string, unknown]): boolean {
+  try {
+    return typeof value === 'string' && new Headers([[name, value]]).has(name);
+  } catch {
+    return false;
+  }
 }
 
 function baseOf(url: string): string {

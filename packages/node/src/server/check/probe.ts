@@ -14,10 +14,18 @@ export interface Probe {
   post(path: string, body: string | Uint8Array, headers?: Readonly<Record<string, string>>): Promise<Answer>;
 }
 
-/** @param base the server's address, without a slash at the end */
-export function createProbe(base: string, timeoutMs: number): Probe {
-  const ask = async (path: string, init: RequestInit): Promise<Answer> => {
-    const response = await fetch(base + path, { ...init, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
+/**
+ * @param base the server's address, without a slash at the end
+ * @param own headers of every request
+ */
+export function createProbe(base: string, timeoutMs: number, own: Readonly<Record<string, string>> = {}): Probe {
+  const ask = async (
+    path: string,
+    init: RequestInit,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const response = await fetch(base + path, { ...init, headers: { ...own, ...headers }, redirect: 'manual', signal });
     const bytes = new Uint8Array(await response.arrayBuffer());
     const text = new TextDecoder().decode(bytes);
     return { status: response.status, headers: response.headers, bytes, text, json: parse(text) };
@@ -25,11 +33,11 @@ export function createProbe(base: string, timeoutMs: number): Probe {
   return {
     get: (path) => ask(path, {}),
     post: (path, body, headers = {}) =>
-      ask(path, {
-        method: 'POST',
-        body: body as string | Uint8Array<ArrayBuffer>,
-        headers: { 'content-type': 'application/json', ...headers },
-      }),
+      ask(
+        path,
+        { method: 'POST', body: body as string | Uint8Array<ArrayBuffer> },
+        { 'content-type': 'application/json', ...headers },
+      ),
   };
 }
 
