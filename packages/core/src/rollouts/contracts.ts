@@ -86,6 +86,11 @@ export interface Strategy {
   learn?(state: StrategyState, arm: string, reward: number, context: readonly number[] | undefined): StrategyState;
   /** Asked at every look with what is known. Harm is for the strategy to act upon: see {@link EvidenceSummary}. */
   decide(state: StrategyState, evidence: EvidenceSummary, time: LookTime): Decision;
+  /**
+   * It stood still for so long, since somebody paused it: what goes by the clock goes on from where it was. Without it a pause changes nothing
+   * for the strategy.
+   */
+  afterPause?(state: StrategyState, pausedMs: number): StrategyState;
   /** What it would do where nothing harms, for a dry run. */
   plan(arms: readonly string[]): readonly PlannedStep[];
 }
@@ -123,6 +128,8 @@ export interface Guardrail {
   readonly margin: number;
   /** Least and greatest value of the measure; what lies outside is taken for the nearer one. */
   readonly bounds: readonly [least: number, greatest: number];
+  /** The option of the rollout without which it hears nothing; then that is said when the rollout is made. */
+  readonly needs?: 'costOf' | 'driftOf' | 'rewards';
   /** The value of a block; `undefined` where it says nothing. */
   measure(block: Block): number | undefined;
 }

@@ -1,4 +1,6 @@
-import { messageOf } from '../errors';
+    const { to } = change;
+    const leaves = (change.arms ?? record.stored.arms).length < record.stored.arms.length;
+    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused' || (leaves && !change.startsAnew);import { messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
@@ -8,10 +10,12 @@ import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './c
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import type { RolloutSettings } from './options';
-import { isActive } from './plan';
+import { checkedWeights, isActive } from './plan';
 import { createRecord, type RolloutRecord } from './record';
 import type { ApprovalRequest, RolloutEventMap } from './result';
 
+/** Milliseconds until a challenger that a running rollout needs, and that could not be loaded, is tried again. */
+const loadAgainMs = 30_000;
 /** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
 const maxUnwritten = 10_000;
 
@@ -68,6 +72,10 @@ export function createController(parts: ControllerParts): Controller {
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
+  /** Why the champion was called back, in ways whose end is not known yet: until then it keeps everything. */
+  let suspensions = 0;
+  let isLoading = false;
+  let loadFrom = Number.NEGATIVE_INFINITY;
   let tail: Promise<unknown> = Promise.resolve();
 
   const serial = <T>(work: () => Promise<T>): Promise<T> => {
@@ -97,10 +105,9 @@ export function createController(parts: ControllerParts): Controller {
       blockMs: settings.blockMs,
       driftOf: settings.driftOf,
       random: settings.random,
-      onHarm() {
-        if (!isActive(record.stored.status)) return;
-        parts.onSuspend();
-        void look();
+      onHarm(arm) {
+        // What was under way when an arm left tells its end here too.
+        if (isActive(record.stored.status) && record.stored.arms.includes(arm)) void suspended(look);
       },
     });
     exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
@@ -112,7 +119,16 @@ export function createController(parts: ControllerParts): Controller {
     strategy: strategy.name,
     store,
     storeTimeoutMs: settings.storeTimeoutMs,
+    isReadable: ({ status, state }) => {
+      if (!isActive(status)) return true;
+      try {
+        return checkedWeights(strategy.weights(state)) !== undefined;
+      } catch {
+        return false;
+      }
+    },
     models,
+    challengers,
     clock,
     logger,
     events,
@@ -127,9 +143,31 @@ export function createController(parts: ControllerParts): Controller {
         unwritten = [];
       } else if (unwritten.length > 0) learnAgain();
       if (stored.history.length > 0) reason = stored.history.at(-1)?.reason ?? reason;
-      parts.onState(record.stored, record.isForeign);
+      show();
     },
   });
+
+  /** Routes by the present state, unless somebody called the champion back meanwhile: a look under way must not undo that. */
+  const show = (): void => {
+    if (suspensions > 0) return;
+    try {
+      parts.onState(record.stored, record.isForeign);
+    } catch (error) {
+      logger.error({ error }, `${name}: the strategy cannot say its weights, so they stay as they are: ${messageOf(error)}`);
+    }
+  };
+
+  /** Gives the champion everything at once, and until the work is done. */
+  const suspended = async <T>(work: () => Promise<T>): Promise<T> => {
+    suspensions++;
+    parts.onSuspend();
+    try {
+      return await work();
+    } finally {
+      suspensions--;
+      show();
+    }
+  };
 
   /** Rewards that another replica's state does not have yet. */
   const learnAgain = (): void => {
@@ -165,6 +203,26 @@ export function createController(parts: ControllerParts): Controller {
     arms: challengers,
     startsAnew: true,
   });
+
+  /** Loads what a rollout needs that another process started, or this one before it was killed. */
+  const loadNeeded = async (): Promise<void> => {
+    const { stored, isForeign } = record;
+    const { status, promoted } = stored;
+    const needed = isActive(status) ? stored.arms : status === 'promoted' && promoted !== undefined ? [promoted] : [];
+    const missing = needed.filter((arm) => challengers.includes(arm) && arms.get(arm)?.runner === undefined);
+    if (isForeign || missing.length === 0 || isLoading || clock.now() < loadFrom) return;
+    isLoading = true;
+    try {
+      await arms.load(missing);
+    } catch {
+      // The arms have told it.
+    } finally {
+      isLoading = false;
+      loadFrom = clock.now() + loadAgainMs;
+      rememberDigests();
+      show();
+    }
+  };
 
   const startIfDue = async (): Promise<void> => {
     if (isFirstRead) {
@@ -237,6 +295,9 @@ export function createController(parts: ControllerParts): Controller {
     let isReachable = true;
     try {
       await record.refresh();
+      // Nobody waits for the first look but who makes the rollout; later ones must not wait until a model is loaded.
+      const loading = loadNeeded();
+      if (isFirstRead) await loading;
       await startIfDue();
       await exchange?.exchange();
     } catch {
@@ -256,7 +317,7 @@ export function createController(parts: ControllerParts): Controller {
       } catch (error) {
         if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
       } finally {
-        parts.onState(record.stored, record.isForeign);
+        show();
       }
     });
 
@@ -273,8 +334,8 @@ export function createController(parts: ControllerParts): Controller {
       rememberDigests();
       isStartDue = false;
     },
-    onState: () => parts.onState(record.stored, record.isForeign),
-    onSuspend: parts.onSuspend,
+    show,
+    suspended,
   });
 
   return {

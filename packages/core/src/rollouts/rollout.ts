@@ -10,11 +10,13 @@ import type { AnySignature, InputsOf } from '../signature';
 import { linkAlias } from './alias-link';
 import { createArms } from './arms';
 import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
+import { checkedKey } from './assignment/checked-key';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
 import { championArm, type StoredRollout } from './contracts';
 import { createController } from './controller';
-import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
-import { championOr, createPlan, type Plan, weightsOf } from './plan';
+import { harmlessHooks } from './harmless-hooks';
+import { parseRolloutOptions, type RolloutOptions, type RolloutSettings, silentGuardrails } from './options';
+import { championOr, checkedWeights, createPlan, layoutOf, type Plan, sameWeights, weightsOf } from './plan';
 import { createAnswerer } from './request';
 import type {
   DryRun,
@@ -52,15 +54,18 @@ export async function createRollout<S extends AnySignature = AnySignature>(
   options: RolloutOptions<S>,
 ): Promise<RolloutRunner<S>> {
   const settings = parseRolloutOptions(options);
-  const state = settings.strategy.start(Object.keys(settings.challengers), settings.clock.epochMs());
+  const challengers = Object.keys(settings.challengers);
+  const state = settings.strategy.start(challengers, settings.clock.epochMs());
+  const layout = layoutOf(checkedWeights(settings.strategy.weights(state)), challengers);
   checkMissingReward(settings.strategy, state, settings.rewards?.missingReward);
+  for (const sentence of silentGuardrails(settings)) settings.logger.warn({}, `${settings.name}: ${sentence}`);
   // Inside, signatures are data: the type parameter speaks to the caller alone.
-  const { rollout, controller } = rolloutOf(settings);
+  const { rollout, controller } = rolloutOf(settings, layout);
   await controller.look();
   return rollout as unknown as RolloutRunner<S>;
 }
 
-function rolloutOf(settings: RolloutSettings) {
+function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
   const { name, champion, strategy, assignment, clock, random, logger } = settings;
   const events = joinEvents([champion.events]);
   const rolloutEvents = createEvents<RolloutEventMap>(logger, settings.on);
@@ -83,8 +88,10 @@ function rolloutOf(settings: RolloutSettings) {
   let closed = false;
   let timer: ClockTimer | undefined;
 
-  const planFor = (status: Plan['status'], weights: Plan['weights']): Plan =>
-    createPlan(name, status, weights, strategy.choose !== undefined, assigning, random);
+  const hooks = harmlessHooks(settings);
+  const planParts = { name, assignment: assigning, chooses: strategy.choose !== undefined, layout, random };
+  const planFor = (status: Plan['status'], weights: Plan['weights'], present: readonly string[] = []): Plan =>
+    createPlan(planParts, status, weights, present);
   let plan = planFor('idle', championOr(undefined));
   let choosable: readonly string[] = [championArm];
 
@@ -100,13 +107,13 @@ function rolloutOf(settings: RolloutSettings) {
     const status = isForeign ? 'idle' : stored.status;
     const weights = isForeign ? championOr(undefined) : weightsOf(stored, strategy);
     if (status === plan.status && sameWeights(weights, plan.weights)) return;
-    plan = planFor(status, weights);
+    plan = planFor(status, weights, stored.arms);
     choosable = [championArm, ...stored.arms];
     sampleRatio.restart(plan.chooses ? {} : weights);
   };
 
   const controller = createController({
-    settings,
+    settings: hooks.settings,
     replica,
     arms,
     events: rolloutEvents,
@@ -132,8 +139,8 @@ function rolloutOf(settings: RolloutSettings) {
     arms,
     clock,
     fallsBack: settings.breaker.fallback,
-    observers: settings.observers,
-    costOf: settings.costOf,
+    observers: hooks.settings.observers,
+    costOf: hooks.settings.costOf,
     idOf({ arm, propensity, counted }, { context }) {
       if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
       const randomised = counted && (plan.chooses || propensity < 1);
@@ -155,7 +162,7 @@ function rolloutOf(settings: RolloutSettings) {
     if (closed) return Promise.reject(closedError('a rollout'));
     try {
       const given = keyOf === undefined ? options.key : keyOf(inputs, options);
-      const key = typeof given === 'string' ? given : undefined;
+      const key = checkedKey(given);
       const hash = plan.assigner.hashOf(key);
       const answered = answer(inputs, options, slotOf(key, hash, options), key === undefined ? undefined : hash);
       pending.enter();
@@ -209,6 +216,9 @@ function rolloutOf(settings: RolloutSettings) {
     closed = true;
     return releasing.close();
   };
+
+  const whileOpen = (work: () => Promise<void>): Promise<void> =>
+    closed ? Promise.reject(closedError('a rollout')) : work();
 
   const rollout: RolloutRunner = {
     signature: champion.signature,
@@ -291,21 +301,16 @@ function rolloutOf(settings: RolloutSettings) {
     },
     decisions: () => decisions?.read() ?? [].values(),
     rewardStats: () => decisions?.stats(),
-    start: (by = {}) => controller.start(by),
-    promote: ({ arm, ...by } = {}) => controller.promote(arm, by),
-    rollback: (by = {}) => controller.rollback(by),
-    abort: (by = {}) => controller.abort(by),
-    pause: (by = {}) => controller.pause(by),
-    resume: (by = {}) => controller.resume(by),
-    approve: (by = {}) => controller.approve(by),
+    start: (by = {}) => whileOpen(() => controller.start(by)),
+    promote: ({ arm, ...by } = {}) => whileOpen(() => controller.promote(arm, by)),
+    rollback: (by = {}) => whileOpen(() => controller.rollback(by)),
+    abort: (by = {}) => whileOpen(() => controller.abort(by)),
+    pause: (by = {}) => whileOpen(() => controller.pause(by)),
+    resume: (by = {}) => whileOpen(() => controller.resume(by)),
+    approve: (by = {}) => whileOpen(() => controller.approve(by)),
     look: () => controller.look(),
     close,
     [Symbol.asyncDispose]: close,
   };
   return { rollout, controller };
-}
-
-function sameWeights(one: Plan['weights'], other: Plan['weights']): boolean {
-  const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((arm) => one[arm] === other[arm]);
 }

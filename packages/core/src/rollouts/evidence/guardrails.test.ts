@@ -61,6 +61,22 @@ describe('a guardrail', () => {
     expect(guardrail.measure(block({ endedAt: 9000 }))).toBeUndefined();
   });
 
+  test('of drift takes one pair of each challenger', () => {
+    const guardrail = driftGuardrail({ windowMs: 1000 });
+    const pair = (arm: string, at: number): (number | undefined)[] => [
+      guardrail.measure(block({ arm, endedAt: at, driftState: 1 })),
+      guardrail.measure(control({ endedAt: at, driftState: 0 })),
+    ];
+    expect([pair('a', 5), pair('b', 10), pair('a', 900), pair('b', 1005), pair('a', 1005), pair('b', 1010)]).toEqual([
+      [1, 0],
+      [1, 0],
+      [undefined, undefined],
+      [undefined, undefined],
+      [1, 0],
+      [1, 0],
+    ]);
+  });
+
   test('of cost measures a request, and of reward the mean of those that came', () => {
     const cost = costGuardrail({ bounds: [0, 10], margin: 1 });
     expect(cost).toMatchObject({ name: 'cost', harmfulWhen: 'higher', margin: 1 });

@@ -98,26 +98,31 @@ export interface DriftGuardrailOptions {
 
 /**
  * Guards the state of drift: the share of features in alarm at the end of a block. An alarm that lasts is one piece of evidence and not
- * one a block, so of the blocks within `windowMs` one pair counts.
+ * one a block, so of the blocks within `windowMs` one pair of each challenger counts.
  *
- * It remembers, so make one for each challenger. Ask it for the challenger's block of a pair first, then for the control's.
+ * It remembers, so make one for each rollout. Ask it for the challenger's block of a pair first, then for the control's.
  *
  * @throws FairleadError `INVALID_OPTION`
  */
 export function driftGuardrail(options: DriftGuardrailOptions = {}): Guardrail {
   checkOptions('driftGuardrail', options, { margin: share, windowMs: positive });
   const { margin = 0.1, windowMs = 60_000 } = options;
-  let next = Number.NEGATIVE_INFINITY;
-  let counts = false;
+  /** When the next pair of a challenger counts. */
+  const next = new Map<string, number>();
+  /** The challenger whose pair counts, while its control is asked. */
+  let counting: string | undefined;
   return {
     name: 'drift',
+    needs: 'driftOf',
     harmfulWhen: 'higher',
     margin,
     bounds: [0, 1],
     measure({ arm, endedAt, driftState }) {
-      if (arm !== championArm) counts = driftState !== undefined && endedAt >= next;
-      else if (counts && driftState !== undefined) next = endedAt + windowMs;
-      return counts ? driftState : undefined;
+      if (arm !== championArm) {
+        const isDue = driftState !== undefined && endedAt >= (next.get(arm) ?? Number.NEGATIVE_INFINITY);
+        counting = isDue ? arm : undefined;
+      } else if (counting !== undefined && driftState !== undefined) next.set(counting, endedAt + windowMs);
+      return counting === undefined ? undefined : driftState;
     },
   };
 }
@@ -140,7 +145,7 @@ export interface BoundedGuardrailOptions {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function costGuardrail(options: BoundedGuardrailOptions): Guardrail {
-  return bounded('costGuardrail', 'cost', 'higher', options, ({ cost, requests }) =>
+  return bounded('costGuardrail', { name: 'cost', harmfulWhen: 'higher', needs: 'costOf' }, options, ({ cost, requests }) =>
     cost === undefined || requests === 0 ? undefined : cost / requests,
   );
 }
@@ -151,7 +156,7 @@ export function costGuardrail(options: BoundedGuardrailOptions): Guardrail {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function rewardGuardrail(options: BoundedGuardrailOptions): Guardrail {
-  return bounded('rewardGuardrail', 'reward', 'lower', options, ({ rewards }) =>
+  return bounded('rewardGuardrail', { name: 'reward', harmfulWhen: 'lower', needs: 'rewards' }, options, ({ rewards }) =>
     rewards === undefined || rewards.length === 0
       ? undefined
       : rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
@@ -160,8 +165,7 @@ export function rewardGuardrail(options: BoundedGuardrailOptions): Guardrail {
 
 function bounded(
   owner: string,
-  usualName: string,
-  harmfulWhen: Guardrail['harmfulWhen'],
+  usual: Required<Pick<Guardrail, 'name' | 'harmfulWhen' | 'needs'>>,
   options: BoundedGuardrailOptions,
   measure: (block: Block) => number | undefined,
 ): Guardrail {
@@ -171,7 +175,7 @@ function bounded(
     margin: notNegative,
   };
   checkOptions(owner, options, checks, ['bounds']);
-  const { name = usualName, bounds, margin = 0 } = options;
+  const { name = usual.name, bounds, margin = 0 } = options;
   checkOptions(
     owner,
     { margin },
@@ -182,5 +186,5 @@ function bounded(
       ),
     },
   );
-  return { name, harmfulWhen, margin, bounds, measure };
+  return { ...usual, name, margin, bounds, measure };
 }

@@ -79,6 +79,14 @@ export function shadow(options: ShadowStrategyOptions): Strategy {
     },
     weights: (state) =>
       next !== undefined && isOver(state) ? next.weights(inner(state)) : evenWeights(armsOf(state), 0),
+    ...(next?.afterPause === undefined
+      ? {}
+      : {
+          afterPause: (state, pausedMs) =>
+            isOver(state)
+              ? around(state, (next.afterPause as NonNullable<Strategy['afterPause']>)(inner(state), pausedMs))
+              : state,
+        }),
     ...(next?.choose === undefined
       ? {}
       : {
