@@ -1,4 +1,4 @@
-import { messageOf } from '../errors';
+import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { Closeable } from '../lifecycle';
 import { closeable } from '../lifecycle';
@@ -56,6 +56,13 @@ export function linkAlias(
     }
   };
 
+  /** Whether the rollout stands as a move of the alias wants it. */
+  const isFollowed = (version: string): boolean => {
+    const { status } = controller.record.stored;
+    const isIn = isActive(status) || status === 'promoted';
+    return version === arms.champion.runner.model.version ? !isIn : isIn;
+  };
+
   const onMove = (version: string): void => {
     if (version === moved) return;
     moved = undefined;
@@ -69,9 +76,11 @@ export function linkAlias(
       if (isActive(status) || status === 'promoted') return undefined;
       return controller.start(by, version);
     };
-    void act()?.catch((error: unknown) =>
-      tell(error, `the alias was moved to version ${version}, which could not be followed`),
-    );
+    void act()?.catch((error: unknown) => {
+      // Another replica has heard of it too, and was first.
+      if (FairleadError.isInstance(error, 'CONFLICT') && isFollowed(version)) return;
+      tell(error, `the alias was moved to version ${version}, which could not be followed`);
+    });
   };
 
   const watching = alias?.watch(onMove);
