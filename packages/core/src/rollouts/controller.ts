@@ -4,18 +4,18 @@
 import type { EventSource } from '../events';
 import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
+import { askForApproval } from './ask-for-approval';
 import { createHandControls, type HandControls } from './by-hand';
 import { type Actor, type Change, stateAfter } from './change';
 import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
+import { createLoadNeeded } from './load-needed';
 import type { RolloutSettings } from './options';
 import { checkedWeights, isActive } from './plan';
 import { createRecord, type RolloutRecord } from './record';
-import type { ApprovalRequest, RolloutEventMap } from './result';
+import type { RolloutEventMap } from './result';
 
-/** Milliseconds until a challenger that a running rollout needs, and that could not be loaded, is tried again. */
-const loadAgainMs = 30_000;
 /** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
 const maxUnwritten = 10_000;
 
@@ -74,8 +74,6 @@ export function createController(parts: ControllerParts): Controller {
   let reason = 'Nothing was started yet.';
   /** Why the champion was called back, in ways whose end is not known yet: until then it keeps everything. */
   let suspensions = 0;
-  let isLoading = false;
-  let loadFrom = Number.NEGATIVE_INFINITY;
   let tail: Promise<unknown> = Promise.resolve();
 
   const serial = <T>(work: () => Promise<T>): Promise<T> => {
@@ -204,25 +202,15 @@ export function createController(parts: ControllerParts): Controller {
     startsAnew: true,
   });
 
-  /** Loads what a rollout needs that another process started, or this one before it was killed. */
-  const loadNeeded = async (): Promise<void> => {
-    const { stored, isForeign } = record;
-    const { status, promoted } = stored;
-    const needed = isActive(status) ? stored.arms : status === 'promoted' && promoted !== undefined ? [promoted] : [];
-    const missing = needed.filter((arm) => challengers.includes(arm) && arms.get(arm)?.runner === undefined);
-    if (isForeign || missing.length === 0 || isLoading || clock.now() < loadFrom) return;
-    isLoading = true;
-    try {
-      await arms.load(missing);
-    } catch {
-      // The arms have told it.
-    } finally {
-      isLoading = false;
-      loadFrom = clock.now() + loadAgainMs;
+  const loadNeeded = createLoadNeeded({
+    arms,
+    clock,
+    record: () => record,
+    onEnd() {
       rememberDigests();
       show();
-    }
-  };
+    },
+  });
 
   const startIfDue = async (): Promise<void> => {
     if (isFirstRead) {
@@ -240,24 +228,12 @@ export function createController(parts: ControllerParts): Controller {
     }
     rememberDigests();
     if (record.stored.epoch !== 0 && !record.isForeign && record.stored.status !== 'idle') return;
+    // Not before it is written: a store that only reads is no reason to give up.
+    isStartDue = true;
+    const isFirst = await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }));
+    isStartDue = false;
     // Another replica that was first started the same.
-    if (await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }))) counts.step++;
-  };
-
-  const askForApproval = (request: ApprovalRequest): void => {
-    if (events.listenerCount('approval-request') === 0 && settings.onApproval === undefined) {
-      logger.warn({ rollout: name }, `${name} waits for approve(): ${request.reason}`);
-    }
-    events.emit('approval-request', request);
-    if (settings.onApproval === undefined) return;
-    const ask = async (): Promise<void> => {
-      const granted = await settings.onApproval?.(request);
-      if (granted === true) await controls.approve({ actor: 'onApproval', reason: 'Approved.' });
-      else await controls.rollback({ actor: 'onApproval', reason: 'Not approved.' });
-    };
-    void ask().catch((error: unknown) => {
-      logger.error({ error }, `${name}: onApproval failed, so it goes on waiting for approve(): ${messageOf(error)}`);
-    });
+    if (isFirst) counts.step++;
   };
 
   const carryOut = async (decision: Decision, isReachable: boolean): Promise<void> => {
@@ -279,7 +255,8 @@ export function createController(parts: ControllerParts): Controller {
     } else if (action === 'wait-for-approval') {
       if (await apply({ ...change, to: 'waiting-for-approval' })) {
         const { weights } = record.stored;
-        askForApproval({ rollout: name, reason: decision.reason, weights, evidence: evidence() });
+        const request = { rollout: name, reason: decision.reason, weights, evidence: evidence() };
+        askForApproval(request, settings, events, controls);
       }
     } else {
       reason = decision.reason;
@@ -300,9 +277,10 @@ export function createController(parts: ControllerParts): Controller {
       if (isFirstRead) await loading;
       await startIfDue();
       await exchange?.exchange();
-    } catch {
-      // The record has told it.
+    } catch (error) {
       isReachable = false;
+      // What the store failed with the record has told.
+      if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
     }
     const { stored, isForeign } = record;
     if (isForeign || !isActive(stored.status)) return;

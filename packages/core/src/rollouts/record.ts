@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
+import type { Closeable } from '../lifecycle';
 import type { Logger } from '../logger';
 import { championArm, type HistoryEntry, type RolloutStore, type StoredRollout, type StrategyState } from './contracts';
 import { championOr, isActive } from './plan';
@@ -185,9 +186,18 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     }
   };
 
-  const watching = store.watch?.(name, (epoch) => {
-    if (epoch !== stored.epoch) isStale = true;
-  });
+  const watch = (): Closeable | undefined => {
+    try {
+      return store.watch?.(name, (epoch) => {
+        if (epoch !== stored.epoch) isStale = true;
+      });
+    } catch (error) {
+      // What cannot be watched is read at every look.
+      failed(error);
+      return undefined;
+    }
+  };
+  const watching = watch();
 
   return {
     get stored() {

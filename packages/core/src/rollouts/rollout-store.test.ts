@@ -159,6 +159,24 @@ describe('a store that cannot be had', () => {
     await rollout.close();
   });
 
+  it('at the start for writing alone: it begins when the store takes that too', async () => {
+    const fragile = fragileStore();
+    let readsOnly = true;
+    const store: RolloutStore = {
+      ...fragile.store,
+      async write(...args) {
+        if (readsOnly) throw new FairleadError('STORE_FAILED', 'The store only reads.');
+        return fragile.store.write(...args);
+      },
+    };
+    const { rollout, send } = await setUpRollout({ store });
+    expect(new Set(await send(30))).toEqual(new Set(['champion']));
+    readsOnly = false;
+    await send(30);
+    expect(rollout.describe()).toMatchObject({ status: 'running', degraded: [] });
+    await rollout.close();
+  });
+
   it('and does not even say so: nothing waits for it, not the start and not the end', async () => {
     const clock = createVirtualClock();
     const silent = new Promise<never>(() => {});
