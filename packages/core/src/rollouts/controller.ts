@@ -1,6 +1,4 @@
-    const { to } = change;
-    const leaves = (change.arms ?? record.stored.arms).length < record.stored.arms.length;
-    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused' || (leaves && !change.startsAnew);import { messageOf } from '../errors';
+import { messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { ModelRunner } from '../runner/runner';
 import type { Arms } from './arms';
@@ -151,7 +149,10 @@ export function createController(parts: ControllerParts): Controller {
     try {
       parts.onState(record.stored, record.isForeign);
     } catch (error) {
-      logger.error({ error }, `${name}: the strategy cannot say its weights, so they stay as they are: ${messageOf(error)}`);
+      logger.error(
+        { error },
+        `${name}: the strategy cannot say its weights, so they stay as they are: ${messageOf(error)}`,
+      );
     }
   };
 
@@ -187,7 +188,8 @@ export function createController(parts: ControllerParts): Controller {
       coolDownMs: settings.coolDownMs,
     });
     const { to } = change;
-    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
+    const leaves = (change.arms ?? record.stored.arms).length < record.stored.arms.length;
+    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused' || (leaves && !change.startsAnew);
     if (!(await record.commit(next, isSafe))) return false;
     parts.onDecide(next.history.at(-1) as HistoryEntry);
     return true;

@@ -218,7 +218,12 @@ export function parseRolloutOptions(options: unknown): RolloutSettings {
       throw optionError('createRollout', `${field}.bounds`, 'a least value and a greater one, both finite', bounds);
     }
     if (!(margin >= 0 && margin < range)) {
-      throw optionError('createRollout', `${field}.margin`, `0 or more, less than ${range}, the range of its bounds`, margin);
+      throw optionError(
+        'createRollout',
+        `${field}.margin`,
+        `0 or more, less than ${range}, the range of its bounds`,
+        margin,
+      );
     }
   });
   for (const [key, arm] of Object.entries(settings.assignment.overrides)) {

@@ -118,7 +118,8 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     if (stored.epoch === 0) return false;
     if (stored.strategy !== parts.strategy || !isReadable) return true;
     const there = Object.keys(stored.models).filter((arm) => arm !== championArm);
-    if (there.length !== parts.challengers.length || !there.every((arm) => parts.challengers.includes(arm))) return true;
+    if (there.length !== parts.challengers.length || !there.every((arm) => parts.challengers.includes(arm)))
+      return true;
     const here = parts.models();
     return Object.entries(stored.models).some(([arm, digest]) => (here[arm] ?? digest) !== digest);
   };

@@ -31,27 +31,30 @@ function slowStore(clock: ReturnType<typeof createVirtualClock>) {
 }
 
 describe('the way back', () => {
-  it.each(['rollback', 'abort'] as const)('by %s() holds from the next request on, whatever look is under way', async (verb) => {
-    const clock = createVirtualClock();
-    const { store, state } = slowStore(clock);
-    const { rollout } = await setUpRollout({ store, strategy: abTest() }, {}, clock);
-    state.delayMs = 400;
-    // A look begins, and hears of the store only after somebody has called the champion back.
-    await clock.advance(1000);
-    const done = rollout[verb]();
-    const served = new Set<string>();
-    for (let step = 0; step < 200; step++) {
-      const answer = rollout.run(pair(step), { key: `user-${step}` });
-      await clock.advance(10);
-      served.add((await answer).rollout.arm);
-    }
-    await done;
-    expect([...served]).toEqual(['champion']);
-    expect(rollout.describe().status).toBe(verb === 'rollback' ? 'rolled-back' : 'aborted');
-    state.delayMs = 0;
-    await clock.advance(2000);
-    await rollout.close();
-  });
+  it.each(['rollback', 'abort'] as const)(
+    'by %s() holds from the next request on, whatever look is under way',
+    async (verb) => {
+      const clock = createVirtualClock();
+      const { store, state } = slowStore(clock);
+      const { rollout } = await setUpRollout({ store, strategy: abTest() }, {}, clock);
+      state.delayMs = 400;
+      // A look begins, and hears of the store only after somebody has called the champion back.
+      await clock.advance(1000);
+      const done = rollout[verb]();
+      const served = new Set<string>();
+      for (let step = 0; step < 200; step++) {
+        const answer = rollout.run(pair(step), { key: `user-${step}` });
+        await clock.advance(10);
+        served.add((await answer).rollout.arm);
+      }
+      await done;
+      expect([...served]).toEqual(['champion']);
+      expect(rollout.describe().status).toBe(verb === 'rollback' ? 'rolled-back' : 'aborted');
+      state.delayMs = 0;
+      await clock.advance(2000);
+      await rollout.close();
+    },
+  );
 });
 
 describe('a cool-down', () => {
@@ -71,7 +74,9 @@ describe('a cool-down', () => {
 
 describe('what a store holds', () => {
   it('and the strategy cannot read, as of a bandit with another context, begins anew', async () => {
-    const store = createMemoryRolloutStore();
+    const inner = createMemoryRolloutStore();
+    // As from another process: nothing of it is the very object that was written.
+    const store: RolloutStore = { ...inner, read: async (rollout) => structuredClone(await inner.read(rollout)) };
     const clock = createVirtualClock();
     const first = await setUpRollout({ store, strategy: linUcb({ dimensions: 2 }) }, {}, clock);
     const second = await setUpRollout({ store, strategy: linUcb({ dimensions: 3 }) }, {}, clock);

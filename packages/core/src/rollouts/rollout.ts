@@ -197,6 +197,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
       ...arms.challengers.flatMap(({ name: arm, runner }) =>
         runner === undefined ? [`${arm} is not loaded: the champion serves its share.`] : [],
       ),
+      ...hooks.failures(),
     ];
   };
 

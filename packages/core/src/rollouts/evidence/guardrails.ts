@@ -145,8 +145,11 @@ export interface BoundedGuardrailOptions {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function costGuardrail(options: BoundedGuardrailOptions): Guardrail {
-  return bounded('costGuardrail', { name: 'cost', harmfulWhen: 'higher', needs: 'costOf' }, options, ({ cost, requests }) =>
-    cost === undefined || requests === 0 ? undefined : cost / requests,
+  return bounded(
+    'costGuardrail',
+    { name: 'cost', harmfulWhen: 'higher', needs: 'costOf' },
+    options,
+    ({ cost, requests }) => (cost === undefined || requests === 0 ? undefined : cost / requests),
   );
 }
 
@@ -156,10 +159,14 @@ export function costGuardrail(options: BoundedGuardrailOptions): Guardrail {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function rewardGuardrail(options: BoundedGuardrailOptions): Guardrail {
-  return bounded('rewardGuardrail', { name: 'reward', harmfulWhen: 'lower', needs: 'rewards' }, options, ({ rewards }) =>
-    rewards === undefined || rewards.length === 0
-      ? undefined
-      : rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
+  return bounded(
+    'rewardGuardrail',
+    { name: 'reward', harmfulWhen: 'lower', needs: 'rewards' },
+    options,
+    ({ rewards }) =>
+      rewards === undefined || rewards.length === 0
+        ? undefined
+        : rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
   );
 }
 

@@ -94,7 +94,11 @@ export function canary(options: CanaryOptions = {}): Strategy {
     const isLast = index === steps.length - 1;
     const winner = isLast ? winnerOf(state, evidence, promoteOn) : undefined;
     if (isLast && winner === undefined) return stay('The evidence does not decide yet.');
-    if (isLeftAlone(state, index + 1) && promoteOn === 'non-inferior' && winnerOf(state, evidence, promoteOn) === undefined) {
+    if (
+      isLeftAlone(state, index + 1) &&
+      promoteOn === 'non-inferior' &&
+      winnerOf(state, evidence, promoteOn) === undefined
+    ) {
       return stay('The evidence does not decide yet, and after the next step there is no control to compare with.');
     }
     const isApproved = approved || state.approved === true;

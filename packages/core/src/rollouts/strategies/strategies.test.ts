@@ -144,7 +144,9 @@ describe('canary', () => {
     const stepped = strategy.decide(roundTrip(approved.state), evidence, at(day));
     expect(stepped.action).toBe('step');
     // The next step wants one of its own.
-    expect(strategy.decide(stepped.state, evidenceOf('non-inferior', 9, 'v2'), at(day)).action).toBe('wait-for-approval');
+    expect(strategy.decide(stepped.state, evidenceOf('non-inferior', 9, 'v2'), at(day)).action).toBe(
+      'wait-for-approval',
+    );
   });
 
   it('drops one of several challengers and goes on with the others', () => {
