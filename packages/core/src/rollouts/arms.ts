@@ -2,12 +2,13 @@ import type { Clock } from '../clock';
 import { FairleadError, messageOf, throwIfAborted } from '../errors';
 import type { EventSource } from '../events';
 import type { Logger } from '../logger';
+import { optionError } from '../option-checks';
 import { Circuit } from '../resilience/circuit';
 import { checkInterchangeable } from '../runner/model-info';
 import type { ModelRunner } from '../runner/runner';
 import { championArm } from './contracts';
 import type { BlockFormer } from './evidence/blocks';
-import type { Challenger, RolloutSettings } from './options';
+import { type Challenger, isRunner, type RolloutSettings } from './options';
 import type { RolloutEventMap } from './result';
 
 /** What may answer a request. */
@@ -109,6 +110,9 @@ export function createArms({ settings, clock, logger, events, onLoad }: ArmsPart
     const challenger = given[arm.name] as Challenger;
     if (arm.runner !== undefined || typeof challenger !== 'function') return;
     const runner = await challenger({ signal });
+    if (!isRunner(runner)) {
+      throw optionError('createRollout', `challengers.${arm.name}`, 'a function that makes a ModelRunner', runner);
+    }
     try {
       throwIfAborted(signal, `${settings.name}: loading ${arm.name}`);
       checkInterchangeable(signature, runner.signature);

@@ -3,7 +3,7 @@ import type { Clock } from '../clock';
 import { parseOptions } from '../config';
 import type { EventListeners } from '../events';
 import type { CallOptions } from '../lifecycle';
-import type { Logger } from '../logger';
+import { guardLogger, type Logger } from '../logger';
 import type { AliasControl } from '../model-source';
 import { optionError } from '../option-checks';
 import type { SampledFailures } from '../resilience/circuit';
@@ -110,7 +110,11 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
-const isRunner = (value: unknown): boolean => hasMethods(value, 'run', 'close');
+/** Whether a value is a runner; what a function of a challenger answers is asked too. */
+export const isRunner = (value: unknown): value is ModelRunner =>
+  hasMethods(value, 'run', 'close') &&
+  ['signature', 'model'].every((field) => isObject((value as Record<string, unknown>)[field]));
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const runnerField = z.custom<ModelRunner>(isRunner, 'a ModelRunner');
 const challengerField = z.custom<Challenger>(
   (value) => typeof value === 'function' || isRunner(value),
@@ -180,7 +184,9 @@ const schema = z.strictObject({
   ),
   lookEveryMs: z._default(timerMs, 1000),
   blockMs: z._default(z.number().check(z.gt(0)), 50),
-  clock: clockField,
+  clock: clockField.check(
+    z.refine((clock) => hasMethods(clock, 'now', 'epochMs', 'setTimer'), 'a clock: see createVirtualClock()'),
+  ),
   random: z._default(z.custom<() => number>(isFunction, 'a function'), () => Math.random),
   logger: loggerField,
   on: listenersField<RolloutEventMap>(),
@@ -191,7 +197,9 @@ export type RolloutSettings = z.output<typeof schema>;
 
 /** Checks what a schema of fields cannot: names, and what refers to them. */
 export function parseRolloutOptions(options: unknown): RolloutSettings {
-  const settings = parseOptions(schema, options, 'createRollout');
+  const given = parseOptions(schema, options, 'createRollout');
+  // What a logger throws must cost nobody an answer.
+  const settings = { ...given, logger: guardLogger(given.logger) };
   const names = Object.keys(settings.challengers);
   if (names.length === 0) throw optionError('createRollout', 'challengers', 'at least one challenger', {});
   for (const name of names) {

@@ -160,6 +160,16 @@ describe('a rollout', () => {
     await rollout.close();
   });
 
+  it('refuses options of a request, and of what is asked for, that are none', async () => {
+    const { rollout } = await setUpRollout();
+    const refused = (field: string) => ({ code: 'INVALID_ARGUMENT', details: { field } });
+    await expect(rollout.run(pair(), null as never)).rejects.toMatchObject(refused('options'));
+    await expect(rollout.rollback(null as never)).rejects.toMatchObject(refused('by'));
+    await expect(rollout.promote({ actor: 7 as never })).rejects.toMatchObject(refused('actor'));
+    expect(rollout.describe().status).toBe('running');
+    await rollout.close();
+  });
+
   it('says which guardrail hears nothing', async () => {
     const { rollout, log } = await setUpRollout({ guardrails: [driftGuardrail()] });
     expect(log.join()).toContain('The guardrail "drift" hears nothing without the option driftOf');

@@ -10,8 +10,9 @@ import type { AnySignature, InputsOf } from '../signature';
 import { linkAlias } from './alias-link';
 import { createArms } from './arms';
 import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
-import { checkedKey } from './assignment/checked-key';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
+import type { Actor } from './change';
+import { checkedActor, checkedKey, checkedRunOptions } from './checked-arguments';
 import { championArm, type StoredRollout } from './contracts';
 import { createController } from './controller';
 import { harmlessHooks } from './harmless-hooks';
@@ -161,6 +162,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
   const run = (inputs: InputsOf, options: RolloutRunOptions = {}): Promise<RolloutResult> => {
     if (closed) return Promise.reject(closedError('a rollout'));
     try {
+      checkedRunOptions(options);
       const given = keyOf === undefined ? options.key : keyOf(inputs, options);
       const key = checkedKey(given);
       const hash = plan.assigner.hashOf(key);
@@ -218,8 +220,10 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
     return releasing.close();
   };
 
-  const whileOpen = (work: () => Promise<void>): Promise<void> =>
-    closed ? Promise.reject(closedError('a rollout')) : work();
+  const whileOpen = async <A extends Actor>(by: A, work: (by: A) => Promise<void>): Promise<void> => {
+    if (closed) throw closedError('a rollout');
+    await work(checkedActor(by));
+  };
 
   const rollout: RolloutRunner = {
     signature: champion.signature,
@@ -302,13 +306,13 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
     },
     decisions: () => decisions?.read() ?? [].values(),
     rewardStats: () => decisions?.stats(),
-    start: (by = {}) => whileOpen(() => controller.start(by)),
-    promote: ({ arm, ...by } = {}) => whileOpen(() => controller.promote(arm, by)),
-    rollback: (by = {}) => whileOpen(() => controller.rollback(by)),
-    abort: (by = {}) => whileOpen(() => controller.abort(by)),
-    pause: (by = {}) => whileOpen(() => controller.pause(by)),
-    resume: (by = {}) => whileOpen(() => controller.resume(by)),
-    approve: (by = {}) => whileOpen(() => controller.approve(by)),
+    start: (by = {}) => whileOpen(by, controller.start),
+    promote: (by = {}) => whileOpen(by, ({ arm, ...who }) => controller.promote(arm, who)),
+    rollback: (by = {}) => whileOpen(by, controller.rollback),
+    abort: (by = {}) => whileOpen(by, controller.abort),
+    pause: (by = {}) => whileOpen(by, controller.pause),
+    resume: (by = {}) => whileOpen(by, controller.resume),
+    approve: (by = {}) => whileOpen(by, controller.approve),
     look: () => controller.look(),
     close,
     [Symbol.asyncDispose]: close,
