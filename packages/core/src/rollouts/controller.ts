@@ -268,7 +268,8 @@ export function createController(parts: ControllerParts): Controller {
     }
   };
 
-  const lookOnce = async (): Promise<void> => {
+  /** Whether the store gave and took everything. */
+  const lookOnce = async (): Promise<boolean> => {
     counts.looks++;
     exchange?.ledger.flush(clock.now());
     let isReachable = true;
@@ -285,15 +286,16 @@ export function createController(parts: ControllerParts): Controller {
       if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
     }
     const { stored, isForeign } = record;
-    if (isForeign || !isActive(stored.status)) return;
+    if (isForeign || !isActive(stored.status)) return isReachable;
     const time = { epochMs: clock.epochMs(), approved: false };
     await carryOut(strategy.decide(stored.state, evidence(), time), isReachable);
+    return isReachable;
   };
 
   const look = (): Promise<void> =>
     serial(async () => {
       try {
-        await lookOnce();
+        if (await lookOnce()) record.recovered();
       } catch (error) {
         if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
       } finally {

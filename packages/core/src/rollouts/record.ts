@@ -29,8 +29,10 @@ export interface RolloutRecord {
    * @throws what the store failed with, where that is not so
    */
   commit(next: Omit<StoredRollout, 'epoch'>, isSafe: boolean): Promise<boolean>;
-  /** Calls the store, and remembers whether it can be had. */
+  /** Calls the store, and remembers where it cannot be had. */
   reach<T>(call: () => Promise<T>): Promise<T>;
+  /** Everything that was asked of the store in a look was had: a store that reads and does not write is not back. */
+  recovered(): void;
   /** Another state of the strategy, which is written when somebody commits. */
   setState(state: StrategyState): void;
   close(): Promise<void>;
@@ -104,10 +106,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
 
   const reach = async <T>(call: () => Promise<T>): Promise<T> => {
     try {
-      const answer = await inTime(call);
-      if (downSince !== undefined) events.emit('store-back', { downMs: clock.now() - downSince });
-      downSince = undefined;
-      return answer;
+      return await inTime(call);
     } catch (error) {
       if (!FairleadError.isInstance(error, 'CONFLICT')) failed(error);
       throw error;
@@ -229,6 +228,10 @@ export function createRecord(parts: RecordParts): RolloutRecord {
         adopt({ ...next, epoch: stored.epoch }, true);
         return true;
       }
+    },
+    recovered() {
+      if (downSince !== undefined) events.emit('store-back', { downMs: clock.now() - downSince });
+      downSince = undefined;
     },
     setState(state) {
       stored = { ...stored, state };

@@ -169,11 +169,15 @@ describe('a store that cannot be had', () => {
         return fragile.store.write(...args);
       },
     };
-    const { rollout, send } = await setUpRollout({ store });
+    const { rollout, send, told } = await setUpRollout({ store });
     expect(new Set(await send(30))).toEqual(new Set(['champion']));
+    // What fails at every look is said once.
+    expect(told('store-fail')).toHaveLength(1);
+    expect(told('store-back')).toHaveLength(0);
     readsOnly = false;
     await send(30);
     expect(rollout.describe()).toMatchObject({ status: 'running', degraded: [] });
+    expect(told('store-back')).toHaveLength(1);
     await rollout.close();
   });
 
