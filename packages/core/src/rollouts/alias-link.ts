@@ -28,6 +28,8 @@ export function linkAlias(
   controller: Controller,
   events: EventSource<RolloutEventMap>,
 ): AliasLink {
+  // As it is now: a champion that follows the same alias is of the version that was promoted by the time somebody rolls back.
+  const championVersion = arms.champion.runner.model.version;
   let wanted: { readonly version: string; readonly entry: HistoryEntry } | undefined;
   let moved: string | undefined;
   let moving: Promise<void> = Promise.resolve();
@@ -60,7 +62,7 @@ export function linkAlias(
   const isFollowed = (version: string): boolean => {
     const { status } = controller.record.stored;
     const isIn = isActive(status) || status === 'promoted';
-    return version === arms.champion.runner.model.version ? !isIn : isIn;
+    return version === championVersion ? !isIn : isIn;
   };
 
   const onMove = (version: string): void => {
@@ -69,7 +71,7 @@ export function linkAlias(
     const { status } = controller.record.stored;
     const by = { actor: 'alias', reason: `The alias was moved to version ${version}.` };
     const act = (): Promise<void> | undefined => {
-      if (version === arms.champion.runner.model.version) {
+      if (version === championVersion) {
         if (isActive(status)) return controller.abort(by);
         return status === 'promoted' ? controller.rollback(by) : undefined;
       }
@@ -87,9 +89,9 @@ export function linkAlias(
   return {
     follow(entry) {
       const { to } = entry;
-      const arm = to === 'promoted' ? arms.get(controller.record.stored.promoted ?? '') : arms.champion;
       const ends = to === 'promoted' || to === 'rolled-back' || to === 'aborted';
-      const version = arm?.runner?.model.version;
+      const promoted = arms.get(controller.record.stored.promoted ?? '')?.runner?.model.version;
+      const version = to === 'promoted' ? promoted : championVersion;
       if (alias === undefined || !ends || version === undefined) return;
       // A person who moved it knows where it is.
       if (entry.actor === 'alias') return;

@@ -153,6 +153,26 @@ describe('an alias', () => {
     await rollout.close();
   });
 
+  it('that the champion itself follows goes back to the version that the champion was', async () => {
+    const alias = aliasAt('1');
+    const clock = createVirtualClock();
+    const champion = scriptedRunner(clock, undefined, '1');
+    const following = {
+      ...champion,
+      get model() {
+        return { ...champion.model, version: alias.version };
+      },
+    };
+    const { rollout } = await setUpRollout({ alias, champion: following }, {}, clock);
+    await rollout.promote();
+    await clock.advance(10);
+    expect(alias.version).toBe('2');
+    await rollout.rollback();
+    await clock.advance(10);
+    expect(alias.version).toBe('1');
+    await rollout.close();
+  });
+
   it('that cannot be moved is said aloud and moved later', async () => {
     const alias = aliasAt('1');
     const { rollout, clock, told } = await setUpRollout({ alias, strategy: canary() });
