@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { parseOptions } from '../../config';
+import { optionError } from '../../option-checks';
 import type { Disagreement, DisagreementMeasure } from '../compare/output-agreement';
 import type { Decision, LookTime, Strategy, StrategyState } from '../contracts';
 import { championArm } from '../contracts';
@@ -37,7 +38,7 @@ const schema = z.strictObject({
 });
 
 /**
- * Keeps challengers from every caller: the champion answers all, and the mirror compares. When the comparisons are enough, and within
+ * Keeps a challenger, the only one, from every caller: the champion answers all, and the mirror compares. When the comparisons are enough, and within
  * their limits where there are any, another strategy goes on.
  *
  * The mirror is one of this process: of several replicas the first that has compared enough decides, and one that starts anew
@@ -73,6 +74,8 @@ export function shadow(options: ShadowStrategyOptions): Strategy {
   return {
     name: next === undefined ? 'shadow' : `shadow, then ${next.name}`,
     start(arms, epochMs) {
+      if (arms.length !== 1)
+        throw optionError('shadow', 'challengers', 'exactly one challenger, whom the mirror asks', arms.length);
       // What does not fit the arms is told now, not after a thousand comparisons.
       next?.start(arms, epochMs);
       return { phase: 'shadow', arms: [...arms] };
