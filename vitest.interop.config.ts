@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
-import { project } from './vitest.workspace.ts';
+import { project, workers } from './vitest.workspace.ts';
 
 /** Tests against third-party models and services: `npm run test:interop`, never `npm test`. */
-export default defineConfig({ test: { projects: [project('interop', './test/interop')], passWithNoTests: true } });
+export default defineConfig({
+  test: { maxWorkers: workers, projects: [project('interop', './test/interop')], passWithNoTests: true },
+});

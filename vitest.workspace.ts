@@ -2,6 +2,9 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+/** Vitest would take one worker on a machine of two cores, and leave one idle. */
+export const workers = Math.max(2, availableParallelism() - 1);
+
 /** A folder whose tests import the sources of the packages, not their builds, by the `paths` of tsconfig.json. */
 export function project(name: string, folder: string, exclude: string[] = []) {
   return {
@@ -24,8 +27,7 @@ export function project(name: string, folder: string, exclude: string[] = []) {
 
 export default defineConfig({
   test: {
-    // Vitest would take one worker on a machine of two cores, and leave one idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: workers,
     projects: [
       project('core', './packages/core'),
       project('node', './packages/node'),

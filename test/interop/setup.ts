@@ -45,6 +45,40 @@ function lastWords(error: unknown): string {
   return lines.at(-1) || String(message);
 }
 
+/** Whether a process runs on this machine. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Prepares a peer in one process at a time: tests run in several, and many of them ask for the same one. */
+function alone<T>(name: string, prepare: () => T): T {
+  mkdirSync(cache, { recursive: true });
+  const lock = join(cache, `${name}.lock`);
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
+    // Of a process that was killed at it; one that has just begun has not written its name yet.
+    if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true });
+    else Atomics.wait(pause, 0, 0, 200);
+  }
+  try {
+    return prepare();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
 /** Finds a Python for what needs no package; `command` is its name. */
 export function findPython(): Peer {
   try {
@@ -79,30 +113,32 @@ function preparePython(name: string, version: string, extras = '', others: reado
  * @param installs what each call of pip is given
  */
 function prepareVenv(name: string, version: string, label: string, installs: readonly (readonly string[])[]): Peer {
-  const peer = `${label} ${version}`;
-  const folder = join(cache, `${label}-${version}`);
-  const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-  const check = `from importlib.metadata import version; print(version("${name}"))`;
-  try {
-    if (existsSync(command) && run(command, ['-c', check], 30_000).trim() === version) return { command };
-  } catch {
-    // A folder that an earlier attempt left half made: made anew below.
-  }
-  try {
-    run('python3', ['--version'], 30_000);
-  } catch (error) {
-    return absent(peer, `no python3 (${lastWords(error)}); install Python 3.9 or later`);
-  }
-  try {
-    console.log(`interop: installing ${peer} into ${folder}`);
-    run('python3', ['-m', 'venv', '--clear', folder], 120_000);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
-    for (const packages of installs) run(command, [...pip, ...packages], 300_000);
-    run(command, ['-c', check], 30_000);
-  } catch (error) {
-    return absent(peer, lastWords(error));
-  }
-  return { command };
+  return alone(`${label}-${version}`, () => {
+    const peer = `${label} ${version}`;
+    const folder = join(cache, `${label}-${version}`);
+    const command = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+    const check = `from importlib.metadata import version; print(version("${name}"))`;
+    try {
+      if (existsSync(command) && run(command, ['-c', check], 30_000).trim() === version) return { command };
+    } catch {
+      // A folder that an earlier attempt left half made: made anew below.
+    }
+    try {
+      run('python3', ['--version'], 30_000);
+    } catch (error) {
+      return absent(peer, `no python3 (${lastWords(error)}); install Python 3.9 or later`);
+    }
+    try {
+      console.log(`interop: installing ${peer} into ${folder}`);
+      run('python3', ['-m', 'venv', '--clear', folder], 120_000);
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+      for (const packages of installs) run(command, [...pip, ...packages], 300_000);
+      run(command, ['-c', check], 30_000);
+    } catch (error) {
+      return absent(peer, lastWords(error));
+    }
+    return { command };
+  });
 }
 
 /** Makes a virtual environment with Python's prometheus_client; `command` is its Python. */
@@ -213,25 +249,28 @@ export interface Program {
 
 /** Takes Triton's `perf_analyzer` and the two libraries that it needs out of their packages, without installing any. */
 export function preparePerfAnalyzer(): Program | { readonly missing: string } {
-  const peer = `perf_analyzer ${perfAnalyzerVersion}`;
-  if (process.platform !== 'linux' || process.arch !== 'x64') return absent(peer, 'it is built for Linux on x64 alone');
-  const prepared = prepareVenv('tritonclient', perfAnalyzerVersion, 'perf-analyzer', [
-    ['--no-deps', `tritonclient==${perfAnalyzerVersion}`, 'nvidia-cuda-runtime-cu12==12.3.101'],
-  ]);
-  if ('missing' in prepared) return { missing: String(prepared.missing) };
-  const folder = join(prepared.command, '../..');
-  const base64 = join(folder, 'libb64');
-  const program = join(folder, 'bin/perf_analyzer');
-  try {
-    if (!existsSync(base64)) unpackFromDebian(base64, ['libb64-0d']);
-    const site = readdirSync(join(folder, 'lib')).find((name) => name.startsWith('python')) ?? '';
-    const cuda = join(folder, 'lib', site, 'site-packages/nvidia/cuda_runtime/lib');
-    const libraries = [join(base64, 'usr/lib/x86_64-linux-gnu'), cuda].join(':');
-    execFileSync(program, ['--version'], { stdio: 'pipe', env: { ...process.env, LD_LIBRARY_PATH: libraries } });
-    return { command: program, libraries };
-  } catch (error) {
-    return absent(peer, lastWords(error));
-  }
+  return alone('perf-analyzer-program', () => {
+    const peer = `perf_analyzer ${perfAnalyzerVersion}`;
+    if (process.platform !== 'linux' || process.arch !== 'x64')
+      return absent(peer, 'it is built for Linux on x64 alone');
+    const prepared = prepareVenv('tritonclient', perfAnalyzerVersion, 'perf-analyzer', [
+      ['--no-deps', `tritonclient==${perfAnalyzerVersion}`, 'nvidia-cuda-runtime-cu12==12.3.101'],
+    ]);
+    if ('missing' in prepared) return { missing: String(prepared.missing) };
+    const folder = join(prepared.command, '../..');
+    const base64 = join(folder, 'libb64');
+    const program = join(folder, 'bin/perf_analyzer');
+    try {
+      if (!existsSync(base64)) unpackFromDebian(base64, ['libb64-0d']);
+      const site = readdirSync(join(folder, 'lib')).find((name) => name.startsWith('python')) ?? '';
+      const cuda = join(folder, 'lib', site, 'site-packages/nvidia/cuda_runtime/lib');
+      const libraries = [join(base64, 'usr/lib/x86_64-linux-gnu'), cuda].join(':');
+      execFileSync(program, ['--version'], { stdio: 'pipe', env: { ...process.env, LD_LIBRARY_PATH: libraries } });
+      return { command: program, libraries };
+    } catch (error) {
+      return absent(peer, lastWords(error));
+    }
+  });
 }
 
 /** The version of MLServer, another server of the Open Inference Protocol, that the tests were written against. */
@@ -273,24 +312,26 @@ function installFromNpm(
   name: string,
   packages: Readonly<Record<string, string>>,
 ): { folder: string } | { missing: string } {
-  const folder = join(cache, name);
-  const modules = join(folder, 'node_modules');
-  const isThere = ([module, version]: [string, string]): boolean => {
-    const manifest = join(modules, module, 'package.json');
-    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version;
-  };
-  if (Object.entries(packages).every(isThere)) return { folder: modules };
-  try {
-    console.log(`interop: installing ${peer} into ${folder}`);
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: packages }));
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    run(npm, ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], 300_000, folder);
-  } catch (error) {
-    return absent(peer, lastWords(error));
-  }
-  return { folder: modules };
+  return alone(name, () => {
+    const folder = join(cache, name);
+    const modules = join(folder, 'node_modules');
+    const isThere = ([module, version]: [string, string]): boolean => {
+      const manifest = join(modules, module, 'package.json');
+      return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version;
+    };
+    if (Object.entries(packages).every(isThere)) return { folder: modules };
+    try {
+      console.log(`interop: installing ${peer} into ${folder}`);
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: packages }));
+      const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+      run(npm, ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], 300_000, folder);
+    } catch (error) {
+      return absent(peer, lastWords(error));
+    }
+    return { folder: modules };
+  });
 }
 
 /**
@@ -442,28 +483,30 @@ export type PeerWithLibraries =
 
 /** Finds `redis-server` on the path, else takes it out of Debian's packages with the two libraries that few machines have. */
 export function prepareRedis(): PeerWithLibraries {
-  const folder = join(cache, 'redis');
-  const onPath = { command: 'redis-server', environment: process.env };
-  const starts = ({ command, environment }: { command: string; environment: NodeJS.ProcessEnv }): boolean => {
+  return alone('redis', () => {
+    const folder = join(cache, 'redis');
+    const onPath = { command: 'redis-server', environment: process.env };
+    const starts = ({ command, environment }: { command: string; environment: NodeJS.ProcessEnv }): boolean => {
+      try {
+        execFileSync(command, ['--version'], { env: environment, stdio: 'ignore', timeout: 30_000 });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const unpacked = () => ({
+      command: join(folder, 'usr/bin/redis-server'),
+      environment: { ...process.env, LD_LIBRARY_PATH: librariesOf(folder) },
+    });
+    if (starts(onPath)) return onPath;
+    if (existsSync(folder) && starts(unpacked())) return unpacked();
     try {
-      execFileSync(command, ['--version'], { env: environment, stdio: 'ignore', timeout: 30_000 });
-      return true;
-    } catch {
-      return false;
+      unpackFromDebian(folder, ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1']);
+    } catch (error) {
+      return absent('Redis', `${lastWords(error)}; put redis-server on the path, or use Debian's apt-get`);
     }
-  };
-  const unpacked = () => ({
-    command: join(folder, 'usr/bin/redis-server'),
-    environment: { ...process.env, LD_LIBRARY_PATH: librariesOf(folder) },
+    return starts(unpacked()) ? unpacked() : absent('Redis', `the program in ${folder} does not run`);
   });
-  if (starts(onPath)) return onPath;
-  if (existsSync(folder) && starts(unpacked())) return unpacked();
-  try {
-    unpackFromDebian(folder, ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1']);
-  } catch (error) {
-    return absent('Redis', `${lastWords(error)}; put redis-server on the path, or use Debian's apt-get`);
-  }
-  return starts(unpacked()) ? unpacked() : absent('Redis', `the program in ${folder} does not run`);
 }
 
 /**
@@ -471,46 +514,50 @@ export function prepareRedis(): PeerWithLibraries {
  * place of its one unusual library is written into the program.
  */
 export function prepareBuildah(): Peer {
-  const folder = join(cache, 'buildah');
-  const program = join(folder, 'usr/bin/buildah');
-  const starts = (command: string): boolean => {
+  return alone('buildah', () => {
+    const folder = join(cache, 'buildah');
+    const program = join(folder, 'usr/bin/buildah');
+    const starts = (command: string): boolean => {
+      try {
+        run(command, ['--version'], 30_000);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    if (process.platform !== 'linux') return absent('buildah', 'it builds on Linux alone');
+    if (process.getuid?.() !== 0) return absent('buildah', 'it enters another root, which only root may');
+    if (starts('buildah')) return { command: 'buildah' };
+    if (existsSync(program) && starts(program)) return { command: program };
     try {
-      run(command, ['--version'], 30_000);
-      return true;
-    } catch {
-      return false;
+      unpackFromDebian(folder, ['buildah', 'libgpgme11', 'patchelf']);
+      const libraries = librariesOf(folder);
+      run(join(folder, 'usr/bin/patchelf'), ['--force-rpath', '--set-rpath', libraries, program], 60_000);
+    } catch (error) {
+      return absent('buildah', `${lastWords(error)}; install it, or use Debian's apt-get`);
     }
-  };
-  if (process.platform !== 'linux') return absent('buildah', 'it builds on Linux alone');
-  if (process.getuid?.() !== 0) return absent('buildah', 'it enters another root, which only root may');
-  if (starts('buildah')) return { command: 'buildah' };
-  if (existsSync(program) && starts(program)) return { command: program };
-  try {
-    unpackFromDebian(folder, ['buildah', 'libgpgme11', 'patchelf']);
-    const libraries = librariesOf(folder);
-    run(join(folder, 'usr/bin/patchelf'), ['--force-rpath', '--set-rpath', libraries, program], 60_000);
-  } catch (error) {
-    return absent('buildah', `${lastWords(error)}; install it, or use Debian's apt-get`);
-  }
-  return starts(program) ? { command: program } : absent('buildah', `the program in ${folder} does not run`);
+    return starts(program) ? { command: program } : absent('buildah', `the program in ${folder} does not run`);
+  });
 }
 
 /** Finds Prometheus on the path, else takes it out of Debian's package. */
 export function preparePrometheus(): PrometheusPrograms | { readonly missing: string } {
-  const folder = join(cache, 'prometheus');
-  const programs = join(folder, 'usr/bin');
-  const found = findPrometheus() ?? findPrometheus(programs);
-  if (found !== undefined) return found;
-  try {
-    unpackFromDebian(folder, ['prometheus']);
-  } catch (error) {
-    return absent(
-      'Prometheus',
-      `${lastWords(error)}; put prometheus and promtool on the path, or use Debian's apt-get`,
-    );
-  }
-  // What its own dependencies lack shows when it is started.
-  return findPrometheus(programs) ?? absent('Prometheus', `the programs in ${programs} do not run`);
+  return alone('prometheus', () => {
+    const folder = join(cache, 'prometheus');
+    const programs = join(folder, 'usr/bin');
+    const found = findPrometheus() ?? findPrometheus(programs);
+    if (found !== undefined) return found;
+    try {
+      unpackFromDebian(folder, ['prometheus']);
+    } catch (error) {
+      return absent(
+        'Prometheus',
+        `${lastWords(error)}; put prometheus and promtool on the path, or use Debian's apt-get`,
+      );
+    }
+    // What its own dependencies lack shows when it is started.
+    return findPrometheus(programs) ?? absent('Prometheus', `the programs in ${programs} do not run`);
+  });
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -59,7 +59,8 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
       const admitting = call.admit();
       if (admitting !== undefined) await admitting;
       const response = await handler(request, found.parameters, call);
-      if (isInPieces(response.body)) return { ...response, body: watchPieces(response.body, call.end) };
+      if (isInPieces(response.body))
+        return { ...response, body: watchPieces(response.body, (error) => call.end(error)) };
       call.end();
       return response;
     } catch (error) {
@@ -81,10 +82,10 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
 
   return {
     maxBodyBytes: host.limits.maxBodyBytes,
-    async handle(request) {
-      if (crossOrigin === undefined) return answered(request);
-      return crossOrigin.preflight(request) ?? crossOrigin.open(request, await answered(request));
-    },
+    handle:
+      crossOrigin === undefined
+        ? answered
+        : async (request) => crossOrigin.preflight(request) ?? crossOrigin.open(request, await answered(request)),
   };
 }
 

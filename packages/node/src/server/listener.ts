@@ -4,6 +4,7 @@ import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/cor
 import type { Service, ServiceResponse } from '@fairlead/core/serving';
 import { writePieces } from './answer-stream';
 import { answerClientError } from './client-error';
+import { createConnections } from './connections';
 import { hasBody } from './read-before';
 import { toServiceRequest } from './service-request';
 
@@ -44,9 +45,8 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   const { clock, logger, answerTimeoutMs } = settings;
   /** Connections whose request is read in pieces. */
   const streamed = new WeakSet<Duplex>();
-  const underWay = new Map<ServerResponse, AbortController>();
+  const connections = createConnections();
   let isSendingAway = false;
-  let waiting: (() => void)[] = [];
 
   const answer = (
     request: IncomingMessage,
@@ -55,49 +55,52 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     proceed?: () => void,
   ): void => {
     const { socket } = request;
-    const controller = new AbortController();
-    underWay.set(response, controller);
-    response.once('close', () => {
-      underWay.delete(response);
-      streamed.delete(socket);
-      if (!response.writableFinished) controller.abort(new Error('The client closed its connection.'));
-      if (underWay.size > 0) return;
-      for (const resolve of waiting) resolve();
-      waiting = [];
-    });
+    const connection = connections.begin(request, response, () => streamed.delete(socket));
+    const fail = (error: unknown): void => {
+      // A header that HTTP does not allow, as a renderer of metrics might give.
+      logger.error({ error, path: request.url }, `An answer could not be sent: ${messageOf(error)}`);
+      response.destroy();
+    };
     service
       .handle(
         toServiceRequest(request, {
           target,
           clock,
           idleTimeoutMs: settings.requestTimeoutMs,
-          signal: controller.signal,
+          signal: connection.signal,
           proceed,
           onStream: () => void streamed.add(socket),
         }),
       )
-      .then((found) => sendAnswer(request, response, found))
-      .catch((error: unknown) => {
-        // A header that HTTP does not allow, as a renderer of metrics might give.
-        logger.error({ error, path: request.url }, `An answer could not be sent: ${messageOf(error)}`);
-        response.destroy();
-      });
+      .then((found) => {
+        try {
+          sendAnswer(request, response, found)?.catch(fail);
+        } catch (error) {
+          fail(error);
+        }
+      }, fail);
   };
 
-  const sendAnswer = async (
+  /** Nothing is awaited where an answer is whole: it would cost a turn each. */
+  const sendAnswer = (
     request: IncomingMessage,
     response: ServerResponse,
     found: ServiceResponse,
-  ): Promise<void> => {
+  ): Promise<void> | undefined => {
     const { body } = found;
-    if (!isInPieces(body)) {
-      if (response.destroyed) return;
-      sendWhole(request, response, { ...found, body }, isSendingAway, clock);
-    } else {
-      const isOpen = await sendPieces(request, response, { ...found, body });
-      if (!isOpen) return;
+    if (isInPieces(body)) {
+      return sendPieces(request, response, { ...found, body }).then((isOpen) => {
+        if (isOpen) watchReading(request, response);
+      });
     }
-    // An answer that the system takes at once needs no timer; one that waits for its client does.
+    if (response.destroyed) return;
+    sendWhole(request, response, { ...found, body }, isSendingAway, clock);
+    watchReading(request, response);
+    return;
+  };
+
+  /** An answer that the system takes at once needs no timer; one that waits for its client does. */
+  const watchReading = (request: IncomingMessage, response: ServerResponse): void => {
     if (response.writableLength > 0) response.setTimeout(answerTimeoutMs, cutOff(request, response));
   };
 
@@ -134,18 +137,13 @@ export function createListener(service: Service, settings: ListenerSettings): Li
       sendAway(): void {
         isSendingAway = true;
       },
-      whenIdle: () =>
-        new Promise<void>((resolve) => {
-          if (underWay.size === 0) resolve();
-          else waiting.push(resolve);
-        }),
+      whenIdle: connections.whenIdle,
       abortAll(): void {
-        const reason = new FairleadError('CLOSED', 'The server closed before this request was done.');
-        for (const controller of underWay.values()) controller.abort(reason);
+        connections.abortAll(new FairleadError('CLOSED', 'The server closed before this request was done.'));
       },
     }),
     'inFlight',
-    { get: () => underWay.size },
+    { get: () => connections.underWay },
   ) as Listener;
 }
 

@@ -25,6 +25,7 @@ export function readRequestBody(
     }
     const chunks: Buffer[] = [];
     let size = 0;
+    let isOver = false;
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
       try {
@@ -37,15 +38,18 @@ export function readRequestBody(
         reject(error);
       }
     };
+    // The listeners of a body that was read to its end go with the request.
     const onEnd = (): void => {
-      release();
+      isOver = true;
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
     };
     const onBroken = (cause?: unknown): void => {
+      if (isOver) return;
       release();
       reject(new FairleadError('ABORTED', 'The client went away before its body was whole.', { cause }));
     };
     const release = (): void => {
+      isOver = true;
       request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
     };
     request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);

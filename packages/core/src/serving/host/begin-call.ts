@@ -14,78 +14,116 @@ export interface CallSettings {
   readonly logger: Logger;
 }
 
-export function createBeginCall({ guard, observers, clock, logger }: CallSettings): BeginCall {
-  const failed = (error: unknown): void => {
-    logger.error({ error }, `An observer of calls failed: ${messageOf(error)}`);
-  };
+export function createBeginCall(settings: CallSettings): BeginCall {
+  return (arrival) => new HostCall(arrival, settings);
+}
 
-  const watch = (arrival: Arrival): readonly CallWatch[] => {
-    const watches: CallWatch[] = [];
-    for (const observer of observers) {
-      try {
-        const found = observer.begin(arrival);
-        if (found !== undefined) watches.push(found);
-      } catch (error) {
-        failed(error);
-      }
+const nobody: readonly CallWatch[] = [];
+
+/** A call of a host; a class, since one is made for each request. */
+class HostCall implements Call {
+  readonly protocol: Arrival['protocol'];
+  readonly operation: Arrival['operation'];
+  readonly model: Arrival['model'];
+  readonly version: Arrival['version'];
+  readonly header: Arrival['header'];
+  readonly peer: Arrival['peer'];
+  readonly signal: Arrival['signal'];
+  readonly arrivedAt: number;
+  principal: Principal | undefined = undefined;
+  readonly #arrival: Arrival;
+  readonly #settings: CallSettings;
+  #watches: readonly CallWatch[];
+  #facts: CallFacts | undefined = undefined;
+  #served: string | undefined = undefined;
+
+  constructor(arrival: Arrival, settings: CallSettings) {
+    const { protocol, operation, model, version, header, peer, signal } = arrival;
+    this.protocol = protocol;
+    this.operation = operation;
+    this.model = model;
+    this.version = version;
+    this.header = header;
+    this.peer = peer;
+    this.signal = signal;
+    this.arrivedAt = settings.clock.now();
+    this.#arrival = arrival;
+    this.#settings = settings;
+    this.#watches = settings.observers.length === 0 ? nobody : watch(arrival, settings);
+  }
+
+  admit(): void | Promise<void> {
+    const { guard } = this.#settings;
+    if (guard === undefined) return;
+    const found = guard.admit(this.#arrival);
+    if (found instanceof Promise) {
+      return found.then((known) => {
+        this.principal = known;
+      });
     }
-    return watches;
-  };
+    this.principal = found;
+  }
 
-  const tell = (watches: readonly CallWatch[], outcome: CallOutcome): void => {
-    for (const each of watches) {
-      try {
-        each.end(outcome);
-      } catch (error) {
-        failed(error);
-      }
+  reach(served: string): void {
+    this.#served = served;
+  }
+
+  note(facts: CallFacts): void {
+    this.#facts = facts;
+  }
+
+  within<T>(work: () => T): T {
+    let inner = work;
+    for (const each of this.#watches) {
+      const next = inner;
+      if (each.within !== undefined) inner = () => each.within?.(next) as T;
     }
-  };
+    return inner();
+  }
 
-  return (arrival) => {
-    const arrivedAt = clock.now();
-    let watches = observers.length === 0 ? undefined : watch(arrival);
-    let principal: Principal | undefined;
-    let facts: CallFacts | undefined;
-    let served: string | undefined;
-    return {
-      ...arrival,
-      arrivedAt,
-      get principal() {
-        return principal;
-      },
-      admit() {
-        if (guard === undefined) return;
-        const found = guard.admit(arrival);
-        if (found instanceof Promise) {
-          return found.then((known) => {
-            principal = known;
-          });
-        }
-        principal = found;
-      },
-      reach(name) {
-        served = name;
-      },
-      note(known) {
-        facts = known;
-      },
-      within<T>(work: () => T): T {
-        let inner = work;
-        for (const each of watches ?? []) {
-          const next = inner;
-          if (each.within !== undefined) inner = () => each.within?.(next) as T;
-        }
-        return inner();
-      },
-      end(error) {
-        if (watches === undefined) return;
-        const told = watches;
-        watches = undefined;
-        const code =
-          error === undefined ? undefined : FairleadError.isInstance(error) ? error.code : ('RUN_FAILED' as const);
-        tell(told, { code, error, principal, served, facts, durationMs: clock.now() - arrivedAt });
-      },
-    };
-  };
+  end(error?: unknown): void {
+    const watches = this.#watches;
+    if (watches.length === 0) return;
+    this.#watches = nobody;
+    tell(watches, this.#settings, {
+      code: codeOf(error),
+      error,
+      principal: this.principal,
+      served: this.#served,
+      facts: this.#facts,
+      durationMs: this.#settings.clock.now() - this.arrivedAt,
+    });
+  }
+}
+
+function watch(arrival: Arrival, { observers, logger }: CallSettings): readonly CallWatch[] {
+  const watches: CallWatch[] = [];
+  for (const observer of observers) {
+    try {
+      const found = observer.begin(arrival);
+      if (found !== undefined) watches.push(found);
+    } catch (error) {
+      tellFailure(logger, error);
+    }
+  }
+  return watches;
+}
+
+function tell(watches: readonly CallWatch[], { logger }: CallSettings, outcome: CallOutcome): void {
+  for (const each of watches) {
+    try {
+      each.end(outcome);
+    } catch (error) {
+      tellFailure(logger, error);
+    }
+  }
+}
+
+function codeOf(error: unknown): CallOutcome['code'] {
+  if (error === undefined) return undefined;
+  return FairleadError.isInstance(error) ? error.code : 'RUN_FAILED';
+}
+
+function tellFailure(logger: Logger, error: unknown): void {
+  logger.error({ error }, `An observer of calls failed: ${messageOf(error)}`);
 }

@@ -1,0 +1,98 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** What is under way on the connections of a server. */
+export interface Connections {
+  /**
+   * A request has come.
+   * @param onEnd called when it was answered in full, or its connection is gone
+   */
+  begin(request: IncomingMessage, response: ServerResponse, onEnd: () => void): Connection;
+  /** Requests that were not answered in full yet. */
+  readonly underWay: number;
+  /** Resolves when none is under way. */
+  whenIdle(): Promise<void>;
+  /** Aborts what is under way. */
+  abortAll(reason: unknown): void;
+}
+
+/** One connection, as its requests see it. */
+export interface Connection {
+  /** Aborted when the connection is gone, or with all. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Follows requests by their connections. All requests of a connection of HTTP/1 share one signal: they end with it and not before,
+ * and to make a signal costs more than to answer a small request.
+ */
+export function createConnections(): Connections {
+  const known = new WeakMap<Duplex, OpenConnection>();
+  const busy = new Set<OpenConnection>();
+  let waiting: (() => void)[] = [];
+  let underWay = 0;
+
+  const ended = (connection: OpenConnection, requests: number): void => {
+    connection.underWay -= requests;
+    underWay -= requests;
+    if (connection.underWay === 0) busy.delete(connection);
+    if (underWay > 0) return;
+    for (const resolve of waiting) resolve();
+    waiting = [];
+  };
+
+  const connectionOf = ({ socket, httpVersionMajor }: IncomingMessage): OpenConnection => {
+    // A connection of HTTP/2 carries many requests, which end each for itself.
+    if (httpVersionMajor > 1) return new OpenConnection();
+    const found = known.get(socket);
+    if (found !== undefined) return found;
+    const made = new OpenConnection();
+    known.set(socket, made);
+    // Requests that came one behind the other have responses that never hear of it: they had no turn yet.
+    socket.once('close', () => {
+      made.isGone = true;
+      if (made.underWay === 0) return;
+      made.controller.abort(gone());
+      ended(made, made.underWay);
+    });
+    return made;
+  };
+
+  return {
+    begin(request, response, onEnd) {
+      const connection = connectionOf(request);
+      connection.underWay++;
+      underWay++;
+      busy.add(connection);
+      response.once('close', () => {
+        onEnd();
+        if (connection.isGone) return;
+        if (!response.writableFinished) connection.controller.abort(gone());
+        ended(connection, 1);
+      });
+      return connection;
+    },
+    get underWay() {
+      return underWay;
+    },
+    whenIdle: () =>
+      new Promise<void>((resolve) => {
+        if (underWay === 0) resolve();
+        else waiting.push(resolve);
+      }),
+    abortAll(reason) {
+      for (const { controller } of busy) controller.abort(reason);
+    },
+  };
+}
+
+class OpenConnection implements Connection {
+  readonly controller = new AbortController();
+  readonly signal = this.controller.signal;
+  underWay = 0;
+  isGone = false;
+}
+
+function gone(): Error {
+  return new Error('The client closed its connection.');
+}
