@@ -1,14 +1,14 @@
 import { createInterface } from 'node:readline';
 import { createRunner } from '@fairlead/core';
-import { canary, createRollout, errorsGuardrail } from '@fairlead/core/rollouts';
+import { canary, createRollout, errorsGuardrail, thompson } from '@fairlead/core/rollouts';
 import { createMockBackend } from '@fairlead/core/testing';
 import { redisRolloutStore } from '@fairlead/node/stores';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 
 /*
- * One replica of a service with a rollout in Redis: `<socket> <node-redis|ioredis> <good|broken>`. It sends itself requests for
- * ever, tells what its rollout tells as lines of JSON, and takes commands as lines: `approve`, `state`.
+ * One replica of a service with a rollout in Redis: `<socket> <node-redis|ioredis> <good|broken|bandit>`. It sends itself requests for
+ * ever, tells what its rollout tells as lines of JSON, and takes commands as lines: `approve`, `state`, `decide`, `reward <id> <value>`.
  */
 
 const [path = '', kind = '', challenger = ''] = process.argv.slice(2);
@@ -36,18 +36,21 @@ const mock = (fails: boolean) =>
       return { y: inputs.x ?? { dtype: 'float32', shape: [0, 2], data: new Float32Array(0) } };
     },
   });
+const steps = canary({
+  steps: [
+    // What is broken never gets as far as a step, however slow the machine is.
+    { weight: 0.2, minRequests: challenger === 'broken' ? 1e9 : 200, approval: challenger === 'good' },
+    { weight: 0.4, minRequests: 200 },
+  ],
+});
+const store = redisRolloutStore({ ...(await connect()), timeoutMs: 300, pollMs: 20 });
 const rollout = await createRollout({
   name: 'digits',
   champion: await createRunner({ model: '1', backend: mock(false), warmUp: false }),
   challengers: { next: await createRunner({ model: '2', backend: mock(challenger === 'broken'), warmUp: false }) },
-  strategy: canary({
-    steps: [
-      { weight: 0.2, minRequests: 200, approval: challenger === 'good' },
-      { weight: 0.4, minRequests: 200 },
-    ],
-  }),
-  guardrails: [errorsGuardrail({ margin: 0.05 })],
-  store: redisRolloutStore({ ...(await connect()), timeoutMs: 300, pollMs: 20 }),
+  strategy: challenger === 'bandit' ? thompson() : steps,
+  guardrails: challenger === 'bandit' ? [] : [errorsGuardrail({ margin: 0.05 })],
+  store,
   lookEveryMs: 20,
   on: {
     'rollout-change': ({ to, actor, reason, atEpochMs }) => tell('change', { to, actor, reason, atEpochMs }),
@@ -58,13 +61,35 @@ const rollout = await createRollout({
   },
 });
 
+/** Rewards that the bandit has learnt from, as the store has it. */
+async function learnt(): Promise<number> {
+  const sums = ((await store.read('digits'))?.state.sums ?? {}) as Readonly<Record<string, { readonly count: number }>>;
+  return Object.values(sums).reduce((sum, { count }) => sum + count, 0);
+}
+
+async function command(line: string): Promise<void> {
+  const [verb, id = '', value] = line.split(' ');
+  if (verb === 'approve') void rollout.approve().catch((error: unknown) => tell('refused', { reason: String(error) }));
+  if (verb === 'decide') {
+    const { rollout: how } = await rollout.run({ x: Float32Array.of(0, 1) });
+    tell('decision', { id: how.decisionId });
+  } else if (verb === 'reward') {
+    tell('outcome', { outcome: rollout.reward(id, Number(value)) });
+  } else if (verb === 'learnt') {
+    tell('learnt', { rewards: await learnt(), waiting: rollout.rewardStats()?.shared?.waiting });
+  } else {
+    const { status, weights, promoted, history, arms, epoch, sampleRatio } = rollout.describe();
+    const requests = arms.find(({ arm }) => arm === 'next')?.evidence?.requests ?? 0;
+    const { units = 0, isMismatch = false } = sampleRatio ?? {};
+    const where = { status, weights, promoted, history: history.map(({ to }) => to), epoch };
+    tell('state', { ...where, requests, units, isMismatch, served, failed });
+  }
+}
+
 let served = 0;
 let failed = 0;
 createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line === 'approve') void rollout.approve().catch((error: unknown) => tell('refused', { reason: String(error) }));
-  const { status, weights, promoted, history, arms, epoch } = rollout.describe();
-  const requests = arms.find(({ arm }) => arm === 'next')?.evidence?.requests ?? 0;
-  tell('state', { status, weights, promoted, history: history.map(({ to }) => to), requests, epoch, served, failed });
+  void command(line).catch((error: unknown) => tell('refused', { reason: String(error) }));
 });
 tell('ready');
 for (;;) {

@@ -53,10 +53,11 @@ class Replica {
     return this.first(({ what, to }) => what === 'change' && to === status);
   }
 
-  async command(line: string): Promise<Said> {
+  /** Tells it to do something, and resolves with what it says of a kind then. */
+  async command(line: string, answer = 'state'): Promise<Said> {
     const after = this.said.length;
     this.child.stdin?.write(`${line}\n`);
-    return this.first(({ what }) => what === 'state', after);
+    return this.first(({ what }) => what === answer, after);
   }
 
   async end(): Promise<void> {
@@ -151,5 +152,58 @@ describe.skipIf(peer.missing !== undefined)('three replicas of a rollout', { tim
     expect(new Set(changes.map(({ atEpochMs }) => atEpochMs)).size).toBe(1);
     const states = await Promise.all(replicas.map((replica) => replica.command('state')));
     for (const state of states) expect(state).toMatchObject({ status: 'promoted', promoted: 'next', failed: 0 });
+  });
+
+  test('count for the sample ratio what all of them assigned, and raise no alarm', async () => {
+    await start('good');
+    await Promise.all(replicas.map((replica) => replica.changeTo('waiting-for-approval')));
+    const pooled = async (): Promise<readonly Said[]> =>
+      Promise.all(replicas.map((replica) => replica.command('state')));
+    let states = await pooled();
+    // No request of theirs has a key, so each is a unit, and a replica knows of more of them than it has served.
+    while (states.some(({ units, served }) => Number(units) < 1.5 * Number(served))) states = await pooled();
+    for (const state of states) expect(state).toMatchObject({ isMismatch: false, failed: 0 });
+  });
+
+  test('count a reward once, whichever of them is told, also when the one that decided is killed and Redis was away', async () => {
+    await start('bandit');
+    // On a slow machine the store may not answer in time at first; from here on all know the run, and what signs its ids.
+    await Promise.all(replicas.map((replica) => replica.changeTo('running')));
+    const [first, second, third] = replicas as [Replica, Replica, Replica];
+    const decided = async (replica: Replica): Promise<string> =>
+      String((await replica.command('decide', 'decision')).id);
+    const reward = async (replica: Replica, id: string): Promise<unknown> => {
+      const said = await replica.command(`reward ${id} 1`, 'outcome');
+      return said.outcome;
+    };
+    const learnt = async (replica: Replica, rewards: number): Promise<void> => {
+      for (;;) {
+        const said = await replica.command('learnt', 'learnt');
+        if (Number(said.rewards) >= rewards && said.waiting === 0) {
+          expect(said.rewards).toBe(rewards);
+          return;
+        }
+      }
+    };
+    const ids = [await decided(first), await decided(first), await decided(first)] as [string, string, string];
+    expect(await reward(second, ids[0])).toBe('accepted');
+    expect(await reward(third, ids[0])).toBe('accepted');
+    expect(await reward(first, ids[0])).toMatch(/^(counted|duplicate)$/);
+    for (const replica of replicas) await learnt(replica, 1);
+    expect(await reward(first, ids[0])).toBe('duplicate');
+    const forged = await second.command(`reward ${ids[1].slice(0, -1)}x 1`, 'refused');
+    expect(forged.reason).toMatch(/no decision .* is known/);
+    await first.end();
+    expect(await reward(second, ids[1])).toBe('accepted');
+    await learnt(third, 2);
+    // What is told while Redis is away waits for it; Redis comes back as it was before, or with nothing.
+    await server.close();
+    await Promise.all([second, third].map((replica) => replica.first(({ what }) => what === 'store-fail')));
+    expect(await reward(third, ids[2])).toBe('accepted');
+    await startServer();
+    await Promise.all([second, third].map((replica) => replica.first(({ what }) => what === 'store-back')));
+    await learnt(third, 3);
+    expect(await reward(second, ids[2])).toBe('accepted');
+    await learnt(second, 3);
   });
 });

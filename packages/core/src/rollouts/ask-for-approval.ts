@@ -4,10 +4,10 @@ import type { HandControls } from './by-hand';
 import type { RolloutSettings } from './options';
 import type { ApprovalRequest, RolloutEventMap } from './result';
 
-/** Asks somebody for an approval: who listens, and `onApproval`, whose answer is carried out. */
+/** Asks for a person's approval, and does what `onApproval` answers. */
 export function askForApproval(
   request: ApprovalRequest,
-  { name, onApproval, logger }: Pick<RolloutSettings, 'name' | 'onApproval' | 'logger'>,
+  { name, logger, onApproval }: Pick<RolloutSettings, 'name' | 'logger' | 'onApproval'>,
   events: EventSource<RolloutEventMap>,
   controls: Pick<HandControls, 'approve' | 'rollback'>,
 ): void {

@@ -32,12 +32,15 @@ export interface ChangeParts {
   readonly evidence: EvidenceSummary;
   readonly epochMs: number;
   readonly coolDownMs: number;
+  /** What ids are sealed with from the start of a run on, where there is no secret yet. */
+  readonly secret?: string | undefined;
 }
 
 /** The state of a rollout after a change, with an entry of its history. */
 export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollout, 'epoch'> {
   const { stored, strategy, models, evidence, epochMs, coolDownMs } = parts;
   const { to, actor, reason, startsAnew = false, promoted } = change;
+  const secret = stored.secret ?? (startsAnew ? parts.secret : undefined);
   const { promoted: _before, ...kept } = stored;
   const changed: StoredRollout = {
     ...kept,
@@ -49,6 +52,7 @@ export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollo
     evidenceEpoch: startsAnew ? evidenceEpochAfter(stored, epochMs) : stored.evidenceEpoch,
     coolDownUntilEpochMs: to === 'rolled-back' ? epochMs + coolDownMs : stored.coolDownUntilEpochMs,
     ...(promoted === undefined ? {} : { promoted }),
+    ...(secret === undefined ? {} : { secret }),
   };
   const weights = weightsOf(changed, strategy);
   const entry: HistoryEntry = {

@@ -130,8 +130,16 @@ export interface Guardrail {
   readonly bounds: readonly [least: number, greatest: number];
   /** The option of the rollout without which it hears nothing; then that is said when the rollout is made. */
   readonly needs?: 'costOf' | 'driftOf' | 'rewards';
+  /**
+   * Milliseconds that one piece of evidence lasts, where blocks are measured by something that does, such as an alarm: of all
+   * replicas together one pair of blocks counts in this time, whichever is told first. Above 0. A rollout sees to it; who feeds a
+   * test himself has to. @default every pair counts
+   */
+  readonly windowMs?: number;
   /** The value of a block; `undefined` where it says nothing. */
   measure(block: Block): number | undefined;
+  /** What it learns of blocks that other replicas have to know. */
+  readonly shared?: SharedSums;
 }
 
 /**
@@ -139,6 +147,19 @@ export interface Guardrail {
  * version of Fairlead.
  */
 export type Tally = { readonly [name: string]: number | readonly number[] };
+
+/**
+ * Sums that a part of a rollout gathers beside the evidence of its guardrails, and that go to the other replicas with it. Every
+ * look asks for what is new and tells the sum of all.
+ */
+export interface SharedSums {
+  /** What was gathered since this was asked last; `undefined` where that is nothing. */
+  take(): Tally | undefined;
+  /** The sum of what all replicas gave, what was taken here among it. */
+  setKnown(sum: Tally): void;
+  /** Another run of the rollout begins: nothing of the one before counts. */
+  restart(): void;
+}
 
 /** What a guardrail says of a challenger at this moment. A plain object that survives JSON. */
 export interface GuardrailEvidence {
@@ -250,6 +271,30 @@ export interface StoredRollout {
   readonly coolDownUntilEpochMs: number;
   /** The newest last; bounded. */
   readonly history: readonly HistoryEntry[];
+  /**
+   * What the replicas sign the ids of decisions with, in hexadecimal digits, so that each knows those of the others. Absent where
+   * none of them takes rewards.
+   */
+  readonly secret?: string;
+}
+
+/** A reward on its way to all replicas. */
+export interface SharedReward {
+  /** Names the decision, among those of all replicas. */
+  readonly id: string;
+  /** The replica that took the decision. */
+  readonly owner: string;
+  readonly value: number;
+}
+
+/** What a store answers to rewards. */
+export interface SharedRewardsAnswer {
+  /** Of each reward that was given, whether this replica was the first to give one for its decision. */
+  readonly isFirst: readonly boolean[];
+  /** Rewards that other replicas gave for decisions of this one, oldest first. */
+  readonly others: readonly SharedReward[];
+  /** How far `others` reach: what the next call begins after. */
+  readonly position: number;
 }
 
 /**
@@ -270,13 +315,28 @@ export interface RolloutStore extends Closeable {
    */
   write(rollout: string, expectedEpoch: number, next: Omit<StoredRollout, 'epoch'>): Promise<number>;
   /**
-   * Adds the evidence that a replica gathered since its last call. Of two calls with the same replica and sequence the
-   * second changes nothing, so that an unanswered call may be repeated.
-   * @param sequence 1, 2, 3 … for each replica and evidence epoch
+   * Adds the evidence that a replica gathered since its last call. A call whose sequence is not above the last one under the same name
+   * changes nothing, so that an unanswered call may be repeated, and what only one of several replicas may add has a name of its own.
+   * @param replica the name that sequences are counted by
+   * @param sequence above the last one of this name and evidence epoch, by one or more; 1 or more
    */
   add(rollout: string, evidenceEpoch: number, replica: string, sequence: number, tally: Tally): Promise<void>;
   /** The sum of what all replicas added under an evidence epoch; `{}` when that is nothing. */
   sum(rollout: string, evidenceEpoch: number): Promise<Tally>;
+  /**
+   * Gives rewards to all replicas, so that each counts once, wherever it was told: of several for one decision the first counts. The
+   * same call a second time answers the same, so that an unanswered one may be repeated. At least the newest 10,000 of a rollout are
+   * kept. Without this function a reward counts once in each replica that is told of it.
+   * @param replica who asks
+   * @param rewards each of another decision
+   * @param after the position of the last answer; 0 for the first call
+   */
+  shareRewards?(
+    rollout: string,
+    replica: string,
+    rewards: readonly SharedReward[],
+    after: number,
+  ): Promise<SharedRewardsAnswer>;
   /** Calls back when another process wrote, as soon as the store knows. Without it a rollout reads at every look. */
   watch?(rollout: string, onChange: (epoch: number) => void): Closeable;
 }

@@ -5,7 +5,7 @@ import type { Arms } from './arms';
 import { askForApproval } from './ask-for-approval';
 import { createHandControls, type HandControls } from './by-hand';
 import { type Actor, type Change, stateAfter } from './change';
-import type { Decision, EvidenceSummary, HistoryEntry, StoredRollout } from './contracts';
+import type { Decision, EvidenceSummary, HistoryEntry, SharedSums, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import { createLoadNeeded } from './load-needed';
@@ -33,6 +33,12 @@ export interface ControllerParts {
   readonly replica: string;
   readonly arms: Arms;
   readonly events: EventSource<RolloutEventMap>;
+  /** What the replicas share beside the evidence, by name. */
+  readonly shared: Readonly<Record<string, SharedSums>>;
+  /** What ids of decisions are sealed with where nothing was written yet; absent where they are not. */
+  readonly secret: string | undefined;
+  /** Gives the store what else waits for it. @throws what the store failed with */
+  onReach(): Promise<void>;
   /** Route by this state from now on. */
   onState(stored: StoredRollout, isForeign: boolean): void;
   /** The champion gets everything until the next look. */
@@ -50,8 +56,13 @@ export interface Controller extends HandControls {
   evidence(): EvidenceSummary;
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
-  /** A reward came: evidence, and what a bandit learns by. */
-  learn(arm: string, reward: number, context: readonly number[] | undefined): void;
+  /** Asks the strategy about a reward. @throws where it refuses it */
+  check(arm: string, reward: number, context: readonly number[] | undefined): void;
+  /**
+   * A reward came: evidence, and what a bandit learns by.
+   * @param run the run that it was earned in; another one than the present learns nothing of it
+   */
+  learn(arm: string, reward: number, context: readonly number[] | undefined, run?: number): void;
   /** Ends after everything that was asked for before. */
   settled(): Promise<void>;
 }
@@ -65,8 +76,6 @@ export function createController(parts: ControllerParts): Controller {
   let exchange: EvidenceExchange | undefined;
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
-  /** How many of them are in what is being written. */
-  let writing = 0;
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
@@ -98,15 +107,25 @@ export function createController(parts: ControllerParts): Controller {
       arms: challengers,
       guardrails: settings.guardrails,
       alpha: settings.maxFalseRollbackRate,
+      maxFalsePromotionRate: settings.maxFalsePromotionRate,
       blockMs: settings.blockMs,
       driftOf: settings.driftOf,
       random: settings.random,
+      toEpochMs: (now) => clock.epochMs() - clock.now() + now,
       onHarm(arm) {
         // What was under way when an arm left tells its end here too.
         if (isActive(record.stored.status) && record.stored.arms.includes(arm)) void suspended(look);
       },
     });
-    exchange = createEvidenceExchange(store, name, evidenceEpoch, replica, ledger, (call) => record.reach(call));
+    exchange = createEvidenceExchange({
+      store,
+      rollout: name,
+      evidenceEpoch,
+      replica,
+      ledger,
+      shared: parts.shared,
+      reach: (call) => record.reach(call),
+    });
     for (const arm of arms.all) arm.former = ledger.formers[arm.name];
   };
 
@@ -128,12 +147,9 @@ export function createController(parts: ControllerParts): Controller {
     clock,
     logger,
     events,
-    onWrite() {
-      writing = unwritten.length;
-    },
-    onAdopt(stored, before, isOwn) {
-      if (isOwn) unwritten.splice(0, writing);
-      writing = 0;
+    onWrite: () => unwritten.length,
+    onAdopt(stored, before, learnt) {
+      unwritten.splice(0, learnt);
       if (stored.evidenceEpoch !== before.evidenceEpoch) {
         openExchange(stored.evidenceEpoch);
         unwritten = [];
@@ -175,6 +191,7 @@ export function createController(parts: ControllerParts): Controller {
     record.setState(state);
   };
 
+  const isLearning = (): boolean => isActive(record.stored.status) && !record.isForeign;
   const evidence = (): EvidenceSummary => exchange?.summary(record.stored.arms) ?? { arms: {} };
 
   /** Writes a change; false when somebody else wrote first. */
@@ -186,6 +203,7 @@ export function createController(parts: ControllerParts): Controller {
       evidence: evidence(),
       epochMs: clock.epochMs(),
       coolDownMs: settings.coolDownMs,
+      secret: parts.secret,
     });
     const { to } = change;
     const leaves = (change.arms ?? record.stored.arms).length < record.stored.arms.length;
@@ -279,6 +297,8 @@ export function createController(parts: ControllerParts): Controller {
       const loading = loadNeeded();
       if (isFirstRead) await loading;
       await startIfDue();
+      // Before the evidence, which the rewards are.
+      await parts.onReach();
       await exchange?.exchange();
     } catch (error) {
       isReachable = false;
@@ -329,8 +349,11 @@ export function createController(parts: ControllerParts): Controller {
     evidence,
     look,
     ...controls,
-    learn(arm, reward, context) {
-      if (!isActive(record.stored.status) || record.isForeign) return;
+    check(arm, reward, context) {
+      if (isLearning()) strategy.learn?.(record.stored.state, arm, reward, context);
+    },
+    learn(arm, reward, context, run = record.stored.evidenceEpoch) {
+      if (!isLearning() || run !== record.stored.evidenceEpoch) return;
       // First of all: a reward that the strategy refuses leaves nothing behind.
       const state = strategy.learn?.(record.stored.state, arm, reward, context);
       exchange?.ledger.addReward(arm, reward, clock.now());

@@ -51,14 +51,14 @@ export function harmlessHooks<S extends Hooks & Pick<RolloutSettings, 'name' | '
   const { guardrails, observers, costOf, driftOf } = settings;
   const hooks: Hooks = {
     guardrails: guardrails.map((guardrail): Guardrail => {
-      const { name, harmfulWhen, margin, bounds } = guardrail;
+      const { name, harmfulWhen, margin, bounds, windowMs } = guardrail;
       const measure = numberFrom(`The guardrail "${name}"`, (block: Parameters<Guardrail['measure']>[0]) =>
         guardrail.measure(block),
       );
-      return { name, harmfulWhen, margin, bounds, measure };
+      return { name, harmfulWhen, margin, bounds, measure, ...(windowMs === undefined ? {} : { windowMs }) };
     }),
     observers: observers.map((observer, index): RequestObserver => {
-      const heard = <K extends keyof RequestObserver>(method: K) => {
+      const heard = <K extends 'onRequest' | 'onAnswer' | 'onFailure'>(method: K) => {
         type Listener = (...args: Parameters<NonNullable<RequestObserver[K]>>) => void;
         const call: Listener = (...args) => (observer[method] as Listener | undefined)?.apply(observer, args);
         return guarded(`observers.${index}.${method}`, call);

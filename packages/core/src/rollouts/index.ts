@@ -36,6 +36,9 @@ export {
   type RolloutStatus,
   type RolloutStore,
   type SequentialTest,
+  type SharedReward,
+  type SharedRewardsAnswer,
+  type SharedSums,
   type StoredRollout,
   type Strategy,
   type StrategyState,
@@ -60,7 +63,7 @@ export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample
 export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
 export { type InstrumentableRollout, instrumentRollout } from './instrument-rollout';
-export type { RequestObserver } from './observer';
+export type { RequestObserver, SharedObservations } from './observer';
 export { type EstimateOffPolicyOptions, estimateOffPolicy } from './off-policy/estimate-off-policy';
 export {
   alwaysArm,
@@ -85,6 +88,7 @@ export type {
   ArmDescription,
   ArmStats,
   DryRun,
+  GuardrailPlan,
   RolloutDescription,
   RolloutEventMap,
   RolloutResult,
@@ -102,12 +106,18 @@ export {
 } from './rewards/decision-log';
 export type { LoggedDecision } from './rewards/logged-decision';
 export type { DecisionLogOptions, RewardOptions } from './rewards/options';
+export type {
+  RolloutRewardOutcome,
+  RolloutRewardStats,
+  SharedRewardStats,
+} from './rewards/rollout-rewards';
 export { createRollout } from './rollout';
 export type { RolloutRunner } from './rollout-runner';
 export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } from './shadow/create-shadow';
 export type { ShadowBudget, ShadowOptions } from './shadow/options';
 export type { ShadowEventMap } from './shadow/shadow-events';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
+export { type BookedReward, bookRewards, keptRewards } from './store/reward-book';
 export { type AbTestOptions, abTest } from './strategies/ab-test';
 export { type BlueGreenOptions, blueGreen } from './strategies/blue-green';
 export { type CanaryOptions, type CanaryStep, canary } from './strategies/canary';

@@ -66,6 +66,12 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
    * challengers together, over the whole rollout, however often it is looked at. More than 0, less than 1. @default 0.01
    */
   readonly maxFalseRollbackRate?: number;
+  /**
+   * How often a challenger that is worse than its control by more than the margin of a guardrail may be called non-inferior by it all the
+   * same, over the whole rollout, for each challenger: what `promoteOn: 'non-inferior'` waits for is evidence of 1 / this. It is not shared
+   * among guardrails, since all of them have to agree. More than 0, less than 1. @default 0.05
+   */
+  readonly maxFalsePromotionRate?: number;
   readonly assignment?: RolloutAssignmentOptions<S>;
   readonly breaker?: BreakerOptions;
   /** Milliseconds after a rollback in which nothing starts. 0 or more. @default 600000 */
@@ -163,6 +169,7 @@ const schema = z.strictObject({
   ),
   guardrails: z._default(z.array(guardrailField), () => [errorsGuardrail()]),
   maxFalseRollbackRate: z._default(z.number().check(z.gt(0), z.lt(1)), 0.01),
+  maxFalsePromotionRate: z._default(z.number().check(z.gt(0), z.lt(1)), 0.05),
   assignment: z.prefault(assignmentSchema, {}),
   breaker: z.prefault(breakerSchema, {}),
   coolDownMs: z._default(z.number().check(z.gte(0)), 600_000),
@@ -212,7 +219,7 @@ export function parseRolloutOptions(options: unknown): RolloutSettings {
     }
   }
   const seen = new Set<string>();
-  settings.guardrails.forEach(({ name, margin, bounds, harmfulWhen }, index) => {
+  settings.guardrails.forEach(({ name, margin, bounds, harmfulWhen, windowMs }, index) => {
     const field = `guardrails.${index}`;
     if (typeof name !== 'string' || name === '' || name.includes('/') || seen.has(name)) {
       throw optionError('createRollout', `${field}.name`, 'a name without "/" that no other guardrail has', name);
@@ -220,6 +227,9 @@ export function parseRolloutOptions(options: unknown): RolloutSettings {
     seen.add(name);
     if (harmfulWhen !== 'higher' && harmfulWhen !== 'lower') {
       throw optionError('createRollout', `${field}.harmfulWhen`, "'higher' or 'lower'", harmfulWhen);
+    }
+    if (windowMs !== undefined && !(windowMs > 0)) {
+      throw optionError('createRollout', `${field}.windowMs`, 'more than 0', windowMs);
     }
     const range = bounds?.[1] - bounds?.[0];
     if (!(range > 0 && range < Infinity)) {

@@ -53,10 +53,10 @@ export interface RecordParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventSource<RolloutEventMap>;
-  /** The present state goes to the store now, as it is. */
-  onWrite(): void;
-  /** The state is another one; `isOwn` where this process wrote it. */
-  onAdopt(stored: StoredRollout, before: StoredRollout, isOwn: boolean): void;
+  /** The present state goes to the store now, as it is. @returns how many rewards are in it that are in no other */
+  onWrite(): number;
+  /** The state is another one; `learnt` of the rewards of this process are in it, as this process wrote it. */
+  onAdopt(stored: StoredRollout, before: StoredRollout, learnt: number): void;
 }
 
 /** Makes the record of a rollout of which nothing is known yet. */
@@ -79,6 +79,8 @@ export function createRecord(parts: RecordParts): RolloutRecord {
   let isStale = true;
   let isUnsynced = false;
   let isReadable = true;
+  /** Writes of the next epoch that may have arrived, though the store did not say so. */
+  let unanswered: { readonly next: Omit<StoredRollout, 'epoch'>; readonly learnt: number }[] = [];
   let downSince: number | undefined;
   let storeFailures = 0;
 
@@ -123,11 +125,12 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     return Object.entries(stored.models).some(([arm, digest]) => (here[arm] ?? digest) !== digest);
   };
 
-  const adopt = (next: StoredRollout, isOwn: boolean): void => {
+  const adopt = (next: StoredRollout, learnt: number): void => {
+    unanswered = [];
     const before = stored;
     stored = next;
     isReadable = parts.isReadable(next);
-    parts.onAdopt(next, before, isOwn);
+    parts.onAdopt(next, before, learnt);
     for (const entry of newEntries(before.history, next.history)) {
       events.emit('rollout-change', { rollout: name, ...entry });
     }
@@ -136,21 +139,31 @@ export function createRecord(parts: RecordParts): RolloutRecord {
   const read = (): Promise<StoredRollout | undefined> =>
     reach(async () => checkStored(store.name, name, await store.read(name)));
 
+  /** Takes over what was read, which may be what this process wrote without hearing of it. */
+  const adoptRead = (found: StoredRollout): void => {
+    const text = unanswered.length === 0 ? '' : JSON.stringify(found);
+    const own = unanswered.find(({ next }) => JSON.stringify({ ...next, epoch: found.epoch }) === text);
+    adopt(found, own?.learnt ?? 0);
+  };
+
   const readAgain = async (): Promise<void> => {
     const found = await read();
     isStale = false;
-    if (found !== undefined && found.epoch !== stored.epoch) adopt(found, false);
+    if (found !== undefined && found.epoch !== stored.epoch) adoptRead(found);
   };
 
   const write = async (next: Omit<StoredRollout, 'epoch'>, expectedEpoch: number): Promise<boolean> => {
+    const learnt = parts.onWrite();
     try {
-      parts.onWrite();
       const epoch = await reach(() => store.write(name, expectedEpoch, next));
       isUnsynced = false;
-      adopt({ ...next, epoch }, true);
+      adopt({ ...next, epoch }, learnt);
       return true;
     } catch (error) {
-      if (!FairleadError.isInstance(error, 'CONFLICT')) throw error;
+      if (!FairleadError.isInstance(error, 'CONFLICT')) {
+        unanswered.push({ next, learnt });
+        throw error;
+      }
       isStale = true;
       return false;
     }
@@ -182,7 +195,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
       await write({ ...theirs, status: 'paused', history: [...found.history, last] }, found.epoch);
     } else if (found.epoch !== stored.epoch) {
       isUnsynced = false;
-      adopt(found, false);
+      adoptRead(found);
     }
   };
 
@@ -225,7 +238,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
       } catch (error) {
         if (!isSafe) throw error;
         isUnsynced = true;
-        adopt({ ...next, epoch: stored.epoch }, true);
+        adopt({ ...next, epoch: stored.epoch }, unanswered.at(-1)?.learnt ?? 0);
         return true;
       }
     },

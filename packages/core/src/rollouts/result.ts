@@ -12,7 +12,10 @@ export interface RolloutRunOptions extends RunOptions {
 
 /** How a request was assigned. */
 export interface RolloutTrace {
-  /** Names the decision for `reward()` and logs; unique among replicas. */
+  /**
+   * Names the decision for `reward()` and logs; unique among replicas. Where they share a store and take rewards, it says which arm
+   * it was, and is signed.
+   */
   readonly decisionId: string;
   /** The arm that it was assigned to. */
   readonly arm: string;
@@ -103,9 +106,24 @@ export interface RolloutStats {
   readonly storeFailures: number;
 }
 
+/** What a guardrail may spend, and what its evidence has to reach. */
+export interface GuardrailPlan {
+  readonly guardrail: string;
+  readonly margin: number;
+  /** What it may spend of `maxFalseRollbackRate`, for each challenger. */
+  readonly alpha: number;
+  /** The e-value of harm that rolls back. */
+  readonly harmAt: number;
+  /** The e-value of non-inferiority that lets promote. */
+  readonly nonInferiorAt: number;
+}
+
 /** What a rollout would do, without a request. */
 export interface DryRun {
   readonly strategy: string;
+  readonly maxFalseRollbackRate: number;
+  readonly maxFalsePromotionRate: number;
+  readonly guardrails: readonly GuardrailPlan[];
   readonly steps: readonly (PlannedStep & {
     /** The share of the control slice that challengers are compared with. */
     readonly controlShare: number;

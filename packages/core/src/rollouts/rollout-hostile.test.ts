@@ -47,6 +47,7 @@ describe('the way back', () => {
         await clock.advance(10);
         served.add((await answer).rollout.arm);
       }
+      await clock.advance(10_000);
       await done;
       expect([...served]).toEqual(['champion']);
       expect(rollout.describe().status).toBe(verb === 'rollback' ? 'rolled-back' : 'aborted');

@@ -10,8 +10,9 @@ import type {
   RolloutRunOptions,
   RolloutStats,
 } from './result';
-import type { DecisionLogStats, RewardOutcome, RewardTime } from './rewards/decision-log';
+import type { RewardTime } from './rewards/decision-log';
 import type { LoggedDecision } from './rewards/logged-decision';
+import type { RolloutRewardOutcome, RolloutRewardStats } from './rewards/rollout-rewards';
 
 /** A champion and its challengers as one runner. */
 export interface RolloutRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {
@@ -48,16 +49,18 @@ export interface RolloutRunner<S extends AnySignature = AnySignature> extends Mo
   /** Lets it do what it asked for. @throws FairleadError `CONFLICT` where it does not wait for approval */
   approve(by?: Actor): Promise<void>;
   /**
-   * Tells what a decision earned, late as it may be: `result.rollout.decisionId` names it. The first reward counts.
+   * Tells what a decision earned, late as it may be: `result.rollout.decisionId` names it. The first reward counts. Where replicas share
+   * a store, any of them takes the rewards of all, and they count with its next look.
    * @param at when it was earned, in milliseconds since 1970-01-01 UTC. @default now
-   * @throws FairleadError `NOT_FOUND` for a decision that this process did not take; `INVALID_ARGUMENT`; `UNSUPPORTED` without
+   * @throws FairleadError `NOT_FOUND` for what is no id of this rollout; `INVALID_ARGUMENT`; `CONFLICT` where the store has a rollout of other
+   * models, whose decision it is: another replica takes it; `UNSUPPORTED` without
    * `rewards` and a strategy that learns
    */
-  reward(decisionId: string, value: number, time?: RewardTime): RewardOutcome;
+  reward(decisionId: string, value: number, time?: RewardTime): RolloutRewardOutcome;
   /** The decisions that are held, oldest first, with what they earned: what off-policy estimates read. */
   decisions(): IterableIterator<LoggedDecision>;
   /** What became of decisions and rewards; absent where none are held. */
-  rewardStats(): DecisionLogStats | undefined;
+  rewardStats(): RolloutRewardStats | undefined;
   /** Looks at store and evidence now, and acts; it does by itself every `lookEveryMs`. */
   look(): Promise<void>;
 }

@@ -9,28 +9,24 @@ import type { ModelRunner } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import { linkAlias } from './alias-link';
 import { createArms } from './arms';
-import { type AssignmentOptions, createAssigner, type Slot } from './assignment/assignment';
+import type { AssignmentOptions, Slot } from './assignment/assignment';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
 import type { Actor } from './change';
 import { checkedActor, checkedKey, checkedRunOptions } from './checked-arguments';
 import { championArm, type StoredRollout } from './contracts';
 import { createController } from './controller';
+import { dryRunOf } from './dry-run';
 import { harmlessHooks } from './harmless-hooks';
 import { parseRolloutOptions, type RolloutOptions, type RolloutSettings, silentGuardrails } from './options';
 import { championOr, checkedWeights, createPlan, layoutOf, type Plan, sameWeights, weightsOf } from './plan';
 import { createAnswerer } from './request';
-import type {
-  DryRun,
-  RolloutDescription,
-  RolloutEventMap,
-  RolloutResult,
-  RolloutRunOptions,
-  RolloutStats,
-} from './result';
+import type { RolloutDescription, RolloutEventMap, RolloutResult, RolloutRunOptions, RolloutStats } from './result';
 import { checkMissingReward } from './rewards/check-missing-reward';
-import { createDecisionLog } from './rewards/decision-log';
 import type { RewardOptions } from './rewards/options';
+import { createRolloutRewards } from './rewards/rollout-rewards';
+import { createSealKey } from './rewards/sealed-id';
 import type { RolloutRunner } from './rollout-runner';
+import { sharedSumsOf } from './shared-sums';
 
 /**
  * Rolls out a challenger beside the champion, decides on evidence, and goes back within one request.
@@ -61,12 +57,13 @@ export async function createRollout<S extends AnySignature = AnySignature>(
   checkMissingReward(settings.strategy, state, settings.rewards?.missingReward);
   for (const sentence of silentGuardrails(settings)) settings.logger.warn({}, `${settings.name}: ${sentence}`);
   // Inside, signatures are data: the type parameter speaks to the caller alone.
-  const { rollout, controller } = rolloutOf(settings, layout);
+  const { rollout, controller } = rolloutOf(settings, layout, options.store !== undefined);
   await controller.look();
   return rollout as unknown as RolloutRunner<S>;
 }
 
-function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
+/** @param isShared whether others may have the store */
+function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared: boolean) {
   const { name, champion, strategy, assignment, clock, random, logger } = settings;
   const events = joinEvents([champion.events]);
   const rolloutEvents = createEvents<RolloutEventMap>(logger, settings.on);
@@ -96,7 +93,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
   let plan = planFor('idle', championOr(undefined));
   let choosable: readonly string[] = [championArm];
 
-  const sampleRatio = createSampleRatioWatch((found) => {
+  const sampleRatio = createSampleRatioWatch([championArm, ...challengers], replica, (found) => {
     if (rolloutEvents.listenerCount('sample-ratio-mismatch') === 0) {
       const message = `${name}: arms do not get the shares that they should have: ${JSON.stringify(found.observed)} of ${found.units}, expected ${JSON.stringify(found.expected)}.`;
       logger.warn({ ...found }, message);
@@ -110,14 +107,18 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
     if (status === plan.status && sameWeights(weights, plan.weights)) return;
     plan = planFor(status, weights, stored.arms);
     choosable = [championArm, ...stored.arms];
-    sampleRatio.restart(plan.chooses ? {} : weights);
+    sampleRatio.follow(plan.chooses ? {} : plan.assigner.shares);
   };
 
+  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
   const controller = createController({
     settings: hooks.settings,
     replica,
     arms,
     events: rolloutEvents,
+    shared: sharedSumsOf(settings, sampleRatio),
+    secret: isShared && remembers ? createSealKey() : undefined,
+    onReach: async () => rewards?.exchange(),
     onState: route,
     onSuspend() {
       plan = planFor('rolled-back', championOr(undefined));
@@ -126,13 +127,19 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
   });
   const link = linkAlias(settings, arms, controller, rolloutEvents);
 
-  const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
-  const decisions = remembers
-    ? createDecisionLog({
-        ...(settings.rewards as RewardOptions | undefined),
+  const rewards = remembers
+    ? createRolloutRewards({
+        name,
         replica,
+        options: (settings.rewards ?? {}) as RewardOptions,
         clock,
-        onReward: ({ arm, reward, context }) => controller.learn(arm, reward, context),
+        logger,
+        store: isShared ? settings.store : undefined,
+        reach: (call) => controller.record.reach(call),
+        stored: () => controller.record.stored,
+        isForeign: () => controller.record.isForeign,
+        check: controller.check,
+        learn: controller.learn,
       })
     : undefined;
 
@@ -143,9 +150,9 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
     observers: hooks.settings.observers,
     costOf: hooks.settings.costOf,
     idOf({ arm, propensity, counted }, { context }) {
-      if (decisions === undefined) return `${replica}.${(numbered++).toString(36)}`;
+      if (rewards === undefined) return `${replica}.${(numbered++).toString(36)}`;
       const randomised = counted && (plan.chooses || propensity < 1);
-      return decisions.add({ arm, propensity, randomised, ...(context === undefined ? {} : { context }) });
+      return rewards.add({ arm, propensity, randomised, ...(context === undefined ? {} : { context }) });
     },
     onEnd: pending.leave,
     onServed: sampleRatio.add,
@@ -289,23 +296,17 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights']) {
         storeFailures: controller.record.storeFailures,
       };
     },
-    dryRun: (): DryRun => ({
-      strategy: strategy.name,
-      steps: strategy.plan(challengers).map((step) => ({
-        ...step,
-        controlShare: createAssigner(name, step.weights, {}, random).controlShare,
-      })),
-    }),
+    dryRun: () => dryRunOf(settings),
     reward(decisionId, value, time) {
-      if (decisions !== undefined) return decisions.reward(decisionId, value, time);
+      if (rewards !== undefined) return rewards.reward(decisionId, value, time);
       throw new FairleadError(
         'UNSUPPORTED',
         `${name}: no decision is remembered, so no reward can be told. Give createRollout "rewards: {}", or a strategy that learns.`,
         { details: { field: 'rewards', expected: 'an object', given: 'undefined' } },
       );
     },
-    decisions: () => decisions?.read() ?? [].values(),
-    rewardStats: () => decisions?.stats(),
+    decisions: () => rewards?.decisions() ?? [].values(),
+    rewardStats: () => rewards?.stats(),
     start: (by = {}) => whileOpen(by, controller.start),
     promote: (by = {}) => whileOpen(by, ({ arm, ...who }) => controller.promote(arm, who)),
     rollback: (by = {}) => whileOpen(by, controller.rollback),

@@ -1,5 +1,5 @@
 import { FairleadError } from '../errors';
-import type { RolloutStore, StoredRollout, Tally } from '../rollouts/contracts';
+import type { RolloutStore, SharedReward, StoredRollout, Tally } from '../rollouts/contracts';
 import type { ConformanceCase } from './backend-conformance';
 
 /** What the suite needs to try a store. */
@@ -35,6 +35,10 @@ export function rolloutStoreConformance(options: RolloutStoreConformanceOptions)
     ['begins anew with an evidence epoch, and forgets the one before', beginsAnew],
     ['keeps every bit of a number', keepsNumbers],
     ['keeps rollouts apart, whatever they are called', keepsApart],
+    ['lets the first of several rewards of a decision count, and repeats its answer', sharesRewardsOnce],
+    ['tells a replica the rewards of its decisions, those of others alone', tellsRewards],
+    ['shares rewards of many replicas at the same moment', sharesAtTheSameTime],
+    ['keeps the newest ten thousand rewards', keepsRewards],
     ['tells who watches, until he has heard enough', tellsWatchers],
     ['can be closed twice', closesTwice],
   ];
@@ -131,6 +135,11 @@ async function addsOnce(place: RolloutStorePlace): Promise<void> {
   for (const sequence of [1, 1, 2, 1, 2]) await store.add('digits', 1, 'r1', sequence, { blocks: 1 });
   await store.add('digits', 1, 'r2', 1, { blocks: 1 });
   expect(same(await store.sum('digits', 1), { blocks: 3 }), 'a sequence that is known adds nothing');
+  for (const sequence of [5, 9, 7, 9]) await store.add('digits', 1, 'r3', sequence, { blocks: 10 });
+  expect(
+    same(await store.sum('digits', 1), { blocks: 23 }),
+    'sequences have gaps, and one below the last adds nothing',
+  );
 }
 
 async function addsAtTheSameTime(place: RolloutStorePlace): Promise<void> {
@@ -170,6 +179,76 @@ async function keepsNumbers(place: RolloutStorePlace): Promise<void> {
   await store.add('digits', 1, 'r2', 1, { numbers: numbers.map((number) => -number / 7) });
   const expected = numbers.map((number) => number + -number / 7);
   expect(same(await store.sum('digits', 1), { numbers: expected }), 'and their sums are those of doubles');
+}
+
+const reward = (id: string, owner: string, value: number): SharedReward => ({ id, owner, value });
+
+async function sharesRewardsOnce(place: RolloutStorePlace): Promise<void> {
+  const [one, other] = [place.open(), place.open()];
+  if (one.shareRewards === undefined || other.shareRewards === undefined) return;
+  const given = [reward('a:1', 'a', 1), reward('a:2', 'a', 0.1)];
+  const first = await one.shareRewards('digits', 'b', given, 0);
+  expect(same(first.isFirst, [true, true]), 'the first replica is told that it is');
+  const second = await other.shareRewards('digits', 'c', [reward('a:2', 'a', 7), reward('a:3', 'a', -1 / 3)], 0);
+  expect(same(second.isFirst, [false, true]), 'another one is told what is new');
+  const again = await one.shareRewards('digits', 'b', given, 0);
+  expect(same(again.isFirst, [true, true]), 'a call that is repeated answers the same');
+  const elsewhere = await one.shareRewards('other', 'c', [reward('a:2', 'a', 7)], 0);
+  expect(same(elsewhere.isFirst, [true]), 'rollouts are kept apart');
+}
+
+async function tellsRewards(place: RolloutStorePlace): Promise<void> {
+  const [one, other] = [place.open(), place.open()];
+  if (one.shareRewards === undefined || other.shareRewards === undefined) return;
+  const nothing = await one.shareRewards('digits', 'a', [], 0);
+  expect(same(nothing, { isFirst: [], others: [], position: 0 }), 'nothing is told before anything was given');
+  await other.shareRewards('digits', 'b', [reward('a "1" ü\n', 'a', 0.1 + 0.2), reward('c:1', 'c', 2)], 0);
+  const own = await one.shareRewards('digits', 'a', [reward('a:2', 'a', 3), reward('a "1" ü\n', 'a', 9)], 0);
+  expect(same(own.isFirst, [true, false]), 'an owner may be told second too');
+  const heard = [reward('a "1" ü\n', 'a', 0.1 + 0.2)];
+  expect(same(own.others, heard), 'an owner hears what others gave for its decisions, and what counts');
+  await other.shareRewards('digits', 'b', [reward('a:3', 'a', 5e-324)], 0);
+  const next = await one.shareRewards('digits', 'a', [], own.position);
+  expect(same(next.others, [reward('a:3', 'a', 5e-324)]), 'and then what came since');
+  const last = await one.shareRewards('digits', 'a', [], next.position);
+  expect(last.others.length === 0, 'each once');
+  const lost = await one.shareRewards('digits', 'a', [], 1e9);
+  expect(lost.others.length === 2, 'a position that a store never had begins anew');
+}
+
+async function sharesAtTheSameTime(place: RolloutStorePlace): Promise<void> {
+  const stores = Array.from({ length: 4 }, () => place.open());
+  if (stores.some(({ shareRewards }) => shareRewards === undefined)) return;
+  const given = Array.from({ length: 20 }, (_, index) => reward(`a:${index}`, 'a', index));
+  const answers = await Promise.all(
+    stores.map((store, index) => store.shareRewards?.('digits', `r${index}`, given, 0)),
+  );
+  for (let index = 0; index < given.length; index++) {
+    const firsts = answers.filter((answer) => answer?.isFirst[index] === true).length;
+    expect(firsts === 1, `of all replicas one is the first: ${firsts} were`);
+  }
+  const owner = await stores[0]?.shareRewards?.('digits', 'a', [], 0);
+  expect(owner?.others.length === given.length, `the owner hears of each once: ${owner?.others.length}`);
+}
+
+async function keepsRewards(place: RolloutStorePlace): Promise<void> {
+  const store = place.open();
+  if (store.shareRewards === undefined) return;
+  let position = 0;
+  for (let part = 0; part < 21; part++) {
+    const given = Array.from({ length: 500 }, (_, index) => reward(`a:${part * 500 + index}`, 'a', 1));
+    ({ position } = await store.shareRewards('digits', 'b', given, position));
+  }
+  const kept = await store.shareRewards('digits', 'c', [reward('a:500', 'a', 1), reward('a:10499', 'a', 1)], position);
+  expect(same(kept.isFirst, [false, false]), 'ten thousand are known');
+  const heard = new Set<string>();
+  for (let from = 0, more = true; more; ) {
+    const answer = await store.shareRewards('digits', 'a', [], from);
+    for (const { id } of answer.others) heard.add(id);
+    more = answer.position > from;
+    from = answer.position;
+  }
+  expect(heard.has('a:500') && heard.has('a:10499'), 'and told, in however many parts');
 }
 
 async function keepsApart(place: RolloutStorePlace): Promise<void> {

@@ -112,3 +112,31 @@ test('options are checked, and a closed store refuses work', async () => {
   await store.close();
   await expect(store.read('digits')).rejects.toMatchObject({ code: 'CLOSED' });
 });
+
+const reward = { id: 'a:1', owner: 'a', value: 1 };
+
+test.each([
+  ['rollout', '', 'b', [reward], 0],
+  ['replica', 'digits', '', [reward], 0],
+  ['after', 'digits', 'b', [reward], -1],
+  ['after', 'digits', 'b', [reward], 0.5],
+  ['rewards.0.id', 'digits', 'b', [{ ...reward, id: '' }], 0],
+  ['rewards.1.owner', 'digits', 'b', [reward, { ...reward, owner: '' }], 0],
+  ['rewards.0.value', 'digits', 'b', [{ ...reward, value: Number.NaN }], 0],
+])('%s of rewards that cannot be shared is refused', async (field, rollout, replica, rewards, after) => {
+  const store = fileRolloutStore({ directory: await newFolder() });
+  const sharing = store.shareRewards?.(rollout, replica, rewards, after);
+  await expect(sharing).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { field } });
+});
+
+test('rewards that nobody wrote are told, and a call without a reward writes nothing', async () => {
+  const directory = await newFolder();
+  const store = fileRolloutStore({ directory });
+  await store.shareRewards?.('digits', 'b', [reward], 0);
+  const [folder = ''] = await readdir(join(directory, 'rewards'));
+  const place = join(directory, 'rewards', folder);
+  await store.shareRewards?.('digits', 'a', [], 0);
+  expect(await readdir(place)).toEqual(['000000000001.json']);
+  await writeFile(join(place, '000000000001.json'), '[{"id":1}]');
+  await expect(store.shareRewards?.('digits', 'a', [], 0)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+});

@@ -1,9 +1,18 @@
 import { type Clock, closeable, parseOptions, systemClock } from '@fairlead/core';
-import { mergeTallies, type RolloutStore, type StoredRollout, type Tally } from '@fairlead/core/rollouts';
+import {
+  type BookedReward,
+  bookRewards,
+  mergeTallies,
+  type RolloutStore,
+  type SharedRewardsAnswer,
+  type StoredRollout,
+  type Tally,
+} from '@fairlead/core/rollouts';
 import * as z from 'zod/mini';
 import { changeRevision, folderOf, latestRevision, readRevision } from './revisions';
 import {
   checkAddition,
+  checkRewards,
   checkRolloutName,
   closedError,
   conflictError,
@@ -55,7 +64,7 @@ const store = 'fileRolloutStore';
 export function fileRolloutStore(options: FileRolloutStoreOptions): RolloutStore {
   const { directory, pollMs, clock } = parseOptions(schema, options, store);
   let closed = false;
-  const folder = (rollout: string, part: 'state' | 'evidence'): string => {
+  const folder = (rollout: string, part: 'state' | 'evidence' | 'rewards'): string => {
     if (closed) throw closedError('file store of rollouts');
     checkRolloutName(store, rollout);
     return folderOf(`${directory}/${part}`, rollout);
@@ -102,6 +111,19 @@ export function fileRolloutStore(options: FileRolloutStoreOptions): RolloutStore
       const kept = parseEvidence(place, (await readRevision(place)).text);
       return kept?.evidenceEpoch === evidenceEpoch ? kept.sum : {};
     },
+    async shareRewards(rollout, replica, rewards, after) {
+      const place = folder(rollout, 'rewards');
+      checkRewards(store, replica, rewards, after);
+      let answer: SharedRewardsAnswer = { isFirst: [], others: [], position: after };
+      const change = (text: string | undefined): string | undefined => {
+        const before = parseRewards(place, text);
+        const next = bookRewards(before, replica, rewards, after);
+        answer = next.answer;
+        return next.booked === before ? undefined : JSON.stringify(next.booked);
+      };
+      await changeRevision(place, change);
+      return answer;
+    },
     watch(rollout, onChange) {
       const place = folder(rollout, 'state');
       let revision = -1;
@@ -130,6 +152,16 @@ function parseEvidence(place: string, text: string | undefined): StoredEvidence 
   const sound = parts.every((part) => typeof part === 'object' && part !== null);
   if (sound && Number.isSafeInteger(evidence?.evidenceEpoch)) return evidence as StoredEvidence;
   throw corrupt(place, 'the evidence of a rollout', value);
+}
+
+function parseRewards(place: string, text: string | undefined): readonly BookedReward[] {
+  if (text === undefined) return [];
+  const value = parseText(place, text);
+  const isReward = (reward: Partial<BookedReward> | null): boolean =>
+    [reward?.id, reward?.owner, reward?.by].every((name) => typeof name === 'string') &&
+    [reward?.serial, reward?.value].every((number) => Number.isFinite(number));
+  if (Array.isArray(value) && value.every(isReward)) return value as readonly BookedReward[];
+  throw corrupt(place, 'the rewards of a rollout', value);
 }
 
 function parseText(place: string, text: string): unknown {

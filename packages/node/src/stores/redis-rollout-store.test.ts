@@ -97,6 +97,41 @@ test('keys that hold something else are told', async () => {
   await expect(store.sum('digits', 1)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
 });
 
+test('rewards go in one command, and an answer that is none is told', async () => {
+  const asked: { keys: string[]; arguments: string[] }[] = [];
+  let answer: unknown = [Buffer.from('10'), '7', 'c:3', '0.25'];
+  const client = clientOf({
+    eval: async (_script, options) => {
+      asked.push(options);
+      return answer;
+    },
+  });
+  const store = redisRolloutStore({ client, prefix: 'mine:' });
+  const rewards = [
+    { id: 'a:1', owner: 'a', value: 0.1 },
+    { id: 'a:2', owner: 'a', value: -1e-300 },
+  ];
+  expect(await store.shareRewards?.('digits', 'c', rewards, 5)).toEqual({
+    isFirst: [true, false],
+    others: [{ id: 'c:3', owner: 'c', value: 0.25 }],
+    position: 7,
+  });
+  expect(asked).toEqual([
+    {
+      keys: ['mine:digits:rewards'],
+      arguments: ['c', '5', '10000', 'a:1', 'a', '0.1', 'a:2', 'a', '-1e-300'],
+    },
+  ]);
+  for (const wrong of [null, ['1', '7'], ['10'], ['10', 'x'], ['10', '7', 'c:3', 'x']]) {
+    answer = wrong;
+    await expect(store.shareRewards?.('digits', 'c', rewards, 5)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+  }
+  await expect(store.shareRewards?.('digits', '', rewards, 5)).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    details: { field: 'replica' },
+  });
+});
+
 test('a closed store refuses work, and leaves the client open', async () => {
   const store = redisRolloutStore({ client: clientOf({}) });
   await store.close();

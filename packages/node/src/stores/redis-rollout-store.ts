@@ -1,5 +1,5 @@
 import { type Clock, closeable, FairleadError, messageOf, parseOptions, systemClock } from '@fairlead/core';
-import type { RolloutStore, Tally } from '@fairlead/core/rollouts';
+import { keptRewards, type RolloutStore, type SharedReward, type Tally } from '@fairlead/core/rollouts';
 import * as z from 'zod/mini';
 import {
   checkSubscriber,
@@ -10,9 +10,10 @@ import {
   rolloutCommandsOf,
   subscribeWith,
 } from './redis-clients';
-import { addScript, writeScript } from './redis-scripts';
+import { addScript, rewardsScript, writeScript } from './redis-scripts';
 import {
   checkAddition,
+  checkRewards,
   checkRolloutName,
   closedError,
   conflictError,
@@ -67,7 +68,7 @@ const store = 'redisRolloutStore';
 
 /**
  * Keeps rollouts in Redis 6 or later, or what speaks its protocol and runs Lua, for the replicas of a service. State is
- * compared and set, and evidence added, by scripts that Redis runs in one go; two keys a rollout.
+ * compared and set, and evidence added, by scripts that Redis runs in one go; three keys a rollout.
  *
  * @throws FairleadError `INVALID_OPTION`. Its functions reject with `INVALID_ARGUMENT`, `CONFLICT`, `STORE_FAILED` for what the
  * client throws and for no answer within `timeoutMs`, `STORE_CORRUPT` when a key holds something else, and `CLOSED`
@@ -86,7 +87,7 @@ export function redisRolloutStore(options: RedisRolloutStoreOptions): RolloutSto
         .then(resolve, (cause: unknown) => reject(failed(messageOf(cause), cause)))
         .then(() => timer.clear());
     });
-  const keyOf = (rollout: string, part: 'state' | 'evidence' | 'changes'): string => {
+  const keyOf = (rollout: string, part: 'state' | 'evidence' | 'rewards' | 'changes'): string => {
     if (closed) throw closedError('Redis store of rollouts');
     checkRolloutName(store, rollout);
     return `${prefix}${rollout}:${part}`;
@@ -124,6 +125,25 @@ export function redisRolloutStore(options: RedisRolloutStoreOptions): RolloutSto
       const fields = entriesOf(await asked(() => redis.readWholeHash(key)));
       if (fields.get('epoch') !== String(evidenceEpoch)) return {};
       return tallyOf(fields, key);
+    },
+    async shareRewards(rollout, replica, rewards, after) {
+      const key = keyOf(rollout, 'rewards');
+      checkRewards(store, replica, rewards, after);
+      const given = rewards.flatMap(({ id, owner, value }) => [id, owner, String(value)]);
+      const args = [replica, String(after), String(keptRewards), ...given];
+      const answer = await asked(() => redis.evaluate(rewardsScript, key, args));
+      const texts = Array.isArray(answer) ? (answer as unknown[]).map(textOf) : [];
+      const [first = '', position = '', ...heard] = texts;
+      if (first.length !== rewards.length || texts.length < 2) {
+        throw corrupt(`The Redis key "${key}"`, `an answer to ${rewards.length} rewards`, answer);
+      }
+      const others: SharedReward[] = [];
+      for (let i = 0; i + 1 < heard.length; i += 2) {
+        const value = checked(Number(heard[i + 1]), key, String(heard[i + 1]));
+        others.push({ id: String(heard[i]), owner: replica, value });
+      }
+      const isFirst = [...first].map((digit) => digit === '1');
+      return { isFirst, others, position: checked(Number(position), key, position) };
     },
     watch(rollout, onChange) {
       const key = keyOf(rollout, 'state');

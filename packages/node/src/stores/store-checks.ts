@@ -1,5 +1,5 @@
 import { describeValue, FairleadError } from '@fairlead/core';
-import type { StoredRollout, Tally } from '@fairlead/core/rollouts';
+import type { SharedReward, StoredRollout, Tally } from '@fairlead/core/rollouts';
 
 /* What the stores of rollouts check and say alike. */
 
@@ -36,6 +36,24 @@ export function checkAddition(
   }
 }
 
+/** Rewards that a replica gives to the others. */
+export function checkRewards(store: string, replica: string, rewards: readonly SharedReward[], after: number): void {
+  if (typeof replica !== 'string' || replica === '') {
+    throw wrongArgument(store, 'replica', "a replica's name", replica);
+  }
+  if (!Number.isSafeInteger(after) || after < 0) {
+    throw wrongArgument(store, 'after', 'a whole number, 0 or more', after);
+  }
+  for (const [index, { id, owner, value }] of rewards.entries()) {
+    const field = `rewards.${index}`;
+    if (typeof id !== 'string' || id === '') throw wrongArgument(store, `${field}.id`, 'the id of a decision', id);
+    if (typeof owner !== 'string' || owner === '') {
+      throw wrongArgument(store, `${field}.owner`, "a replica's name", owner);
+    }
+    if (!Number.isFinite(value)) throw wrongArgument(store, `${field}.value`, 'a finite number', value);
+  }
+}
+
 function wrongArgument(store: string, field: string, expected: string, value: unknown): FairleadError {
   const given = describeValue(value);
   return new FairleadError('INVALID_ARGUMENT', `${store}: ${field} is wrong: expected ${expected}, given ${given}.`, {
@@ -67,6 +85,7 @@ export function parseStoredRollout(value: unknown, where: string): StoredRollout
     typeof stored.status === 'string' &&
     typeof stored.weights === 'object' &&
     typeof stored.state === 'object' &&
+    (stored.secret === undefined || typeof stored.secret === 'string') &&
     Array.isArray(stored.arms) &&
     Array.isArray(stored.history);
   if (sound) return stored as StoredRollout;

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../monitoring/random';
 import { createAssigner } from './assignment';
 import { bucketCount, bucketOf, createKeyHash } from './hash';
-import { createSampleRatioWatch } from './sample-ratio';
 
 const keys = Array.from({ length: 20_000 }, (_, index) => `user-${index}`);
 const share = (weight: number, arms = ['canary']) => ({
@@ -162,39 +161,5 @@ describe('an assignment', () => {
     const two = assignerOf(share(0.5), {}, 'two');
     const both = keys.filter((key) => one.assign(key).arm === 'canary' && two.assign(key).arm === 'canary');
     expect(both.length / keys.length).toBeCloseTo(0.25, 1);
-  });
-});
-
-describe('the sample ratio', () => {
-  const watch = (weights: Record<string, number>) => {
-    const alarms: unknown[] = [];
-    const watching = createSampleRatioWatch((found) => alarms.push(found));
-    watching.restart(weights);
-    return { watching, alarms };
-  };
-
-  it('raises an alarm where an arm gets less than its share, once', () => {
-    const { watching, alarms } = watch({ champion: 0.5, canary: 0.5 });
-    for (let index = 0; index < 4000; index++) watching.add(index % 5 < 3 ? 'champion' : 'canary', index);
-    expect(alarms).toHaveLength(1);
-    expect(watching.now).toMatchObject({ units: 4000, isMismatch: true });
-  });
-
-  it('counts a key once, however often it comes', () => {
-    const { watching, alarms } = watch({ champion: 0.5, canary: 0.5 });
-    for (let index = 0; index < 4000; index++) watching.add('canary', 7);
-    expect(watching.now?.units).toBe(1);
-    expect(alarms).toEqual([]);
-  });
-
-  it('raises next to no false alarm, though it looks again and again', () => {
-    const random = createRandom(11);
-    let alarms = 0;
-    for (let trial = 0; trial < 300; trial++) {
-      const { watching, alarms: raised } = watch({ champion: 0.9, canary: 0.1 });
-      for (let index = 0; index < 2000; index++) watching.add(random() < 0.1 ? 'canary' : 'champion', undefined);
-      alarms += raised.length;
-    }
-    expect(alarms).toBeLessThan(3);
   });
 });

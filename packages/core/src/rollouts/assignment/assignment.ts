@@ -47,6 +47,10 @@ export interface Assigner {
   assign(key: string | undefined, hash?: number): Slot;
   /** Share of all traffic in the control slice, of keys that may be assigned. */
   readonly controlShare: number;
+  /**
+   * Share of each arm among the keys that are assigned by weight, exactly: weights are met to a bucket. Sums to 1.
+   */
+  readonly shares: Readonly<Record<string, number>>;
 }
 
 /** What a challenger may have of the keys: a strip of the second hash, and of that the buckets from 0 up. */
@@ -131,6 +135,14 @@ export function createAssigner(
 
   return {
     controlShare: championsFrom(controlFrom) / bucketCount,
+    shares: {
+      [championArm]: championsFrom(0) / bucketCount,
+      ...Object.fromEntries(
+        strips
+          .filter(({ reach }) => reach > 0)
+          .map(({ slot, width, reach }): [string, number] => [slot.arm, (width * reach) / bucketCount]),
+      ),
+    },
     hashOf,
     assign(key, hash = hashOf(key)) {
       if (named.size > 0 && key !== undefined) {

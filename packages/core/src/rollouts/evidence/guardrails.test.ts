@@ -49,34 +49,23 @@ describe('a guardrail', () => {
     expect(guardrail.measure(block({ latenciesMs: [11, 20, 21] }))).toBeCloseTo(1 / 3, 12);
   });
 
-  test('of drift takes one pair of blocks in the time of a window', () => {
+  test('of drift measures the state, of which one pair counts in the time of a window', () => {
     const guardrail = driftGuardrail({ windowMs: 1000 });
-    const pair = (at: number, mine: number, other: number): (number | undefined)[] => [
-      guardrail.measure(block({ endedAt: at, driftState: mine })),
-      guardrail.measure(control({ endedAt: at, driftState: other })),
-    ];
-    expect(pair(5, 0.5, 0.25)).toEqual([0.5, 0.25]);
-    expect(pair(900, 1, 0)).toEqual([undefined, undefined]);
-    expect(pair(1005, 0.75, 0)).toEqual([0.75, 0]);
-    expect(guardrail.measure(block({ endedAt: 9000 }))).toBeUndefined();
+    expect(guardrail).toMatchObject({ name: 'drift', margin: 0.1, windowMs: 1000 });
+    expect(guardrail.measure(block({ driftState: 0.5 }))).toBe(0.5);
+    expect(guardrail.measure(block())).toBeUndefined();
+    expect(driftGuardrail().windowMs).toBe(60_000);
   });
 
-  test('of drift takes one pair of each challenger', () => {
-    const guardrail = driftGuardrail({ windowMs: 1000 });
-    const pair = (arm: string, at: number): (number | undefined)[] => [
-      guardrail.measure(block({ arm, endedAt: at, driftState: 1 })),
-      guardrail.measure(control({ endedAt: at, driftState: 0 })),
-    ];
-    expect([pair('a', 5), pair('b', 10), pair('a', 900), pair('b', 1005), pair('a', 1005), pair('b', 1010)]).toEqual([
-      [1, 0],
-      [1, 0],
-      [undefined, undefined],
-      [undefined, undefined],
-      [1, 0],
-      [1, 0],
-    ]);
+  test('of latency takes the line of all replicas until it has one of its own', () => {
+    const guardrail = latencyGuardrail({ quantile: 0.9 });
+    const elsewhere = latencyGuardrail({ quantile: 0.9 });
+    elsewhere.measure(control({ latenciesMs: Array.from({ length: 100 }, (_, index) => index + 1) }));
+    expect(guardrail.measure(block({ latenciesMs: [80, 200] }))).toBeUndefined();
+    guardrail.shared?.setKnown(elsewhere.shared?.take() ?? {});
+    expect(guardrail.measure(block({ latenciesMs: [80, 200] }))).toBe(0.5);
+    expect(latencyGuardrail({ slowMs: 5 }).shared).toBeUndefined();
   });
-
   test('of cost measures a request, and of reward the mean of those that came', () => {
     const cost = costGuardrail({ bounds: [0, 10], margin: 1 });
     expect(cost).toMatchObject({ name: 'cost', harmfulWhen: 'higher', margin: 1 });

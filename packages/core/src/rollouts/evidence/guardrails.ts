@@ -1,6 +1,6 @@
 import { checkOptions, type OptionCheck, test as passing, wholeNumber } from '../../option-checks';
 import { type Block, championArm, type Guardrail } from '../contracts';
-import { createRunningQuantile } from './running-quantile';
+import { createSharedQuantile } from './shared-quantile';
 
 const share = passing((value) => typeof value === 'number' && value >= 0 && value < 1, '0 or more, less than 1');
 const positive = passing((value) => typeof value === 'number' && value > 0 && value < Infinity, 'a number above 0');
@@ -50,8 +50,9 @@ const leastLatencies = 100;
 /**
  * Guards a quantile of latencies by the share of requests that are slower than a line: above the control's 95th percentile lie 5 % of
  * its own requests, and if the challenger has 10 % there, its 95th percentile is higher. The line is drawn from what the control took
- * before the pair of blocks in question, so that it is the same for both and known beforehand; until 100 requests of the control have been compared,
- * blocks say nothing. Failed requests have no latency: they are the errors' guardrail's.
+ * before the pair of blocks in question, so that it is the same for both and known beforehand. Until 100 requests of the control have been
+ * compared in this process, it is the quantile of those that were in all replicas, to 5 %; where they are fewer than 100 too, blocks say
+ * nothing. Failed requests have no latency: they are the errors' guardrail's.
  *
  * It remembers, so make one for each rollout. Ask it for the challenger's block of a pair first, then for the control's.
  *
@@ -68,7 +69,7 @@ export function latencyGuardrail(options: LatencyGuardrailOptions = {}): Guardra
     margin: share,
   });
   const { slowMs, quantile = 0.95, window = 1000, margin = 0.02 } = options;
-  const running = createRunningQuantile(quantile, window, leastLatencies);
+  const running = createSharedQuantile(quantile, window, leastLatencies);
   return {
     name: 'latency',
     harmfulWhen: 'higher',
@@ -82,6 +83,7 @@ export function latencyGuardrail(options: LatencyGuardrailOptions = {}): Guardra
       for (const latency of latenciesMs) if (latency > line) slow++;
       return slow / latenciesMs.length;
     },
+    ...(slowMs === undefined ? { shared: running.shared } : {}),
   };
 }
 
@@ -98,32 +100,21 @@ export interface DriftGuardrailOptions {
 
 /**
  * Guards the state of drift: the share of features in alarm at the end of a block. An alarm that lasts is one piece of evidence and not
- * one a block, so of the blocks within `windowMs` one pair of each challenger counts.
- *
- * It remembers, so make one for each rollout. Ask it for the challenger's block of a pair first, then for the control's.
+ * one a block, nor one a replica, so of the blocks of all replicas within `windowMs` one pair of each challenger counts.
  *
  * @throws FairleadError `INVALID_OPTION`
  */
 export function driftGuardrail(options: DriftGuardrailOptions = {}): Guardrail {
   checkOptions('driftGuardrail', options, { margin: share, windowMs: positive });
   const { margin = 0.1, windowMs = 60_000 } = options;
-  /** When the next pair of a challenger counts. */
-  const next = new Map<string, number>();
-  /** The challenger whose pair counts, while its control is asked. */
-  let counting: string | undefined;
   return {
     name: 'drift',
     needs: 'driftOf',
     harmfulWhen: 'higher',
     margin,
     bounds: [0, 1],
-    measure({ arm, endedAt, driftState }) {
-      if (arm !== championArm) {
-        const isDue = driftState !== undefined && endedAt >= (next.get(arm) ?? Number.NEGATIVE_INFINITY);
-        counting = isDue ? arm : undefined;
-      } else if (counting !== undefined && driftState !== undefined) next.set(counting, endedAt + windowMs);
-      return counting === undefined ? undefined : driftState;
-    },
+    windowMs,
+    measure: ({ driftState }) => driftState,
   };
 }
 

@@ -129,6 +129,72 @@ describe('the ledger of a process', () => {
     expect(ledger.assess(ledger.untaken, ['canary']).arms.canary?.verdict).toBe('harm');
   });
 
+  it('offers one pair of a window, with a whole window between any two, and counts what the store took', () => {
+    const state: Guardrail = {
+      name: 'state',
+      harmfulWhen: 'higher',
+      margin: 0.1,
+      bounds: [0, 1],
+      windowMs: 1000,
+      measure: ({ failedRequests }) => failedRequests,
+    };
+    const ledger = createEvidenceLedger({
+      arms: ['canary'],
+      guardrails: [state],
+      alpha: 0.05,
+      blockMs: 10,
+      toEpochMs: (now) => now + 15_000,
+    });
+    const { canary, champion } = ledger.formers;
+    // Windows of a second begin every second and a half, ten of them before.
+    for (let at = 0; at < 4500; at += 100) {
+      canary?.add(true, at, at, undefined, undefined);
+      champion?.add(false, at, at + 20, undefined, undefined);
+    }
+    ledger.flush(10_000);
+    expect(ledger.windows.map(({ sequence, tally }) => [sequence, tally['canary/state/blocks']])).toEqual([
+      [11, 1],
+      [12, 1],
+      [13, 1],
+    ]);
+    expect(new Set(ledger.windows.map(({ name }) => name)).size).toBe(1);
+    // Nothing of it is this process's own to add.
+    expect(Object.keys(ledger.take() ?? {})).not.toContain('canary/state/blocks');
+    const [first, second] = ledger.windows;
+    if (first === undefined || second === undefined) throw new Error('There are no windows.');
+    ledger.dropWindow(first);
+    expect(ledger.windows).toHaveLength(2);
+    const sum = mergeTallies(first.tally, second.tally);
+    const [found] = ledger.assess(sum, ['canary']).arms.canary?.guardrails ?? [];
+    expect(found).toMatchObject({ blocks: 2, estimate: { difference: 1 } });
+  });
+
+  it('promotes on as much evidence as it is asked for', () => {
+    const verdictAt = (maxFalsePromotionRate: number) => {
+      const guardrail = { ...recorder(), margin: 0.5 };
+      const ledger = createEvidenceLedger({
+        arms: ['canary'],
+        guardrails: [guardrail],
+        alpha: 0.05,
+        blockMs: 10,
+        maxFalsePromotionRate,
+      });
+      let pairs = 0;
+      for (let at = 0; at < 20_000; at += 20) {
+        ledger.formers.canary?.add(false, at, at, undefined, undefined);
+        ledger.formers.champion?.add(false, at, at + 11, undefined, undefined);
+        const found = ledger.assess(ledger.untaken, ['canary']).arms.canary;
+        if (found?.verdict !== 'non-inferior') continue;
+        pairs = found.guardrails[0]?.blocks ?? 0;
+        expect(found.guardrails[0]?.nonInferiority.eValue).toBeGreaterThanOrEqual(1 / maxFalsePromotionRate);
+        break;
+      }
+      return pairs;
+    };
+    expect(verdictAt(0.05)).toBeGreaterThan(0);
+    expect(verdictAt(0.001)).toBeGreaterThan(verdictAt(0.05));
+  });
+
   it('has nothing to give where nothing came', () => {
     const { ledger } = setUp();
     expect(ledger.take()).toBeUndefined();

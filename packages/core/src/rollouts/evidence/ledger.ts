@@ -13,7 +13,7 @@ import { shareErrorRate } from './error-rate';
 import { evenPair } from './even-pair';
 import { createPairing, type Pair } from './pairing';
 import { createSequentialTest } from './sequential-test';
-import { mergeTallies } from './tally';
+import { mergeTallies, withinTally } from './tally';
 
 /** What this process gathered, and what can be said of it. */
 export interface EvidenceLedger {
@@ -31,18 +31,45 @@ export interface EvidenceLedger {
   setKnown(sum: Tally): void;
   /** Ends blocks of time that are over. */
   flush(now: number): void;
+  /** Pairs of which one counts in a window of time, over all replicas, oldest first; they wait until they are dropped. */
+  readonly windows: readonly WindowedTally[];
+  /** The store has it, or that of another replica. */
+  dropWindow(window: WindowedTally): void;
 }
+
+/** A pair of blocks that counts if no other replica's does in its window. */
+export interface WindowedTally {
+  /** The comparison that it belongs to; the same in every replica. */
+  readonly name: string;
+  /** Numbers the window; the same in every replica. */
+  readonly sequence: number;
+  readonly tally: Tally;
+}
+
+/** Windows that wait for the store; older ones are forgotten. */
+const maxWindows = 100;
+/**
+ * In a window and a half a pair counts that comes in the first half of a window: so there is a whole window between any two, whatever
+ * replicas they are of.
+ */
+const windowPart = 1.5;
 
 export interface EvidenceLedgerOptions {
   readonly arms: readonly string[];
   readonly guardrails: readonly Guardrail[];
   /** What all guardrails of all challengers may spend together. */
   readonly alpha: number;
+  /**
+   * How likely a challenger that is worse by more than the margin of a guardrail may be called non-inferior by it. @default 0.05
+   */
+  readonly maxFalsePromotionRate?: number;
   readonly blockMs: number;
   /** The state of drift of an arm at this moment. */
   readonly driftOf?: ((arm: string) => number | undefined) | undefined;
   /** What blocks of different sizes are made equal by. @default Math.random */
   readonly random?: () => number;
+  /** Milliseconds since 1970-01-01 UTC of a time of the process's clock, which windows are numbered by. @default the same number */
+  readonly toEpochMs?: (now: number) => number;
   /** What this process knows by itself says that an arm harms. */
   onHarm?(arm: string): void;
 }
@@ -57,11 +84,13 @@ interface Comparison {
 
 /** Makes the ledger of one process for one run of a rollout. The error rate is shared out equally. */
 export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLedger {
-  const { arms, guardrails, blockMs, random = Math.random, onHarm } = options;
+  const { arms, guardrails, blockMs, maxFalsePromotionRate, random = Math.random, onHarm } = options;
+  const { toEpochMs = (now) => now } = options;
   const alpha = guardrails.length === 0 ? options.alpha : shareErrorRate(options.alpha, guardrails.length, arms.length);
+  const promotion = maxFalsePromotionRate === undefined ? {} : { maxFalsePromotionRate };
   const comparisons = arms.flatMap((arm) =>
     guardrails.map((guardrail): Comparison => {
-      const test = createSequentialTest(guardrail, alpha);
+      const test = createSequentialTest(guardrail, alpha, promotion);
       const prefix = `${arm}/${guardrail.name}/`;
       return { arm, prefix, guardrail, test, tally: test.start() };
     }),
@@ -77,16 +106,36 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
   const rewardPairings = pairingOfEach();
 
   let known: Tally = {};
+  const offered = new Map<string, number>();
+  let windows: readonly WindowedTally[] = [];
+  /** A pair of a time, in windows since 1970: the first one that comes early in a window may count for it. */
+  const offer = (prefix: string, time: number, found: Tally): void => {
+    const slot = Math.floor(time / windowPart);
+    if (time - slot * windowPart >= windowPart - 1) return;
+    const name = `window ${prefix}`;
+    const sequence = slot + 1;
+    if ((offered.get(name) ?? 0) >= sequence) return;
+    offered.set(name, sequence);
+    const tally = Object.fromEntries(Object.entries(found).map(([of, value]) => [prefix + of, value]));
+    windows = [...windows, { name, sequence, tally }].slice(-maxWindows);
+  };
+
   /** Compares two blocks; true where harm shows. */
   const compare = (comparison: Comparison, { challenger, control }: Pair<Block>): boolean => {
     const { guardrail, test, prefix } = comparison;
     const value = guardrail.measure(challenger);
     const partner = guardrail.measure(control);
     if (value === undefined || partner === undefined || Number.isNaN(value) || Number.isNaN(partner)) return false;
+    if (guardrail.windowMs !== undefined) {
+      const endedAt = toEpochMs(Math.max(challenger.endedAt, control.endedAt));
+      const found = test.observe(test.start(), value, partner);
+      offer(prefix, Math.max(0, endedAt) / guardrail.windowMs, found);
+      return false;
+    }
     comparison.tally = test.observe(comparison.tally, value, partner);
     // Only what is worse than its control can bring the evidence of harm over its bound.
     const isWorse = guardrail.harmfulWhen === 'higher' ? value > partner : value < partner;
-    return isWorse && test.assess(mergeTallies(within(known, prefix, {}), comparison.tally)).verdict === 'harm';
+    return isWorse && test.assess(mergeTallies(withinTally(known, prefix), comparison.tally)).verdict === 'harm';
   };
 
   const onBlock = (block: Block): void => {
@@ -157,7 +206,7 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
       const evidenceOf = (arm: string): ArmEvidence => {
         const found = comparisons
           .filter((comparison) => comparison.arm === arm)
-          .map(({ test, prefix }) => test.assess(within(tally, prefix, test.start())));
+          .map(({ test, prefix }) => test.assess(mergeTallies(test.start(), withinTally(tally, prefix))));
         return {
           arm,
           requests: number(`${arm}/requests`),
@@ -176,13 +225,13 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     flush(now) {
       for (const { former } of forming) former.flush(now);
     },
+    get windows() {
+      return windows;
+    },
+    dropWindow(window) {
+      windows = windows.filter((each) => each !== window);
+    },
   };
-}
-
-/** The part of a tally that belongs to one test. */
-function within(tally: Tally, prefix: string, empty: Tally): Tally {
-  const part = Object.entries(tally).filter(([name]) => name.startsWith(prefix));
-  return mergeTallies(empty, Object.fromEntries(part.map(([name, value]) => [name.slice(prefix.length), value])));
 }
 
 function verdictOf(found: readonly GuardrailEvidence[]): ArmEvidence['verdict'] {

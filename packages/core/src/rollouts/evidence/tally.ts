@@ -13,3 +13,9 @@ function add(one: Tally[string] | undefined, other: Tally[string]): Tally[string
   const [long, short] = one.length >= other.length ? [one, other] : [other, one];
   return long.map((value, index) => value + (short[index] ?? 0));
 }
+
+/** The part of a tally whose names begin with a prefix, without it. */
+export function withinTally(tally: Tally, prefix: string): Tally {
+  const part = Object.entries(tally).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(part.map(([name, value]) => [name.slice(prefix.length), value]));
+}

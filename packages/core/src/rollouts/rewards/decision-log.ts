@@ -1,9 +1,10 @@
-import { describeValue } from '../../config';
 import { FairleadError } from '../../errors';
 import type { Tally } from '../contracts';
+import { checkReward, checkRewardTime, invalidReward } from './check-reward';
 import { DecisionRing } from './decision-ring';
 import type { LoggedDecision } from './logged-decision';
 import { type DecisionLogOptions, parseDecisionLogOptions } from './options';
+import type { Seal } from './sealed-id';
 
 /** A decision as it is taken. */
 export interface DecisionDraft {
@@ -81,15 +82,46 @@ export interface DecisionLog {
   stats(): DecisionLogStats;
 }
 
-/** How much the clocks of those who report rewards may differ from this one. */
-const clockSkewMs = 1000;
-
 /**
  * Makes a log of decisions in bounded memory. A missing reward is not a zero, unless `missingReward` says so.
  *
  * @throws FairleadError `INVALID_OPTION`
  */
 export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog {
+  return createDecisionLogOf(options);
+}
+
+/** What the log of a rollout has to do with. */
+export interface DecisionLogParts {
+  /** The run of the rollout that decisions are taken in now; 0 for none, and then their ids are not sealed. */
+  run(): number;
+  /** What seals ids, once it is known. */
+  seal(): Seal | undefined;
+  /** A decision has its reward. Where it throws, it has not. */
+  onSettle(decision: LoggedDecision & { readonly reward: number }, settled: SettledDecision): void;
+}
+
+/** What a log knows of a decision that has its reward, beside the decision. */
+export interface SettledDecision {
+  /** Its id without a seal. */
+  readonly plainId: string;
+  readonly run: number;
+  /** Whether nobody told it, and it is the missing one. */
+  readonly isMissing: boolean;
+}
+
+/** The log of a rollout. */
+export interface RolloutDecisionLog extends DecisionLog {
+  /**
+   * Another replica was told the reward of a decision, and counts it.
+   * @param plainId its id without a seal
+   * @returns whether it is held and had none
+   */
+  mark(plainId: string, reward: number): boolean;
+}
+
+/** Makes the log of a rollout, or one that stands by itself. */
+export function createDecisionLogOf(options: DecisionLogOptions, parts?: DecisionLogParts): RolloutDecisionLog {
   const { replica, clock, onReward, ...settings } = parseDecisionLogOptions(options);
   const { attributionWindowMs, lateArrivalMs, missingReward, maxDecisions } = settings;
   const ring = new DecisionRing(maxDecisions);
@@ -107,11 +139,25 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
     tally[key] = (tally[key] ?? 0) + value;
   };
 
-  const settle = (number: number, value: number): void => {
-    const decision = ring.read(number, idOf(number));
+  /** What a decision that is held is called outside. */
+  const nameOf = (number: number): string => {
+    const run = ring.run(number);
+    const seal = run === 0 ? undefined : parts?.seal();
+    const id = idOf(number);
+    if (seal === undefined) return id;
+    const { arm, at, propensity, context } = ring.read(number, id);
+    const chance = { propensity, isRandomised: ring.isRandomised(number) };
+    return seal.write({ id, owner: replica, run, at, arm, ...chance, ...(context === undefined ? {} : { context }) });
+  };
+
+  const settle = (number: number, value: number, isMissing: boolean): void => {
+    const decision = ring.read(number, nameOf(number));
     const isRandomised = ring.isRandomised(number);
     // First of all: where it throws, the reward does not count.
-    if (isRandomised) onReward?.({ ...decision, reward: value });
+    if (isRandomised) {
+      onReward?.({ ...decision, reward: value });
+      parts?.onSettle({ ...decision, reward: value }, { plainId: idOf(number), run: ring.run(number), isMissing });
+    }
     ring.setReward(number, value);
     if (!isRandomised) return;
     count(decision.arm, 'rewards', 1);
@@ -127,7 +173,7 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
       if (reason === 'dropped') dropped++;
       else {
         missing++;
-        if (missingReward !== undefined) settle(number, missingReward);
+        if (missingReward !== undefined) settle(number, missingReward, true);
       }
     }
     ring.drop();
@@ -139,10 +185,17 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
     }
   };
 
-  /** The number in an id of this log. */
+  /** The number in an id without a seal, where a decision had it. */
+  const heldNumber = (id: string): number | undefined => {
+    const number = id.startsWith(prefix) ? Number.parseInt(id.slice(prefix.length), 36) : Number.NaN;
+    return number >= 0 && number < ring.next && idOf(number) === id ? number : undefined;
+  };
+
+  /** The number in an id of this log; that of a decision that is held under a seal must have it. */
   const numberOf = (decisionId: string): number => {
-    const number = decisionId.startsWith(prefix) ? Number.parseInt(decisionId.slice(prefix.length), 36) : Number.NaN;
-    if (number >= 0 && number < ring.next && idOf(number) === decisionId) return number;
+    const id = parts?.seal()?.read(decisionId)?.id ?? decisionId;
+    const number = heldNumber(id);
+    if (number !== undefined && (number < ring.oldest || nameOf(number) === decisionId)) return number;
     throw new FairleadError(
       'NOT_FOUND',
       `decision log: no decision "${decisionId}" was taken here: expected an id that begins with "${prefix}". Report a reward to the process that took the decision: the id begins with its name.`,
@@ -153,38 +206,35 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
   const outcomeOf = (number: number, value: number, at: number): RewardOutcome => {
     if (number < ring.oldest) return 'gone';
     const decidedAt = ring.at(number);
-    if (at < decidedAt - clockSkewMs) throw invalid('at', `${decidedAt} or later, when the decision was taken`, at);
+    checkRewardTime(at, decidedAt);
     const known = ring.reward(number);
     if (!Number.isNaN(known)) {
       if (known !== value) contradicted++;
       return 'duplicate';
     }
     if (at - decidedAt > attributionWindowMs) return 'late';
-    settle(number, value);
+    settle(number, value, false);
     waiting--;
     return 'counted';
   };
 
   return {
     add({ arm, propensity, context, randomised = true }) {
-      if (typeof arm !== 'string' || arm === '') throw invalid('arm', 'a text that is not empty', arm);
-      if (!(propensity > 0 && propensity <= 1)) throw invalid('propensity', 'more than 0, at most 1', propensity);
+      if (typeof arm !== 'string' || arm === '') throw invalidReward('arm', 'a text that is not empty', arm);
+      if (!(propensity > 0 && propensity <= 1)) throw invalidReward('propensity', 'more than 0, at most 1', propensity);
       if (context !== undefined && !(Array.isArray(context) && context.every(Number.isFinite))) {
-        throw invalid('context', 'finite numbers', context);
+        throw invalidReward('context', 'finite numbers', context);
       }
       const now = clock.epochMs();
       expire(now);
       if (ring.isFull) release('dropped');
       waiting++;
       if (randomised) count(arm, 'decisions', 1);
-      return idOf(ring.add(now, arm, propensity, context?.slice(), randomised));
+      return nameOf(ring.add(now, arm, propensity, context?.slice(), randomised, parts?.run() ?? 0));
     },
     reward(decisionId, value, { at } = {}) {
-      if (typeof decisionId !== 'string') throw invalid('decisionId', 'the id of a decision', decisionId);
-      if (!Number.isFinite(value)) throw invalid('reward', 'a finite number', value);
       const now = clock.epochMs();
-      if (at !== undefined && !(at <= now + clockSkewMs))
-        throw invalid('at', `milliseconds since 1970, at most ${now}`, at);
+      checkReward(decisionId, value, at, now);
       const number = numberOf(decisionId);
       expire(now);
       const outcome = outcomeOf(number, value, at ?? now);
@@ -192,10 +242,17 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
       return outcome;
     },
     expire: () => expire(clock.epochMs()),
+    mark(plainId, reward) {
+      const number = heldNumber(plainId);
+      if (number === undefined || number < ring.oldest || !Number.isNaN(ring.reward(number))) return false;
+      ring.setReward(number, reward);
+      waiting--;
+      return true;
+    },
     *read() {
       for (let number = ring.oldest; number < ring.next; number++) {
         // What was let go since the last one is passed over.
-        if (number >= ring.oldest && ring.isRandomised(number)) yield ring.read(number, idOf(number));
+        if (number >= ring.oldest && ring.isRandomised(number)) yield ring.read(number, nameOf(number));
       }
     },
     takeTally() {
@@ -212,10 +269,4 @@ export function createDecisionLog(options: DecisionLogOptions = {}): DecisionLog
       contradicted,
     }),
   };
-}
-
-function invalid(field: string, expected: string, value: unknown): FairleadError {
-  const given = describeValue(value);
-  const message = `decision log: "${field}" is wrong: expected ${expected}, given ${given}.`;
-  return new FairleadError('INVALID_ARGUMENT', message, { details: { field, expected, given } });
 }

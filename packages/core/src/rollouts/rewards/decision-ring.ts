@@ -11,6 +11,7 @@ export class DecisionRing {
   readonly #rewards: Float64Array;
   readonly #arms: Uint32Array;
   readonly #randomised: Uint8Array;
+  readonly #runs: Float64Array;
   readonly #contexts: (readonly number[] | undefined)[];
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
@@ -24,6 +25,7 @@ export class DecisionRing {
     this.#rewards = new Float64Array(size);
     this.#arms = new Uint32Array(size);
     this.#randomised = new Uint8Array(size);
+    this.#runs = new Float64Array(size);
     this.#contexts = new Array<readonly number[] | undefined>(size).fill(undefined);
   }
 
@@ -48,6 +50,7 @@ export class DecisionRing {
     propensity: number,
     context: readonly number[] | undefined,
     randomised: boolean,
+    run: number,
   ): number {
     const slot = this.#next % this.#size;
     let number = this.#numbers.get(arm);
@@ -60,6 +63,7 @@ export class DecisionRing {
     this.#rewards[slot] = Number.NaN;
     this.#arms[slot] = number;
     this.#randomised[slot] = randomised ? 1 : 0;
+    this.#runs[slot] = run;
     this.#contexts[slot] = context;
     return this.#next++;
   }
@@ -78,6 +82,11 @@ export class DecisionRing {
   /** Whether it was left to chance. */
   isRandomised(number: number): boolean {
     return this.#randomised[number % this.#size] === 1;
+  }
+
+  /** The run of the rollout that it was taken in. */
+  run(number: number): number {
+    return this.#runs[number % this.#size] as number;
   }
 
   /** Its reward; NaN where none is known. */

@@ -4,14 +4,16 @@ import { createEvents, type Events } from '../../events';
 import { type Closeable, closeable } from '../../lifecycle';
 import { codeOf } from '../../resilience/remedies';
 import { keepInputs } from '../../resilience/stage';
-import { checkInterchangeable } from '../../runner/model-info';
+import { checkInterchangeable, labelOf } from '../../runner/model-info';
 import type { ComputedBatch, ModelInfo, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
 import type { AnySignature, InputsOf } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
+import { createKeyHash } from '../assignment/hash';
 import { compareOutputs } from '../compare/compare-outputs';
 import { createOutputAgreement, type Disagreement } from '../compare/output-agreement';
 import { championArm, type Tally } from '../contracts';
-import type { RequestObserver } from '../observer';
+import { mergeTallies } from '../evidence/tally';
+import type { RequestObserver, SharedObservations } from '../observer';
 import { bytesOf, copyOutputs } from './copies';
 import { parseShadowOptions, type ShadowOptions } from './options';
 import type { ShadowEventMap } from './shadow-events';
@@ -41,7 +43,7 @@ export interface ShadowStats {
   readonly timeShare: number;
 }
 
-/** A shadow at this moment. A plain object. */
+/** A shadow at this moment, in all replicas of its rollout together. A plain object. */
 export interface ShadowDescription {
   readonly model: ModelInfo;
   readonly comparisons: number;
@@ -55,8 +57,10 @@ export interface Shadow extends RequestObserver, Closeable {
   readonly shadowEvents: Events<ShadowEventMap>;
   describe(): ShadowDescription;
   stats(): ShadowStats;
-  /** Sums that replicas may add, for `createOutputAgreement().assess`. */
+  /** Sums of this process, for `createOutputAgreement().assess`. */
   readonly tally: Tally;
+  /** What its rollout shares among replicas. */
+  readonly shared: SharedObservations;
 }
 
 interface Sample {
@@ -105,10 +109,29 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   let bytes = 0;
   let restUntil = Number.NEGATIVE_INFINITY;
   let tally: Tally = {};
+  /** What the rollout has not taken yet, and what all of its replicas gave. */
+  let untaken: Tally = {};
+  let known: Tally = {};
   let lastError: string | undefined;
   let round: Promise<void> | undefined;
   let timer: ClockTimer | undefined;
   let closed = false;
+
+  const shared: SharedObservations = {
+    name: `shadow ${createKeyHash('shadow')(`${labelOf(champion.model)} ${labelOf(shadow.model)}`).toString(36)}`,
+    take() {
+      const taken = untaken;
+      untaken = {};
+      return Object.keys(taken).length === 0 ? undefined : taken;
+    },
+    setKnown(sum) {
+      known = sum;
+    },
+    restart() {
+      untaken = {};
+      known = {};
+    },
+  };
 
   const drop = (sample: Sample): void => {
     waiting.delete(sample.decisionId);
@@ -224,6 +247,8 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     try {
       const comparison = compareOutputs(sample.reference ?? {}, answer.outputs as Tensors, compare);
       tally = agreement.observe(tally, against, comparison);
+      untaken = agreement.observe(untaken, against, comparison);
+      if (against === 'challenger') untaken = mergeTallies(untaken, { comparisons: 1 });
       if (against === 'challenger') counts.comparisons++;
       else counts.noiseComparisons++;
       events.emit('shadow-comparison', { decisionId: sample.decisionId, against, comparison });
@@ -254,12 +279,16 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     get tally() {
       return tally;
     },
-    describe: () => ({
-      model: shadow.model,
-      comparisons: counts.comparisons,
-      disagreements: agreement.assess(tally),
-      ...(lastError === undefined ? {} : { lastError }),
-    }),
+    shared,
+    describe() {
+      const all = mergeTallies(known, untaken);
+      return {
+        model: shadow.model,
+        comparisons: Number(all.comparisons ?? 0),
+        disagreements: agreement.assess(all),
+        ...(lastError === undefined ? {} : { lastError }),
+      };
+    },
     stats() {
       const elapsedMs = clock.now() - startedAt;
       const timeShare = elapsedMs > 0 ? budget.spentMs / elapsedMs : 0;

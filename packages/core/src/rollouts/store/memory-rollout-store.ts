@@ -2,6 +2,7 @@ import { FairleadError } from '../../errors';
 import { closeable } from '../../lifecycle';
 import type { RolloutStore, StoredRollout, Tally } from '../contracts';
 import { mergeTallies } from '../evidence/tally';
+import { type BookedReward, bookRewards } from './reward-book';
 
 interface Kept {
   stored: StoredRollout | undefined;
@@ -9,6 +10,7 @@ interface Kept {
   sum: Tally;
   /** The last sequence of each replica under the evidence epoch. */
   readonly sequences: Map<string, number>;
+  rewards: readonly BookedReward[];
   readonly watchers: Set<(epoch: number) => void>;
 }
 
@@ -21,7 +23,7 @@ export function createMemoryRolloutStore(): RolloutStore {
   const keptOf = (name: string): Kept => {
     let kept = rollouts.get(name);
     if (kept === undefined) {
-      kept = { stored: undefined, evidenceEpoch: 0, sum: {}, sequences: new Map(), watchers: new Set() };
+      kept = { stored: undefined, evidenceEpoch: 0, sum: {}, sequences: new Map(), rewards: [], watchers: new Set() };
       rollouts.set(name, kept);
     }
     return kept;
@@ -60,6 +62,12 @@ export function createMemoryRolloutStore(): RolloutStore {
     async sum(rollout, evidenceEpoch) {
       const kept = keptOf(rollout);
       return kept.evidenceEpoch === evidenceEpoch ? kept.sum : {};
+    },
+    async shareRewards(rollout, replica, rewards, after) {
+      const kept = keptOf(rollout);
+      const { booked, answer } = bookRewards(kept.rewards, replica, rewards, after);
+      kept.rewards = booked;
+      return answer;
     },
     watch(rollout, onChange) {
       const { watchers } = keptOf(rollout);

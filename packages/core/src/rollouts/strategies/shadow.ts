@@ -12,7 +12,7 @@ import { wholeField } from './schemas';
 export interface ShadowStrategyOptions {
   /** Mirrors requests to the challenger; it is among the `observers` of the rollout too. */
   readonly mirror: Shadow;
-  /** Comparisons before anything is decided. @default 200 */
+  /** Comparisons before anything is decided, of all replicas together. @default 200 */
   readonly minComparisons?: number;
   /**
    * How much the challenger may disagree with the champion beyond the champion's own noise, by measure, 0 to 1. More than that
@@ -41,8 +41,8 @@ const schema = z.strictObject({
  * Keeps a challenger, the only one, from every caller: the champion answers all, and the mirror compares. When the comparisons are enough, and within
  * their limits where there are any, another strategy goes on.
  *
- * The mirror is one of this process: of several replicas the first that has compared enough decides, and one that starts anew
- * compares anew.
+ * Comparisons are those of all replicas together since the rollout began: each mirrors its own requests, and a process that starts anew goes
+ * on from what there is.
  *
  * @throws FairleadError `INVALID_OPTION`
  */

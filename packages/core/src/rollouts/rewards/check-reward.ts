@@ -1,0 +1,32 @@
+import { describeValue } from '../../config';
+import { FairleadError } from '../../errors';
+
+/** How much the clocks of those who report rewards may differ from this one. */
+const clockSkewMs = 1000;
+
+/**
+ * Checks what is told of a reward.
+ * @param at when it was earned, where that is told
+ * @throws FairleadError `INVALID_ARGUMENT`
+ */
+export function checkReward(decisionId: unknown, reward: unknown, at: number | undefined, now: number): void {
+  if (typeof decisionId !== 'string') throw invalidReward('decisionId', 'the id of a decision', decisionId);
+  if (!Number.isFinite(reward)) throw invalidReward('reward', 'a finite number', reward);
+  if (at !== undefined && !(at <= now + clockSkewMs)) {
+    throw invalidReward('at', `milliseconds since 1970, at most ${now}`, at);
+  }
+}
+
+/** Checks that a reward was not earned before its decision. @throws FairleadError `INVALID_ARGUMENT` */
+export function checkRewardTime(at: number, decidedAt: number): void {
+  if (at < decidedAt - clockSkewMs) {
+    throw invalidReward('at', `${decidedAt} or later, when the decision was taken`, at);
+  }
+}
+
+/** What is wrong with a decision or a reward. */
+export function invalidReward(field: string, expected: string, value: unknown): FairleadError {
+  const given = describeValue(value);
+  const message = `decision log: "${field}" is wrong: expected ${expected}, given ${given}.`;
+  return new FairleadError('INVALID_ARGUMENT', message, { details: { field, expected, given } });
+}
