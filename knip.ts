@@ -6,6 +6,7 @@ const fixtures: Record<string, string[]> = {
   core: ['src/tracing/tracing.fixture.ts'],
   node: [
     'src/audit/fixtures/*.ts',
+    'src/grpc/fixtures/*.ts',
     'src/metrics/fixtures/*.ts',
     'src/server/fixtures/*.ts',
     'src/stores/fixtures/*.ts',

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { GrpcLoad, GrpcLoadResult } from './grpc-load';
 import type { HttpLoad, HttpLoadResult } from './http-load';
 import type { Ready } from './servers/ours';
 
@@ -11,6 +12,7 @@ export interface Running extends Ready {
 /** What drives loads, in a process of its own. */
 export interface Driver {
   drive(load: HttpLoad): Promise<HttpLoadResult>;
+  driveGrpc(load: GrpcLoad): Promise<GrpcLoadResult>;
   stop(): Promise<void>;
 }
 
@@ -25,14 +27,16 @@ export async function startServer(kind: string, modelPath: string): Promise<Runn
 export async function startDriver(): Promise<Driver> {
   const child = forkFile('./load.process.ts', []);
   await nextMessage(child);
+  const drive = async <Result>(load: HttpLoad | GrpcLoad): Promise<Result> => {
+    const answer = nextMessage<{ readonly result?: Result; readonly error?: string }>(child);
+    child.send(load);
+    const { result, error } = await answer;
+    if (result === undefined) throw new Error(`The load could not be driven: ${error}`);
+    return result;
+  };
   return {
-    async drive(load) {
-      const answer = nextMessage<{ readonly result?: HttpLoadResult; readonly error?: string }>(child);
-      child.send(load);
-      const { result, error } = await answer;
-      if (result === undefined) throw new Error(`The load could not be driven: ${error}`);
-      return result;
-    },
+    drive: (load) => drive<HttpLoadResult>(load),
+    driveGrpc: (load) => drive<GrpcLoadResult>(load),
     stop: () => stopChild(child),
   };
 }

@@ -1,12 +1,13 @@
 import { startFastify } from './servers/fastify';
 import { startFixed } from './servers/fixed';
-import { startEmpty, startOurs } from './servers/ours';
+import { startEmpty, startOurs, startOursOverGrpc } from './servers/ours';
 
 /* A server of Node's in a process of its own: `server.process.ts KIND MODEL`. */
 
 const [kind = '', modelPath = ''] = process.argv.slice(2);
 const starts: Readonly<Record<string, () => Promise<object>>> = {
   ours: () => startOurs(modelPath),
+  'ours-grpc': () => startOursOverGrpc(modelPath),
   empty: () => startEmpty(modelPath),
   'fastify-default': () => startFastify(modelPath, 'default'),
   'fastify-one': () => startFastify(modelPath, 'one'),

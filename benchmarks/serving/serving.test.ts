@@ -2,14 +2,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHandler } from '@fairlead/core/serving';
+import { remoteGrpc } from '@fairlead/node/grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mlp } from '../lib/onnx/model';
 import { type Driver, startDriver, startServer } from './children';
 import { holdContest } from './contest';
+import { measureGrpc } from './grpc';
 import { measureOverload } from './overload';
 import { chosenPeers, describeSettings, peers, versionOf } from './peers';
 import { askOnce, checkSame } from './probe';
-import { binaryBody, jsonBody, makeRows } from './requests';
+import { binaryBody, jsonBody, makeRows, modelName } from './requests';
 import { servingSettings } from './settings';
 import { requestsOf } from './throughput';
 
@@ -58,6 +60,27 @@ describe('the servers that are measured', { timeout: 120_000 }, () => {
     } finally {
       for (const server of servers) await server.stop();
     }
+  });
+
+  it('compute the same over gRPC, and answer under load', async () => {
+    const [row] = makeRows(1, 16) as [Float32Array];
+    const [http, grpc] = [await startServer('ours', path), await startServer('ours-grpc', path)];
+    try {
+      const model = await remoteGrpc({ url: `127.0.0.1:${grpc.port}`, model: modelName });
+      const [output] = Object.values((await model.run({ x: row })).outputs);
+      await model.close();
+      checkSame('gRPC', Array.from(output?.data as Float32Array), (await askOnce(http.port, row)) ?? []);
+    } finally {
+      for (const server of [http, grpc]) await server.stop();
+    }
+    const results = await measureGrpc({ title: 'tiny', path, elements: 16 }, { driver, settings: quick, note });
+    const label = 'tiny, 2 in flight: ours over gRPC, raw contents';
+    expect(results.map(({ name, unit }) => [name, unit])).toEqual([
+      [label, 'requests/s'],
+      [`${label}: p50`, 'ms'],
+      [`${label}: p99`, 'ms'],
+    ]);
+    for (const { value } of results) expect(value).toBeGreaterThan(0);
   });
 
   it('are overloaded, and every request is accounted for', async () => {

@@ -5,6 +5,7 @@ import { mlp } from '../lib/onnx/model';
 import type { Result, Suite } from '../lib/suite';
 import { measureCeiling } from '../serving/ceiling';
 import { startDriver } from '../serving/children';
+import { measureGrpc } from '../serving/grpc';
 import { type Arrivals, measureOverload, overloads } from '../serving/overload';
 import { chosenPeers, type Peer, type PeerSettings } from '../serving/peers';
 import { binaryBody, jsonBody } from '../serving/requests';
@@ -14,7 +15,7 @@ import { measureModel, type ServedModel } from '../serving/throughput';
 /** Our server over HTTP beside others that serve the same model: one load, one machine, one run. */
 export default {
   name: 'serving',
-  describe: 'Requests a second over HTTP, beside MLServer, BentoML, LitServe, Ray Serve and a bare Fastify.',
+  describe: 'Requests a second over HTTP and gRPC, beside MLServer, BentoML, LitServe, Ray Serve and a bare Fastify.',
   async run(context) {
     const { note } = context;
     const settings = servingSettings(context);
@@ -28,6 +29,7 @@ export default {
       const results: Result[] = await measureCeiling(measuring);
       for (const model of models) results.push(...(await measureModel(model, peers, tuned, measuring)));
       const [small, large] = models;
+      results.push(...(await measureGrpc(small, measuring)));
       const arrivals: readonly [ServedModel, Arrivals][] = [
         [large, { label: 'JSON', toBody: jsonBody, ...overloads.ofModel }],
         [small, { label: 'JSON', toBody: jsonBody, ...overloads.ofServer }],

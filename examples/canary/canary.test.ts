@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -10,7 +11,7 @@ test('a good version is promoted and a broken one rolled back, each by itself', 
   const script = [tsx, '--tsconfig', `${root}tsconfig.dist.json`, `${root}examples/canary/main.ts`];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, script, { cwd: root, timeout: 80_000 });
   expect(stderr).toBe('');
-  const [, good = '', broken = ''] = stdout.split(/^\d {2}/m);
+  const [, good = '', broken = '', page = ''] = stdout.split(/^\d {2}/m);
   expect(good).toMatch(/running, canary 0\.0 % .*\n.*running, canary 5\.0 % .*comparisons: .*tolerance disagrees/);
   expect(good).toMatch(/running, canary 25\.0 %/);
   expect(good).toMatch(/running, canary 50\.0 %/);
@@ -23,4 +24,11 @@ test('a good version is promoted and a broken one rolled back, each by itself', 
   expect(broken).toMatch(/requests +[\d,]+, 0 failed/);
   expect(broken).toMatch(/saved +\d+ answers by the champion/);
   expect(broken).toMatch(/serves now +the old version/);
+  const path = /report +(\S+)/.exec(page)?.[1] ?? '';
+  const report = await readFile(`${root}${path}`, 'utf8');
+  expect(report).toContain('<h1>Two new versions of the digits</h1>');
+  expect(report.match(/<div class="rollout">/g)).toHaveLength(2);
+  expect(report).toMatch(/canary went through all steps/);
+  expect(report).toMatch(/canary harms errors/);
+  expect(report).toMatch(/\d+ comparisons/);
 });

@@ -1,3 +1,6 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type RolloutSection, renderReport } from '@fairlead/core/report';
 import { canary, createRollout, createShadow, errorsGuardrail, type Strategy, shadow } from '@fairlead/core/rollouts';
 import { readDigits } from '../quickstart/digits';
 import { alert, count, faint, good, heading, line, percent, strong } from '../quickstart/terminal';
@@ -21,7 +24,9 @@ heading(1, 'A good version, first in the shadow');
 const oldModel = await load('digits-v1.onnx');
 const newModel = await load('digits-v2.onnx');
 const mirror = createShadow({ champion: oldModel, shadow: newModel });
-await story('good', oldModel, newModel, shadow({ mirror, minComparisons: 200, next: steps }), [mirror]);
+const goodStory = await story('good', oldModel, newModel, shadow({ mirror, minComparisons: 200, next: steps }), [
+  mirror,
+]);
 const { comparisons, noiseComparisons, timeShare } = mirror.stats();
 line(
   'shadow',
@@ -30,16 +35,30 @@ line(
 await mirror.close();
 
 heading(2, 'A broken version');
-await story('broken', await load('digits-v1.onnx'), failingOnInk(await load('digits-v2.onnx')), steps);
+const brokenStory = await story(
+  'broken',
+  await load('digits-v1.onnx'),
+  failingOnInk(await load('digits-v2.onnx')),
+  steps,
+);
 
-/** Rolls a version out under traffic, and prints what happens when. */
+heading(3, 'A page to look at');
+const folder = fileURLToPath(new URL('.fairlead', import.meta.url));
+await mkdir(folder, { recursive: true });
+await writeFile(
+  `${folder}/report.html`,
+  await renderReport({ rollouts: [goodStory, brokenStory] }, { title: 'Two new versions of the digits' }),
+);
+line('report', 'examples/canary/.fairlead/report.html');
+
+/** Rolls a version out under traffic, prints what happens when, and answers where it stood in the end. */
 async function story(
   name: string,
   champion: Parameters<typeof createRollout>[0]['champion'],
   version: Parameters<typeof createRollout>[0]['champion'],
   strategy: Strategy,
   observers: NonNullable<Parameters<typeof createRollout>[0]['observers']> = [],
-): Promise<void> {
+): Promise<RolloutSection> {
   const startedAt = performance.now();
   const rollout = await createRollout({
     name,
@@ -64,5 +83,7 @@ async function story(
   line('right answers', shares);
   if (savedByChampion > 0) line('saved', `${count(savedByChampion)} answers by the champion where the canary failed`);
   line('serves now', rollout.model.digest === champion.model.digest ? 'the old version' : 'the new version');
+  const stood = { ...rollout.describe(), stats: rollout.rolloutStats() };
   await rollout.close();
+  return stood;
 }

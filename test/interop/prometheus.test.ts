@@ -22,7 +22,12 @@ const programs = preparePrometheus();
 const promtool = 'missing' in programs ? '' : programs.promtool;
 
 /** What changes from scrape to scrape, whether or not anything happens. */
-const restless = new Set(['ml_drift_cpu_share_ratio', 'ml_data_quality_cpu_share_ratio', 'ml_data_freshness_seconds']);
+const restless = new Set([
+  'ml_drift_cpu_share_ratio',
+  'ml_data_quality_cpu_share_ratio',
+  'ml_data_freshness_seconds',
+  'ml_rollout_shadow_budget_used_ratio',
+]);
 
 /** What Grafana puts in place of its variables when nothing was chosen yet. */
 function fillIn(text: string): string {
@@ -254,6 +259,8 @@ describe.skipIf('missing' in programs)('a Prometheus that scrapes a service', { 
         laneBusyRatio: 0.5,
         laneRestarts: 0,
         turnedAwayRatio: 0.3,
+        harmEvidenceRatio: 0.9,
+        shadowExcessRatio: 0.2,
         observedRatio: 0.8,
         missingRatio: 0.9,
       },
@@ -262,14 +269,15 @@ describe.skipIf('missing' in programs)('a Prometheus that scrapes a service', { 
         ModelInputDrift: { for: '40m', severity: 'critical' },
         ModelSwapFailed: { for: '20m' },
         ModelDriftAlarm: { for: '7m' },
+        RolloutRolledBack: { for: '30m', severity: 'critical' },
         ModelTargetDown: { for: '30s' },
         MetricsCollectFailing: { for: '0s' },
       },
     };
 
     it.each([
-      ['as they are', {}, 27],
-      ['with everything chosen otherwise', chosen, 26],
+      ['as they are', {}, 33],
+      ['with everything chosen otherwise', chosen, 32],
     ] as const)('accepts the rules, and their tests pass, %s', async (_, options, count) => {
       await write(options);
       expect(check('check', 'rules', join(folder, 'alerts.yml'))).toMatchObject({
@@ -297,6 +305,7 @@ describe.skipIf('missing' in programs)('a Prometheus that scrapes a service', { 
           'ServerErrorRatioHigh',
           'ModelInputDrift',
           'ModelDeviceFallback',
+          'RolloutWaitsForApproval',
           'ModelInputDriftWarning',
           'ModelDriftAlarm',
           'MetricsValuesDropped',

@@ -1,15 +1,13 @@
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createRunner, dtypes, type Logger, type ModelRunner, type Tensor } from '@fairlead/core';
 import { createMockBackend, type MockBackendOptions, mockModel } from '@fairlead/core/testing';
 import { onnx } from '@fairlead/node';
 import { type GrpcServer, serveGrpc } from '@fairlead/node/grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runClient } from './run-client';
 import { prepareTensorflowServingApi } from './setup';
 
 const { command = '', missing } = { command: undefined, ...prepareTensorflowServingApi() };
-const script = fileURLToPath(new URL('tensorflow_grpc.py', import.meta.url));
 const digits = fileURLToPath(new URL('../../examples/models/digits-v2.onnx', import.meta.url));
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -70,8 +68,7 @@ describe.skipIf(missing !== undefined)("TensorFlow's own gRPC stubs", { timeout:
     // Never done by itself: only the time that a request brings ends it.
     runners.slow = await mock({ signature, compute: () => new Promise(() => {}) });
     server = await serveGrpc(runners, { port: 0, drainDelayMs: 0, drainTimeoutMs: 0, logger: silent });
-    const { stdout } = await promisify(execFile)(command, [script, server.address], { maxBuffer: 10e6 });
-    results = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, string>;
+    results = await runClient(command, 'tensorflow_grpc.py', server.address);
   }, 240_000);
 
   afterAll(async () => {

@@ -20,6 +20,7 @@ import {
   withRetry,
   withTimeout,
 } from '@fairlead/core/resilience';
+import { createRollout, createShadow, instrumentRollout, thompson } from '@fairlead/core/rollouts';
 import { instrumentCalls } from '@fairlead/core/serving';
 import { createMockBackend } from '@fairlead/core/testing';
 import { serve } from '@fairlead/node/server';
@@ -88,6 +89,7 @@ export async function startService() {
   const writing = instrumentAlerts(registry, router);
   const counting = instrumentCalls(registry);
   const own = registerOwnFamilies(registry);
+  const rollout = await startRollout(registry);
 
   const scrapes: Scrape[] = [];
   const server = await serve(mended, {
@@ -123,6 +125,7 @@ export async function startService() {
     await runner.run(rowsOf(20, (row) => (row < 5 ? Number.NaN : 30)));
     await runner.run({ x: createTensor('float64', [1, 2], new Float64Array(2)) }).catch(() => undefined);
     own.use();
+    await rollout.use();
     // What the monitor and the metrics hear of a batch, they hear in a later turn.
     await new Promise(setImmediate);
   };
@@ -140,6 +143,7 @@ export async function startService() {
     killLane: () => backend.lanes.find(({ alive }) => alive)?.kill(),
     async close() {
       await server.close();
+      await rollout.close();
       await writing.close();
       await router.close();
       for (const connection of watching) await connection.close();
@@ -147,6 +151,45 @@ export async function startService() {
       await monitor.close();
       await mended.close();
       await runner.close();
+    },
+  };
+}
+
+/** A bandit over two models of its own, with a shadow among its observers. It looks at the evidence when it is used. */
+async function startRollout(registry: ReturnType<typeof createRegistry>) {
+  const runner = (model: string) => createRunner({ model, backend: createMockBackend(), logger: silent });
+  const champion = await runner('1');
+  const challenger = await runner('2');
+  const mirror = createShadow({ champion, shadow: challenger, budget: { timeShare: 1 }, logger: silent });
+  const rollout = await createRollout({
+    name: 'checkout',
+    champion,
+    challengers: { canary: challenger },
+    strategy: thompson(),
+    observers: [mirror],
+    assignment: { overrides: { shown: 'champion' } },
+    lookEveryMs: 1e9,
+    logger: silent,
+  });
+  const writing = instrumentRollout(registry, rollout);
+  return {
+    async use() {
+      const compared = new Promise((resolve) => mirror.shadowEvents.once('shadow-comparison', resolve));
+      await rollout.run(
+        rowsOf(1, () => 1),
+        { key: 'shown' },
+      );
+      for (let request = 0; request < 20; request++) {
+        const { rollout: how } = await rollout.run(rowsOf(1, () => request));
+        rollout.reward(how.decisionId, request % 2);
+      }
+      await compared;
+      await rollout.look();
+    },
+    async close() {
+      await writing.close();
+      await rollout.close();
+      await mirror.close();
     },
   };
 }

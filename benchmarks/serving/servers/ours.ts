@@ -1,5 +1,6 @@
 import { closeable, createRunner, type ModelRunner } from '@fairlead/core';
 import { onnx } from '@fairlead/node';
+import { serveGrpc } from '@fairlead/node/grpc';
 import { type Server, serve } from '@fairlead/node/server';
 import { modelName } from '../requests';
 
@@ -12,10 +13,22 @@ export interface Ready {
 
 /** Our server in front of the model, as `createRunner` and `serve` make it where nobody sets anything. */
 export async function startOurs(modelPath: string): Promise<Ready> {
+  const { runner, settings } = await openRunner(modelPath);
+  return listen(runner, settings);
+}
+
+/** The same over gRPC, as `serveGrpc` makes it where nobody sets anything. */
+export async function startOursOverGrpc(modelPath: string): Promise<Ready> {
+  const { runner, settings } = await openRunner(modelPath);
+  const { port } = await serveGrpc({ [modelName]: runner }, { port: 0 });
+  return { port, settings };
+}
+
+async function openRunner(modelPath: string): Promise<{ readonly runner: ModelRunner; readonly settings: string }> {
   const runner = await createRunner({ model: modelPath, backend: onnx({ device: 'cpu' }) });
   const { slots, reason } = runner.describe().lanes;
   const lanes = slots.map(({ name, threads }) => `${name} (${threads ?? 'default'} threads)`).join(', ');
-  return listen(runner, `defaults; lanes found: ${lanes}; ${reason}`);
+  return { runner, settings: `defaults; lanes found: ${lanes}; ${reason}` };
 }
 
 /** The same server in front of a runner that answers at once: everything but the inference. */

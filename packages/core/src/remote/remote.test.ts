@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FairleadError } from '../errors';
-import type { Logger } from '../logger';
 import { createRunner } from '../runner/create-runner';
 import type { ModelRunner } from '../runner/runner';
 import { createHandler, type ServiceOptions } from '../serving/index';
@@ -9,12 +8,9 @@ import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
 import { openInferenceClient, type RemoteOptions, remote } from './index';
+import { closeAll, failureOf, keep, silent } from './remote.fixture';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-const open: ModelRunner[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((runner) => runner.close()));
-});
+afterEach(closeAll);
 
 /** A remote runner over a handler over a local runner, without a socket between them. */
 async function setUp(
@@ -37,7 +33,8 @@ async function setUp(
     fetch: fetch as typeof globalThis.fetch,
     ...options,
   });
-  open.push(runner, local);
+  keep(runner);
+  keep(local);
   return { runner, local, backend, fetch, requests };
 }
 
@@ -51,7 +48,7 @@ async function setUpServer(
   const fetch = async (url: unknown, init?: RequestInit) =>
     init?.method === 'GET' ? Response.json(metadata) : answer(new Request(url as string, init));
   const runner = await remote({ url: 'http://test', model: 'm', fetch: fetch as typeof globalThis.fetch, ...options });
-  open.push(runner);
+  keep(runner);
   return runner;
 }
 
@@ -60,15 +57,6 @@ const answerOf = (data: unknown = [2, 4, 6, 8], shape: unknown = [2, 2]) => ({
   model_name: 'm',
   outputs: [{ name: 'y', datatype: 'FP32', shape, data }],
 });
-
-async function failureOf(run: Promise<unknown>): Promise<FairleadError> {
-  const error = await run.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(FairleadError.isInstance(error)).toBe(true);
-  return error as FairleadError;
-}
 
 describe('remote', () => {
   it('takes and answers what the local runner does', async () => {

@@ -1,41 +1,17 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FairleadError } from '../errors';
-import type { Logger } from '../logger';
 import { createRunner } from '../runner/create-runner';
-import type { ModelRunner } from '../runner/runner';
 import { createHandler, type ServiceOptions, tensorflowServing } from '../serving/index';
 import type { ModelSignature } from '../signature';
 import { allocateData, type DType, dtypes } from '../tensor/dtype';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { type RemoteOptions, remote, type TensorflowClientOptions, tensorflowClient } from './index';
+import { type RemoteOptions, type TensorflowClientOptions, tensorflowClient } from './index';
+import { type Answer, closeAll, connect, failureOf, keep, recorded, silent } from './remote.fixture';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-const open: ModelRunner[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((runner) => runner.close()));
-});
+afterEach(closeAll);
 
 const x = Float32Array.of(1, 2, 3, 4);
-
-async function connect(
-  fetch: (request: Request) => Response | Promise<Response>,
-  options: Partial<RemoteOptions> = {},
-  client: TensorflowClientOptions = {},
-) {
-  const runner = await remote({
-    url: 'http://test',
-    model: 'mock',
-    protocol: tensorflowClient(client),
-    fetch: (async (url: unknown, init?: RequestInit) =>
-      fetch(new Request(url as string, init))) as typeof globalThis.fetch,
-    logger: silent,
-    ...options,
-  });
-  open.push(runner);
-  return runner;
-}
 
 /** A remote runner over our server over a local runner, without a socket between them. */
 async function setUp(
@@ -45,28 +21,14 @@ async function setUp(
   serving: ServiceOptions = {},
 ) {
   const backend = createMockBackend(mock);
-  const local = await createRunner({ model: mockModel('1'), backend, warmUp: false, logger: silent });
-  open.push(local);
+  const local = keep(await createRunner({ model: mockModel('1'), backend, warmUp: false, logger: silent }));
   const protocols = [tensorflowServing({ versionLabels: { mock: { stable: '1' } } })];
-  const handle = createHandler(local, { protocols, logger: silent, ...serving });
-  const requests: Request[] = [];
-  const runner = await connect(
-    (request) => {
-      requests.push(request.clone() as Request);
-      return handle(request);
-    },
-    options,
-    client,
-  );
-  return { runner, local, backend, requests };
+  const { answer, requests } = recorded(createHandler(local, { protocols, logger: silent, ...serving }));
+  return { runner: await connect(tensorflowClient(client), answer, options), local, backend, requests };
 }
 
 /** A server as TensorFlow Serving is one, which the test scripts. */
-async function setUpServer(
-  answer: (request: Request) => Response | Promise<Response>,
-  options: Partial<RemoteOptions> = {},
-  client: TensorflowClientOptions = {},
-) {
+async function setUpServer(answer: Answer, options: Partial<RemoteOptions> = {}, client: TensorflowClientOptions = {}) {
   const tensor = (name: string, size: string) => ({
     dtype: 'DT_FLOAT',
     tensor_shape: {
@@ -89,19 +51,10 @@ async function setUpServer(
     metadata: { signature_def: { signature_def: { serving_default: definition, other: definition } } },
   };
   return connect(
+    tensorflowClient(client),
     (request) => (request.url.endsWith('/metadata') ? Response.json(metadata) : answer(request)),
     options,
-    client,
   );
-}
-
-async function failureOf(run: Promise<unknown>): Promise<FairleadError> {
-  const error = await run.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(FairleadError.isInstance(error)).toBe(true);
-  return error as FairleadError;
 }
 
 describe('a model on a TensorFlow server', () => {
@@ -178,8 +131,8 @@ describe('a model on a TensorFlow server', () => {
     const metadata = { model_spec: { version: '7' }, metadata: { signature_def: {} } };
     const answer = (request: Request) =>
       Response.json(request.method === 'GET' ? metadata : { outputs: { y: [[1, 2]] } });
-    expect((await failureOf(connect(answer))).code).toBe('PROTOCOL_ERROR');
-    const runner = await connect(answer, { signature });
+    expect((await failureOf(connect(tensorflowClient(), answer))).code).toBe('PROTOCOL_ERROR');
+    const runner = await connect(tensorflowClient(), answer, { signature });
     expect(runner.model.version).toBe('7');
     expect((await runner.run({ x: x.slice(0, 2) })).outputs.y?.shape).toEqual([1, 2]);
   });

@@ -1,45 +1,20 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FairleadError } from '../errors';
-import type { Logger } from '../logger';
 import { createRunner } from '../runner/create-runner';
-import type { ModelRunner } from '../runner/runner';
 import { createHandler, type ServiceOptions, torchServe } from '../serving/index';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { createMockBackend, mockModel } from '../testing/index';
 import { type RemoteOptions, remote, type TorchServeClientOptions, torchServeClient } from './index';
+import { closeAll, connect, failureOf, keep, recorded, silent } from './remote.fixture';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-const open: ModelRunner[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((runner) => runner.close()));
-});
+afterEach(closeAll);
 
 const spec = (name: string) => ({ name, dtype: 'float32', shape: ['batch', 2] }) as const;
 const one: ModelSignature = { inputs: [spec('x')], outputs: [spec('y')], batchAxis: 0 };
 const tag = { name: 'tag', dtype: 'string', shape: ['batch'] } as const;
 const several: ModelSignature = { inputs: [spec('x'), tag], outputs: [spec('x'), tag], batchAxis: 0 };
 const x = Float32Array.of(1, 2, 3, 4);
-
-async function connect(
-  answer: (request: Request) => Response | Promise<Response>,
-  options: Partial<RemoteOptions> = {},
-  client: TorchServeClientOptions = {},
-) {
-  const runner = await remote({
-    url: 'http://test',
-    model: 'mock',
-    protocol: torchServeClient(client),
-    signature: one,
-    fetch: (async (url: unknown, init?: RequestInit) =>
-      answer(new Request(url as string, init))) as typeof globalThis.fetch,
-    logger: silent,
-    ...options,
-  });
-  open.push(runner);
-  return runner;
-}
 
 async function setUp(
   signature: ModelSignature,
@@ -49,15 +24,10 @@ async function setUp(
 ) {
   const mock = signature === one ? {} : { signature, compute: (inputs: Tensors) => inputs };
   const backend = createMockBackend(mock);
-  const local = await createRunner({ model: mockModel('1.0'), backend, warmUp: false, logger: silent });
-  open.push(local);
-  const handle = createHandler({ mock: local }, { protocols: [torchServe()], logger: silent, ...serving });
-  const requests: Request[] = [];
-  const answer = (request: Request) => {
-    requests.push(request.clone() as Request);
-    return handle(request);
-  };
-  return { runner: await connect(answer, { signature, ...options }, client), requests };
+  const local = keep(await createRunner({ model: mockModel('1.0'), backend, warmUp: false, logger: silent }));
+  const protocols = [torchServe()];
+  const { answer, requests } = recorded(createHandler({ mock: local }, { protocols, logger: silent, ...serving }));
+  return { runner: await connect(torchServeClient(client), answer, { signature, ...options }), requests };
 }
 
 /** A healthy server, as TorchServe is one, which the test scripts. */
@@ -66,16 +36,11 @@ const setUpServer = (
   client: TorchServeClientOptions = {},
   options: Partial<RemoteOptions> = {},
 ) =>
-  connect((request) => (request.method === 'GET' ? Response.json({ status: 'Healthy' }) : answer()), options, client);
-
-async function failureOf(run: Promise<unknown>): Promise<FairleadError> {
-  const error = await run.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
+  connect(
+    torchServeClient(client),
+    (request) => (request.method === 'GET' ? Response.json({ status: 'Healthy' }) : answer()),
+    { signature: one, ...options },
   );
-  expect(FairleadError.isInstance(error)).toBe(true);
-  return error as FairleadError;
-}
 
 describe('a model on a TorchServe server', () => {
   it('takes and answers tensors, alone or in the envelope', async () => {

@@ -16,8 +16,8 @@ interface CheckedOptions {
  */
 export function checkReportOptions(sections: ReportSections, options: ReportOptions): CheckedOptions {
   const given: Partial<Record<keyof ReportSections, unknown>> = sections;
-  checkFields('sections', given, ['drift', 'quality', 'performance', 'alerts']);
-  const { drift, quality, performance, alerts } = given;
+  checkFields('sections', given, ['drift', 'quality', 'performance', 'rollouts', 'alerts']);
+  const { drift, quality, performance, rollouts, alerts } = given;
   check(
     drift === undefined || (isObject(drift) && isObject(drift.history) && isObject(drift.bins)),
     'drift',
@@ -36,6 +36,12 @@ export function checkReportOptions(sections: ReportSections, options: ReportOpti
     'an object with metrics, a list',
     performance,
   );
+  check(
+    rollouts === undefined || (Array.isArray(rollouts) && rollouts.every(isRollout)),
+    'rollouts',
+    'a list of what describe() of a rollout gives',
+    rollouts,
+  );
   check(alerts === undefined || Array.isArray(alerts), 'alerts', 'a list', alerts);
   checkFields('options', options, ['title', 'generatedAtMs', 'charts']);
   const { title, generatedAtMs = Date.now(), charts = 24 } = options;
@@ -49,6 +55,12 @@ export function checkReportOptions(sections: ReportSections, options: ReportOpti
 function checkFields(what: string, value: object, known: readonly string[]): void {
   check(isObject(value), what, 'an object', value);
   for (const field of Object.keys(value)) check(known.includes(field), field, `one of ${known.join(', ')}`, field);
+}
+
+function isRollout(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { arms, history, trail, shadows, degraded, weights } = value;
+  return isObject(weights) && [arms, history, trail, shadows, degraded].every(Array.isArray);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

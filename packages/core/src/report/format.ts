@@ -54,6 +54,12 @@ export function time(epochMs: number): string {
   return Number.isNaN(date.getTime()) ? '–' : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
+/** A time to the second, in UTC: what follows one another quickly is told apart. */
+export function timeToSecond(epochMs: number): string {
+  const date = new Date(epochMs);
+  return Number.isNaN(date.getTime()) ? '–' : `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
 /** A time on the axis of a chart: as much of it as differs there. */
 export function shortTime(epochMs: number, stretchMs: number): string {
   const date = new Date(epochMs);

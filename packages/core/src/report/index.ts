@@ -9,4 +9,5 @@ export type {
   PerformanceSeries,
   ReportOptions,
   ReportSections,
+  RolloutSection,
 } from './sections';

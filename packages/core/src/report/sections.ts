@@ -1,5 +1,6 @@
 import type { FullDriftReport } from '../monitoring/full-report';
 import type { QualityReport } from '../monitoring/quality/quality-report';
+import type { RolloutDescription, RolloutStats } from '../rollouts/result';
 
 /** What a page shows; a section that is absent is left out. */
 export interface ReportSections {
@@ -8,8 +9,15 @@ export interface ReportSections {
   /** `monitor.report()` of a quality monitor. */
   readonly quality?: QualityReport;
   readonly performance?: PerformanceSection;
+  /** `rollout.describe()` of each rollout, alone or with its counts. */
+  readonly rollouts?: readonly RolloutSection[];
   /** Alerts of any source, in any order. Without them, the episodes of `drift` are listed. */
   readonly alerts?: readonly AlertRow[];
+}
+
+/** A rollout: what `describe()` of it gives, and `rolloutStats()` where that is to be shown too. */
+export interface RolloutSection extends RolloutDescription {
+  readonly stats?: RolloutStats;
 }
 
 /** How a page is written. */

@@ -2,8 +2,8 @@ import { raw } from './markup';
 
 /** The look of the page. Light first; dark where the reader's system says so. */
 export const style = raw(`<style>
-:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#171b22;--muted:#5a6372;--line:#e6e9ee;--axis:#b9c0cb;--accent:#2456c7;--reference:#a7b0be;--window:#2f6fed;--good:#137a45;--good-back:#e0f4e8;--warn:#8a5300;--warn-back:#fdf0d7;--bad:#b3261e;--bad-back:#fce6e4;--plain-back:#eceff4;--shadow:0 1px 2px #10182812}
-@media(prefers-color-scheme:dark){:root{--page:#0e1116;--card:#171b22;--ink:#e8ebf0;--muted:#9aa4b4;--line:#272d37;--axis:#4a5361;--accent:#8db2ff;--reference:#667183;--window:#6ea1ff;--good:#6fd69c;--good-back:#10301f;--warn:#f2bd61;--warn-back:#382808;--bad:#ff938b;--bad-back:#421916;--plain-back:#232a34;--shadow:none}}
+:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#171b22;--muted:#5a6372;--line:#e6e9ee;--axis:#b9c0cb;--accent:#2456c7;--reference:#a7b0be;--window:#2f6fed;--good:#137a45;--good-back:#e0f4e8;--warn:#8a5300;--warn-back:#fdf0d7;--bad:#b3261e;--bad-back:#fce6e4;--plain-back:#eceff4;--arm2:#0c8577;--arm3:#8b3fd9;--arm4:#c2620a;--arm5:#c62368;--shadow:0 1px 2px #10182812}
+@media(prefers-color-scheme:dark){:root{--page:#0e1116;--card:#171b22;--ink:#e8ebf0;--muted:#9aa4b4;--line:#272d37;--axis:#4a5361;--accent:#8db2ff;--reference:#667183;--window:#6ea1ff;--good:#6fd69c;--good-back:#10301f;--warn:#f2bd61;--warn-back:#382808;--bad:#ff938b;--bad-back:#421916;--plain-back:#232a34;--arm2:#3fc4b4;--arm3:#bd8cf5;--arm4:#f0994a;--arm5:#f27aa8;--shadow:none}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 @media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
@@ -55,6 +55,14 @@ svg{display:block;font-size:11px;width:100%;height:auto;overflow:visible}
 .key+.key,.legend .window{margin-left:14px}
 .reference{background:var(--reference)}
 .window{background:var(--window)}
+.key.good{background:var(--good)}
+.key.bad{background:var(--bad)}
+.arm0,.meter .arm0{background:var(--reference)}
+.arm1,.meter .arm1{background:var(--window)}
+.arm2,.meter .arm2{background:var(--arm2)}
+.arm3,.meter .arm3{background:var(--arm3)}
+.arm4,.meter .arm4{background:var(--arm4)}
+.arm5,.meter .arm5{background:var(--arm5)}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,310px),1fr));gap:12px}
 .card+.card,.card+.cards{margin-top:12px}
 .cards .card,.tiles .card{margin:0}
@@ -91,6 +99,32 @@ tbody tr+tr>*{border-top:1px solid var(--line)}
 .facts div{display:flex;justify-content:space-between;gap:12px;border-top:1px solid var(--line);padding-top:8px}
 .facts dt{color:var(--muted)}
 .facts dd{margin:0;font-weight:550}
+.rollout+.rollout{margin-top:48px;padding-top:8px;border-top:1px solid var(--line)}
+.rollout h3 .pill,.rollout h4 .pill{margin-left:6px;vertical-align:2px}
+.reason{margin:0}
+.alarm{margin:12px 0 0;padding:8px 12px;list-style:none;border-radius:8px;background:var(--warn-back);color:var(--warn);font-size:13.5px}
+.shares{display:flex;gap:2px;height:10px;margin:14px 0 8px;border-radius:5px;overflow:hidden;background:var(--plain-back)}
+.shares i{display:block;min-width:2px}
+.meters{display:grid;grid-template-columns:fit-content(40%) 1fr auto;gap:6px 10px;align-items:center;margin:8px 0 0;font-size:13px}
+.meters div{display:contents}
+.meters dt{color:var(--muted)}
+.meters dd{margin:0;white-space:nowrap}
+.meters dd:last-child{text-align:right}
+.legend .dashed{margin-left:14px}
+.rollout td code{white-space:nowrap}
+.rollout th .muted{font-weight:400}
+.axis{margin:0;color:var(--muted);font-size:12px;text-align:right}
+.feature>p{grid-column:1/-1}
+.line{display:flex;gap:4px 12px;align-items:baseline;justify-content:space-between;flex-wrap:wrap;margin-bottom:8px}
+.timeline{margin:2px 0 0 5px;padding:0 0 0 19px;list-style:none;border-left:2px solid var(--line)}
+.timeline li{position:relative;padding-bottom:18px}
+.timeline li:last-child{padding-bottom:0}
+.timeline li::before{content:"";position:absolute;left:-25px;top:6px;width:10px;height:10px;border-radius:50%;background:var(--reference);box-shadow:0 0 0 3px var(--card)}
+.timeline .good::before{background:var(--good)}
+.timeline .warn::before{background:var(--warn)}
+.timeline .bad::before{background:var(--bad)}
+.timeline p{margin:0}
+.timeline .note{margin-top:2px}
 footer{margin-top:56px;padding-bottom:40px;font-size:13px}
 @media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}.tiles{grid-template-columns:1fr 1fr}.tile{padding:12px}.tile:last-child:nth-child(odd){grid-column:1/-1}.tile .value{font-size:21px}.wide{display:none}.narrow{display:block}section{margin-top:36px}}
 @media print{.card{break-inside:avoid;box-shadow:none}nav,.skip{display:none}}

@@ -1,5 +1,6 @@
 import { count, figure, percent, powerOfTen } from './format';
 import { html, type Markup, shorten } from './markup';
+import { statusWords } from './rollout-words';
 import type { ReportSections } from './sections';
 
 interface Tile {
@@ -13,7 +14,12 @@ interface Tile {
 
 /** The few numbers that come first. */
 export function summaryTiles(sections: ReportSections): Markup | null {
-  const tiles = [...driftTiles(sections), ...performanceTiles(sections), ...qualityTiles(sections)];
+  const tiles = [
+    ...driftTiles(sections),
+    ...performanceTiles(sections),
+    ...qualityTiles(sections),
+    ...rolloutTiles(sections),
+  ];
   if (tiles.length === 0) return null;
   return html`<dl class="tiles" aria-label="Summary">${tiles.map(
     ({ name, value, note, level, kind }) =>
@@ -77,4 +83,23 @@ function qualityTiles({ quality }: ReportSections): Tile[] {
       kind: kindOf[quality.state],
     },
   ];
+}
+
+/** Rollouts that have a tile of their own. */
+const mostRolloutTiles = 3;
+
+function rolloutTiles({ rollouts = [], drift, performance, quality }: ReportSections): Tile[] {
+  // Of a page about one rollout the heading says it all.
+  if (rollouts.length === 1 && [drift, performance, quality].every((other) => other === undefined)) return [];
+  return rollouts.slice(0, mostRolloutTiles).map(({ name, status, arms }) => {
+    const [kind, value] = statusWords(status);
+    const challengers = arms.slice(1).reduce((sum, { weight }) => sum + weight, 0);
+    return {
+      name: `Rollout ${shorten(name, 24)}`,
+      value,
+      note: `challengers get ${percent(challengers)}`,
+      level: challengers,
+      ...(kind === '' ? {} : { kind }),
+    };
+  });
 }

@@ -1,4 +1,11 @@
-import type { EvidenceSummary, HistoryEntry, RolloutStatus, StoredRollout, Strategy } from './contracts';
+import type {
+  EvidenceSummary,
+  HistoryEntry,
+  RolloutDecision,
+  RolloutStatus,
+  StoredRollout,
+  Strategy,
+} from './contracts';
 import { weightsOf } from './plan';
 
 /** Entries of the history that are kept. */
@@ -57,6 +64,7 @@ export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollo
   const weights = weightsOf(changed, strategy);
   const entry: HistoryEntry = {
     atEpochMs: epochMs,
+    decision: decisionOf(change, stored),
     from: stored.status,
     to,
     weights,
@@ -74,4 +82,17 @@ export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollo
  */
 function evidenceEpochAfter({ evidenceEpoch }: StoredRollout, epochMs: number): number {
   return Math.max(evidenceEpoch + 1, Math.floor(epochMs));
+}
+
+/** What a change is, seen from where the rollout stood. */
+function decisionOf({ to, arms, startsAnew }: Change, stored: StoredRollout): RolloutDecision {
+  if (startsAnew === true) return 'start';
+  if (to === 'promoted') return 'promote';
+  if (to === 'rolled-back') return 'rollback';
+  if (to === 'aborted') return 'abort';
+  if (arms !== undefined && arms.length < stored.arms.length) return 'drop';
+  if (to === 'paused') return 'pause';
+  if (to === 'waiting-for-approval') return 'wait-for-approval';
+  if (stored.status === 'paused') return 'resume';
+  return stored.status === 'waiting-for-approval' ? 'approve' : 'step';
 }

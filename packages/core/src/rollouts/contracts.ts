@@ -58,6 +58,14 @@ export interface PlannedStep {
   readonly earliestMs?: number;
 }
 
+/** What a strategy has learnt of the rewards of an arm. A plain object that survives JSON. */
+export interface RewardEstimate {
+  /** Rewards that it goes by; those that are discounted count for less than 1. */
+  readonly rewards: number;
+  /** Their mean, in the unit of the rewards; absent where there are none. */
+  readonly mean?: number;
+}
+
 /** Assigns, weighs, and moves on. Plain data in, plain data out; none of its functions waits for anything. */
 export interface Strategy {
   readonly name: string;
@@ -91,6 +99,10 @@ export interface Strategy {
    * for the strategy.
    */
   afterPause?(state: StrategyState, pausedMs: number): StrategyState;
+  /**
+   * What it learnt of each arm, the champion and those that left among them. Strategies that learn have it.
+   */
+  estimates?(state: StrategyState): Readonly<Record<string, RewardEstimate>>;
   /** What it would do where nothing harms, for a dry run. */
   plan(arms: readonly string[]): readonly PlannedStep[];
 }
@@ -164,6 +176,8 @@ export interface SharedSums {
 /** What a guardrail says of a challenger at this moment. A plain object that survives JSON. */
 export interface GuardrailEvidence {
   readonly guardrail: string;
+  /** Whether a higher or a lower value of the challenger is the harm. */
+  readonly harmfulWhen: 'higher' | 'lower';
   readonly margin: number;
   /** Pairs of blocks that were compared. */
   readonly blocks: number;
@@ -175,6 +189,8 @@ export interface GuardrailEvidence {
   readonly estimate: { readonly difference: number; readonly lower: number; readonly upper: number };
   /** What this guardrail may spend of the rollout's error rate. */
   readonly alpha: number;
+  /** The challenger is called non-inferior where that evidence reaches 1 / this. */
+  readonly maxFalsePromotionRate: number;
   readonly verdict: 'harm' | 'non-inferior' | 'inconclusive';
 }
 
@@ -230,10 +246,31 @@ export type RolloutStatus =
   | 'rolled-back'
   | 'aborted';
 
+/**
+ * What was done to a rollout.
+ *
+ * - `start`, `step`: challengers got their first share, or another one.
+ * - `drop`: one challenger of several left.
+ * - `promote`, `rollback`, `abort`, `pause`, `resume`: as the functions of a rollout.
+ * - `wait-for-approval`, `approve`: the strategy asked a person, and got it.
+ */
+export type RolloutDecision =
+  | 'start'
+  | 'step'
+  | 'drop'
+  | 'promote'
+  | 'rollback'
+  | 'abort'
+  | 'pause'
+  | 'resume'
+  | 'wait-for-approval'
+  | 'approve';
+
 /** What happened to a rollout, when, and on what evidence. */
 export interface HistoryEntry {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly atEpochMs: number;
+  readonly decision: RolloutDecision;
   readonly from: RolloutStatus;
   readonly to: RolloutStatus;
   /** Shares after it. */

@@ -7,6 +7,7 @@ import { createHandControls, type HandControls } from './by-hand';
 import { type Actor, type Change, stateAfter } from './change';
 import type { Decision, EvidenceSummary, HistoryEntry, SharedSums, StoredRollout } from './contracts';
 import { createEvidenceLedger } from './evidence/ledger';
+import { createEvidenceTrail, type EvidencePoint } from './evidence/trail';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
 import { createLoadNeeded } from './load-needed';
 import type { RolloutSettings } from './options';
@@ -54,6 +55,8 @@ export interface Controller extends HandControls {
   /** Why it waits or stays, as the strategy said at the last look. */
   readonly reason: string;
   evidence(): EvidenceSummary;
+  /** The evidence of this run as this process saw it, look by look. */
+  readonly trail: readonly EvidencePoint[];
   /** Looks at store and evidence, and acts. Never rejects. */
   look(): Promise<void>;
   /** Asks the strategy about a reward. @throws where it refuses it */
@@ -74,6 +77,7 @@ export function createController(parts: ControllerParts): Controller {
   const challengers = arms.challengers.map((arm) => arm.name);
   const counts: ControllerCounts = { looks: 0, step: 0, promote: 0, rollback: 0, abort: 0 };
   let exchange: EvidenceExchange | undefined;
+  const trail = createEvidenceTrail();
   let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
     [];
   let isStartDue = settings.autoStart;
@@ -117,6 +121,7 @@ export function createController(parts: ControllerParts): Controller {
         if (isActive(record.stored.status) && record.stored.arms.includes(arm)) void suspended(look);
       },
     });
+    trail.restart();
     exchange = createEvidenceExchange({
       store,
       rollout: name,
@@ -196,11 +201,13 @@ export function createController(parts: ControllerParts): Controller {
 
   /** Writes a change; false when somebody else wrote first. */
   const apply = async (change: Change): Promise<boolean> => {
+    const found = evidence();
+    trail.add(clock.epochMs(), found);
     const next = stateAfter(change, {
       stored: record.stored,
       strategy,
       models: models(),
-      evidence: evidence(),
+      evidence: found,
       epochMs: clock.epochMs(),
       coolDownMs: settings.coolDownMs,
       secret: parts.secret,
@@ -308,7 +315,9 @@ export function createController(parts: ControllerParts): Controller {
     const { stored, isForeign } = record;
     if (isForeign || !isActive(stored.status)) return isReachable;
     const time = { epochMs: clock.epochMs(), approved: false };
-    await carryOut(strategy.decide(stored.state, evidence(), time), isReachable);
+    const found = evidence();
+    trail.add(time.epochMs, found);
+    await carryOut(strategy.decide(stored.state, found, time), isReachable);
     return isReachable;
   };
 
@@ -347,6 +356,9 @@ export function createController(parts: ControllerParts): Controller {
       return reason;
     },
     evidence,
+    get trail() {
+      return trail.points;
+    },
     look,
     ...controls,
     check(arm, reward, context) {

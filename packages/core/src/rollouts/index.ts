@@ -33,6 +33,8 @@ export {
   type Json,
   type LookTime,
   type PlannedStep,
+  type RewardEstimate,
+  type RolloutDecision,
   type RolloutStatus,
   type RolloutStore,
   type SequentialTest,
@@ -62,6 +64,7 @@ export { createPairing, type Pair, type Pairing } from './evidence/pairing';
 export { assessSampleRatio, type SampleRatioAssessment } from './evidence/sample-ratio';
 export { createSequentialTest, type SequentialTestOptions } from './evidence/sequential-test';
 export { mergeTallies } from './evidence/tally';
+export type { EvidencePoint } from './evidence/trail';
 export { type InstrumentableRollout, instrumentRollout } from './instrument-rollout';
 export type { RequestObserver, SharedObservations } from './observer';
 export { type EstimateOffPolicyOptions, estimateOffPolicy } from './off-policy/estimate-off-policy';
@@ -113,9 +116,10 @@ export type {
 } from './rewards/rollout-rewards';
 export { createRollout } from './rollout';
 export type { RolloutRunner } from './rollout-runner';
-export { createShadow, type Shadow, type ShadowDescription, type ShadowStats } from './shadow/create-shadow';
+export { createShadow, type Shadow } from './shadow/create-shadow';
 export type { ShadowBudget, ShadowOptions } from './shadow/options';
 export type { ShadowEventMap } from './shadow/shadow-events';
+export type { RolloutShadow, ShadowDescription, ShadowStats } from './shadow/shadow-stats';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';
 export { type BookedReward, bookRewards, keptRewards } from './store/reward-book';
 export { type AbTestOptions, abTest } from './strategies/ab-test';

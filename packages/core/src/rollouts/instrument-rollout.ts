@@ -1,6 +1,7 @@
 import { type Closeable, closeable } from '../lifecycle';
 import type { Registry } from '../metrics';
 import { championArm, type RolloutStatus } from './contracts';
+import { createShadowMetrics } from './instrument-shadows';
 import type { RolloutRunner } from './rollout-runner';
 
 /** What {@link instrumentRollout} reads of a rollout. */
@@ -31,8 +32,21 @@ const statuses: readonly RolloutStatus[] = [
  * | `ml_rollout_evidence_blocks{arm,guardrail}` | pairs of blocks that were compared |
  * | `ml_rollout_evidence_harm{arm,guardrail}`, `ml_rollout_evidence_non_inferiority{arm,guardrail}` | e-values |
  * | `ml_rollout_evidence_difference{arm,guardrail}` | challenger less control, in the unit of the guardrail |
+ * | `ml_rollout_evidence_alpha{arm,guardrail}` | harm is where `ml_rollout_evidence_harm` reaches 1 / this |
+ * | `ml_rollout_reward_mean{arm}`, `ml_rollout_rewards{arm}` | what a strategy that learns goes by |
  * | `ml_rollout_sample_ratio_p_value`, `ml_rollout_sample_ratio_mismatch` | whether arms get the shares that they should; 1 where they do not |
  * | `ml_rollout_degraded` | 1 while it decides nothing, or not with the others |
+ *
+ * Where shadows are among its observers, they have families too, with the label `shadow`:
+ *
+ * | Family | Meaning |
+ * |---|---|
+ * | `ml_rollout_shadow_requests_total`, `ml_rollout_shadow_mirrored_total`, `ml_rollout_shadow_waiting` | requests that it saw, that were copied, and that wait to be compared |
+ * | `ml_rollout_shadow_comparisons_total{against}` | answers compared with the `champion`, and of the champion with `itself` |
+ * | `ml_rollout_shadow_shed_total{reason}`, `ml_rollout_shadow_failures_total`, `ml_rollout_shadow_postponed_total` | requests that it was spared and that it failed at, rounds that waited for the champion |
+ * | `ml_rollout_shadow_disagreement_ratio{measure}` | how much its answers disagree: `tolerance`, `top`, `rank` |
+ * | `ml_rollout_shadow_disagreement_excess{measure,bound}` | beyond the champion's own noise: the `difference` with its bounds `lower` and `upper` |
+ * | `ml_rollout_shadow_lag_seconds`, `ml_rollout_shadow_budget_used_ratio` | how far it is behind, and what part of its budget of time it took |
  *
  * @returns closing it stops the recording and takes back gauges and states; counters stay
  * @throws FairleadError `ALREADY_EXISTS` when the registry has other families of these names
@@ -40,10 +54,16 @@ const statuses: readonly RolloutStatus[] = [
 export function instrumentRollout(registry: Registry, rollout: InstrumentableRollout): Closeable {
   const ofArm = ['rollout', 'arm'] as const;
   const ofGuardrail = ['rollout', 'arm', 'guardrail'] as const;
-  const { name } = rollout.describe();
+  const before = rollout.describe();
+  const { name } = before;
   const of = { rollout: name };
-  const gauge = <const L extends string>(suffix: string, help: string, labels: readonly L[]) =>
-    registry.gauge<L>({ name: `ml_rollout_${suffix}`, help, labels });
+  // What the replicas share each process tells: of several in one exposition it is not to be added up.
+  const gauge = <const L extends string>(
+    suffix: string,
+    help: string,
+    labels: readonly L[],
+    aggregation: 'max' | 'min' | 'last' = 'max',
+  ) => registry.gauge<L>({ name: `ml_rollout_${suffix}`, help, labels, aggregation });
   const counter = <const L extends string>(suffix: string, help: string, labels: readonly L[]) =>
     registry.counter<L>({ name: `ml_rollout_${suffix}`, help, labels });
 
@@ -78,19 +98,34 @@ export function instrumentRollout(registry: Registry, rollout: InstrumentableRol
     'evidence_difference',
     'Challenger less control, in the unit of the guardrail.',
     ofGuardrail,
+    'last',
   );
-  const ratio = gauge('sample_ratio_p_value', 'Whether arms get the shares that they should.', ['rollout'] as const);
+  const alpha = gauge('evidence_alpha', 'Harm is where the evidence of it reaches 1 / this.', ofGuardrail);
+  const ratio = gauge(
+    'sample_ratio_p_value',
+    'Whether arms get the shares that they should.',
+    ['rollout'] as const,
+    'min',
+  );
   const mismatch = gauge('sample_ratio_mismatch', '1 where arms do not get their shares.', ['rollout'] as const);
   const degraded = gauge('degraded', '1 while it decides nothing, or not with the others.', ['rollout'] as const);
+
+  /** Strategies that learn have them, from their first state on. */
+  const registerRewards = () => ({
+    mean: gauge('reward_mean', 'Mean of the rewards that a strategy has learnt of an arm.', ofArm, 'last'),
+    count: gauge('rewards', 'Rewards that it goes by.', ofArm),
+  });
+  let rewards: ReturnType<typeof registerRewards> | undefined;
 
   const counted = new Map<string, number>();
   /** What came to a number that only grows since it was written last. */
   const since = (what: string, now: number): number => {
-    const before = counted.get(what) ?? 0;
+    const then = counted.get(what) ?? 0;
     counted.set(what, now);
-    return now - before;
+    return now - then;
   };
   const seen = new Set<string>();
+  const shadows = before.shadows.length > 0 ? createShadowMetrics(registry, name, since) : undefined;
 
   const count = (): void => {
     const stats = rollout.rolloutStats();
@@ -115,8 +150,13 @@ export function instrumentRollout(registry: Registry, rollout: InstrumentableRol
     degraded.bind(of).set(now.degraded.length > 0 ? 1 : 0);
     ratio.bind(of).set(now.sampleRatio?.pValue ?? 1);
     mismatch.bind(of).set(now.sampleRatio?.isMismatch === true ? 1 : 0);
-    for (const { arm, weight: share, evidence } of now.arms) {
+    for (const { arm, weight: share, evidence, reward } of now.arms) {
       weight.bind({ ...of, arm }).set(share);
+      if (reward !== undefined) {
+        rewards ??= registerRewards();
+        rewards.count.bind({ ...of, arm }).set(reward.rewards);
+        if (reward.mean !== undefined) rewards.mean.bind({ ...of, arm }).set(reward.mean);
+      }
       for (const found of evidence?.guardrails ?? []) {
         const { guardrail } = found;
         const labels = { ...of, arm, guardrail };
@@ -125,8 +165,10 @@ export function instrumentRollout(registry: Registry, rollout: InstrumentableRol
         harm.bind(labels).set(found.harm.eValue);
         fair.bind(labels).set(found.nonInferiority.eValue);
         difference.bind(labels).set(found.estimate.difference);
+        alpha.bind(labels).set(found.alpha);
       }
     }
+    shadows?.write(now.shadows);
   };
 
   const write = (): void => {
@@ -140,9 +182,13 @@ export function instrumentRollout(registry: Registry, rollout: InstrumentableRol
     count();
     for (const family of [ratio, mismatch, degraded]) family.remove(of);
     status.remove(of);
-    for (const { arm } of rollout.describe().arms) weight.remove({ ...of, arm });
+    const after = rollout.describe();
+    shadows?.close(after.shadows);
+    for (const { arm } of after.arms) {
+      for (const family of [weight, rewards?.mean, rewards?.count]) family?.remove({ ...of, arm });
+    }
     for (const labels of seen) {
-      for (const family of [blocks, harm, fair, difference]) family.remove(JSON.parse(labels));
+      for (const family of [blocks, harm, fair, difference, alpha]) family.remove(JSON.parse(labels));
     }
   });
 }

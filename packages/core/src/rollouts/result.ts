@@ -1,8 +1,17 @@
 import type { CircuitState } from '../resilience/circuit';
 import type { ModelInfo, RunOptions, RunResult } from '../runner/runner';
 import type { AnySignature } from '../signature';
-import type { ArmEvidence, EvidenceSummary, HistoryEntry, PlannedStep, RolloutStatus } from './contracts';
+import type {
+  ArmEvidence,
+  EvidenceSummary,
+  HistoryEntry,
+  PlannedStep,
+  RewardEstimate,
+  RolloutStatus,
+} from './contracts';
 import type { SampleRatioAssessment } from './evidence/sample-ratio';
+import type { EvidencePoint } from './evidence/trail';
+import type { RolloutShadow } from './shadow/shadow-stats';
 
 /** Options of one request to a rollout. */
 export interface RolloutRunOptions extends RunOptions {
@@ -68,6 +77,8 @@ export interface ArmDescription {
   readonly weight: number;
   readonly circuit: CircuitState;
   readonly evidence?: ArmEvidence;
+  /** What the strategy has learnt of its rewards; absent where it learns nothing. */
+  readonly reward?: RewardEstimate;
 }
 
 /** A rollout at this moment; a plain object that survives JSON. */
@@ -83,8 +94,12 @@ export interface RolloutDescription {
   readonly coolDownUntilEpochMs: number;
   /** Absent where no two arms have a share. */
   readonly sampleRatio?: SampleRatioAssessment;
+  /** The shadows among its observers. */
+  readonly shadows: readonly RolloutShadow[];
   /** Why it decides nothing at present, or not with the others; empty where all is well. */
   readonly degraded: readonly string[];
+  /** The evidence of this run as this process saw it, at 120 looks at most; the first, the last, and what lies between evenly. */
+  readonly trail: readonly EvidencePoint[];
   readonly history: readonly HistoryEntry[];
 }
 

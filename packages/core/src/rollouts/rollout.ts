@@ -26,6 +26,7 @@ import type { RewardOptions } from './rewards/options';
 import { createRolloutRewards } from './rewards/rollout-rewards';
 import { createSealKey } from './rewards/sealed-id';
 import type { RolloutRunner } from './rollout-runner';
+import { describeShadows } from './shadow/describe-shadows';
 import { sharedSumsOf } from './shared-sums';
 
 /**
@@ -263,6 +264,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
       const { stored, isForeign } = controller.record;
       const evidence = controller.evidence();
       const ratio = sampleRatio.now;
+      const estimates = isForeign || stored.status === 'idle' ? {} : (strategy.estimates?.(stored.state) ?? {});
       return {
         name,
         strategy: strategy.name,
@@ -272,18 +274,22 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
         weights: plan.weights,
         arms: arms.all.map(({ name: arm, runner, circuit }) => {
           const found = evidence.arms[arm];
+          const reward = Object.hasOwn(estimates, arm) ? estimates[arm] : undefined;
           return {
             arm,
             ...(runner === undefined ? {} : { model: runner.model }),
             weight: plan.weights[arm] ?? 0,
             circuit: circuit?.state ?? 'closed',
             ...(found === undefined ? {} : { evidence: found }),
+            ...(reward === undefined ? {} : { reward }),
           };
         }),
         ...(stored.promoted === undefined ? {} : { promoted: stored.promoted }),
         coolDownUntilEpochMs: stored.coolDownUntilEpochMs,
         ...(ratio === undefined ? {} : { sampleRatio: ratio }),
+        shadows: describeShadows(settings.observers, arms.challengers),
         degraded: degraded(),
+        trail: controller.trail,
         history: stored.history,
       };
     },

@@ -58,7 +58,16 @@ function state(step: number): Omit<StoredRollout, 'epoch'> {
     evidenceEpoch: 1,
     coolDownUntilEpochMs: 0,
     history: [
-      { atEpochMs: 5, from: 'idle', to: 'running', weights: { champion: 1 }, actor: 'strategy', reason: '', evidence },
+      {
+        atEpochMs: 5,
+        decision: 'start',
+        from: 'idle',
+        to: 'running',
+        weights: { champion: 1 },
+        actor: 'strategy',
+        reason: '',
+        evidence,
+      },
     ],
   };
 }

@@ -1,8 +1,17 @@
-import { type Clock, type ClockTimer, closeable, FairleadError, type Logger, messageOf } from '@fairlead/core';
+import {
+  type Clock,
+  type ClockTimer,
+  type Closeable,
+  closeable,
+  FairleadError,
+  type Logger,
+  messageOf,
+} from '@fairlead/core';
 import type { CallObserver, Guard } from '@fairlead/core/serving';
 import { createAuditFile } from './audit-file';
 import { type ChainPosition, chainStart, sealLine } from './chain';
 import { describeCall } from './entry';
+import { type AuditableRollout, observeRollout } from './observe-rollout';
 import { type AuditLogOptions, type AuditSettings, parseAuditOptions } from './options';
 import { createSign, type Sign } from './signing';
 import type { AuditFound, AuditHead, AuditSink } from './sink';
@@ -13,14 +22,22 @@ export interface AuditLogStats {
   readonly written: number;
   /** Lines that wait to be. */
   readonly waiting: number;
-  /** Calls that no line tells of, since too many waited; a line `dropped` says how many, as soon as there is room. */
+  /** Calls, and decisions, that no line tells of, since too many waited; a line `dropped` says how many, as soon as there is room. */
   readonly dropped: number;
   /** Attempts to write that failed; each is repeated. */
   readonly failures: number;
 }
 
-/** An audit log that is open: an observer of calls. */
+/** An audit log that is open: an observer of calls, and of rollouts. */
 export interface AuditLog extends CallObserver {
+  /**
+   * Writes the decisions of a rollout from now on: start, step, promotion, rollback, abort, pause and approval, by whom, why and on what
+   * evidence. Of what was decided before this log was opened it writes the last, marked `found`. Decisions have room where calls have
+   * none any more.
+   *
+   * @returns closing it ends that. Close the rollout before the log
+   */
+  observeRollout(rollout: AuditableRollout): Closeable;
   stats(): AuditLogStats;
   /**
    * Waits until what has happened so far is safe.
@@ -43,9 +60,10 @@ export interface AuditLog extends CallObserver {
 }
 
 /**
- * Opens an audit log: who called which version of which model, when, and how it ended; never what was asked or answered. It is a file of
- * JSON lines, each of which has the hash of the one before, so that `verifyAuditLog` finds what was changed, left out, added or
- * moved. Lines are written behind the calls, in bounded numbers.
+ * Opens an audit log: who called which version of which model, when, and how it ended; never what was asked or answered. And, with
+ * `observeRollout`, what rollouts decided, by whom, why and on what evidence. It is a file of JSON lines, each of which has the hash of
+ * the one before, so that `verifyAuditLog` finds what was changed, left out, added or moved. Lines are written behind the calls, in
+ * bounded numbers.
  *
  * ```ts
  * const audit = await createAuditLog({ file: './audit/calls.jsonl' });
@@ -94,9 +112,27 @@ function tellFound({ torn, lost }: AuditFound, writer: Writer, logger: Logger, c
   }
 }
 
+/** Lines about decisions that may wait where calls have no room any more: they are few, and weigh more. */
+const decisionReserve = 1000;
+
 function createLog(writer: Writer, settings: AuditSettings): AuditLog {
   const { clock, logger, operations, requestIdHeader } = settings;
+  const openedAtMs = clock.epochMs();
   let isClosed = false;
+
+  /** Writes a line of its own, where there is room for it. */
+  const record = (what: 'call' | 'decision', fields: () => object): void => {
+    if (isClosed) {
+      writer.drop();
+      const [happened, owner] = what === 'call' ? ['A call ended', 'server'] : ['A rollout decided', 'rollout'];
+      logger.error({ what }, `${happened} after its audit log was closed. Close the ${owner} first.`);
+    } else if (writer.hasRoom(what === 'decision' ? decisionReserve : 0)) {
+      writer.add(fields());
+    } else if (writer.drop()) {
+      const lost = what === 'call' ? 'Calls' : 'Decisions';
+      logger.warn(writer.stats(), `${lost} are not recorded: too many audit lines wait to be written.`);
+    }
+  };
 
   const { close, ...disposal } = closeable(async () => {
     isClosed = true;
@@ -109,21 +145,15 @@ function createLog(writer: Writer, settings: AuditSettings): AuditLog {
       if (!operations.has(call.operation)) return undefined;
       const at = new Date(clock.epochMs()).toISOString();
       return {
-        end(outcome) {
-          if (isClosed) {
-            writer.drop();
-            logger.error(
-              { operation: call.operation },
-              'A call ended after its audit log was closed. Close the server first.',
-            );
-          } else if (writer.hasRoom()) {
-            writer.add(describeCall(call, outcome, at, requestIdHeader));
-          } else if (writer.drop()) {
-            logger.warn(writer.stats(), 'Calls are not recorded: too many audit lines wait to be written.');
-          }
-        },
+        end: (outcome) => record('call', () => describeCall(call, outcome, at, requestIdHeader)),
       };
     },
+    observeRollout: (rollout) =>
+      observeRollout(rollout, {
+        openedAtMs,
+        at: writer.at,
+        add: (decision) => record('decision', () => decision),
+      }),
     stats: writer.stats,
     flush: writer.flush,
     requireRoom: (guard) => ({
@@ -145,7 +175,8 @@ interface Writer {
   add(fields: object): void;
   /** Counts a call that gets no line; says whether it is the first after one that got one. */
   drop(): boolean;
-  hasRoom(): boolean;
+  /** @param reserve lines that may wait beyond the bound. @default 0 */
+  hasRoom(reserve?: number): boolean;
   at(): string;
   stats(): AuditLogStats;
   flush(): Promise<AuditHead>;
@@ -252,7 +283,7 @@ function createWriter(sink: AuditSink, from: ChainPosition, settings: AuditSetti
       untold++;
       return untold === 1;
     },
-    hasRoom: () => lines.length < maxWaitingLines,
+    hasRoom: (reserve = 0) => lines.length < maxWaitingLines + reserve,
     stats: () => ({ written, waiting: lines.length, dropped, failures }),
     flush,
     async close() {

@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import type { Arrival, CallOutcome, Principal } from '@fairlead/core/serving';
+import { clean } from './clean';
 
 /** What a line about a call says. Inputs and outputs are not in it, nor any message of an error, which may quote them. */
 export interface AuditedCall {
@@ -62,17 +63,4 @@ function refusedOf(error: unknown): Principal | undefined {
   if (!FairleadError.isInstance(error)) return undefined;
   const { id, scheme } = (error.details.principal ?? {}) as Partial<Principal>;
   return typeof id === 'string' && typeof scheme === 'string' ? { id, scheme } : undefined;
-}
-
-const longest = 256;
-
-/** API keys and tokens, which somebody may have put where a name belongs. */
-const secrets = /fl_[0-9a-f]{16}_[\w-]*|eyJ[\w-]{5,}(\.[\w-]*){0,4}|bearer\s+\S+/gi;
-
-/** A caller's text as it may stand in a log: without secrets, and not endless. */
-function clean(text: string): string {
-  // Cut first, so that a long text costs no time; twice what is kept, so that no half of a secret stays at the cut.
-  const kept = text.length > 16 * longest ? text.slice(0, 16 * longest) : text;
-  const without = kept.replace(secrets, '[secret]');
-  return without.length > longest ? `${without.slice(0, longest)}…` : without;
 }

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { FairleadError, messageOf } from '@fairlead/core';
+import type { ChainPosition } from './chain';
+import type { AuditedDecision } from './decision';
 import type { AuditHead } from './sink';
 import { type AuditReport, type VerifyAuditOptions, verifyAuditLog } from './verify';
 
@@ -20,6 +22,7 @@ order, and prints the first line that was changed, or is missing.
   --head FILE        a head that was kept elsewhere, instead of LOG.head
   --from-rotated     the first files may be missing
   --no-head          there may be no head; then the end is not proved
+  --decisions        prints what rollouts decided, by whom and why
   --json             prints the report as one JSON object
 
 Exit status: 0 when the log is whole, 1 when not, 2 for wrong arguments.
@@ -42,8 +45,17 @@ export async function verifyAuditCommand(args: readonly string[], { stdout, stde
     return 0;
   }
   try {
-    const report = await verifyAuditLog(wanted.files, wanted.options);
-    stdout.write(wanted.json ? `${JSON.stringify(report, undefined, 2)}\n` : render(report));
+    const told: ToldDecision[] = [];
+    const onDecision = (decision: AuditedDecision, { seq }: ChainPosition): void =>
+      void told.push({ seq, ...decision });
+    const options = wanted.decisions ? { ...wanted.options, onDecision } : wanted.options;
+    const report = await verifyAuditLog(wanted.files, options);
+    if (wanted.json) {
+      const all = wanted.decisions ? { ...report, decisionLines: told } : report;
+      stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
+    } else {
+      stdout.write(`${told.map(renderDecision).join('')}${render(report)}`);
+    }
     return report.ok ? 0 : 1;
   } catch (error) {
     stderr.write(`${messageOf(error)}\n`);
@@ -51,10 +63,14 @@ export async function verifyAuditCommand(args: readonly string[], { stdout, stde
   }
 }
 
+/** A decision with the number of its line. */
+type ToldDecision = AuditedDecision & { readonly seq: number };
+
 interface Wanted {
   readonly files: readonly string[];
   readonly options: VerifyAuditOptions;
   readonly json: boolean;
+  readonly decisions: boolean;
   readonly help: boolean;
 }
 
@@ -71,10 +87,11 @@ async function parse(args: readonly string[]): Promise<Wanted> {
       'from-rotated': flag,
       'no-head': flag,
       json: flag,
+      decisions: flag,
       help: { ...flag, short: 'h' },
     },
   });
-  const { 'public-key': publicKey, 'hmac-key': hmacKey, head, json, help } = values;
+  const { 'public-key': publicKey, 'hmac-key': hmacKey, head, json, decisions, help } = values;
   if (publicKey !== undefined && hmacKey !== undefined) throw new Error('Give --public-key or --hmac-key, not both.');
   // A shell that is told `calls.jsonl*` names these too.
   const files = positionals.filter((file) => !/\.(head|head\.tmp|lock)$/.test(file));
@@ -86,7 +103,7 @@ async function parse(args: readonly string[]): Promise<Wanted> {
     allowMissingStart: values['from-rotated'],
     allowMissingHead: values['no-head'],
   };
-  return { files, options, json, help };
+  return { files, options, json, decisions, help };
 }
 
 function parseHead(text: string): AuditHead {
@@ -96,14 +113,40 @@ function parseHead(text: string): AuditHead {
   return head as AuditHead;
 }
 
-function render({ ok, lines, calls, dropped, torn, end, closed, signedTo, broken }: AuditReport): string {
+function render({ ok, lines, calls, decisions, dropped, torn, end, closed, signedTo, broken }: AuditReport): string {
   const rows = [
     ok ? '✓ The log is whole.' : `✗ ${broken?.file}:${broken?.line}: ${broken?.reason}`,
-    `  ${lines} good lines, ${calls} calls, to line ${end.seq} (${end.hash.slice(0, 16)}…)`,
+    `  ${lines} good lines, ${calls} calls, ${decisions} decisions, to line ${end.seq} (${end.hash.slice(0, 16)}…)`,
     ...(signedTo === undefined ? [] : [`  signed to line ${signedTo}`]),
     ...(torn === 0 ? [] : [`  ${torn} lines that a crash cut short`]),
-    ...(dropped === 0 ? [] : [`  ${dropped} calls that were not recorded, as the log says`]),
+    ...(dropped === 0 ? [] : [`  ${dropped} calls or decisions that were not recorded, as the log says`]),
     ...(closed || !ok ? [] : ['  not closed: in use, or ended by a crash']),
   ];
   return `${rows.join('\n')}\n`;
+}
+
+/** A decision in two lines. What the file says is somebody else's text: nothing in it may steer a terminal. */
+function renderDecision({
+  seq,
+  decidedAt,
+  rollout,
+  decision,
+  actor,
+  reason,
+  from,
+  to,
+  evidence,
+  found,
+}: ToldDecision): string {
+  const verdicts = (Array.isArray(evidence) ? evidence : []).map(({ arm, verdict, requests }) => {
+    return `${arm}: ${verdict} after ${requests} requests`;
+  });
+  const head = `line ${seq}  ${decidedAt}  ${rollout}: ${decision} (${from} → ${to}) by ${actor}${found ? ', before this log' : ''}`;
+  return [head, `  ${reason}`, ...verdicts.map((verdict) => `  ${verdict}`)]
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+}
+
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }

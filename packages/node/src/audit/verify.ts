@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { FairleadError, messageOf } from '@fairlead/core';
 import { logOf, readHead } from './audit-file';
 import { type ChainLine, type ChainPosition, chainStart, openLine, sha256 } from './chain';
+import type { AuditedDecision } from './decision';
 import { type AuditKey, createIsSigned, type IsSigned } from './signing';
 import type { AuditHead } from './sink';
 
@@ -15,6 +16,8 @@ export interface VerifyAuditOptions {
   readonly allowMissingStart?: boolean;
   /** Whether there may be no `head`: then nothing proves that the end is not cut off. @default false */
   readonly allowMissingHead?: boolean;
+  /** Told each decision of a rollout that was found good, in the order of the log. @default none */
+  readonly onDecision?: (decision: AuditedDecision, line: ChainPosition) => void;
 }
 
 /** The first thing that is wrong. */
@@ -36,7 +39,9 @@ export interface AuditReport {
   readonly lines: number;
   /** Calls among them. */
   readonly calls: number;
-  /** Calls of which the log says that it does not tell of them. */
+  /** Decisions of rollouts among them. */
+  readonly decisions: number;
+  /** Calls and decisions of which the log says that it does not tell of them. */
   readonly dropped: number;
   /** Lines that a crash cut short, and the log went on behind. */
   readonly torn: number;
@@ -108,6 +113,7 @@ interface State {
   torn: { readonly bytes: Buffer; readonly line: number } | undefined;
   lines: number;
   calls: number;
+  decisions: number;
   dropped: number;
   tornLines: number;
   signedTo: number;
@@ -128,6 +134,7 @@ function createState(options: VerifyAuditOptions, head: AuditHead | undefined, i
     torn: undefined,
     lines: 0,
     calls: 0,
+    decisions: 0,
     dropped: 0,
     tornLines: 0,
     signedTo: 0,
@@ -200,6 +207,7 @@ function takeLine(state: State, read: ChainLine): string | undefined {
     if (read.position.hash !== state.head.hash) return 'the line is not the one that the head proves';
     state.isHeadSeen = true;
   }
+  if (read.fields.kind === 'decision') options.onDecision?.(read.fields as unknown as AuditedDecision, read.position);
   return undefined;
 }
 
@@ -216,6 +224,7 @@ function takeFields(state: State, before: ChainPosition, fields: ChainLine['fiel
   const { kind, count, lostSeq } = fields;
   if (kind !== 'checkpoint') state.lastKind = kind;
   if (kind === 'call') state.calls++;
+  if (kind === 'decision') state.decisions++;
   if (kind === 'dropped') state.dropped += Number(count);
   if (kind === 'lost') return `when the log was opened, lines ${before.seq + 1} to ${lostSeq} were gone`;
   if (kind === 'checkpoint' && state.isSigned !== undefined) {
@@ -252,12 +261,13 @@ function endBreak({ head, options, isSigned, position, isHeadSeen }: State): str
 }
 
 function reportOf(state: State, files: readonly string[]): AuditReport {
-  const { broken, lines, calls, dropped, tornLines, position, signedTo, isSigned, lastKind } = state;
+  const { broken, lines, calls, decisions, dropped, tornLines, position, signedTo, isSigned, lastKind } = state;
   return {
     ok: broken === undefined,
     files,
     lines,
     calls,
+    decisions,
     dropped,
     torn: tornLines,
     end: position,

@@ -111,7 +111,7 @@ describe('verify-audit', () => {
     );
     expect(whole).toMatchObject({ status: 0, err: '' });
     expect(whole.out).toMatch(
-      /^✓ The log is whole\.\n {2}5 good lines, 1 calls, to line 5 \([0-9a-f]{16}…\)\n {2}signed to line 5\n$/,
+      /^✓ The log is whole\.\n {2}5 good lines, 1 calls, 0 decisions, to line 5 \([0-9a-f]{16}…\)\n {2}signed to line 5\n$/,
     );
     await writeFile(file, (await readFile(file, 'utf8')).replace('checkout', 'somebody'));
     expect(await command('verify-audit', file)).toMatchObject({

@@ -61,6 +61,7 @@ const telltales = [
   'ml_drift_state',
   'ml_cache_hits',
   'ml_circuit_state',
+  'ml_rollout_status',
 ];
 
 /**

@@ -18,6 +18,7 @@ import {
   withRetry,
   withTimeout,
 } from '@fairlead/core/resilience';
+import { createRollout, createShadow, instrumentRollout, thompson } from '@fairlead/core/rollouts';
 import { instrumentCalls } from '@fairlead/core/serving';
 import { createMockBackend } from '@fairlead/core/testing';
 
@@ -36,6 +37,16 @@ export async function instrumentedRegistry(options?: RegistryOptions): Promise<R
     fallback(runner, runner),
   ];
   for (const stage of stages) instrumentResilience(registry, stage);
+  const challenger = await createRunner({ model: '2', backend: createMockBackend() });
+  const mirror = createShadow({ champion: runner, shadow: challenger });
+  const rollout = await createRollout({
+    name: 'checkout',
+    champion: runner,
+    challengers: { canary: challenger },
+    strategy: thompson(),
+    observers: [mirror],
+  });
+  instrumentRollout(registry, rollout);
   const monitor = createDriftMonitor();
   instrumentMonitor(registry, monitor);
   const quality = createQualityMonitor({ rules: [{ rule: 'missing', field: 'x[0]' }] });
@@ -45,6 +56,7 @@ export async function instrumentedRegistry(options?: RegistryOptions): Promise<R
   await router.close();
   await quality.close();
   await monitor.close();
-  await runner.close();
+  await rollout.close();
+  await mirror.close();
   return registry;
 }

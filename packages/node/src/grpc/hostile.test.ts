@@ -1,16 +1,19 @@
-import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
+import { type ClientHttp2Session, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { ModelRunner } from '@fairlead/core';
+import { createModelRepository, type ModelRepository } from '@fairlead/core/serving';
 import { status as Status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { echo, rawClient, silent } from './grpc.fixture';
+import { HealthCheckRequest } from './health/messages';
+import * as hostile from './hostile.fixture';
 import { type GrpcServer, serveGrpc } from './index';
 import * as messages from './inference/messages';
 import * as tensorflow from './tensorflow/messages';
 
-const inferPath = '/inference.GRPCInferenceService/ModelInfer';
+const { framed, good, inferPath } = hostile;
 const paths = [
   inferPath,
   '/inference.GRPCInferenceService/ModelStreamInfer',
@@ -23,11 +26,6 @@ const paths = [
   '/grpc.health.v1.Health/Check',
   '/grpc.health.v1.Health/Watch',
 ];
-const good = messages.ModelInferRequest.encode({
-  model_name: 'm',
-  inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 3] }],
-  raw_input_contents: [new Uint8Array(Float32Array.of(1, 2, 3).buffer)],
-});
 const goodPredict = tensorflow.PredictRequest.encode({
   model_spec: { name: 'm' },
   inputs: new Map([
@@ -35,68 +33,36 @@ const goodPredict = tensorflow.PredictRequest.encode({
   ]),
 });
 
-/** A message in its frame. */
-function framed(message: Uint8Array, length = message.byteLength, flag = 0): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt8(flag, 0);
-  head.writeUInt32BE(length, 1);
-  return Buffer.concat([head, message]);
-}
-
 describe('hostile gRPC', { timeout: 120_000 }, () => {
   let runner: ModelRunner;
+  let repository: ModelRepository;
+  let loads = 0;
   let server: GrpcServer;
   let session: ClientHttp2Session;
 
   beforeAll(async () => {
     runner = await echo('float32');
+    const load = async () => {
+      loads++;
+      return echo('float32');
+    };
+    repository = createModelRepository({ spare: load }, { logger: silent });
     server = await serveGrpc(
       { m: runner },
-      { port: 0, logger: silent, maxBodyBytes: 1_000_000, drainDelayMs: 0, requestTimeoutMs: 2000 },
+      { port: 0, logger: silent, repository, maxBodyBytes: 1_000_000, drainDelayMs: 0, requestTimeoutMs: 2000 },
     );
-    session = connectHttp2(`http://${server.address}`);
-    session.on('error', () => {});
+    session = hostile.hostileSession(server.address);
   });
   afterAll(async () => {
     session.destroy();
     await server.close();
+    await repository.close();
     await runner.close();
   });
 
-  /** Sends frames as they are, and says with which status the call ended; undefined where it was cut off. */
-  const send = (
-    path: string,
-    body: Uint8Array,
-    headers: Record<string, string> = {},
-    over: ClientHttp2Session = session,
-  ): Promise<number | undefined> =>
-    new Promise((resolve) => {
-      const stream = over.request({
-        ':method': 'POST',
-        ':path': path,
-        'content-type': 'application/grpc',
-        te: 'trailers',
-        ...headers,
-      });
-      let status: unknown;
-      const keep = (found: Record<string, unknown>): void => {
-        status = found['grpc-status'] ?? status;
-      };
-      stream.on('response', keep).on('trailers', keep);
-      stream.on('error', () => {});
-      stream.on('close', () => resolve(status === undefined ? undefined : Number(status)));
-      stream.resume();
-      stream.end(body);
-      // A watch answers for ever.
-      if (path.endsWith('/Watch')) setImmediate(() => stream.close(constants.NGHTTP2_CANCEL));
-    });
-
-  const stillAnswers = async (): Promise<void> => {
-    const client = rawClient(server.address);
-    const answer = await client.call(inferPath, good);
-    expect(messages.ModelInferResponse.decode(answer, 100).model_name).toBe('m');
-    client.close();
-  };
+  const send = (path: string, body: Uint8Array, headers: Record<string, string> = {}, over = session) =>
+    hostile.send(over, path, body, headers);
+  const stillAnswers = () => hostile.stillAnswers(server.address);
 
   it('any bytes in the place of a message: 3000 cases', async () => {
     const property = fc.asyncProperty(
@@ -198,6 +164,116 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
     await stillAnswers();
   });
 
+  it('shapes that lie, past 2^53 and elsewhere: 1000 cases', async () => {
+    const size = fc.oneof(
+      fc.integer(),
+      fc.constantFrom(0, -1, 2 ** 31, 2 ** 32 + 1, 2 ** 52, 2 ** 53 - 1, 2 ** 62, -(2 ** 62)),
+    );
+    const property = fc.asyncProperty(fc.array(size, { maxLength: 6 }), fc.boolean(), async (shape, isTyped) => {
+      fc.pre(String(shape) !== '1,3');
+      const tensor = { name: 'x', datatype: 'FP32', shape };
+      const request = messages.ModelInferRequest.encode(
+        isTyped
+          ? { model_name: 'm', inputs: [{ ...tensor, contents: { fp32_contents: Float32Array.of(1, 2, 3) } }] }
+          : { model_name: 'm', inputs: [tensor], raw_input_contents: [Buffer.alloc(12)] },
+      );
+      expect(await send(inferPath, framed(request))).toBe(Status.INVALID_ARGUMENT);
+    });
+    await fc.assert(property, { numRuns: 1000 });
+    await stillAnswers();
+  });
+
+  it('raw contents of any length, for any number of inputs: 1000 cases', async () => {
+    const property = fc.asyncProperty(
+      fc.array(fc.constantFrom('x', 'y', ''), { maxLength: 3 }),
+      fc.array(fc.nat(40), { maxLength: 4 }),
+      fc.nat(3),
+      async (names, lengths, rows) => {
+        const request = messages.ModelInferRequest.encode({
+          model_name: 'm',
+          inputs: names.map((name) => ({ name, datatype: 'FP32', shape: [rows, 3] })),
+          raw_input_contents: lengths.map((length) => Buffer.alloc(length)),
+        });
+        const isRight = names.join() === 'x' && lengths.length === 1 && lengths[0] === 12 * rows && names.length === 1;
+        expect(await send(inferPath, framed(request))).toBe(isRight ? Status.OK : Status.INVALID_ARGUMENT);
+      },
+    );
+    await fc.assert(property, { numRuns: 1000 });
+    await stillAnswers();
+  });
+
+  it('packed messages that are none: 500 cases', async () => {
+    const packed = gzipSync(good);
+    const property = fc.asyncProperty(
+      fc.constantFrom('gzip', 'deflate'),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+      fc.nat(),
+      async (encoding, changes, cut) => {
+        const changed = Buffer.from(packed);
+        for (const [at, value] of changes) changed[at % changed.length] = value;
+        const body = framed(changed.subarray(0, 1 + (cut % changed.length)), undefined, 1);
+        // Some of what a header of gzip says makes no difference.
+        const status = await send(inferPath, body, { 'grpc-encoding': encoding });
+        expect([Status.INVALID_ARGUMENT, Status.OK]).toContain(status);
+      },
+    );
+    await fc.assert(property, { numRuns: 500 });
+    await stillAnswers();
+  });
+
+  it("names that climb, as frames and through gRPC's own client: 1000 cases", async () => {
+    const pieces = [
+      '..',
+      '/',
+      '.',
+      '%2e',
+      '%2f',
+      '\\',
+      '\0',
+      '//',
+      'etc/passwd',
+      '~',
+      '__proto__',
+      'constructor',
+      'C:',
+      '*',
+    ];
+    const piece = fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 8, unit: 'binary' }));
+    const name = fc.array(piece, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''));
+    const infer = '/inference.GRPCInferenceService';
+    const requestOf = fc.constantFrom<(name: string) => readonly [path: string, message: Buffer]>(
+      (each) => [inferPath, messages.ModelInferRequest.encode({ model_name: each })],
+      (each) => [inferPath, messages.ModelInferRequest.encode({ model_name: 'm', model_version: each })],
+      (each) => [`${infer}/ModelMetadata`, messages.ModelRequest.encode({ name: each })],
+      (each) => [`${infer}/ModelConfig`, messages.ModelRequest.encode({ name: 'm', version: each })],
+      (each) => [`${infer}/ModelStatistics`, messages.ModelRequest.encode({ name: each })],
+      (each) => [`${infer}/RepositoryModelLoad`, messages.RepositoryModelRequest.encode({ model_name: each })],
+      (each) => [`${infer}/RepositoryModelUnload`, messages.RepositoryModelRequest.encode({ model_name: each })],
+      (each) => [
+        '/tensorflow.serving.PredictionService/Predict',
+        tensorflow.PredictRequest.encode({ model_spec: { name: each } }),
+      ],
+      (each) => [
+        '/tensorflow.serving.ModelService/GetModelStatus',
+        tensorflow.GetModelStatusRequest.encode({ model_spec: { name: each } }),
+      ],
+      (each) => ['/grpc.health.v1.Health/Check', HealthCheckRequest.encode({ service: each })],
+    );
+    const client = rawClient(server.address);
+    const refusals = [Status.NOT_FOUND, Status.INVALID_ARGUMENT, Status.FAILED_PRECONDITION];
+    const property = fc.asyncProperty(name, requestOf, async (text, of) => {
+      fc.pre(!['m', '1', 'spare', ''].includes(text));
+      const [path, message] = of(text);
+      expect(refusals).toContain(await send(path, framed(message)));
+      const error = await client.call(path, message).catch((thrown) => thrown);
+      expect(refusals).toContain(error.code);
+    });
+    await fc.assert(property, { numRuns: 1000 });
+    client.close();
+    expect(loads).toBe(0);
+    await stillAnswers();
+  });
+
   it('unknown services, methods and headers: 500 cases', async () => {
     const word = fc.stringMatching(/^[!-~]{0,40}$/);
     const property = fc.asyncProperty(
@@ -228,8 +304,7 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
   });
 
   it('a flood of headers ends its connection at most', async () => {
-    const flooding = connectHttp2(`http://${server.address}`);
-    flooding.on('error', () => {});
+    const flooding = hostile.hostileSession(server.address);
     const headers = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`x-${index}`, 'y'.repeat(100)]));
     expect(await send(inferPath, framed(good), headers, flooding)).not.toBe(Status.OK);
     flooding.destroy();
@@ -254,15 +329,8 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
 
   it('calls that are cancelled at any time leave nothing behind', async () => {
     const calls = Array.from({ length: 300 }, (_, index) => {
-      const stream = session.request({
-        ':method': 'POST',
-        ':path': inferPath,
-        'content-type': 'application/grpc',
-        te: 'trailers',
-      });
-      stream.on('error', () => {});
+      const stream = hostile.begin(session, inferPath);
       const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
-      stream.resume();
       const message = framed(good);
       stream.write(message.subarray(0, index % message.length));
       setImmediate(() => stream.close(constants.NGHTTP2_CANCEL));

@@ -299,40 +299,6 @@ describe('a stream of requests', () => {
   });
 });
 
-describe('closing', () => {
-  it('answers what was accepted, and takes nothing more', async () => {
-    const { runner, started, release } = await held();
-    const server = await serveGrpc({ m: runner }, quick);
-    const remote = await remoteGrpc({ url: server.address, model: 'm', logger: silent, timeoutMs: 5000 });
-    const accepted = remote.run({ x: Float32Array.of(1, 2, 3) });
-    await started;
-    const closing = server.close();
-    await expect(remoteGrpc({ url: server.address, model: 'm', timeoutMs: 2000 })).rejects.toMatchObject({
-      code: 'REMOTE_FAILED',
-    });
-    release();
-    expect((await accepted).outputs.y?.data[0]).toBe(1);
-    await closing;
-    await remote.close();
-    await runner.close();
-  });
-
-  it('aborts what is not done in time, and says so', async () => {
-    const logger = keeping();
-    const { runner, started, release } = await held();
-    const server = await serveGrpc({ m: runner }, { ...quick, logger, drainTimeoutMs: 20 });
-    const client = rawClient(server.address);
-    const stuck = client.call(inferPath, inferOf('m')).catch((error) => error);
-    await started;
-    await server.close();
-    expect(await stuck).toMatchObject({ code: Status.UNAVAILABLE, details: expect.stringContaining('closing') });
-    expect(logger.said.join()).toContain('1 calls were not done after 20 ms');
-    client.close();
-    release();
-    await runner.close();
-  });
-});
-
 describe('bounds', () => {
   it('a message that does not come to its end is given up', async () => {
     const runner = await echo('float32');

@@ -150,6 +150,16 @@ export function createBandit(policy: BanditPolicy): Strategy {
       if (approved) return { action: 'stay', state: { ...state, frozen: '' }, reason: 'Approved: it learns again.' };
       return { action: 'wait-for-approval', state, reason: `It learns nothing until approved, since ${state.frozen}` };
     },
+    estimates(given) {
+      const { sums } = readBanditState(given, dimensions, name);
+      const [least, greatest] = policy.rewardRange ?? [0, 1];
+      return Object.fromEntries(
+        Object.entries(sums).map(([arm, { count, total }]) => [
+          arm,
+          { rewards: count, ...(count > 0 ? { mean: least + (greatest - least) * (total / count) } : {}) },
+        ]),
+      );
+    },
     plan: (arms) => {
       const all = [championArm, ...arms];
       return [{ weights: Object.fromEntries(all.map((arm) => [arm, 1 / all.length])), until: policy.until }];

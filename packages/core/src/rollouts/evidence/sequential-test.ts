@@ -128,6 +128,7 @@ export function createSequentialTest(
       const isHarm = harmful >= 1 / alpha && mean > margin;
       return {
         guardrail: guardrail.name,
+        harmfulWhen: guardrail.harmfulWhen,
         margin: guardrail.margin,
         blocks,
         harm: { eValue: harmful, pValue: pValueOf(harmful) },
@@ -138,6 +139,7 @@ export function createSequentialTest(
           upper: (sign > 0 ? upper : -lower) * range,
         },
         alpha,
+        maxFalsePromotionRate,
         verdict: isHarm ? 'harm' : nonInferior >= 1 / maxFalsePromotionRate ? 'non-inferior' : 'inconclusive',
       };
     },

@@ -5,52 +5,20 @@ import { type Closeable, closeable } from '../../lifecycle';
 import { codeOf } from '../../resilience/remedies';
 import { keepInputs } from '../../resilience/stage';
 import { checkInterchangeable, labelOf } from '../../runner/model-info';
-import type { ComputedBatch, ModelInfo, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
+import type { ComputedBatch, ModelRunner, RunOptions, RunResult } from '../../runner/runner';
 import type { AnySignature, InputsOf } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
 import { createKeyHash } from '../assignment/hash';
 import { compareOutputs } from '../compare/compare-outputs';
-import { createOutputAgreement, type Disagreement } from '../compare/output-agreement';
+import { createOutputAgreement } from '../compare/output-agreement';
 import { championArm, type Tally } from '../contracts';
 import { mergeTallies } from '../evidence/tally';
 import type { RequestObserver, SharedObservations } from '../observer';
 import { bytesOf, copyOutputs } from './copies';
 import { parseShadowOptions, type ShadowOptions } from './options';
 import type { ShadowEventMap } from './shadow-events';
+import type { ShadowDescription, ShadowStats } from './shadow-stats';
 import { createTimeBudget } from './time-budget';
-
-/** What a shadow did in this process. A plain object. */
-export interface ShadowStats {
-  /** Requests that it saw. */
-  readonly requests: number;
-  /** Requests that were copied for it. */
-  readonly mirrored: number;
-  /** Its answers that were compared with the champion's. */
-  readonly comparisons: number;
-  /** The champion's second answers that were compared with its first. */
-  readonly noiseComparisons: number;
-  /** Requests that it failed at, or whose answers cannot be compared. */
-  readonly failures: number;
-  /**
-   * Requests that it was spared. `full`: enough were waiting for its budget. `bytes`: there was no room for a copy. `busy`: the
-   * champion refused requests a moment ago. `unanswered`: somebody else answered, or nobody. `refused`: it was too busy itself.
-   */
-  readonly shed: Readonly<Record<'full' | 'bytes' | 'busy' | 'unanswered' | 'refused', number>>;
-  /** Rounds that waited because requests were waiting for the champion. */
-  readonly postponed: number;
-  /** Milliseconds that it computed and was compared, and the share of time that this is. */
-  readonly spentMs: number;
-  readonly timeShare: number;
-}
-
-/** A shadow at this moment, in all replicas of its rollout together. A plain object. */
-export interface ShadowDescription {
-  readonly model: ModelInfo;
-  readonly comparisons: number;
-  /** How much it disagrees with the champion beyond what the champion disagrees with itself. */
-  readonly disagreements: readonly Disagreement[];
-  readonly lastError?: string;
-}
 
 /** A shadow of a champion: one of the `observers` of a rollout. */
 export interface Shadow extends RequestObserver, Closeable {
@@ -68,6 +36,7 @@ interface Sample {
   readonly inputs: InputsOf;
   readonly options: RunOptions;
   readonly bytes: number;
+  readonly askedAt: number;
   reference?: Tensors;
 }
 
@@ -114,6 +83,8 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   let known: Tally = {};
   let lastError: string | undefined;
   let round: Promise<void> | undefined;
+  let playing: readonly Sample[] = [];
+  let lastLagMs = 0;
   let timer: ClockTimer | undefined;
   let closed = false;
 
@@ -160,7 +131,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       }
       const { privacy } = given;
       const kept: RunOptions = { priority: 'low', timeoutMs, ...(privacy === undefined ? {} : { privacy }) };
-      waiting.set(decisionId, { decisionId, inputs: keepInputs(inputs), options: kept, bytes: size });
+      waiting.set(decisionId, {
+        decisionId,
+        inputs: keepInputs(inputs),
+        options: kept,
+        bytes: size,
+        askedAt: clock.now(),
+      });
       bytes += size;
       counts.mirrored++;
     }
@@ -211,7 +188,9 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     }
     const samples = ready;
     ready = [];
+    playing = samples;
     round = play(samples).finally(() => {
+      playing = [];
       for (const sample of samples) bytes -= sample.bytes;
       round = undefined;
       schedule();
@@ -248,9 +227,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       const comparison = compareOutputs(sample.reference ?? {}, answer.outputs as Tensors, compare);
       tally = agreement.observe(tally, against, comparison);
       untaken = agreement.observe(untaken, against, comparison);
-      if (against === 'challenger') untaken = mergeTallies(untaken, { comparisons: 1 });
-      if (against === 'challenger') counts.comparisons++;
-      else counts.noiseComparisons++;
+      if (against === 'challenger') {
+        untaken = mergeTallies(untaken, { comparisons: 1 });
+        counts.comparisons++;
+        lastLagMs = clock.now() - sample.askedAt;
+      } else {
+        counts.noiseComparisons++;
+      }
       events.emit('shadow-comparison', { decisionId: sample.decisionId, against, comparison });
       return true;
     } catch (error) {
@@ -290,9 +273,19 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       };
     },
     stats() {
-      const elapsedMs = clock.now() - startedAt;
+      const now = clock.now();
+      const elapsedMs = now - startedAt;
       const timeShare = elapsedMs > 0 ? budget.spentMs / elapsedMs : 0;
-      return { ...counts, shed: { ...shed }, spentMs: budget.spentMs, timeShare };
+      const [oldest] = playing.length > 0 ? playing : ready.length > 0 ? ready : waiting.values();
+      return {
+        ...counts,
+        shed: { ...shed },
+        waiting: waiting.size + ready.length + playing.length,
+        lagMs: Math.max(lastLagMs, oldest === undefined ? 0 : now - oldest.askedAt),
+        spentMs: budget.spentMs,
+        timeShare,
+        budgetUsed: timeShare / limits.timeShare,
+      };
     },
     ...closeable(async () => {
       closed = true;

@@ -106,6 +106,12 @@ export function shadow(options: ShadowStrategyOptions): Strategy {
               ? around(state, (next.learn as NonNullable<Strategy['learn']>)(inner(state), arm, reward, context))
               : state,
         }),
+    ...(next?.estimates === undefined
+      ? {}
+      : {
+          estimates: (state) =>
+            isOver(state) ? (next.estimates as NonNullable<Strategy['estimates']>)(inner(state)) : {},
+        }),
     decide(state, evidence, time) {
       if (next === undefined || !isOver(state)) return decideShadow(state, time);
       const decision = next.decide(inner(state), evidence, time);

@@ -21,6 +21,7 @@ describe('alertRules', () => {
     expect(groups.map(({ name }) => name)).toEqual([
       'fairlead-server',
       'fairlead-serving',
+      'fairlead-rollouts',
       'fairlead-drift',
       'fairlead-quality',
       'fairlead-scrape',

@@ -6,6 +6,7 @@ import { driftAlerts } from './drift-alerts';
 import type { AlertRule, AlertRules, AlertRuleTest, AlertRuleTests, AlertSeverity } from './model';
 import { type AlertRulesOptions, type AlertSettings, parseAlertOptions } from './options';
 import { qualityAlerts } from './quality-alerts';
+import { rolloutAlerts } from './rollout-alerts';
 import { scrapeAlerts } from './scrape-alerts';
 import { serverAlerts } from './server-alerts';
 import { servingAlerts } from './serving-alerts';
@@ -27,7 +28,7 @@ interface ChosenAlert {
 
 /**
  * Makes Prometheus alert rules for the families of a registry: about drift, data quality and their monitors, errors, refusals, latency, the
- * queue, lanes, swaps, fallbacks to other devices, circuit breakers, targets that are down and metrics that are missing.
+ * queue, lanes, swaps, fallbacks to other devices, circuit breakers, rollouts, targets that are down and metrics that are missing.
  * An alert is left out where the families that it asks for are not registered. Each has a severity, a summary, and a
  * description that says what to do.
  *
@@ -40,7 +41,7 @@ export function alertRules(source: DescribedFamilies, options?: AlertRulesOption
   const families = readFamilies(source, owner);
   const settings = parseAlertOptions(options, families, owner);
   const alerts = choose(families, settings);
-  const groups = (['server', 'serving', 'drift', 'quality', 'scrape'] as const).map((group) => ({
+  const groups = (['server', 'serving', 'rollouts', 'drift', 'quality', 'scrape'] as const).map((group) => ({
     name: `${settings.groupPrefix}-${group}`,
     rules: alerts.filter(({ definition }) => definition.group === group).map((alert) => toRule(alert, settings)),
   }));
@@ -72,7 +73,14 @@ export function alertRuleTests(source: DescribedFamilies, options: AlertRuleTest
 
 function choose(families: Families, settings: AlertSettings): ChosenAlert[] {
   const chosen: ChosenAlert[] = [];
-  const definitions = [...serverAlerts, ...servingAlerts, ...driftAlerts, ...qualityAlerts, ...scrapeAlerts];
+  const definitions = [
+    ...serverAlerts,
+    ...servingAlerts,
+    ...rolloutAlerts,
+    ...driftAlerts,
+    ...qualityAlerts,
+    ...scrapeAlerts,
+  ];
   for (const definition of definitions) {
     const change = settings.alerts[definition.alert];
     if (change === false || !definition.families.every((name) => hasKnown(families, name))) continue;

@@ -34,7 +34,7 @@ export type SeriesValues = (minutes: number) => string;
 /** An alert: when it is raised, what it says, and a course of events in which it must be raised. */
 export interface AlertDefinition {
   readonly alert: AlertName;
-  readonly group: 'server' | 'serving' | 'drift' | 'quality' | 'scrape';
+  readonly group: 'server' | 'serving' | 'rollouts' | 'drift' | 'quality' | 'scrape';
   readonly severity: AlertSeverity;
   readonly for: string;
   /** Families without which there is no such alert, by their names without a prefix. */
@@ -100,9 +100,16 @@ export function percentage(ratio: number): string {
 /**
  * How far a counter has grown, also where its first sample already was an event, which `increase` cannot see. Series by
  * series, so that a process which began anew takes nothing from the others.
+ * @param where further conditions on the series. @default none
  */
-export function grown(queries: Queries, family: string, by: readonly string[], minutes: number): string {
-  const now = queries.select(family);
+export function grown(
+  queries: Queries,
+  family: string,
+  by: readonly string[],
+  minutes: number,
+  where: readonly string[] = [],
+): string {
+  const now = queries.select(family, { where });
   return aggregate('sum', by, `clamp_min(${now} - (${now} offset ${minutes}m or ${now} * 0), 0)`);
 }
 

@@ -20,6 +20,10 @@ export interface AlertThresholds {
   readonly laneBusyRatio?: number;
   /** Restarts of workers within 15 minutes. @default 2 */
   readonly laneRestarts?: number;
+  /** How far the evidence of harm of a rollout may have come, as a logarithm, towards where it decides. @default 0.5 */
+  readonly harmEvidenceRatio?: number;
+  /** How much a shadow is shown to disagree with the champion beyond the champion's own noise. @default 0.05 */
+  readonly shadowExcessRatio?: number;
   /** Part of the rows that a monitor of drift or data quality looks at, below which it sees too little. @default 0.1 */
   readonly observedRatio?: number;
   /** Part of the rows in which a feature is missing. @default 0.1 */
@@ -87,6 +91,8 @@ const schema = z.strictObject({
       queueSeconds: seconds(0.5),
       laneBusyRatio: ratio(0.95),
       laneRestarts: z._default(z.int().check(z.minimum(0), z.maximum(1_000_000)), 2),
+      harmEvidenceRatio: ratio(0.5),
+      shadowExcessRatio: ratio(0.05),
       observedRatio: ratio(0.1),
       missingRatio: ratio(0.1),
     }),
@@ -98,6 +104,8 @@ const schema = z.strictObject({
       queueSeconds: 0.5,
       laneBusyRatio: 0.95,
       laneRestarts: 2,
+      harmEvidenceRatio: 0.5,
+      shadowExcessRatio: 0.05,
       observedRatio: 0.1,
       missingRatio: 0.1,
     },

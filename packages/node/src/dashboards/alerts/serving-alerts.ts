@@ -11,6 +11,7 @@ import {
   percentage,
   type TestSeries,
 } from './definition';
+import { failsTooOften, type Outcomes } from './failed-share';
 
 const success = 'ml_prediction_request_success';
 const failure = 'ml_prediction_request_failure';
@@ -21,17 +22,7 @@ const model = 'Model {{ $labels.model_name }} {{ $labels.model_version }}';
 /** Failures that the caller brought about, or that have an alert of their own. */
 const otherCodes = 'ABORTED|INVALID_ARGUMENT|INVALID_INPUT|OVERLOADED';
 
-/** Part of the requests that failed with certain codes. Without a success yet there is no such series, hence the `or`. */
-function failedRatio({ queries }: AlertContext, condition: string): string {
-  const [answered, failed] = [queries.select(success), queries.select(failure)];
-  const all = `sum by (${alertLabels.join(', ')}) (rate(${answered}[5m]) or rate(${failed}[5m]))`;
-  return `${queries.rate(failure, alertLabels, { where: [condition] })} / ${all}`;
-}
-
-/** Requests of which a part fails with a code. */
-function requests({ series }: AlertContext, code: string, failed: number): TestSeries[] {
-  return [series(success, growing(600 * (1 - failed))), series(failure, growing(600 * failed), { code })];
-}
+const requests: Outcomes = { success, failure, by: alertLabels };
 
 /** Observations that lie all beyond the last bound of a histogram, or all below its first. */
 function observations({ families, series }: AlertContext, family: string, where: 'slow' | 'fast'): TestSeries[] {
@@ -64,22 +55,15 @@ export const servingAlerts: readonly AlertDefinition[] = [
     for: '5m',
     families: [success, failure],
     define(context) {
-      const limit = context.thresholds.errorRatio;
-      const share = (1 + limit) / 2;
+      const counted = { operator: '!~', codes: otherCodes, example: 'RUN_FAILED' } as const;
+      const theirs = context.series(failure, growing(6000), { code: 'INVALID_INPUT' });
+      const { expr, ...example } = failsTooOften(context, requests, counted, context.thresholds.errorRatio, [theirs]);
       return {
-        expr: `${failedRatio(context, matching('code', '!~', otherCodes))} > ${limit}`,
+        expr,
         summary: `${model} fails on {{ $value | humanizePercentage }} of its requests.`,
         description:
           'Requests fail through no fault of their callers. See which codes do (label code of ml_prediction_request_failure_total) and the log of the service; where it began with a swap, swap back to the version before.',
-        example: {
-          labels: alertLabels,
-          value: percentage(share),
-          raised: requests(context, 'RUN_FAILED', share),
-          quiet: [
-            ...requests(context, 'RUN_FAILED', limit / 2),
-            context.series(failure, growing(6000), { code: 'INVALID_INPUT' }),
-          ],
-        },
+        example: { labels: alertLabels, ...example },
       };
     },
   },
@@ -90,19 +74,14 @@ export const servingAlerts: readonly AlertDefinition[] = [
     for: '5m',
     families: [success, failure],
     define(context) {
-      const limit = context.thresholds.refusedRatio;
-      const share = (1 + limit) / 2;
+      const counted = { operator: '=', codes: 'OVERLOADED', example: 'OVERLOADED' } as const;
+      const { expr, ...example } = failsTooOften(context, requests, counted, context.thresholds.refusedRatio);
       return {
-        expr: `${failedRatio(context, matching('code', '=', 'OVERLOADED'))} > ${limit}`,
+        expr,
         summary: `${model} refuses {{ $value | humanizePercentage }} of its requests.`,
         description:
           'More is asked than can be computed in time, so requests are refused at once with OVERLOADED. Add lanes or processes, or let callers wait longer (timeoutMs); refusals that come in bursts are what a bounded queue is for.',
-        example: {
-          labels: alertLabels,
-          value: percentage(share),
-          raised: requests(context, 'OVERLOADED', share),
-          quiet: requests(context, 'OVERLOADED', limit / 2),
-        },
+        example: { labels: alertLabels, ...example },
       };
     },
   },

@@ -13,6 +13,7 @@ import { chosenDataSource } from './panel';
 import type { PanelPlan } from './panel-plan';
 import { type PanelChoices, type PanelRecipe, rateWindow } from './panel-recipe';
 import { qualityPanels } from './quality-panels';
+import { rolloutPanels } from './rollout-panels';
 import { serverPanels } from './server-panels';
 import { servingPanels } from './serving-panels';
 import { stagePanels } from './stage-panels';
@@ -104,6 +105,7 @@ function planPanels(families: Families, queries: Queries, choices: PanelChoices)
     ...serverPanels,
     ...servingPanels,
     ...deploymentPanels,
+    ...rolloutPanels,
     ...stagePanels,
     ...qualityPanels,
     ...driftPanels,
@@ -147,10 +149,11 @@ function annotations(families: Families, queries: Queries): GrafanaAnnotation[] 
     },
   ];
   const events = [
-    ['Swaps', 'ml_model_swaps', 'blue', 'Swapped to {{model_name}} {{model_version}}'],
-    ['Drift alarms', 'ml_drift_alarms', 'red', 'The inputs of {{model_name}} {{model_version}} drifted'],
+    ['Swaps', 'ml_model_swaps', 'blue', 'Swapped to {{model_name}} {{model_version}}', modelLabels],
+    ['Drift alarms', 'ml_drift_alarms', 'red', 'The inputs of {{model_name}} {{model_version}} drifted', modelLabels],
+    ['Decisions of rollouts', 'ml_rollout_decisions', 'purple', '{{rollout}}: {{decision}}', ['rollout', 'decision']],
   ] as const;
-  for (const [name, family, iconColor, titleFormat] of events) {
+  for (const [name, family, iconColor, titleFormat, by] of events) {
     if (!hasKnown(families, family)) continue;
     list.push({
       name,
@@ -158,7 +161,7 @@ function annotations(families: Families, queries: Queries): GrafanaAnnotation[] 
       enable: true,
       hide: false,
       iconColor,
-      expr: `${queries.increase(family, modelLabels)} > 0`,
+      expr: `${queries.increase(family, by)} > 0`,
       titleFormat,
       textFormat: families.get(family).help,
     });

@@ -192,6 +192,12 @@ const stateColours: ReadonlyMap<string, string> = new Map([
   ['failed', 'red'],
   ['violated', 'red'],
   ['critical', 'red'],
+  ['running', 'blue'],
+  ['promoted', 'green'],
+  ['paused', 'yellow'],
+  ['waiting-for-approval', 'yellow'],
+  ['rolled-back', 'red'],
+  ['aborted', 'orange'],
 ]);
 
 /** Colours of other states, in turn. */

@@ -1,7 +1,10 @@
 import { type ClockTimer, FairleadError } from '@fairlead/core';
 import type { ModelHost, Place } from '@fairlead/core/serving';
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import type { Answers } from './answers';
+import { streamOf } from './call-stream';
 import { failureOf } from './status';
+import { boundUnpacking } from './unpack';
 
 /** A call whose message is still coming, or has come and is not being answered yet. */
 export interface Arriving {
@@ -16,15 +19,11 @@ export interface Arrivals {
   of(metadata: Metadata): Arriving | undefined;
 }
 
-/** The part of Node's HTTP/2 stream that is looked at. */
-interface ByteSource {
-  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
-}
-
 /**
+ * @param answers told of what goes the other way
  * @param requestTimeoutMs milliseconds that a message may take to arrive
  */
-export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arrivals {
+export function createArrivals(host: ModelHost, answers: Answers, requestTimeoutMs: number): Arrivals {
   const known = new WeakMap<Metadata, Arriving>();
 
   const interceptor: ServerInterceptor = (method, call) => {
@@ -33,6 +32,7 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
     let timer: ClockTimer | undefined;
     /** What comes after the end of a call is dropped, and takes no place. */
     let isOver = false;
+    let isWhole = false;
     const leave = (): void => {
       bytes = 0;
       place?.leave();
@@ -54,8 +54,7 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
     const wait = (): void => {
       timer ??= host.clock.setTimer(() => refuse(tooSlow(requestTimeoutMs)), requestTimeoutMs);
     };
-    // Nothing else tells of a message that is on its way. Where this field is gone one day, whole messages alone are counted.
-    const { stream } = call as unknown as { readonly stream?: ByteSource };
+    const stream = streamOf(call);
     stream?.on('data', (chunk) => {
       if (isOver) return;
       try {
@@ -66,6 +65,11 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
       } catch (error) {
         refuse(error as FairleadError);
       }
+    });
+    boundUnpacking(call, host.limits.maxBodyBytes, (unpacked) => {
+      if (isOver) throw gone();
+      place ??= host.admission.enter();
+      place.hold(bytes + unpacked);
     });
     if (!method.requestStream) wait();
 
@@ -81,11 +85,20 @@ export function createArrivals(host: ModelHost, requestTimeoutMs: number): Arriv
             pass(message);
           },
           onReceiveHalfClose: (pass) => {
+            isWhole = true;
             stopWaiting();
             pass();
           },
-          onCancel: end,
+          // Comes at the end of every call, whoever has ended it.
+          onCancel: () => {
+            end();
+            if (stream !== undefined) answers.end(stream, isWhole);
+          },
         }),
+      sendMessage: (message, next) => {
+        if (stream !== undefined) answers.follow(stream);
+        next(message);
+      },
       sendStatus: (status, next) => {
         end();
         next(status);
@@ -102,4 +115,8 @@ function tooSlow(requestTimeoutMs: number): FairleadError {
     `The message did not arrive within ${requestTimeoutMs} ms. Send less at once, or by a faster connection.`,
     { details: { field: 'message', expected: `all of it within ${requestTimeoutMs} ms` } },
   );
+}
+
+function gone(): FairleadError {
+  return new FairleadError('ABORTED', 'The call ended before its message was unpacked.');
 }

@@ -1,7 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import type { handleBidiStreamingCall, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import type { Answerer, Incoming, Method } from './exchange';
-import type { Readiness } from './readiness';
 import { failureOf, type GrpcFailure } from './status';
 
 /** A call of any kind, as far as all kinds are alike. */
@@ -30,12 +29,24 @@ export interface Calls {
   watch(
     watch: (request: Buffer, tell: (message: Buffer) => void) => () => void,
   ): handleServerStreamingCall<Buffer, Buffer>;
+  /** Ends streams when what they have accepted is answered, and takes no further ones; calls of one message go on. */
+  sendAway(): void;
   /** Aborts what is under way, which then ends with UNAVAILABLE. */
   abortAll(): void;
 }
 
-export function createCalls(answerer: Answerer, readiness: Readiness, maxStreamRequests: number): Calls {
+export function createCalls(answerer: Answerer, maxStreamRequests: number): Calls {
   const underWay = new Set<AbortController>();
+  /** What ends each stream. */
+  const streams = new Set<() => void>();
+  let isSendingAway = false;
+
+  /** @returns forgets it */
+  const onSendAway = (leave: () => void): (() => void) => {
+    if (isSendingAway) leave();
+    else streams.add(leave);
+    return () => streams.delete(leave);
+  };
 
   /** Follows a call to its end. */
   const follow = (call: AnyCall): { readonly incoming: Incoming; end(): void } => {
@@ -118,7 +129,7 @@ export function createCalls(answerer: Answerer, readiness: Readiness, maxStreamR
       });
       call.on('end', () => finish());
       call.on('cancelled', () => finish());
-      forget = readiness.onDrain(() => finish(closing()));
+      forget = onSendAway(() => finish(closing()));
       signal.addEventListener('abort', () => {
         if (FairleadError.isInstance(signal.reason, 'CLOSED')) finish(signal.reason);
       });
@@ -139,12 +150,16 @@ export function createCalls(answerer: Answerer, readiness: Readiness, maxStreamR
         call.emit('error', answerer.fail(error, call.getPath()));
         return;
       }
-      // Behind that of the watcher, which tells first that nothing is served any more.
-      forget = readiness.onDrain(() => {
+      forget = onSendAway(() => {
         finish();
         call.end();
       });
       call.on('cancelled', finish);
+    },
+    sendAway() {
+      isSendingAway = true;
+      for (const leave of streams) leave();
+      streams.clear();
     },
     abortAll() {
       for (const controller of underWay) controller.abort(closing());

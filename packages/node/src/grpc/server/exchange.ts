@@ -119,6 +119,7 @@ export function createAnswerer(host: ModelHost, arrivals: Arrivals): Answerer {
       begun.end();
       return answered;
     } catch (thrown) {
+      arrivals.of(metadata)?.leave();
       // A message that could not be read names no model; observers hear of it all the same.
       call ??= host.begin(arrival({ protocol: protocolOf(method.path), operation: 'infer' }));
       call.end(rootOf(thrown));

@@ -43,6 +43,11 @@ export interface ServeGrpcOptions extends ModelHostOptions {
   readonly maxConnections?: number;
   /** Milliseconds that a message may take from its first byte to its last; past it, DEADLINE_EXCEEDED. 1 or more. @default 60000 */
   readonly requestTimeoutMs?: number;
+  /**
+   * Milliseconds that a client may take to read an answer, or a message of a stream; past it, its call is cut off and the logger told.
+   * 1 or more. @default 60000
+   */
+  readonly answerTimeoutMs?: number;
   /** Milliseconds after which a connection without any call is closed; clients open another by themselves. 1 or more. @default 300000 */
   readonly idleTimeoutMs?: number;
   /**
@@ -72,6 +77,7 @@ export interface ServeGrpcSettings {
   readonly maxConcurrentStreams: number;
   readonly maxConnections: number | undefined;
   readonly requestTimeoutMs: number;
+  readonly answerTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly keepAliveIntervalMs: number;
   readonly drainDelayMs: number;
@@ -104,6 +110,7 @@ const schema = z.strictObject({
   maxConcurrentStreams: count(1),
   maxConnections: count(1),
   requestTimeoutMs: milliseconds(1),
+  answerTimeoutMs: milliseconds(1),
   idleTimeoutMs: milliseconds(1),
   keepAliveIntervalMs: milliseconds(1000),
   drainDelayMs: milliseconds(0),
@@ -139,6 +146,7 @@ export function parseServeGrpcOptions(options: ServeGrpcOptions | undefined, has
     maxConcurrentStreams: parsed.maxConcurrentStreams ?? 1024,
     maxConnections: parsed.maxConnections,
     requestTimeoutMs: parsed.requestTimeoutMs ?? 60_000,
+    answerTimeoutMs: parsed.answerTimeoutMs ?? 60_000,
     idleTimeoutMs: parsed.idleTimeoutMs ?? 300_000,
     keepAliveIntervalMs: parsed.keepAliveIntervalMs ?? 60_000,
     drainDelayMs: parsed.drainDelayMs ?? 100,

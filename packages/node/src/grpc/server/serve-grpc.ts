@@ -1,11 +1,13 @@
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
+import { type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createModelHost, isModelHost, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
-import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { onEndSignal } from '../../server/signals';
+import { createAnswers } from './answers';
 import { createArrivals } from './arrivals';
 import { createCalls } from './calls';
+import { drain } from './drain';
 import { createAnswerer } from './exchange';
 import { type GrpcTlsOptions, parseServeGrpcOptions, type ServeGrpcOptions, type ServeGrpcSettings } from './options';
 import { createReadiness } from './readiness';
@@ -41,8 +43,9 @@ export async function serveGrpc(runners: ServedRunners | ModelHost, options?: Se
   const settings = parseServeGrpcOptions(options, hasHost);
   const host = hasHost ? runners : createModelHost(runners, settings.hostOptions);
   const readiness = createReadiness(settings.isReady, () => host.catalog.isReady());
-  const arrivals = createArrivals(host, settings.requestTimeoutMs);
-  const calls = createCalls(createAnswerer(host, arrivals), readiness, settings.maxStreamRequests);
+  const answers = createAnswers(host, settings.answerTimeoutMs);
+  const arrivals = createArrivals(host, answers, settings.requestTimeoutMs);
+  const calls = createCalls(createAnswerer(host, arrivals), settings.maxStreamRequests);
   const server = new Server({
     'grpc.max_receive_message_length': host.limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
@@ -70,7 +73,8 @@ export async function serveGrpc(runners: ServedRunners | ModelHost, options?: Se
 
   let stopListening: (() => void) | undefined;
   const { close, ...disposal } = closeable(async () => {
-    await drain({ server, injector, listener, sockets, calls, drain: readiness.drain, host }, settings);
+    await drain({ server, listener, sockets, calls, readiness, host }, settings);
+    answers.close();
     stopListening?.();
   });
   if (settings.handleSignals) stopListening = onEndSignal(close);
@@ -105,49 +109,6 @@ function listen(server: NetServer, { port, address }: ServeGrpcSettings): Promis
       reject(new FairleadError('INVALID_OPTION', message, { cause, details: { field, given: `${address}:${port}` } }));
     });
     server.listen(port, address, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-/** What is closed. */
-interface Closing {
-  readonly server: Server;
-  readonly injector: ConnectionInjector;
-  readonly listener: NetServer;
-  readonly sockets: ReadonlySet<Socket>;
-  readonly calls: { readonly inFlight: number; abortAll(): void };
-  readonly host: ModelHost;
-  drain(): void;
-}
-
-/** How long aborted calls have to send their statuses, and connections to end by themselves. */
-const graceMs = 500;
-
-async function drain(closing: Closing, { drainDelayMs, drainTimeoutMs }: ServeGrpcSettings): Promise<void> {
-  const { server, listener, sockets, calls, host } = closing;
-  const { clock, logger } = host;
-  closing.drain();
-  if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
-  const closed = new Promise<void>((resolve) => void listener.close(() => resolve()));
-  // Tells every client to go elsewhere, and waits for the calls that it has begun.
-  const done = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  if (!(await settlesWithin(done, drainTimeoutMs, clock))) {
-    const details = { calls: calls.inFlight, drainTimeoutMs };
-    logger.warn(details, `${calls.inFlight} calls were not done after ${drainTimeoutMs} ms and were aborted.`);
-    calls.abortAll();
-    await settlesWithin(done, graceMs, clock);
-    server.forceShutdown();
-  }
-  if (!(await settlesWithin(closed, graceMs, clock))) for (const socket of sockets) socket.destroy();
-  await closed;
-}
-
-async function settlesWithin(settling: Promise<void>, timeoutMs: number, clock: Clock): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = clock.setTimer(() => resolve(false), timeoutMs);
-    void settling.then(() => {
-      timer.clear();
-      resolve(true);
-    });
   });
 }
 
