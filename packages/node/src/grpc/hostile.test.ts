@@ -313,8 +313,8 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
 
   it('bytes that are no HTTP/2, and connections that end anywhere: 300 cases', async () => {
     const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-    const property = fc.asyncProperty(fc.boolean(), fc.uint8Array({ maxLength: 300 }), async (isPrefaced, bytes) => {
-      await new Promise<void>((resolve) => {
+    const isOver = ([isPrefaced, bytes]: readonly [boolean, Uint8Array]): Promise<void> =>
+      new Promise((resolve) => {
         const socket = connectTcp(server.port, '127.0.0.1', () => {
           socket.end(isPrefaced ? Buffer.concat([preface, bytes]) : Buffer.from(bytes));
         });
@@ -322,8 +322,10 @@ describe('hostile gRPC', { timeout: 120_000 }, () => {
         socket.on('close', () => resolve());
         socket.resume();
       });
-    });
-    await fc.assert(property, { numRuns: 300 });
+    // A server waits for what may still come on a connection that was begun well, so that many are opened at once.
+    const cases = fc.array(fc.tuple(fc.boolean(), fc.uint8Array({ maxLength: 300 })), { minLength: 30, maxLength: 30 });
+    const property = fc.asyncProperty(cases, async (given) => void (await Promise.all(given.map(isOver))));
+    await fc.assert(property, { numRuns: 10 });
     await stillAnswers();
   });
 
