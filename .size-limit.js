@@ -151,7 +151,7 @@ export default [
     import: '{ createHandler }',
     limit: '32.5 kB',
     gzip: true,
-    modifyEsbuildConfig,
+    modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
   {
     name: '@fairlead/node/auth, without jose',

@@ -3,7 +3,7 @@ import { entriesOf, packageFolders } from './scripts/entries';
 
 /** Scripts that tests start as processes of their own, and what alone imports a package that tests need. */
 const fixtures: Record<string, string[]> = {
-  core: ['src/tracing/tracing.fixture.ts'],
+  core: ['src/serving/openapi/described.fixture.ts', 'src/tracing/tracing.fixture.ts'],
   node: [
     'src/audit/fixtures/*.ts',
     'src/grpc/fixtures/*.ts',

@@ -31,9 +31,18 @@ describe('runCommand', () => {
       suite: 'steady',
       results: [
         { name: 'rounds', value: 3, unit: 'rounds' },
-        { name: 'share', value: 0.5, unit: 'ratio', goal: '>= 0.9' },
-        { name: 'delay', value: 12.3456, unit: 'ms', goal: '<= 20' },
+        {
+          name: 'share',
+          value: 0.5,
+          unit: 'ratio',
+          standardError: 0.01234,
+          goal: '>= 0.9',
+          remark: 'by halves',
+          met: false,
+        },
+        { name: 'delay', value: 12.3456, unit: 'ms', goal: '<= 20', met: true },
       ],
+      missed: ['share'],
     });
   });
 
@@ -42,11 +51,13 @@ describe('runCommand', () => {
     expect(code).toBe(0);
     expect(out).toBe(
       [
-        'steady  value  unit    goal',
-        '──────  ─────  ──────  ──────  ────────',
-        'rounds      5  rounds',
-        'share     0.5  ratio   >= 0.9  ✗ missed',
-        'delay    12.3  ms      <= 20   ✓ met',
+        'steady        value  unit    goal',
+        '──────  ───────────  ──────  ──────  ────────',
+        'rounds            5  rounds',
+        'share   0.5 ± 0.012  ratio   >= 0.9  ✗ missed: by halves',
+        'delay          12.3  ms      <= 20   ✓ met',
+        '',
+        '1 of 2 goals met.',
         '',
       ].join('\n'),
     );
@@ -60,8 +71,10 @@ describe('runCommand', () => {
         '| Measured | Value | Goal |',
         '|---|---|---|',
         '| rounds | 1,234 rounds |  |',
-        '| share | 0.5 | >= 0.9 **missed** |',
+        '| share | 0.5 ± 0.012 | >= 0.9 **missed**: by halves |',
         '| delay | 12.3 ms | <= 20 |',
+        '',
+        '1 of 2 goals met.',
         '',
       ].join('\n'),
     );

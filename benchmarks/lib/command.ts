@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { formatMarkdown, formatTable } from './format';
+import { formatMarkdown, formatTable, judge } from './format';
 import { meetsGoal } from './goal';
 import type { Result, Suite } from './suite';
 
@@ -47,7 +47,7 @@ export async function runCommand(options: CommandOptions): Promise<number> {
 function textOf({ suite, form }: Call, results: readonly Result[]): string {
   switch (form) {
     case 'json':
-      return JSON.stringify({ suite, results });
+      return JSON.stringify({ suite, ...judge(results) });
     case 'markdown':
       return formatMarkdown(results);
     case 'table':
@@ -113,8 +113,10 @@ async function describeSuite(folder: string, name: string): Promise<string> {
 
 /** JSON has no NaN, and a goal that cannot be read is a mistake in the suite: both fail the run rather than mislead. */
 function checkResults(results: readonly Result[]): void {
-  for (const { name, value, goal } of results) {
-    if (!Number.isFinite(value)) throw new RangeError(`The result "${name}" is ${value}, not a number.`);
+  for (const { name, value, standardError = 0, goal } of results) {
+    for (const number of [value, standardError]) {
+      if (!Number.isFinite(number)) throw new RangeError(`The result "${name}" is ${number}, not a number.`);
+    }
     if (goal !== undefined) meetsGoal(value, goal);
   }
 }

@@ -5,8 +5,12 @@ export interface Result {
   readonly value: number;
   /** `ratio`, `ms`, `rows/s`, `bytes` … */
   readonly unit: string;
+  /** The standard error of a value that chance has a part in. */
+  readonly standardError?: number;
   /** A bound such as `">= 0.9"` or `"<= 20"`, in the result's unit. A goal that is missed is shown and fails nothing. */
   readonly goal?: string;
+  /** Why the goal may be missed, where that is known; shown where it is. */
+  readonly remark?: string;
 }
 
 /** What a suite is given. */

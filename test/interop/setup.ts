@@ -237,6 +237,22 @@ export function prepareKserve(): Peer {
   ]);
 }
 
+/** Makes a virtual environment with the classes of KServe's objects, and those of Kubernetes that they are made of. */
+export function prepareKserveModels(): Peer {
+  return prepareVenv('kserve', kserveVersion, 'kserve-models', [
+    ['kubernetes==37.0.2', 'six==1.17.0', 'pyyaml==6.0.4'],
+    ['--no-deps', `kserve==${kserveVersion}`],
+  ]);
+}
+
+/** Releases of Grafana's Foundation SDK, each the types of dashboards of one Grafana: the oldest that is promised, and the newest there. */
+export const grafanaSdkVersions = ['1769699796!10.4.0', '1769699379!11.6.0'] as const;
+
+/** Makes a virtual environment with Grafana's Foundation SDK; `command` is its Python. */
+export function prepareGrafanaSdk(version: (typeof grafanaSdkVersions)[number]): Peer {
+  return preparePython('grafana_foundation_sdk', version);
+}
+
 /** The last release of Triton's client but a few that brings `perf_analyzer`; today's name of it on PyPI is empty. */
 export const perfAnalyzerVersion = '2.41.1';
 
@@ -575,6 +591,8 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   prepareTritonGrpcClient();
   prepareTensorflowServingApi();
   prepareKserve();
+  prepareKserveModels();
+  for (const version of grafanaSdkVersions) prepareGrafanaSdk(version);
   preparePerfAnalyzer();
   prepareMlserver();
   prepareAzureServer();

@@ -123,7 +123,7 @@ export async function inTheShadow(): Promise<RolloutSection> {
   const clock = createVirtualClock(now);
   const champion = scriptedRunner(clock, () => ({ afterMs: 3 }), '1');
   const hidden = scriptedRunner(clock, (call) => (call === 9 ? { error: failure('RUN_FAILED') } : { afterMs: 6 }), '2');
-  const mirror = createShadow({ champion, shadow: hidden, budget: { timeShare: 0.1 }, clock });
+  const mirror = createShadow({ champion, shadow: hidden, budget: { timeShare: 0.1, overlapShare: 1 }, clock });
   const { rollout, send } = await setUpRollout(
     {
       strategy: shadow({ mirror, minComparisons: 5000 }),

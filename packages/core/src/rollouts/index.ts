@@ -116,8 +116,9 @@ export type {
 } from './rewards/rollout-rewards';
 export { createRollout } from './rollout';
 export type { RolloutRunner } from './rollout-runner';
-export { createShadow, type Shadow } from './shadow/create-shadow';
+export { createShadow } from './shadow/create-shadow';
 export type { ShadowBudget, ShadowOptions } from './shadow/options';
+export type { Shadow } from './shadow/shadow';
 export type { ShadowEventMap } from './shadow/shadow-events';
 export type { RolloutShadow, ShadowDescription, ShadowStats } from './shadow/shadow-stats';
 export { createMemoryRolloutStore } from './store/memory-rollout-store';

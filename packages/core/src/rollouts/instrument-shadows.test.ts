@@ -14,7 +14,7 @@ async function setUp() {
   const mirror = createShadow({
     champion: scriptedRunner(clock, undefined, '1'),
     shadow: shadowed,
-    budget: { timeShare: 0.5, maxRequests: 4 },
+    budget: { timeShare: 0.5, maxRequests: 4, overlapShare: 1 },
     noiseEvery: 2,
     clock,
   });
@@ -26,7 +26,7 @@ it('shows what shadows did, how much they disagree, how far they are behind and 
   const registry = createRegistry();
   const { rollout, send, mirror } = await setUp();
   const metrics = instrumentRollout(registry, rollout);
-  await send(400);
+  await send(1600);
   const text = toOpenMetrics(registry);
   const stats = mirror.stats();
   expect(stats.comparisons).toBeGreaterThan(3);

@@ -70,12 +70,15 @@ export { type OpenApiOptions, openApi } from './openapi/protocol';
 export type { MetricsPage, MetricsRenderer, ServiceOptions } from './options';
 export type {
   BodyDescription,
+  ErrorDescription,
   JsonSchema,
   Method,
+  ParameterDescription,
   PathParameters,
   ProtocolContext,
   ProtocolRoutes,
   RouteDescription,
+  RouteDescriptions,
   RouteEntry,
   RouteHandler,
   RouteUse,

@@ -21,11 +21,16 @@ export interface RouteUse {
   readonly operation: Operation;
   /**
    * The model that a request means, known before its body is read.
-   * @default the path's parameter `model`
+   * @default the path's parameter `model`, else the one that `meant` tells
    */
   readonly model?: (request: ServiceRequest, parameters: PathParameters) => string | undefined;
   /** @default the path's parameter `version` */
   readonly version?: (request: ServiceRequest, parameters: PathParameters) => string | undefined;
+  /**
+   * The model that a path means which names none; undefined while that is not clear.
+   * @default none
+   */
+  readonly meant?: () => string | undefined;
 }
 
 /** Where a protocol puts its routes. */
@@ -60,6 +65,8 @@ export interface RouteEntry {
   /** Below the service's `basePath`, with parameters as `:name`. */
   readonly path: string;
   readonly operation: Operation;
+  /** The model that the path means, where it names none. */
+  readonly meant?: () => string | undefined;
 }
 
 /** A schema of JSON Schema 2020-12, which OpenAPI 3.1 takes as it is. */
@@ -72,13 +79,49 @@ export interface BodyDescription {
   readonly example?: unknown;
 }
 
+/** Something that a route reads beside its path and its body. */
+export interface ParameterDescription {
+  readonly name: string;
+  readonly in: 'query' | 'header';
+  /** One line, without a full stop. */
+  readonly description: string;
+  /** @default text */
+  readonly schema?: JsonSchema;
+}
+
 /** What a route takes and answers, for the documentation. */
 export interface RouteDescription {
   /** One line, without a full stop. */
   readonly summary: string;
-  /** Bodies that it takes, by media type. */
+  /**
+   * Below the service's `basePath`, with parameters as `{name}`, where it says more than the route's own: `/v1/models/{model}:predict`.
+   * @default the route's path
+   */
+  readonly path?: string;
+  /** @default none */
+  readonly parameters?: readonly ParameterDescription[];
+  /** Bodies that it takes, by media type. @default none */
   readonly request?: Readonly<Record<string, BodyDescription>>;
-  /** Bodies that it answers with status 200, by media type. */
+  /** Whether a request may come without a body. @default false */
+  readonly isBodyOptional?: boolean;
+  /** Bodies that it answers with status 200, by media type. @default one that is not described */
+  readonly response?: Readonly<Record<string, BodyDescription>>;
+  /** Whether it ever answers with status 200. @default true */
+  readonly isAnswered?: boolean;
+  /** What further statuses mean, or those that every route may have; by status. @default none */
+  readonly errors?: Readonly<Record<string, ErrorDescription>>;
+  /** The body of its errors. @default `{error, code, field, expected, given}` */
+  readonly errorSchema?: JsonSchema;
+}
+
+/** What one route takes and answers; several where it stands for several paths. */
+export type RouteDescriptions = RouteDescription | readonly RouteDescription[];
+
+/** A status other than 200. */
+export interface ErrorDescription {
+  /** What it means, without a full stop. */
+  readonly description: string;
+  /** Bodies, by media type. @default the error in JSON */
   readonly response?: Readonly<Record<string, BodyDescription>>;
 }
 
@@ -95,7 +138,12 @@ export interface ServingProtocol {
    * Describes one of its routes for `openApi()`; without it, or where it answers undefined, a route is listed by its path and what
    * it is for.
    *
-   * @param model the model that a route with parameter `model` is asked for; undefined for the others
+   * @param model the model that the route asks: the one in its path, the one that the path means, or the only one that is served;
+   * undefined where it may be any
+   * @returns several, where one route stands for several paths; or a promise, where what describes is loaded when it is asked for
    */
-  describe?(route: RouteEntry, model: ServedModel | undefined): RouteDescription | undefined;
+  describe?(
+    route: RouteEntry,
+    model: ServedModel | undefined,
+  ): RouteDescriptions | undefined | Promise<RouteDescriptions | undefined>;
 }

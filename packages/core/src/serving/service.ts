@@ -94,7 +94,8 @@ function below(routes: RouteTable, entries: RouteEntry[], basePath: string, prot
   return {
     add(method, path, use, handler) {
       const uses: RouteUse = typeof use === 'string' ? { operation: use } : use;
-      entries.push({ protocol, method, path, operation: uses.operation });
+      const { operation, meant } = uses;
+      entries.push({ protocol, method, path, operation, ...(meant && { meant }) });
       routes.add(method, `${basePath}${path}` || '/', { protocol, use: uses, handler });
     },
   };
@@ -103,14 +104,14 @@ function below(routes: RouteTable, entries: RouteEntry[], basePath: string, prot
 function beginCall(
   host: ModelHost,
   protocol: string,
-  { operation, model, version }: RouteUse,
+  { operation, model, version, meant }: RouteUse,
   request: ServiceRequest,
   parameters: PathParameters,
 ): Call {
   return host.begin({
     protocol,
     operation,
-    model: model === undefined ? parameters.model : model(request, parameters),
+    model: model === undefined ? (parameters.model ?? meant?.()) : model(request, parameters),
     version: version === undefined ? parameters.version : version(request, parameters),
     header: request.header,
     peer: request.peer,

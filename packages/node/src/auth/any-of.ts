@@ -14,6 +14,8 @@ export function anyOf(...guards: readonly Guard[]): Guard {
     });
   }
   return {
+    securitySchemes: joinSchemes(guards),
+    openOperations: [...new Set(guards.flatMap(({ openOperations = [] }) => openOperations))],
     async admit(call) {
       const refusals: FairleadError[] = [];
       for (const guard of guards) {
@@ -27,6 +29,18 @@ export function anyOf(...guards: readonly Guard[]): Guard {
       throw worstOf(refusals);
     },
   };
+}
+
+/** All schemes; where two of another kind have the same name, the second is counted. */
+function joinSchemes(guards: readonly Guard[]): NonNullable<Guard['securitySchemes']> {
+  const joined: Record<string, Readonly<Record<string, unknown>>> = {};
+  for (const [name, scheme] of guards.flatMap(({ securitySchemes = {} }) => Object.entries(securitySchemes))) {
+    const isSame = (taken: string): boolean => JSON.stringify(joined[taken]) === JSON.stringify(scheme);
+    let free = name;
+    for (let count = 2; Object.hasOwn(joined, free) && !isSame(free); count++) free = `${name}${count}`;
+    joined[free] = scheme;
+  }
+  return joined;
 }
 
 async function ask(guard: Guard, call: Arrival): Promise<Principal | undefined> {

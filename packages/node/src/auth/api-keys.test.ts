@@ -152,6 +152,34 @@ describe('API keys', () => {
   });
 });
 
+describe('what guards tell the documentation', () => {
+  const { record } = createApiKey();
+  const bearerScheme = { type: 'http', scheme: 'bearer', description: 'An API key of this server.' };
+
+  it('is how a caller may show who he is, and what is open', () => {
+    const guard = apiKeys({ keys: [record] });
+    expect(guard.securitySchemes).toEqual({ apiKey: bearerScheme });
+    expect(guard.openOperations).toEqual(['health']);
+    const header = apiKeys({ keys: [record], header: 'x-api-key', open: ['metrics'] });
+    expect(header.securitySchemes).toEqual({
+      apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of this server.' },
+    });
+    expect(header.openOperations).toEqual(['metrics']);
+    expect(clientCertificates().securitySchemes).toMatchObject({ clientCertificate: { type: 'mutualTLS' } });
+  });
+
+  it('is all of them where any one does, by names of their own', () => {
+    const both = anyOf(
+      apiKeys({ keys: [record] }),
+      apiKeys({ keys: [record], header: 'x-api-key', open: ['documentation'] }),
+      apiKeys({ keys: [record], open: [] }),
+      { admit: () => undefined },
+    );
+    expect(Object.keys(both.securitySchemes ?? {})).toEqual(['apiKey', 'apiKey2']);
+    expect(both.openOperations).toEqual(['health', 'documentation']);
+  });
+});
+
 describe('a file of API keys', () => {
   it('is read again when it has changed, and kept while it is broken', async () => {
     const file = join(folder, 'keys.jsonl');

@@ -3,7 +3,15 @@ import type { Arrival, Guard, Principal } from '@fairlead/core/serving';
 import * as z from 'zod/mini';
 import { type ApiKeyRecord, hasHash, idOfKey } from './api-key';
 import { checkRecord, indexKeys, type KnownKeys, openKeyFile } from './key-file';
-import { credentialOf, type GuardOptions, isOpen, permit, unauthenticated } from './permit';
+import {
+  credentialOf,
+  describeGuard,
+  type GuardOptions,
+  headerScheme,
+  isOpen,
+  permit,
+  unauthenticated,
+} from './permit';
 import { createRateLimiter } from './rate-limiter';
 import { openField, scopeFields } from './scope';
 
@@ -89,6 +97,7 @@ export function apiKeys(options: ApiKeysOptions): Guard {
   };
 
   return {
+    ...describeGuard('apiKey', headerScheme(header, 'An API key of this server.'), open),
     admit(call) {
       if (isOpen(call, open)) return undefined;
       const key = credentialOf(call, header);

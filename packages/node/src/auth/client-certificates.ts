@@ -2,7 +2,7 @@ import { type Clock, consoleLogger, type Logger, parseOptions, systemClock } fro
 import type { Guard, PeerCertificate } from '@fairlead/core/serving';
 import * as z from 'zod/mini';
 import { askUser, scopeOf } from './grant';
-import { type GuardOptions, isOpen, isPrincipalId, permit, unauthenticated } from './permit';
+import { describeGuard, type GuardOptions, isOpen, isPrincipalId, permit, unauthenticated } from './permit';
 import { createRateLimiter } from './rate-limiter';
 import { openField, type Scope, scopeFields } from './scope';
 
@@ -46,6 +46,7 @@ export function clientCertificates(options?: ClientCertificatesOptions): Guard {
   const { principalOf = usualPrincipal, scopesOf = () => ({}) } = parsed;
   const limiter = createRateLimiter(clock);
   return {
+    ...describeGuard('clientCertificate', { type: 'mutualTLS', description: 'A certificate of the client.' }, open),
     admit(call) {
       if (isOpen(call, open)) return undefined;
       const certificate = call.peer?.certificate;

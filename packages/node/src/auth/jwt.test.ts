@@ -78,6 +78,10 @@ describe('tokens', () => {
     expect(await admitted(guard, bearer(await es.sign()), { operation: 'load' })).toBe('FORBIDDEN');
     const header = guardOf({ header: 'x-token' });
     expect(await admitted(header, { 'x-token': await es.sign() })).toBe('jwt checkout');
+    expect([guard, header].map(({ securitySchemes }) => securitySchemes?.jwt)).toEqual([
+      { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A JSON Web Token of the issuer.' },
+      { type: 'apiKey', in: 'header', name: 'x-token', description: 'A JSON Web Token of the issuer.' },
+    ]);
     const two = guardOf({ issuer: ['me', 'you'] });
     expect(await admitted(two, bearer(await es.sign({ iss: 'you' })))).toBe('jwt you checkout');
   });

@@ -6,7 +6,7 @@ import { askUser, scopeOf } from './grant';
 import { loadJose } from './jose';
 import { createJwks, type FindKey } from './jwks';
 import { type JwtOptions, type JwtSettings, parseJwtOptions } from './jwt-options';
-import { credentialOf, isOpen, isPrincipalId, permit, unauthenticated } from './permit';
+import { credentialOf, describeGuard, headerScheme, isOpen, isPrincipalId, permit, unauthenticated } from './permit';
 import { createRateLimiter } from './rate-limiter';
 
 const challenge = 'Bearer';
@@ -47,6 +47,7 @@ export function jwt(options: JwtOptions): Guard {
   };
 
   return {
+    ...describeGuard('jwt', headerScheme(header, 'A JSON Web Token of the issuer.', 'JWT'), open),
     admit(call) {
       if (isOpen(call, open)) return undefined;
       const token = credentialOf(call, header);

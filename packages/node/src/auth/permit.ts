@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/core';
-import type { Arrival, Operation, Principal } from '@fairlead/core/serving';
+import type { Arrival, Guard, Operation, Principal } from '@fairlead/core/serving';
 import type { RateLimit } from './rate-limiter';
 import { allows, type Scope } from './scope';
 
@@ -15,6 +15,25 @@ export interface GuardOptions {
 }
 
 const openByDefault: readonly Operation[] = ['health'];
+
+/** What a guard tells the documentation: how a caller may show who he is, and what is open. */
+export function describeGuard(
+  name: string,
+  scheme: Readonly<Record<string, unknown>>,
+  open: readonly Operation[] = openByDefault,
+): Pick<Guard, 'securitySchemes' | 'openOperations'> {
+  return { securitySchemes: { [name]: scheme }, openOperations: open };
+}
+
+/** The security scheme of a credential in a header: a bearer token in `authorization`, and in any other the credential alone. */
+export function headerScheme(
+  header: string,
+  description: string,
+  bearerFormat?: string,
+): Readonly<Record<string, unknown>> {
+  if (header !== 'authorization') return { type: 'apiKey', in: 'header', name: header, description };
+  return { type: 'http', scheme: 'bearer', ...(bearerFormat !== undefined && { bearerFormat }), description };
+}
 
 /** Whether a call needs no credentials. */
 export function isOpen(call: Arrival, open: readonly Operation[] = openByDefault): boolean {

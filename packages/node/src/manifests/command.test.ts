@@ -53,6 +53,11 @@ test('it prints an InferenceService', async () => {
   expect(status).toBe(0);
   expect(kindsOf(stdout)).toEqual(['InferenceService']);
   expect(stdout).toContain('value: s3://models/digits');
+  expect(stdout).toContain('serving.kserve.io/deploymentMode: Standard');
+  const old = await run(...basic, '--kserve', '--mode', 'RawDeployment');
+  expect(old.stdout).toContain('serving.kserve.io/deploymentMode: RawDeployment');
+  const scaled = await run(...basic, '--kserve', '--prometheus', 'http://prometheus:9090', '--query', 'sum(x)');
+  expect(scaled.stdout).toContain('query: sum(x)');
 });
 
 test('it prints a Dockerfile', async () => {
@@ -90,6 +95,10 @@ test.each<[string, readonly string[], string]>([
   ['a flag that there is not', [...basic, '--replicas', '2'], '--replicas'],
   ['an argument too many', [...basic, 'x'], 'x'],
   ['a model without KServe', [...basic, '--storage-uri', 's3://x'], 'is for --kserve'],
+  ['a mode without KServe', [...basic, '--mode', 'Knative'], 'is for --kserve'],
+  ['a mode that is none', [...basic, '--kserve', '--mode', 'Fast'], 'option "kserve'],
+  ['a query without Prometheus', [...basic, '--query', 'sum(x)'], 'is for --prometheus'],
+  ['KServe and no query', [...basic, '--kserve', '--prometheus', 'http://p:9090'], 'option "scaling.query" is wrong'],
 ])('wrong arguments are told with the usage: %s', async (_what, args, message) => {
   const { status, stdout, stderr } = await run(...args);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

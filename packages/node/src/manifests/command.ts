@@ -25,7 +25,10 @@ const usage = `Usage: fairlead-node manifests --name NAME --image IMAGE [options
   --cpu, --memory     what a pod may take, such as 2 and 1Gi
   --min, --max        fewest and most pods
   --prometheus URL    scales by waiting requests, by KEDA, and not by processors
+  --query PROMQL      with --prometheus: another query; has to be given with --kserve
   --storage-uri URI   with --kserve: where KServe fetches the model from
+  --mode MODE         with --kserve: Standard, which is meant without it, or Knative;
+                      RawDeployment or Serverless for KServe before 0.16
   --dockerfile        prints a Dockerfile for the service, and nothing else
   --out DIR           writes a file for each, and the Dockerfile, into a folder
   --help              prints this
@@ -43,7 +46,9 @@ const flags = {
   min: { type: 'string' },
   max: { type: 'string' },
   prometheus: { type: 'string' },
+  query: { type: 'string' },
   'storage-uri': { type: 'string' },
+  mode: { type: 'string' },
   kserve: { type: 'boolean', default: false },
   dockerfile: { type: 'boolean', default: false },
   out: { type: 'string' },
@@ -93,7 +98,7 @@ export async function runManifestsCommand(args: readonly string[], { stdout, std
 type Values = ReturnType<typeof parseArgs<{ options: typeof flags }>>['values'];
 
 function optionsOf(values: Values): ManifestOptions {
-  const { name, image, namespace, cpu, memory, prometheus } = values;
+  const { name, image, namespace, cpu, memory, prometheus, query, mode } = values;
   const storageUri = values['storage-uri'];
   const given = {
     name,
@@ -103,10 +108,12 @@ function optionsOf(values: Values): ManifestOptions {
     minReplicas: numberOf(values.min),
     maxReplicas: numberOf(values.max),
     resources: cpu === undefined && memory === undefined ? undefined : present({ cpu, memory }),
-    scaling: prometheus === undefined ? undefined : { by: 'prometheus', serverAddress: prometheus },
-    kserve: values.kserve ? present({ storageUri }) : undefined,
+    scaling: prometheus === undefined ? undefined : present({ by: 'prometheus', serverAddress: prometheus, query }),
+    kserve: values.kserve ? present({ storageUri, deploymentMode: mode }) : undefined,
   };
   if (storageUri !== undefined && !values.kserve) throw new Error('--storage-uri is for --kserve.');
+  if (mode !== undefined && !values.kserve) throw new Error('--mode is for --kserve.');
+  if (query !== undefined && prometheus === undefined) throw new Error('--query is for --prometheus.');
   // What is wrong in them, or missing, the factory says.
   return present(given) as unknown as ManifestOptions;
 }

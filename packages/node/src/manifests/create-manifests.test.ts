@@ -10,6 +10,7 @@ import { Service } from 'kubernetes-models/v1/Service';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { createManifests } from './create-manifests';
+import { kserveFaults, splitPredictor } from './kserve-schema.fixture';
 import type { ManifestOptions } from './options';
 import type { Manifest } from './pod';
 import { manifestsToYaml } from './to-yaml';
@@ -200,35 +201,35 @@ test('KEDA scales by a query, ours or one’s own', async () => {
   expect(at(own, 'spec.triggers.0.metadata')).toMatchObject({ query: 'sum(x)', threshold: '2.5' });
 });
 
-test('KServe gets one InferenceService whose predictor is a pod that Kubernetes takes', async () => {
-  const { InferenceService: raw, ...rest } = await made({
-    kserve: { storageUri: 's3://models/digits' },
-    namespace: 'models',
-  });
+/** The InferenceService: its pod passes the schema of pods, and the rest that of KServe. */
+async function inferenceService(options: Partial<ManifestOptions>, version: '0.16 or later' | 'before 0.16') {
+  const { InferenceService: manifest, ...rest } = await made(options);
   expect(rest).toEqual({});
-  expect(raw).toMatchObject({
-    apiVersion: 'serving.kserve.io/v1beta1',
-    metadata: {
-      name: 'digits',
-      namespace: 'models',
-      annotations: { 'serving.kserve.io/deploymentMode': 'RawDeployment' },
-    },
-  });
-  const { minReplicas, maxReplicas, scaleMetric, scaleTarget, annotations, ...podSpec } = at(
-    raw,
-    'spec.predictor',
-  ) as Manifest;
-  expect({ minReplicas, maxReplicas, scaleMetric, scaleTarget }).toEqual({
-    minReplicas: 2,
-    maxReplicas: 10,
-    scaleMetric: 'cpu',
-    scaleTarget: 70,
-  });
-  expect(annotations).toMatchObject({ 'prometheus.io/port': '8080' });
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec: podSpec };
+  if (manifest === undefined) throw new Error('No InferenceService.');
+  expect(kserveFaults(manifest, version)).toEqual([]);
+  const { own, pod: spec } = splitPredictor(manifest);
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec };
   new Pod(pod as never).validate();
   expect(unknownKeys(Pod, pod)).toEqual([]);
-  expect(at(podSpec, 'containers.0')).toMatchObject({
+  return { own, pod: spec, annotations: at(manifest, 'metadata.annotations'), metadata: at(manifest, 'metadata') };
+}
+
+test('KServe gets one InferenceService whose predictor is a pod that Kubernetes takes', async () => {
+  const { own, pod, metadata } = await inferenceService(
+    { kserve: { storageUri: 's3://models/digits' }, namespace: 'models' },
+    '0.16 or later',
+  );
+  expect(metadata).toMatchObject({
+    name: 'digits',
+    namespace: 'models',
+    annotations: {
+      'serving.kserve.io/deploymentMode': 'Standard',
+      'serving.kserve.io/autoscalerClass': 'hpa',
+    },
+  });
+  expect(own).toMatchObject({ minReplicas: 2, maxReplicas: 10, scaleMetric: 'cpu', scaleTarget: 70 });
+  expect(own.annotations).toMatchObject({ 'prometheus.io/port': '8080' });
+  expect(at(pod, 'containers.0')).toMatchObject({
     name: 'kserve-container',
     env: [{ name: 'STORAGE_URI', value: 's3://models/digits' }],
     ports: [{ name: 'http1', containerPort: 8080 }],
@@ -236,16 +237,65 @@ test('KServe gets one InferenceService whose predictor is a pod that Kubernetes 
   });
 });
 
-test('what Knative does not take is left out for a serverless KServe', async () => {
-  const { InferenceService: service } = await made({
-    kserve: { deploymentMode: 'Serverless', canaryTrafficPercent: 10 },
-    minReplicas: 0,
-  });
-  expect(at(service, 'spec.predictor')).toMatchObject({ minReplicas: 0, canaryTrafficPercent: 10 });
-  const container = at(service, 'spec.predictor.containers.0') as Manifest;
-  expect(Object.keys(container)).not.toContain('lifecycle');
-  expect(Object.keys(container)).not.toContain('startupProbe');
-  expect(at(service, 'spec.predictor.scaleMetric')).toBeUndefined();
+test('what Knative does not take is left out', async () => {
+  for (const [deploymentMode, version] of [
+    ['Knative', '0.16 or later'],
+    ['Serverless', 'before 0.16'],
+  ] as const) {
+    const { own, pod, annotations } = await inferenceService(
+      { kserve: { deploymentMode, canaryTrafficPercent: 10 }, minReplicas: 0 },
+      version,
+    );
+    expect(own).toEqual({
+      annotations: expect.any(Object),
+      minReplicas: 0,
+      maxReplicas: 10,
+      canaryTrafficPercent: 10,
+    });
+    expect(annotations).toEqual({ 'serving.kserve.io/deploymentMode': deploymentMode });
+    const container = at(pod, 'containers.0') as Manifest;
+    expect(Object.keys(container)).not.toContain('lifecycle');
+    expect(Object.keys(container)).not.toContain('startupProbe');
+  }
+});
+
+test('KServe scales as it is told: by processors, by a query, or not at all', async () => {
+  const query = 'sum(ml_prediction_pending_requests{pod=~"digits-predictor-.*"})';
+  const scaling = { by: 'prometheus', serverAddress: 'http://prometheus:9090', query, threshold: 8 } as const;
+  const keda = await inferenceService({ kserve: true, minReplicas: 0, scaling }, '0.16 or later');
+  expect(keda.annotations).toMatchObject({ 'serving.kserve.io/autoscalerClass': 'keda' });
+  expect(at(keda.own, 'autoScaling.metrics')).toEqual([
+    {
+      type: 'External',
+      external: {
+        metric: { backend: 'prometheus', serverAddress: 'http://prometheus:9090', query },
+        target: { type: 'Value', value: '8' },
+      },
+    },
+  ]);
+  const fixed = await inferenceService({ kserve: true, minReplicas: 3, scaling: false }, '0.16 or later');
+  expect(fixed.own).toEqual({ annotations: expect.any(Object), minReplicas: 3, maxReplicas: 3 });
+  const old = await inferenceService({ kserve: { deploymentMode: 'RawDeployment' } }, 'before 0.16');
+  expect(old.own).toMatchObject({ scaleMetric: 'cpu' });
+});
+
+test('a check of KServe that finds what it would refuse', async () => {
+  const { InferenceService: manifest } = await made({ kserve: { deploymentMode: 'RawDeployment' } });
+  expect(kserveFaults(manifest as Manifest, '0.16 or later')).toEqual(['[cpu] is not a supported metric']);
+  const { InferenceService: standard } = await made({ kserve: true });
+  expect(kserveFaults(standard as Manifest, 'before 0.16')).toContain('no mode Standard');
+  const predictor = at(standard, 'spec.predictor') as Manifest;
+  for (const [change, words] of [
+    [{ minReplicas: '2' }, 'minReplicas'],
+    [{ minReplicas: 11 }, 'greater than maxReplicas'],
+    [{ scaleMetric: 'cpus' }, 'scaleMetric'],
+    [{ scaleMetric: 'rps' }, 'HPA'],
+    [{ scaleTarget: 101 }, 'HPA'],
+    [{ autoScaling: { metrics: [] } }, 'autoScaling'],
+  ] as const) {
+    const faults = kserveFaults({ ...standard, spec: { predictor: { ...predictor, ...change } } }, '0.16 or later');
+    expect(faults.join(' '), JSON.stringify(change)).toContain(words);
+  }
 });
 
 test.each<[object, string]>([
@@ -273,6 +323,14 @@ test.each<[object, string]>([
   [{ startupSeconds: 1 }, 'startupSeconds'],
   [{ drainTimeoutMs: -1 }, 'drainTimeoutMs'],
   [{ kserve: { canaryTrafficPercent: 10 } }, 'kserve.canaryTrafficPercent'],
+  [{ kserve: true, scaling: { by: 'prometheus', serverAddress: 'http://p:9090' } }, 'scaling.query'],
+  [
+    {
+      kserve: { deploymentMode: 'Knative' },
+      scaling: { by: 'prometheus', serverAddress: 'http://p:9090', query: 'sum(x)' },
+    },
+    'scaling',
+  ],
   [{ replicas: 2 }, 'replicas'],
 ])('options are checked: %j', (change, field) => {
   const make = () => createManifests({ ...basic, ...change } as ManifestOptions);

@@ -24,7 +24,7 @@ export function createManifests(options: ManifestOptions): readonly ManifestFile
   const settings = parseManifestOptions(options);
   const { kserve, scaling, metrics, networkPolicy } = settings;
   if (kserve !== undefined) {
-    return [{ file: 'inference-service.yaml', manifest: inferenceServiceOf(settings) }];
+    return [{ file: 'inference-service.yaml', manifest: inferenceServiceOf(settings, kserve) }];
   }
   return [
     { file: 'deployment.yaml', manifest: deploymentOf(settings) },

@@ -22,7 +22,10 @@ export interface KedaScaling {
   readonly by: 'prometheus';
   /** Where Prometheus is, as KEDA reaches it: `http://prometheus.monitoring:9090`. */
   readonly serverAddress: string;
-  /** @default the requests that wait or are being computed, of all pods: `sum(ml_prediction_pending_requests{…})` */
+  /**
+   * Has to be given with `kserve`, whose pods are scraped under a job of yours.
+   * @default the requests that wait or are being computed, of all pods: `sum(ml_prediction_pending_requests{…})`
+   */
   readonly query?: string;
   /** Of the query's value, for each pod. More than 0. @default 16 */
   readonly threshold?: number;
@@ -32,9 +35,13 @@ export interface KedaScaling {
 export interface KServeOptions {
   /** Where KServe fetches the model from; it lies at `/mnt/models` then. @default none: the image has it */
   readonly storageUri?: string;
-  /** @default 'RawDeployment' */
-  readonly deploymentMode?: 'RawDeployment' | 'Serverless';
-  /** Per cent of the requests that the newest revision gets; `Serverless` alone. 0 to 100. @default all */
+  /**
+   * `Standard` is a Deployment, `Knative` scales by requests, down to none too. KServe before 0.16 knows them as `RawDeployment` and
+   * `Serverless`, and knows no others; since 0.16 it refuses a `RawDeployment` that scales by processors.
+   * @default 'Standard'
+   */
+  readonly deploymentMode?: 'Standard' | 'Knative' | 'RawDeployment' | 'Serverless';
+  /** Per cent of the requests that the newest revision gets; on Knative alone. 0 to 100. @default all */
   readonly canaryTrafficPercent?: number;
 }
 
@@ -138,7 +145,7 @@ const schema = z.strictObject({
         storageUri: z.optional(
           z.string().check(z.regex(/^[a-z][a-z0-9+.-]*:\/\/\S+$/, 'an address such as s3://bucket/model')),
         ),
-        deploymentMode: z._default(z.enum(['RawDeployment', 'Serverless']), 'RawDeployment'),
+        deploymentMode: z._default(z.enum(['Standard', 'Knative', 'RawDeployment', 'Serverless']), 'Standard'),
         canaryTrafficPercent: z.optional(percent(0)),
       }),
     ]),
@@ -157,12 +164,40 @@ export function parseManifestOptions(options: ManifestOptions) {
   const mayBeNone = kserve !== undefined || (scaling !== false && scaling.by === 'prometheus');
   if (minReplicas === 0 && !mayBeNone) throw wrong('minReplicas', 'at least 1 where KEDA or KServe do not scale', 0);
   if (grpcPort === httpPort) throw wrong('grpcPort', `another port than ${httpPort}`, grpcPort);
-  if (kserve !== undefined && kserve !== true && kserve.deploymentMode !== 'Serverless') {
-    const percentage = kserve.canaryTrafficPercent;
-    if (percentage !== undefined)
-      throw wrong('kserve.canaryTrafficPercent', 'deploymentMode: "Serverless" beside it', percentage);
-  }
-  return { ...parsed, maxReplicas };
+  const settings: KServeSettings | undefined = kserve === true ? { deploymentMode: 'Standard' } : kserve;
+  if (settings !== undefined) checkKServe(settings, scaling);
+  return { ...parsed, kserve: settings, maxReplicas };
+}
+
+/** {@link KServeOptions} as they are used. */
+export interface KServeSettings {
+  readonly storageUri?: string | undefined;
+  readonly deploymentMode: NonNullable<KServeOptions['deploymentMode']>;
+  readonly canaryTrafficPercent?: number | undefined;
+}
+
+/** Whether pods are started by Knative, which has its own way to scale and to end them. */
+export function isKnative({ deploymentMode }: KServeSettings): boolean {
+  return deploymentMode === 'Knative' || deploymentMode === 'Serverless';
+}
+
+/** KServe takes a manifest, or passes over what it cannot do: what it would pass over is refused here. */
+function checkKServe(
+  settings: KServeSettings,
+  scaling: false | { readonly by: 'cpu' } | { readonly by: 'prometheus'; readonly query?: string | undefined },
+): void {
+  const { canaryTrafficPercent } = settings;
+  const onKnative = isKnative(settings);
+  if (canaryTrafficPercent !== undefined && !onKnative)
+    throw wrong('kserve.canaryTrafficPercent', 'deploymentMode: "Knative" beside it', canaryTrafficPercent);
+  if (scaling === false || scaling.by !== 'prometheus') return;
+  if (onKnative) throw wrong('scaling', 'no Prometheus where Knative scales by requests', 'prometheus');
+  if (scaling.query === undefined)
+    throw wrong(
+      'scaling.query',
+      'a query of yours with KServe, whose pods are scraped under a job of yours',
+      undefined,
+    );
 }
 
 const owner = 'createManifests';

@@ -22,8 +22,8 @@ export interface BanditPolicy {
   readonly rewardRange: readonly [least: number, greatest: number] | undefined;
   /** What each reward leaves of what was learnt before. More than 0, at most 1. */
   readonly discount: number;
-  /** Least chance of each arm. */
-  readonly explorationFloor: number;
+  /** Least chance of each arm. @default a hundredth of all requests, shared by the arms */
+  readonly explorationFloor?: number | undefined;
   readonly freezeOnHarm: boolean;
   /** Chance of each arm before the floor, in the order of the sums; they sum to 1. */
   shares(sums: readonly ArmSums[], context: readonly number[]): readonly number[];
@@ -34,6 +34,8 @@ export interface BanditPolicy {
 }
 
 const noContext: readonly number[] = [];
+/** Share of the requests that explore whatever is known, where a policy does not say how many. */
+const exploredShare = 0.01;
 
 /**
  * Makes the strategy of a policy. An arm is drawn from a list of chances that was computed before, so what is logged as its
@@ -62,7 +64,7 @@ export function createBandit(policy: BanditPolicy): Strategy {
   /** The chances of some of the arms, which sum to 1, each at least the floor. */
   const chances = (state: BanditState, arms: readonly string[], context: readonly number[]): number[] => {
     // A floor for more arms than it was made for would not leave anything: that happens to nobody who goes through start().
-    const floor = Math.min(explorationFloor, 1 / arms.length);
+    const floor = Math.min(explorationFloor ?? exploredShare / arms.length, 1 / arms.length);
     const shares = dimensions === 0 ? keptShares(state, arms) : policy.shares(sumsOf(state, arms), context);
     return shares.map((share) => floor + (1 - arms.length * floor) * share);
   };
@@ -94,7 +96,7 @@ export function createBandit(policy: BanditPolicy): Strategy {
     name,
     start(arms) {
       const most = 1 / (arms.length + 1);
-      if (explorationFloor > most) {
+      if (explorationFloor !== undefined && explorationFloor > most) {
         throw optionError(name, 'explorationFloor', `at most ${most} for ${arms.length + 1} arms`, explorationFloor);
       }
       const zeros = {

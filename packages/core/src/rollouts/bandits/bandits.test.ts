@@ -300,8 +300,12 @@ describe('ucb1', () => {
 });
 
 describe('thompson', () => {
-  it('chooses an arm as often as a draw from what is known makes it the best', () => {
-    const strategy = thompson({ explorationFloor: 0 });
+  it.each([
+    ['of every arm', 1],
+    ['of some arms, with what is expected of the rest', 0.3],
+    ['of one arm in three', undefined],
+  ])('chooses an arm as often as draws make it the best: %s', (_, exploration) => {
+    const strategy = thompson({ explorationFloor: 0, ...(exploration === undefined ? {} : { exploration }) });
     const rewards: [string, number][] = [
       ...Array.from({ length: 12 }, (_, i): [string, number] => ['a', i % 2]),
       ...Array.from({ length: 9 }, (_, i): [string, number] => ['b', i % 3 === 0 ? 0 : 1]),
@@ -309,13 +313,15 @@ describe('thompson', () => {
     ];
     const weights = strategy.weights(learnAll(strategy, rewards));
     const random = createRandom(11);
-    const draw = (alpha: number, beta: number) =>
-      Array.from({ length: alpha + beta - 1 }, random).sort((x, y) => x - y)[alpha - 1] as number;
+    const judge = (alpha: number, beta: number) =>
+      random() < (exploration ?? 1 / 3)
+        ? (Array.from({ length: alpha + beta - 1 }, random).sort((x, y) => x - y)[alpha - 1] as number)
+        : alpha / (alpha + beta);
     const wins: Record<string, number> = { champion: 0, a: 0, b: 0 };
     const draws = 30_000;
     for (let i = 0; i < draws; i++) {
-      const drawn = { champion: draw(5, 7), a: draw(7, 7), b: draw(7, 4) };
-      const best = arms.reduce((one, other) => (drawn[other as 'a'] > drawn[one as 'a'] ? other : one));
+      const judged = { champion: judge(5, 7), a: judge(7, 7), b: judge(7, 4) };
+      const best = arms.reduce((one, other) => (judged[other as 'a'] > judged[one as 'a'] ? other : one));
       wins[best] = (wins[best] as number) + 1;
     }
     for (const arm of arms) {
@@ -342,7 +348,7 @@ describe('thompson', () => {
   });
 
   it('begins at its prior', () => {
-    const strategy = thompson({ prior: { alpha: 3, beta: 1 }, explorationFloor: 0 });
+    const strategy = thompson({ prior: { alpha: 3, beta: 1 }, exploration: 1, explorationFloor: 0 });
     // P(Beta(3, 1) is the best of three) after champion and a each earned nothing once: Beta(3, 2) twice. By integration:
     // ∫ 3x² · F(x)² dx with F(x) = 4x³ − 3x⁴ is 3 · (16/9 − 24/10 + 9/11).
     const weights = strategy.weights(
@@ -365,8 +371,24 @@ describe('thompson', () => {
     expect(weights.a).toBeCloseTo(0.9, 6);
   });
 
+  it('leaves the arms a hundredth of the requests together, however many they are', () => {
+    for (const challengers of [['a'], Array.from({ length: 9 }, (_, index) => `arm-${index}`)]) {
+      const strategy = thompson();
+      let state = strategy.start(challengers, 0);
+      for (let i = 0; i < 4000; i++) {
+        const arm = [championArm, ...challengers][i % (1 + challengers.length)] as string;
+        state = strategy.learn?.(state, arm, arm === championArm ? 1 : 0, undefined) as StrategyState;
+      }
+      const { champion, ...others } = strategy.weights(state);
+      expect(champion).toBeCloseTo(1 - 0.01 + 0.01 / (1 + challengers.length), 9);
+      for (const weight of Object.values(others)) expect(weight).toBeCloseTo(0.01 / (1 + challengers.length), 9);
+    }
+  });
+
   it.each([
     [{ prior: { alpha: 0.5, beta: 1 } }, 'prior.alpha'],
+    [{ exploration: 0 }, 'exploration'],
+    [{ exploration: 1.1 }, 'exploration'],
     [{ rewardRange: [1, 1] as const }, 'rewardRange'],
     [{ explorationFloor: 0.6 }, 'explorationFloor'],
     [{ temperature: 1 }, 'temperature'],
@@ -447,8 +469,8 @@ describe('linUcb', () => {
       return [arm, arm === 'a' ? (x[0] as number) : arm === 'b' ? (x[1] as number) : 0.5, x];
     });
     const state = learnAll(strategy, rewards);
-    expect(choose(strategy, state, 0.5, [1, 0])).toEqual({ arm: 'a', propensity: expect.closeTo(0.98, 12) });
-    expect(choose(strategy, state, 0.5, [0, 1])).toEqual({ arm: 'b', propensity: expect.closeTo(0.98, 12) });
+    expect(choose(strategy, state, 0.5, [1, 0])).toEqual({ arm: 'a', propensity: expect.closeTo(1 - 0.02 / 3, 12) });
+    expect(choose(strategy, state, 0.5, [0, 1])).toEqual({ arm: 'b', propensity: expect.closeTo(1 - 0.02 / 3, 12) });
   });
 
   it('forgets by its discount, but not the ridge', () => {

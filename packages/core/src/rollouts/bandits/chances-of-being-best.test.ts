@@ -36,6 +36,56 @@ describe('chancesOfBeingBest', () => {
     );
   });
 
+  it('is the closed form for two laws that are drawn from now and then, and equals share', () => {
+    /** P(X > x) for whole parameters: fewer than α of α + β − 1 uniform numbers lie below x. */
+    const above = ({ alpha, beta }: BetaLaw, x: number): number => {
+      const n = alpha + beta - 1;
+      let sum = 0;
+      for (let k = 0; k < alpha; k++) {
+        sum += Math.exp(
+          lnFactorial(n) - lnFactorial(k) - lnFactorial(n - k) + k * Math.log(x) + (n - k) * Math.log1p(-x),
+        );
+      }
+      return sum;
+    };
+    const meanOf = ({ alpha, beta }: BetaLaw): number => alpha / (alpha + beta);
+    const parameter = fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 400 }));
+    const law = fc.record({ alpha: parameter, beta: parameter });
+    fc.assert(
+      fc.property(law, law, fc.double({ min: 0.01, max: 1, noNaN: true }), (x, y, drawn) => {
+        const difference = meanOf(x) - meanOf(y);
+        const byMeans = difference === 0 ? 0.5 : difference > 0 ? 1 : 0;
+        const expected =
+          drawn ** 2 * exceeds(x, y) +
+          drawn * (1 - drawn) * (above(x, meanOf(y)) + 1 - above(y, meanOf(x))) +
+          (1 - drawn) ** 2 * byMeans;
+        const [chance, other] = chancesOfBeingBest([x, y], drawn) as [number, number];
+        expect(chance).toBeCloseTo(expected, 6);
+        expect(other).toBeCloseTo(1 - expected, 6);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('shares evenly among equals, and by their laws among those of the same mean', () => {
+    for (const drawn of [0.2, 1]) {
+      const chances = chancesOfBeingBest(new Array<BetaLaw>(7).fill({ alpha: 3, beta: 4 }), drawn);
+      for (const chance of chances) expect(chance).toBeCloseTo(1 / 7, 9);
+    }
+    // By symmetry about one half both are above it as often, and beyond the other as often.
+    const [wide, narrow, worse] = chancesOfBeingBest(
+      [
+        { alpha: 2, beta: 2 },
+        { alpha: 50, beta: 50 },
+        { alpha: 1, beta: 1e6 },
+      ],
+      0.1,
+    ) as [number, number, number];
+    expect(wide).toBeCloseTo(0.5, 6);
+    expect(narrow).toBeCloseTo(0.5, 6);
+    expect(worse).toBeLessThan(1e-9);
+  });
+
   it('holds for laws that are very narrow, far apart or heavily skewed', () => {
     for (const [x, y] of [
       [

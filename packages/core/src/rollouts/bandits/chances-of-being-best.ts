@@ -5,7 +5,9 @@ export interface BetaLaw {
 }
 
 /*
- * P(arm a is the best) = ∫ fₐ(x) Π F_b(x) dx over the other arms b, with densities f and distribution functions F.
+ * P(arm a is the best) = ∫ fₐ(x) Π F_b(x) dx over the other arms b, with densities f and distribution functions F. Where an arm is
+ * judged by a draw with the chance ε only and else by its mean m, F_b becomes ε F_b(x) + (1 − ε) [x > m_b], the integral counts ε times,
+ * and what a wins by its mean is added: (1 − ε) times the product at mₐ. Means are among the ends of pieces, so that no jump lies inside one.
  *
  * The interval is cut where any of the laws bends: at its mean and at multiples of its standard deviation, closely within eight of
  * them and widely beyond. In each piece, densities are evaluated at the four nodes of Gauss and Legendre, which integrate
@@ -37,9 +39,10 @@ const towardsZero = Array.from({ length: 18 }, (_, index) => 2 ** -(index + 1));
 /**
  * The chance of each law's variable to be the greatest of all. They sum to 1.
  *
+ * @param drawn how likely a variable is drawn from its law; else it is the mean of its law, independently of the others. Equals share.
  * @returns to about 1e-8, in the order of the laws
  */
-export function chancesOfBeingBest(laws: readonly BetaLaw[]): number[] {
+export function chancesOfBeingBest(laws: readonly BetaLaw[], drawn = 1): number[] {
   const arms = laws.length;
   if (arms === 1) return [1];
   const peaks = laws.map(peakOf);
@@ -66,16 +69,32 @@ export function chancesOfBeingBest(laws: readonly BetaLaw[]): number[] {
       }
     }
   }
-  return normalised(integrate(ends, densities, totals));
+  return normalised(integrate(ends, densities, totals, laws.map(meanOf), drawn));
 }
 
-function integrate(ends: readonly number[], densities: Float64Array, totals: Float64Array): Float64Array {
+function integrate(
+  ends: readonly number[],
+  densities: Float64Array,
+  totals: Float64Array,
+  means: readonly number[],
+  drawn: number,
+): Float64Array {
   const arms = totals.length;
   const chances = new Float64Array(arms);
   const before = new Float64Array(arms);
+  /** Chance of each arm to be judged by its mean and to lie below the present piece so. */
+  const passed = new Float64Array(arms);
   const below = new Float64Array(arms);
+  const shareBelow = (arm: number, mass: number): number =>
+    (passed[arm] as number) + drawn * Math.min(1, Math.max(0, mass / (totals[arm] as number)));
   for (let piece = 0; piece < ends.length - 1; piece++) {
-    const width = (ends[piece + 1] as number) - (ends[piece] as number);
+    const start = ends[piece] as number;
+    const width = (ends[piece + 1] as number) - start;
+    if (drawn < 1 && means.includes(start)) {
+      for (let arm = 0; arm < arms; arm++) below[arm] = shareBelow(arm, before[arm] as number);
+      addMeans(chances, below, means, start, drawn);
+      for (let arm = 0; arm < arms; arm++) if (means[arm] === start) passed[arm] = 1 - drawn;
+    }
     const base = piece * 4 * arms;
     for (let node = 0; node < 4; node++) {
       const toNode = upTo[node] as readonly number[];
@@ -84,11 +103,11 @@ function integrate(ends: readonly number[], densities: Float64Array, totals: Flo
         for (let one = 0; one < 4; one++) {
           part += (toNode[one] as number) * (densities[base + one * arms + arm] as number);
         }
-        below[arm] = Math.min(1, Math.max(0, ((before[arm] as number) + width * part) / (totals[arm] as number)));
+        below[arm] = shareBelow(arm, (before[arm] as number) + width * part);
       }
       const share = width * (unitWeights[node] as number);
       for (let arm = 0; arm < arms; arm++) {
-        let term = (share * (densities[base + node * arms + arm] as number)) / (totals[arm] as number);
+        let term = (drawn * share * (densities[base + node * arms + arm] as number)) / (totals[arm] as number);
         if (term === 0) continue;
         for (let other = 0; other < arms; other++) if (other !== arm) term *= below[other] as number;
         chances[arm] = (chances[arm] as number) + term;
@@ -102,6 +121,40 @@ function integrate(ends: readonly number[], densities: Float64Array, totals: Flo
     }
   }
   return chances;
+}
+
+/**
+ * Adds what arms win by their mean: those whose mean it is, each of them with the others that are judged so sharing.
+ *
+ * @param below how likely each arm lies below it
+ */
+function addMeans(
+  chances: Float64Array,
+  below: Float64Array,
+  means: readonly number[],
+  mean: number,
+  drawn: number,
+): void {
+  const apart = means.reduce((product, other, arm) => (other === mean ? product : product * (below[arm] as number)), 1);
+  for (let arm = 0; arm < means.length; arm++) {
+    if (means[arm] !== mean) continue;
+    // How likely so many of the others are judged by this mean too, and the rest of them drawn below it.
+    let sharing = [1];
+    for (let other = 0; other < means.length; other++) {
+      if (other === arm || means[other] !== mean) continue;
+      const grown = [...sharing.map((chance) => chance * (below[other] as number)), 0];
+      sharing.forEach((chance, count) => {
+        grown[count + 1] = (grown[count + 1] as number) + chance * (1 - drawn);
+      });
+      sharing = grown;
+    }
+    const won = sharing.reduce((sum, chance, count) => sum + chance / (count + 1), 0);
+    chances[arm] = (chances[arm] as number) + (1 - drawn) * apart * won;
+  }
+}
+
+function meanOf({ alpha, beta }: BetaLaw): number {
+  return alpha / (alpha + beta);
 }
 
 function normalised(chances: Float64Array): number[] {
@@ -128,7 +181,7 @@ function endsOf(laws: readonly BetaLaw[]): number[] {
   const ends = [0, 1];
   for (const { alpha, beta } of laws) {
     const size = alpha + beta;
-    const mean = alpha / size;
+    const mean = meanOf({ alpha, beta });
     const deviation = Math.sqrt((mean * (beta / size)) / (size + 1));
     for (const cut of cuts) {
       const end = mean + cut * deviation;

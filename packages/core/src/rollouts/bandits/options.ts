@@ -17,8 +17,9 @@ export interface BanditOptions {
 /** Options of bandits that would leave some arm without any traffic. */
 export interface FloorOptions {
   /**
-   * Least chance of each arm. Without one, off-policy estimates have nothing to go by where an arm is never chosen, and an arm
-   * that becomes better is never noticed. 0 to 1 / arms. @default 0.01
+   * Least chance of each arm. Off-policy estimates have nothing to go by where an arm is never chosen, and of n decisions those of an
+   * arm with the chance p are worth about n · p; and an arm that becomes better is noticed no sooner. It costs its share of the regret
+   * of choosing at random, for ever. 0 to 1 / arms. @default 0.01 / arms: a hundredth of all requests, whatever the number of arms
    */
   readonly explorationFloor?: number;
 }
@@ -34,7 +35,8 @@ export const banditFields = {
   freezeOnHarm: z._default(z.boolean(), true),
 };
 
-export const floorField = z._default(z.number().check(z.gte(0), z.lte(0.5)), 0.01);
+/** No default here: it depends on the number of arms. */
+export const floorField = z.optional(z.number().check(z.gte(0), z.lte(0.5)));
 
 export const rangeField = z._default(
   z

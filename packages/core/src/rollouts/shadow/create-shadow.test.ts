@@ -5,8 +5,9 @@ import { createVirtualClock } from '../../testing/virtual-clock';
 import { setUpRollout } from '../rollout.fixture';
 import { canary } from '../strategies/canary';
 import { shadow } from '../strategies/shadow';
-import { createShadow, type Shadow } from './create-shadow';
+import { createShadow } from './create-shadow';
 import type { ShadowOptions } from './options';
+import type { Shadow } from './shadow';
 
 type Scripts = { readonly champion?: (call: number) => Step; readonly shadow?: (call: number) => Step };
 
@@ -40,11 +41,13 @@ const excessOf = (mirror: Shadow, measure: string) =>
   mirror.describe().disagreements.find((each) => each.measure === measure)?.excess;
 
 describe('a shadow', () => {
-  test('compares in rounds, and keeps within its share of time', async () => {
-    const { send, mirror, challenger, clock } = setUp({ budget: { timeShare: 0.02, maxRequests: 10 } });
+  test('compares in runs, and keeps within its share of time', async () => {
+    const { send, mirror, challenger, clock } = setUp({
+      budget: { timeShare: 0.02, overlapShare: 1, maxRequests: 10 },
+    });
     await send(20_000);
     const stats = mirror.stats();
-    // Twenty milliseconds a round for ten comparisons, and two for the champion's second answer to one or two of them.
+    // Twenty milliseconds a run for ten comparisons, and two for the champion's second answer to one or two of them.
     expect(stats.comparisons).toBeGreaterThanOrEqual(150);
     expect(stats.noiseComparisons).toBe(Math.ceil(stats.comparisons / 8));
     expect(stats.timeShare).toBeLessThanOrEqual(0.02 + 24 / 20_000);
@@ -60,11 +63,52 @@ describe('a shadow', () => {
     expect(challenger.closed).toBe(false);
   });
 
+  test('begins when the last request has its answer, and is over before the next comes', async () => {
+    // One request each 10 ms, which takes the champion 2; a run takes the shadow 6.
+    const { request, mirror, challenger, clock } = setUp({}, { shadow: () => ({ afterMs: 6 }) });
+    for (let sent = 0; sent < 3000; sent++) {
+      void request();
+      await clock.advance(10);
+    }
+    const { comparisons, overlapped, timeShare } = mirror.stats();
+    expect(overlapped).toBe(0);
+    expect(new Set(challenger.calls.map(({ at }) => at % 10))).toEqual(new Set([2]));
+    // By the share of time alone: 600 ms, in runs of several that take six together.
+    expect(timeShare).toBeGreaterThan(0.018);
+    expect(comparisons).toBeGreaterThan(400);
+  });
+
+  test('that fits into no lull meets no more requests than its share', async () => {
+    const { request, mirror, clock } = setUp({}, { shadow: () => ({ afterMs: 45 }) });
+    for (let sent = 0; sent < 6000; sent++) {
+      void request();
+      await clock.advance(10);
+    }
+    const { overlapped, overlapShare, comparisons, requests } = mirror.stats();
+    expect(overlapShare).toBe(overlapped / requests);
+    // And what the last run met, which is not paid for yet.
+    expect(overlapped).toBeLessThanOrEqual(0.005 * 6000 + 5);
+    expect(overlapped).toBeGreaterThan(20);
+    // Where it meets requests anyway, as many as may be share a run.
+    expect(comparisons).toBeGreaterThan(32 * 4);
+  });
+
+  test('takes any moment in which nobody waits, where traffic leaves no lull', async () => {
+    const { send, mirror, challenger } = setUp();
+    await send(900);
+    expect(challenger.calls.length).toBe(0);
+    await send(9100);
+    const { comparisons, overlapShare } = mirror.stats();
+    expect(comparisons).toBeGreaterThanOrEqual(64);
+    // And what the last run met: those of its 20 ms, and three that were under way.
+    expect(overlapShare).toBeLessThanOrEqual(0.005 + 30 / 10_000);
+  });
+
   test('finds that models answer the same, and that they do not', async () => {
-    const same = setUp({ budget: { timeShare: 0.5 } });
+    const same = setUp({ budget: { timeShare: 0.5, overlapShare: 1 } });
     await same.send(5000);
     expect(excessOf(same.mirror, 'tolerance')?.difference).toBe(0);
-    const other = setUp({ budget: { timeShare: 0.5 } }, {}, ['1', '2']);
+    const other = setUp({ budget: { timeShare: 0.5, overlapShare: 1 } }, {}, ['1', '2']);
     await other.send(5000);
     expect(excessOf(other.mirror, 'tolerance')?.difference).toBe(1);
     expect(excessOf(other.mirror, 'tolerance')?.lower).toBeGreaterThan(0.5);
@@ -129,7 +173,7 @@ describe('a shadow', () => {
     expect(challenger.calls.length).toBe(0);
     expect(mirror.stats().postponed).toBeGreaterThan(5);
     queued = 0;
-    await clock.advance(200);
+    await clock.advance(2000);
     expect(mirror.stats().comparisons).toBe(3);
     await send(3);
     // The second of those was refused, after one that the champion was asked again: for a second none is copied.
@@ -157,6 +201,7 @@ describe('a shadow', () => {
   test.each([
     ['budget.timeShare', { budget: { timeShare: 0 } }],
     ['budget.timeShare', { budget: { timeShare: 2 } }],
+    ['budget.overlapShare', { budget: { overlapShare: 0 } }],
     ['budget.maxRequests', { budget: { maxRequests: 0 } }],
     ['noiseEvery', { noiseEvery: -1 }],
     ['shadow', { shadow: undefined }],
@@ -182,7 +227,7 @@ describe('the strategy', () => {
     const clock = createVirtualClock();
     const champion = scriptedRunner(clock, () => ({ afterMs: 2 }), versions[0]);
     const challenger = scriptedRunner(clock, () => ({ afterMs: 20 }), versions[1]);
-    const mirror = createShadow({ champion, shadow: challenger, clock, budget: { timeShare: 0.5 } });
+    const mirror = createShadow({ champion, shadow: challenger, clock, budget: { timeShare: 0.5, overlapShare: 1 } });
     const strategy = shadow({ mirror, minComparisons: 50, ...strategyOptions });
     const setup = await setUpRollout(
       { champion, challengers: { canary: challenger }, strategy, observers: [mirror] },

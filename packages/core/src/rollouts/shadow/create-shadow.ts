@@ -1,7 +1,7 @@
 import type { ClockTimer } from '../../clock';
 import { messageOf } from '../../errors';
-import { createEvents, type Events } from '../../events';
-import { type Closeable, closeable } from '../../lifecycle';
+import { createEvents } from '../../events';
+import { closeable } from '../../lifecycle';
 import { codeOf } from '../../resilience/remedies';
 import { keepInputs } from '../../resilience/stage';
 import { checkInterchangeable, labelOf } from '../../runner/model-info';
@@ -13,23 +13,15 @@ import { compareOutputs } from '../compare/compare-outputs';
 import { createOutputAgreement } from '../compare/output-agreement';
 import { championArm, type Tally } from '../contracts';
 import { mergeTallies } from '../evidence/tally';
-import type { RequestObserver, SharedObservations } from '../observer';
+import type { SharedObservations } from '../observer';
 import { bytesOf, copyOutputs } from './copies';
+import { createMoments } from './moments';
 import { parseShadowOptions, type ShadowOptions } from './options';
+import { createRunSizes } from './run-sizes';
+import type { Shadow } from './shadow';
 import type { ShadowEventMap } from './shadow-events';
-import type { ShadowDescription, ShadowStats } from './shadow-stats';
 import { createTimeBudget } from './time-budget';
-
-/** A shadow of a champion: one of the `observers` of a rollout. */
-export interface Shadow extends RequestObserver, Closeable {
-  readonly shadowEvents: Events<ShadowEventMap>;
-  describe(): ShadowDescription;
-  stats(): ShadowStats;
-  /** Sums of this process, for `createOutputAgreement().assess`. */
-  readonly tally: Tally;
-  /** What its rollout shares among replicas. */
-  readonly shared: SharedObservations;
-}
+import { createTraffic } from './traffic';
 
 interface Sample {
   readonly decisionId: string;
@@ -40,7 +32,7 @@ interface Sample {
   reference?: Tensors;
 }
 
-/** Milliseconds in which requests of a round are gathered. */
+/** Milliseconds in which requests of a run are gathered. */
 const gatherMs = 100;
 /** Milliseconds without mirroring after the champion refused a request. */
 const restMs = 1000;
@@ -51,15 +43,18 @@ const overloads: ReadonlySet<string | undefined> = new Set(['OVERLOADED', 'DEADL
  * Lets a model answer some of the champion's requests without anybody hearing of it, and compares its answers with the champion's.
  *
  * - Callers never wait for it, and what it fails at fails nobody.
- * - Requests are copied when they come, as many as its next round may have, and the champion's answers when they go out; so neither
+ * - Requests are copied when they come, as many as are to wait for it, and the champion's answers when they go out; so neither
  *   the callers' arrays nor the views that they get are kept.
- * - It runs at the lowest priority, in rounds that its share of the time pays for: the mean over time stays within `timeShare`.
- * - It is shed first: while requests wait for the champion no round begins, and where the champion refuses one, none is copied
+ * - It runs at the lowest priority, in runs that its share of the time pays for: the mean over time stays within `timeShare`.
+ * - It keeps out of the way: a run begins when the last request under way has its answer, and is as large as is over before the
+ *   next request comes, by what lulls and runs took of late. Where traffic leaves no such lulls it runs beside requests, and
+ *   `overlapShare` bounds how many of them: a share of less than one per cent is beyond the 99th percentile.
+ * - It is shed first: while requests wait for the champion nothing is run, and where the champion refuses one, none is copied
  *   for a second.
  * - `local-only` requests stay so.
  *
  * A shadow that computes in the thread of its callers blocks them for a batch, whatever its budget: give it a lane of its own
- * (`lanes: 1`), or a remote runner. Closing it waits for a round under way; runners stay open.
+ * (`lanes: 1`), or a remote runner. Closing it waits for a run under way; runners stay open.
  *
  * @throws FairleadError `INVALID_OPTION`, `SIGNATURE_MISMATCH` where the shadow cannot take the champion's place
  */
@@ -70,11 +65,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   const events = createEvents<ShadowEventMap>(logger, settings.on);
   const agreement = createOutputAgreement({ alpha });
   const budget = createTimeBudget(limits.timeShare, clock);
+  const traffic = createTraffic(limits.overlapShare, clock);
+  const sizes = createRunSizes(limits.maxRequests);
   const startedAt = clock.now();
   const waiting = new Map<string, Sample>();
   const shed = { full: 0, bytes: 0, busy: 0, unanswered: 0, refused: 0 };
   const counts = { requests: 0, mirrored: 0, comparisons: 0, noiseComparisons: 0, failures: 0, postponed: 0 };
-  let ready: Sample[] = [];
+  const ready: Sample[] = [];
   let bytes = 0;
   let restUntil = Number.NEGATIVE_INFINITY;
   let tally: Tally = {};
@@ -103,6 +100,12 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       known = {};
     },
   };
+  const moments = createMoments({
+    clock,
+    traffic,
+    isBusy: () => (champion.health?.().queue.requests ?? 0) > 0 || restUntil > clock.now(),
+    onPostpone: () => void counts.postponed++,
+  });
 
   const drop = (sample: Sample): void => {
     waiting.delete(sample.decisionId);
@@ -115,6 +118,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     given: RunOptions,
   ): void => {
     counts.requests++;
+    traffic.onStart();
     if (closed) return;
     if (answeredBy !== championArm) {
       shed.unanswered++;
@@ -143,10 +147,16 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     }
   };
 
+  const onEnd = (): void => {
+    traffic.onEnd();
+    moments.onEnd();
+  };
+
   const onAnswer = (
     { decisionId, answeredBy }: { decisionId: string; answeredBy: string },
     answer: RunResult,
   ): void => {
+    onEnd();
     const sample = waiting.get(decisionId);
     if (sample === undefined) return;
     waiting.delete(decisionId);
@@ -161,6 +171,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   };
 
   const onFailure = ({ decisionId, answeredBy }: { decisionId: string; answeredBy: string }, error: unknown): void => {
+    onEnd();
     if (answeredBy === championArm && overloads.has(codeOf(error))) restUntil = clock.now() + restMs;
     const sample = waiting.get(decisionId);
     if (sample === undefined) return;
@@ -175,49 +186,56 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
 
   const begin = (): void => {
     timer = undefined;
-    if (closed) return;
-    const queue = champion.health?.().queue;
-    if ((queue !== undefined && queue.requests > 0) || restUntil > clock.now()) {
-      counts.postponed++;
+    if (budget.isOpen && traffic.isOpen) {
+      round = play().finally(() => {
+        round = undefined;
+        schedule();
+      });
+    } else {
       schedule();
-      return;
     }
-    if (!budget.isOpen) {
-      schedule();
-      return;
-    }
-    const samples = ready;
-    ready = [];
-    playing = samples;
-    round = play(samples).finally(() => {
-      playing = [];
-      for (const sample of samples) bytes -= sample.bytes;
-      round = undefined;
-      schedule();
-    });
   };
 
-  /** One round: all at once, so that they may share batches, then one comparison after another, each in a turn of its own. */
-  const play = async (samples: readonly Sample[]): Promise<void> => {
+  /** One run: all at once, so that they may share batches, then one comparison after another, each in a turn of its own. */
+  const play = async (): Promise<void> => {
+    if (!(await moments.next())) return;
+    // A run that begins beside requests meets them whatever its size.
+    const samples = ready.splice(0, sizes.next(traffic.inFlight === 0 ? traffic.lullMs : 0));
+    playing = samples;
     const began = clock.now();
-    const answers = await Promise.allSettled(samples.map((sample) => asked(shadow, sample)));
-    budget.spend(costOf(answers, clock.now() - began));
+    const answers = await asked(shadow, samples);
+    sizes.note(samples.length, clock.now() - began);
     for (const [index, sample] of samples.entries()) {
       const answer = answers[index];
       if (answer === undefined) continue;
       if (answer.status === 'rejected') failed(sample, answer.reason);
       else if ((await compared(sample, 'challenger', answer.value)) && isNoiseDue()) await compareChampion(sample);
     }
+    playing = [];
+    for (const sample of samples) bytes -= sample.bytes;
   };
 
   const isNoiseDue = (): boolean => noiseEvery > 0 && (counts.comparisons - 1) % noiseEvery === 0;
 
   const compareChampion = async (sample: Sample): Promise<void> => {
-    const began = clock.now();
-    const [answer] = await Promise.allSettled([asked(champion, sample)]);
-    budget.spend(costOf([answer], clock.now() - began));
+    if (!(await moments.next())) return;
+    const [answer] = await asked(champion, [sample]);
     // What the champion fails at here says nothing about the shadow.
-    if (answer.status === 'fulfilled') await compared(sample, 'champion', answer.value);
+    if (answer?.status === 'fulfilled') await compared(sample, 'champion', answer.value);
+  };
+
+  /** Asks at once for all, and pays for it. */
+  const asked = async (
+    runner: ModelRunner,
+    samples: readonly Sample[],
+  ): Promise<readonly PromiseSettledResult<RunResult>[]> => {
+    const began = clock.now();
+    traffic.beginRun();
+    // In functions of their own, so that a runner that throws rejects instead.
+    const answers = await Promise.allSettled(samples.map(async ({ inputs, options }) => runner.run(inputs, options)));
+    traffic.endRun();
+    budget.spend(costOf(answers, clock.now() - began));
+    return answers;
   };
 
   const compared = async (sample: Sample, against: 'challenger' | 'champion', answer: RunResult): Promise<boolean> => {
@@ -273,16 +291,20 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       };
     },
     stats() {
+      const { overlapped } = traffic;
+      const { spentMs } = budget;
       const now = clock.now();
       const elapsedMs = now - startedAt;
-      const timeShare = elapsedMs > 0 ? budget.spentMs / elapsedMs : 0;
+      const timeShare = elapsedMs > 0 ? spentMs / elapsedMs : 0;
       const [oldest] = playing.length > 0 ? playing : ready.length > 0 ? ready : waiting.values();
       return {
         ...counts,
         shed: { ...shed },
         waiting: waiting.size + ready.length + playing.length,
         lagMs: Math.max(lastLagMs, oldest === undefined ? 0 : now - oldest.askedAt),
-        spentMs: budget.spentMs,
+        overlapped,
+        overlapShare: counts.requests > 0 ? overlapped / counts.requests : 0,
+        spentMs,
         timeShare,
         budgetUsed: timeShare / limits.timeShare,
       };
@@ -290,16 +312,13 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
     ...closeable(async () => {
       closed = true;
       timer?.clear();
+      moments.close();
       await round;
       waiting.clear();
-      ready = [];
+      ready.length = 0;
       events.clear();
     }),
   };
-}
-
-async function asked(runner: ModelRunner, { inputs, options }: Sample): Promise<RunResult> {
-  return runner.run(inputs, options);
 }
 
 /** Milliseconds that were computed: of each batch once; where a runner does not tell, all the time that it took. */

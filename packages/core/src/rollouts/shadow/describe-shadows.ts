@@ -1,6 +1,6 @@
 import type { ModelInfo } from '../../runner/runner';
 import type { RequestObserver } from '../observer';
-import type { Shadow } from './create-shadow';
+import type { Shadow } from './shadow';
 import type { RolloutShadow } from './shadow-stats';
 
 /** Which model an arm has. */

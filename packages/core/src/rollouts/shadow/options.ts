@@ -12,11 +12,17 @@ import type { ShadowEventMap } from './shadow-events';
 /** What a shadow may take. */
 export interface ShadowBudget {
   /**
-   * Share of time that it may compute, compare and ask the champion again: 0.02 is 20 ms of every second. One round may go over
+   * Share of time that it may compute, compare and ask the champion again: 0.02 is 20 ms of every second. One run may go over
    * it and is paid back before the next. More than 0, at most 1. @default 0.02
    */
   readonly timeShare?: number;
-  /** Requests of one round, given to the shadow at once so that they can share a batch. 1 to 1000. @default 32 */
+  /**
+   * Share of the callers' requests that may be under way while it runs, on average. One run may go over it and is paid back before the
+   * next. A shadow that shares neither cores nor a device with the champion disturbs nobody: give it 1, which sets no bound. More
+   * than 0, at most 1. @default 0.005
+   */
+  readonly overlapShare?: number;
+  /** Most requests of one run, given to the shadow at once so that they can share a batch. 1 to 1000. @default 32 */
   readonly maxRequests?: number;
   /** Bytes of copies that are kept. 1 or more. @default 16777216 */
   readonly maxBytes?: number;
@@ -58,6 +64,7 @@ const schema = z.strictObject({
   budget: z.prefault(
     z.strictObject({
       timeShare: z._default(z.number().check(z.gt(0), z.lte(1)), 0.02),
+      overlapShare: z._default(z.number().check(z.gt(0), z.lte(1)), 0.005),
       maxRequests: z._default(z.int().check(z.gte(1), z.lte(1000)), 32),
       maxBytes: z._default(whole, 16 * 2 ** 20),
     }),

@@ -4,7 +4,7 @@ import { optionError } from '../../option-checks';
 import type { Disagreement, DisagreementMeasure } from '../compare/output-agreement';
 import type { Decision, LookTime, Strategy, StrategyState } from '../contracts';
 import { championArm } from '../contracts';
-import type { Shadow } from '../shadow/create-shadow';
+import type { Shadow } from '../shadow/shadow';
 import { armsOf, evenWeights } from './parts';
 import { wholeField } from './schemas';
 

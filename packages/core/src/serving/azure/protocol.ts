@@ -47,13 +47,13 @@ export function azureMl(options: AzureMlOptions = {}): ServingProtocol {
     name: 'azure-ml',
     addRoutes(routes, context) {
       const { host, basePath, isReady } = context;
-      const model = meantModel(host, given, 'azureMl');
+      const meant = meantModel(host, given, 'azureMl');
       // The service takes a slash at the end away, but from the root.
       routes.add('GET', basePath === '' ? '/' : '', 'health', () => {
         const ready = isReady();
         return { status: ready ? 200 : 503, headers: plain, body: ready ? 'Healthy' : 'Unhealthy' };
       });
-      routes.add('POST', '/score', { operation: 'infer', model }, (request, _parameters, call) => {
+      routes.add('POST', '/score', { operation: 'infer', meant }, (request, _parameters, call) => {
         const ids = readIds(request);
         if ('refusal' in ids) return ids.refusal;
         return respondWith(host, call, request, ids.headers, async () => {
@@ -69,6 +69,7 @@ export function azureMl(options: AzureMlOptions = {}): ServingProtocol {
         });
       });
     },
+    describe: async (route, model) => (await import('./describe')).describeAzure(route, model, dialect),
   };
 }
 

@@ -1,5 +1,6 @@
 import { FairleadError } from '../../errors';
-import { cellsOf, csvField } from './csv-cells';
+import { writeField } from '../csv/field';
+import { cellsOf } from './csv-cells';
 import type { BatchFormat, InputRow, OutputRow, RowDecoder, RowReading } from './format';
 import { elementTexts, fixedElements, outputOf, rowJson } from './row-values';
 import { splitRecords, textOfRecord } from './split-records';
@@ -56,7 +57,7 @@ export const csv: BatchFormat = {
               return isWhole ? [rowJson(tensor, signature.batchAxis)] : elementTexts(tensor);
             });
       const facts = [index === undefined ? '' : String(index), id === undefined ? '' : String(id)];
-      return `${[...facts, ...cells, error?.error ?? '', error?.code ?? ''].map(csvField).join(',')}\n`;
+      return `${[...facts, ...cells, error?.error ?? '', error?.code ?? ''].map(writeField).join(',')}\n`;
     };
     return {
       begin: () => encoder.encode(`${headerOf(columns.flatMap(({ names }) => names))}\n`),
@@ -67,5 +68,5 @@ export const csv: BatchFormat = {
 };
 
 function headerOf(outputs: readonly string[]): string {
-  return ['index', 'id', ...outputs, 'error', 'code'].map(csvField).join(',');
+  return ['index', 'id', ...outputs, 'error', 'code'].map(writeField).join(',');
 }

@@ -30,5 +30,6 @@ export function batchScoring(options?: BatchScoringOptions): ServingProtocol {
         );
       }
     },
+    describe: async (_route, model) => (await import('./describe')).describeBatch(model, formats, settings.columns),
   };
 }

@@ -146,4 +146,11 @@ export interface Guard {
    * `OVERLOADED` for one who has done it too often
    */
   admit(call: Arrival): Principal | undefined | Promise<Principal | undefined>;
+  /**
+   * How a caller may show who he is, for the documentation: security schemes of OpenAPI by name, of which any one does.
+   * @default none is told of
+   */
+  readonly securitySchemes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Operations that need no credentials where the path names no model, for the documentation. @default [] */
+  readonly openOperations?: readonly Operation[];
 }

@@ -6,7 +6,7 @@ import type { ModelSignature } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
 import { type Admission, createAdmission, type Place } from './admission';
 import { createBeginCall } from './begin-call';
-import type { Arrival, Call } from './call';
+import type { Arrival, Call, Guard } from './call';
 import { type Catalog, createCatalog, notFound, type ServedModel, type ServedRunners } from './catalog';
 import { type ModelHostOptions, parseHostOptions } from './host-options';
 import type { ModelRepository } from './model-repository';
@@ -48,6 +48,8 @@ export interface ModelHost {
   readonly admission: Admission;
   readonly limits: HostLimits;
   readonly repository: ModelRepository | undefined;
+  /** Who decides who may do what; undefined where everybody may do everything. */
+  readonly guard: Guard | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Begins a call, and tells the observers. */
@@ -74,7 +76,7 @@ export function createModelHost(runners: ServedRunners, options?: ModelHostOptio
 /** @param owner the factory's name, for messages */
 export function makeModelHost(runners: ServedRunners, options: ModelHostOptions | undefined, owner: string): ModelHost {
   const settings = parseHostOptions(options, owner);
-  const { repository, clock, logger, maxBodyBytes, maxTensorElements } = settings;
+  const { repository, guard, clock, logger, maxBodyBytes, maxTensorElements } = settings;
   const catalog = createCatalog(runners, repository, clock, owner);
   const admission = createAdmission(settings.maxConcurrentRequests, settings.maxConcurrentBodyBytes);
 
@@ -104,6 +106,7 @@ export function makeModelHost(runners: ServedRunners, options: ModelHostOptions 
     admission,
     limits: { maxBodyBytes, maxTensorElements },
     repository,
+    guard,
     clock,
     logger,
     begin: createBeginCall(settings),

@@ -58,18 +58,19 @@ export function mlflowScoring(options: MlflowScoringOptions = {}): ServingProtoc
   return {
     name: 'mlflow',
     addRoutes(routes, context) {
-      const model = meantModel(context.host, given, 'mlflowScoring');
+      const meant = meantModel(context.host, given, 'mlflowScoring');
       const ping = (): ServiceResponse => text(context.isReady() ? 200 : 503, '\n');
       routes.add('GET', '/ping', 'health', ping);
       routes.add('GET', '/health', 'health', ping);
       routes.add('GET', '/version', 'metadata', () => text(200, version));
-      routes.add('POST', '/invocations', { operation: 'infer', model }, (request, _parameters, call) =>
+      routes.add('POST', '/invocations', { operation: 'infer', meant }, (request, _parameters, call) =>
         score(context, request, call),
       );
       routes.add('POST', '/endpoints/:model/invocations', 'infer', (request, _parameters, call) =>
         score(context, request, call),
       );
     },
+    describe: async (route, model) => (await import('./describe')).describeMlflow(route, model, dialect),
   };
 }
 

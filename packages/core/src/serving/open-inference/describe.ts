@@ -1,62 +1,44 @@
 import type { ModelSignature, TensorSpec } from '../../signature';
-import type { DType } from '../../tensor/dtype';
 import { elementCount } from '../../tensor/tensor';
+import { arraySchema, jsonBody, objectSchema, readiness, readySchema, stringSchema } from '../description/bodies';
+import { plainElement, zeroOf } from '../description/elements';
+import { exampleSizes, haveExamples } from '../description/tensors';
 import type { ServedModel } from '../host/catalog';
 import type { JsonSchema, RouteDescription, RouteEntry } from '../protocol';
 import { datatypeOf } from './datatypes';
 
-/** Larger examples would only make the document long. */
-const mostExampleElements = 4096;
-
-const summaries: Readonly<Record<string, string>> = {
-  '/v2': 'Name, version and extensions of the server',
-  '/v2/health/live': 'Whether the server is up',
-  '/v2/health/ready': 'Whether every model would answer',
-  '/v2/models/:model': 'Tensors and versions of a model',
-  '/v2/models/:model/ready': 'Whether a model would answer',
-  '/v2/models/:model/config': 'Names, types and sizes, as Triton’s configuration has them',
-  '/v2/models/:model/stats': 'Requests, rows, batches and where their time went',
-  '/v2/models/:model/infer': 'Outputs of the model for one row or more',
-  '/v2/repository/index': 'Models that can be loaded, and how they stand',
-  '/v2/repository/models/:model/load': 'Loads a model, or loads it anew',
-  '/v2/repository/models/:model/unload': 'Takes a model out of service',
-};
-
 /** Describes the protocol's routes; those of a version are those of its model. */
 export function describeRoute(route: RouteEntry, model: ServedModel | undefined): RouteDescription | undefined {
-  const summary = summaries[route.path.replace('/versions/:version', '')];
-  if (summary === undefined) return undefined;
-  if (route.operation !== 'infer') return { summary, response: { 'application/json': { schema: { type: 'object' } } } };
-  return { summary, ...describeInfer(model?.runner.signature) };
+  const path = route.path.replace('/versions/:version', '');
+  if (route.operation === 'infer')
+    return { summary: 'Outputs of the model for one row or more', ...describeInfer(model?.runner.signature) };
+  return descriptions[path];
 }
 
-function describeInfer(signature: ModelSignature | undefined): Pick<RouteDescription, 'request' | 'response'> {
-  const example = signature && exampleOf(signature);
-  return {
-    request: {
-      'application/json': { schema: requestSchema(signature?.inputs), ...(example && { example }) },
-      'application/octet-stream': {
-        schema: {
-          description:
-            'The JSON, with parameters.binary_data_size in place of data, and the elements behind it, little-endian. Header inference-header-content-length says how long the JSON is.',
-        },
+const describeInfer = (signature: ModelSignature | undefined): Pick<RouteDescription, 'request' | 'response'> => ({
+  request: {
+    ...jsonBody(requestSchema(signature?.inputs), signature && exampleOf(signature)),
+    'application/octet-stream': {
+      schema: {
+        description:
+          'The JSON, with parameters.binary_data_size in place of data, and the elements behind it, little-endian. Header inference-header-content-length says how long the JSON is.',
       },
     },
-    response: { 'application/json': { schema: responseSchema(signature?.outputs) } },
-  };
-}
+  },
+  response: jsonBody(responseSchema(signature?.outputs)),
+});
 
 function requestSchema(specs: readonly TensorSpec[] | undefined): JsonSchema {
   return {
     type: 'object',
     required: ['inputs'],
     properties: {
-      id: { type: 'string', description: 'Comes back with the answer.' },
+      id: stringSchema('Comes back with the answer.'),
       inputs: tensorsSchema(specs),
       outputs: {
         type: 'array',
         description: 'Outputs to answer; all where it is absent.',
-        items: { type: 'object', required: ['name'], properties: { name: { type: 'string' } } },
+        items: objectSchema({ name: stringSchema() }),
       },
       parameters: {
         type: 'object',
@@ -71,41 +53,38 @@ function requestSchema(specs: readonly TensorSpec[] | undefined): JsonSchema {
 }
 
 function responseSchema(specs: readonly TensorSpec[] | undefined): JsonSchema {
-  return {
-    type: 'object',
-    required: ['model_name', 'outputs'],
-    properties: {
-      model_name: { type: 'string' },
-      model_version: { type: 'string' },
-      id: { type: 'string' },
+  return objectSchema(
+    {
+      model_name: stringSchema(),
+      model_version: stringSchema(),
+      id: stringSchema(),
       parameters: { type: 'object' },
       outputs: tensorsSchema(specs),
     },
-  };
+    ['model_version', 'id', 'parameters'],
+  );
 }
 
 function tensorsSchema(specs: readonly TensorSpec[] | undefined): JsonSchema {
-  if (specs === undefined) return { type: 'array', items: anyTensor };
+  if (specs === undefined) return arraySchema(anyTensor);
   return { type: 'array', maxItems: specs.length, items: { anyOf: specs.map(tensorSchema) } };
 }
 
-const shapeSchema: JsonSchema = { type: 'array', items: { type: 'integer', minimum: 0 } };
+const shapeSchema: JsonSchema = arraySchema({ type: 'integer', minimum: 0 });
 
-const anyTensor: JsonSchema = {
-  type: 'object',
-  required: ['name', 'shape', 'datatype'],
-  properties: { name: { type: 'string' }, shape: shapeSchema, datatype: { type: 'string' }, data: { type: 'array' } },
-};
+const anyTensor: JsonSchema = objectSchema(
+  { name: stringSchema(), shape: shapeSchema, datatype: stringSchema(), data: { type: 'array' } },
+  ['data'],
+);
 
-function tensorSchema({ name, dtype, shape }: TensorSpec): JsonSchema {
+function tensorSchema(spec: TensorSpec): JsonSchema {
+  const { name, dtype, shape } = spec;
   const axes = shape.map((size) =>
     typeof size === 'number' ? { const: size } : { type: 'integer', minimum: 0, title: size },
   );
   return {
-    type: 'object',
     title: name,
-    required: ['name', 'shape', 'datatype', 'data'],
-    properties: {
+    ...objectSchema({
       name: { const: name },
       shape: {
         ...shapeSchema,
@@ -117,32 +96,129 @@ function tensorSchema({ name, dtype, shape }: TensorSpec): JsonSchema {
       data: {
         type: 'array',
         description: 'Flat in row-major order, or nested like the shape.',
-        items: { anyOf: [elementSchema(dtype), { type: 'array' }] },
+        items: { anyOf: [plainElement(spec), { type: 'array' }] },
       },
-    },
+    }),
   };
-}
-
-function elementSchema(dtype: DType): JsonSchema {
-  if (dtype === 'string') return { type: 'string' };
-  if (dtype === 'bool') return { type: 'boolean' };
-  if (dtype.startsWith('float')) return { anyOf: [{ type: 'number' }, { enum: ['NaN', 'Infinity', '-Infinity'] }] };
-  return { type: 'integer', ...(dtype.startsWith('u') && { minimum: 0 }) };
 }
 
 /** One row of zeros; open sizes are 1. Undefined where it would be long. */
 function exampleOf({ inputs }: ModelSignature): object | undefined {
-  const shapes = inputs.map(({ shape }) => shape.map((size) => (typeof size === 'number' ? size : 1)));
-  if (shapes.reduce((sum, shape) => sum + elementCount(shape), 0) > mostExampleElements) return undefined;
+  if (!haveExamples(inputs)) return undefined;
   return {
-    inputs: inputs.map(({ name, dtype }, index) => {
-      const shape = shapes[index] as number[];
+    inputs: inputs.map(({ name, dtype, shape: sizes }) => {
+      const shape = exampleSizes(sizes);
       return { name, shape, datatype: datatypeOf(dtype), data: new Array(elementCount(shape)).fill(zeroOf(dtype)) };
     }),
   };
 }
 
-function zeroOf(dtype: DType): unknown {
-  if (dtype === 'string') return '';
-  return dtype === 'bool' ? false : 0;
-}
+const counted = objectSchema({ count: { type: 'integer' }, ns: { type: 'integer' } });
+const specification = objectSchema({
+  name: stringSchema(),
+  datatype: stringSchema(),
+  shape: { ...arraySchema({ type: 'integer' }), description: '-1 where any size fits.' },
+});
+const configured = objectSchema({
+  name: stringSchema(),
+  data_type: stringSchema(),
+  dims: {
+    ...arraySchema({ type: 'integer' }),
+    description: 'Without the axis of rows where max_batch_size is more than 0.',
+  },
+});
+const unitOfStatistics = objectSchema({
+  name: stringSchema(),
+  version: stringSchema(),
+  last_inference: { type: 'integer', description: 'Milliseconds since 1970; 0 for never.' },
+  inference_count: { type: 'integer', description: 'Rows that were answered.' },
+  execution_count: { type: 'integer', description: 'Batches in which they were computed.' },
+  inference_stats: objectSchema({
+    success: counted,
+    fail: counted,
+    queue: counted,
+    compute_input: counted,
+    compute_infer: counted,
+    compute_output: counted,
+  }),
+  batch_stats: arraySchema(objectSchema({ batch_size: { type: 'integer' } })),
+});
+
+/** What the routes beside infer answer, by their path without a version. */
+const descriptions: Readonly<Record<string, RouteDescription>> = {
+  '/v2': {
+    summary: 'Name, version and extensions of the server',
+    response: jsonBody(
+      objectSchema({ name: stringSchema(), version: stringSchema(), extensions: arraySchema(stringSchema()) }),
+    ),
+  },
+  '/v2/health/live': {
+    summary: 'Whether the server is up',
+    response: jsonBody(objectSchema({ live: { type: 'boolean' } })),
+  },
+  '/v2/health/ready': { summary: 'Whether every model would answer', ...readiness(jsonBody(readySchema)) },
+  '/v2/models/:model': {
+    summary: 'Tensors and versions of a model',
+    response: jsonBody(
+      objectSchema({
+        name: stringSchema(),
+        versions: arraySchema(stringSchema()),
+        platform: stringSchema(),
+        inputs: arraySchema(specification),
+        outputs: arraySchema(specification),
+        parameters: { type: 'object' },
+      }),
+    ),
+  },
+  '/v2/models/:model/ready': {
+    summary: 'Whether a model would answer',
+    ...readiness(jsonBody(objectSchema({ name: stringSchema(), ready: { type: 'boolean' } }))),
+  },
+  '/v2/models/:model/config': {
+    summary: 'Names, types and sizes, as Triton’s configuration has them',
+    response: jsonBody(
+      objectSchema({
+        name: stringSchema(),
+        platform: stringSchema(),
+        max_batch_size: { type: 'integer', description: 'Rows that a request may have; 0 where rows are not joined.' },
+        input: arraySchema(configured),
+        output: arraySchema(configured),
+      }),
+    ),
+  },
+  '/v2/models/:model/stats': {
+    summary: 'Requests, rows, batches and where their time went',
+    response: jsonBody(objectSchema({ model_stats: arraySchema(unitOfStatistics) })),
+  },
+  '/v2/repository/index': {
+    summary: 'Models that can be loaded, and how they stand',
+    request: jsonBody({
+      type: 'object',
+      properties: { ready: { type: 'boolean', description: 'Whether only models that are ready are listed.' } },
+    }),
+    isBodyOptional: true,
+    response: jsonBody(
+      arraySchema(
+        objectSchema({
+          name: stringSchema(),
+          version: stringSchema('Empty while none answers.'),
+          state: { enum: ['READY', 'UNAVAILABLE', 'LOADING', 'UNLOADING'] },
+          reason: stringSchema('Why it is not ready.'),
+        }),
+      ),
+    ),
+  },
+  '/v2/repository/models/:model/load': {
+    summary: 'Loads a model, or loads it anew',
+    response: jsonBody({ type: 'object' }),
+    errors: {
+      '409': { description: 'The model is served for good, or is being unloaded' },
+      '500': { description: 'It could not be loaded' },
+    },
+  },
+  '/v2/repository/models/:model/unload': {
+    summary: 'Takes a model out of service',
+    response: jsonBody({ type: 'object' }),
+    errors: { '409': { description: 'The model is served for good' } },
+  },
+};

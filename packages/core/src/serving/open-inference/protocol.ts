@@ -3,7 +3,6 @@ import { jsonResponse } from '../http-error';
 import type { ProtocolContext, ProtocolRoutes, ServingProtocol } from '../protocol';
 import { binaryExtension } from './binary';
 import { classificationExtension } from './classification';
-import { describeRoute } from './describe';
 import { addModelRoutes } from './model-routes';
 import { addRepositoryRoutes } from './repository-routes';
 
@@ -36,7 +35,7 @@ export function openInference(): ServingProtocol {
       const { catalog, repository } = context.host;
       if (repository !== undefined) addRepositoryRoutes(routes, catalog, repository);
     },
-    describe: describeRoute,
+    describe: async (route, model) => (await import('./describe')).describeRoute(route, model),
   };
 }
 

@@ -1,6 +1,15 @@
-import type { Operation } from '../host/call';
+import type { Guard, Operation } from '../host/call';
 import type { ServedModel } from '../host/catalog';
-import type { BodyDescription, JsonSchema, ProtocolContext, RouteDescription, RouteEntry } from '../protocol';
+import type {
+  BodyDescription,
+  ErrorDescription,
+  JsonSchema,
+  ParameterDescription,
+  ProtocolContext,
+  RouteDescription,
+  RouteDescriptions,
+  RouteEntry,
+} from '../protocol';
 
 /** What the operator says about the service. */
 export interface About {
@@ -14,25 +23,33 @@ export interface DocumentedRoute {
   readonly route: RouteEntry;
   /** In the document's form: `/v2/models/digits/infer`, `/v2/models/{model}`. */
   readonly path: string;
-  /** The model whose tensors the description has; undefined where the path leaves it open, or names none. */
+  /** The model that it asks; undefined where the path leaves it open, or asks none. */
   readonly model: ServedModel | undefined;
   readonly description: RouteDescription;
+  /** Whether a caller has to show who he is. */
+  readonly isGuarded: boolean;
 }
 
 /** What a route is for, where its protocol says no more. */
-const purposes: Readonly<Record<Operation, string>> = {
-  health: 'Whether the server or a model would answer',
-  metadata: 'What a model is',
-  list: 'Which models there are',
-  infer: 'An answer of a model',
-  load: 'Loads a model',
-  unload: 'Takes a model out of service',
-  metrics: 'Metrics for a scraper',
-  documentation: 'Documentation',
+const purposes: Readonly<Record<Operation, RouteDescription>> = {
+  health: { summary: 'Whether the server or a model would answer' },
+  metadata: { summary: 'What a model is' },
+  list: { summary: 'Which models there are' },
+  infer: { summary: 'An answer of a model' },
+  load: { summary: 'Loads a model' },
+  unload: { summary: 'Takes a model out of service' },
+  metrics: {
+    summary: 'Metrics for a scraper',
+    response: {
+      'text/plain': { schema: { type: 'string' } },
+      'application/openmetrics-text': { schema: { type: 'string' } },
+    },
+  },
+  documentation: { summary: 'Documentation' },
 };
 
-/** Statuses of errors that any route may answer, and those of a model besides. */
-const [commonErrors, modelErrors] = [
+/** Statuses of errors that any route with a path, a query or a body to be read may answer, and those of a model besides. */
+const [commonErrors, modelErrors, guardErrors] = [
   { '400': 'The request is wrong: the body says what', '404': 'There is no such model or version' },
   {
     '413': 'The body, or a tensor, is past a limit',
@@ -41,45 +58,91 @@ const [commonErrors, modelErrors] = [
     '503': 'The server cannot answer at present; Retry-After says when to ask again',
     '504': 'The time that the caller gave ran out',
   },
+  {
+    '401': 'The caller has not shown who he is; WWW-Authenticate says how he may',
+    '403': 'The caller may not do this',
+    '429': 'The caller, or the server, has too much to do; Retry-After says when to ask again',
+  },
 ] as const;
 
 /** The routes as they are documented, in the order in which they were added. */
-export function documentedRoutes({ host, protocols, routes }: ProtocolContext): readonly DocumentedRoute[] {
+export async function documentedRoutes({
+  host,
+  protocols,
+  routes,
+}: ProtocolContext): Promise<readonly DocumentedRoute[]> {
   const models = host.catalog.all();
   const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
-  return routes.flatMap((route): DocumentedRoute[] => {
-    const describe = (model: ServedModel | undefined): RouteDescription =>
-      byName.get(route.protocol)?.describe?.(route, model) ?? { summary: purposes[route.operation] };
-    const isOfModel =
-      route.operation === 'infer' && /\/:model(?![\w])/.test(route.path) && !/:version\b/.test(route.path);
-    if (!isOfModel)
-      return [{ route, path: templateOf(route.path), model: undefined, description: describe(undefined) }];
-    return models.map((model) => {
-      const path = templateOf(route.path.replace(/:model(?![\w])/, () => encodeURIComponent(model.name)));
-      return { route, path, model, description: describe(model) };
-    });
+  const describe = async (route: RouteEntry, model: ServedModel | undefined): Promise<readonly RouteDescription[]> => {
+    const found = (await byName.get(route.protocol)?.describe?.(route, model)) ?? purposes[route.operation];
+    return isList(found) ? found : [found];
+  };
+  const documented = answering(routes).flatMap((route): Promise<DocumentedRoute[]>[] => {
+    const hasModel = /:model(?!\w)/.test(route.path);
+    const document = async (asked: ServedModel | undefined, own: ServedModel | undefined): Promise<DocumentedRoute[]> =>
+      (await describe(route, asked)).map((description) => {
+        const template = description.path ?? templateOf(route.path);
+        const path = own === undefined ? template : template.replace('{model}', () => encodeURIComponent(own.name));
+        const isGuarded = needsCredentials(host.guard, route, hasModel || asked !== undefined);
+        return { route, path: path || '/', model: own ?? meantOf(route, asked), description, isGuarded };
+      });
+    if (route.operation === 'infer' && hasModel && !/:(version|label)\b/.test(route.path))
+      return models.map((model) => document(model, model));
+    const meant = route.meant?.();
+    const asked = meant === undefined ? undefined : models.find(({ name }) => name === meant);
+    return [document(asked ?? (hasModel && models.length === 1 ? models[0] : undefined), undefined)];
+  });
+  return (await Promise.all(documented)).flat();
+}
+
+function isList(found: RouteDescriptions): found is readonly RouteDescription[] {
+  return Array.isArray(found);
+}
+
+function meantOf(route: RouteEntry, asked: ServedModel | undefined): ServedModel | undefined {
+  return route.meant === undefined ? undefined : asked;
+}
+
+/** Where two routes fit, the first that was added answers. */
+function answering(routes: readonly RouteEntry[]): readonly RouteEntry[] {
+  const seen = new Set<string>();
+  return routes.filter(({ method, path }) => {
+    const key = `${method} ${path.replace(/:\w+/g, ':')}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
   });
 }
 
+function needsCredentials(guard: Guard | undefined, { operation }: RouteEntry, namesModel: boolean): boolean {
+  return guard !== undefined && (namesModel || !(guard.openOperations ?? []).includes(operation));
+}
+
 /** The OpenAPI 3.1 document of a service. */
-export function makeDocument({ title, version, description }: About, context: ProtocolContext): JsonSchema {
+export async function makeDocument(
+  { title, version, description }: About,
+  context: ProtocolContext,
+): Promise<JsonSchema> {
   const { basePath, host } = context;
   const modelNames = host.catalog.all().map(({ name }) => name);
+  const schemes = host.guard?.securitySchemes;
+  const documented = await documentedRoutes(context);
+  const identify = createIdentifier();
   const paths: Record<string, Record<string, unknown>> = Object.create(null);
-  for (const documented of documentedRoutes(context)) {
-    const methods = paths[documented.path] ?? {};
-    paths[documented.path] = methods;
-    // Where two routes fit, the first that was added answers.
-    methods[documented.route.method.toLowerCase()] ??= operationOf(documented, modelNames);
+  for (const each of documented) {
+    const methods = paths[each.path] ?? {};
+    paths[each.path] = methods;
+    methods[each.route.method.toLowerCase()] ??= operationOf(each, modelNames, schemes, identify);
   }
   return {
     openapi: '3.1.0',
     info: { title, version, ...(description !== undefined && { description }) },
     servers: [{ url: basePath === '' ? '/' : basePath }],
-    tags: [...new Set(context.routes.map(({ protocol }) => protocol))].map((name) => ({ name })),
+    tags: [...new Set(documented.map(({ route }) => route.protocol))].map((name) => ({ name })),
     paths: { ...paths },
     components: {
       schemas: { Error: errorSchema },
+      ...(schemes && { securitySchemes: schemes }),
     },
   };
 }
@@ -96,27 +159,91 @@ const errorSchema: JsonSchema = {
   },
 };
 
-function operationOf({ route, path, description }: DocumentedRoute, modelNames: readonly string[]): JsonSchema {
-  const { summary, request, response } = description;
-  const errors = route.operation === 'infer' ? { ...commonErrors, ...modelErrors } : commonErrors;
-  const parameters = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: name === 'model' && modelNames.length > 0 ? { type: 'string', enum: modelNames } : { type: 'string' },
-  }));
+/** The errors of a route by status, and what each means. */
+export function errorsOf({
+  route,
+  path,
+  description,
+  isGuarded,
+}: DocumentedRoute): readonly (readonly [status: string, error: ErrorDescription])[] {
+  const { operation } = route;
+  const { '404': notFound, ...wrong } = commonErrors;
+  const isRead = path.includes('{') || description.request !== undefined || description.parameters !== undefined;
+  const usual: Record<string, string> = {
+    ...(isGuarded && guardErrors),
+    ...(operation === 'infer' ? { ...commonErrors, ...modelErrors } : isRead ? wrong : {}),
+    ...(path.includes('{') && { '404': notFound }),
+  };
+  const described = Object.entries(usual).map(([status, text]) => [status, { description: text }] as const);
+  return [...new Map<string, ErrorDescription>([...described, ...Object.entries(description.errors ?? {})])].sort(
+    ([left], [right]) => Number(left) - Number(right),
+  );
+}
+
+function operationOf(
+  documented: DocumentedRoute,
+  modelNames: readonly string[],
+  schemes: Guard['securitySchemes'],
+  identify: (text: string) => string,
+): JsonSchema {
+  const { route, path, description, isGuarded } = documented;
+  const { summary, request, response, isBodyOptional = false, isAnswered = true, parameters: read = [] } = description;
+  const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name as string);
+  const parameters = [...names.map((name) => pathParameter(name, modelNames)), ...read.map(readParameter)];
   return {
-    operationId: `${route.method.toLowerCase()}_${route.protocol}${path}`
-      .replace(/[^A-Za-z0-9]+/g, '_')
-      .replace(/_$/, ''),
+    operationId: identify(`${route.method.toLowerCase()}_${route.protocol}${path}`),
     summary,
     tags: [route.protocol],
     ...(parameters.length > 0 && { parameters }),
-    ...(request && { requestBody: { required: true, content: contentOf(request) } }),
+    ...(schemes && { security: isGuarded ? Object.keys(schemes).map((name) => ({ [name]: [] })) : [] }),
+    ...(request && { requestBody: { required: !isBodyOptional, content: contentOf(request) } }),
     responses: {
-      '200': { description: 'The answer', ...(response && { content: contentOf(response) }) },
-      ...Object.fromEntries(Object.entries(errors).map(([status, text]) => [status, errorAnswer(text)])),
+      ...(isAnswered && { '200': { description: 'The answer', ...(response && { content: contentOf(response) }) } }),
+      ...Object.fromEntries(
+        errorsOf(documented).map(([status, { description: text, response: bodies }]) => [
+          status,
+          { description: text, content: contentOf(bodies ?? errorBodies(documented, status)) },
+        ]),
+      ),
     },
+  };
+}
+
+/** What the guard says comes before a protocol has its say. */
+function errorBodies({ description }: DocumentedRoute, status: string): Readonly<Record<string, BodyDescription>> {
+  const isGuards = status === '401' || status === '403';
+  const schema = (isGuards ? undefined : description.errorSchema) ?? { $ref: '#/components/schemas/Error' };
+  return { 'application/json': { schema } };
+}
+
+function pathParameter(name: string, modelNames: readonly string[]): JsonSchema {
+  const isModel = name === 'model' && modelNames.length > 0;
+  return {
+    name,
+    in: 'path',
+    required: true,
+    schema: isModel ? { type: 'string', enum: modelNames } : { type: 'string' },
+  };
+}
+
+function readParameter({
+  name,
+  in: place,
+  description,
+  schema = { type: 'string' },
+}: ParameterDescription): JsonSchema {
+  return { name, in: place, description, schema };
+}
+
+/** Ids that programs may take for names: of letters, digits and underscores, each of them once. */
+function createIdentifier(): (text: string) => string {
+  const taken = new Set<string>();
+  return (text) => {
+    const plain = text.replace(/[^A-Za-z0-9]+/g, '_').replace(/_$/, '');
+    let id = plain;
+    for (let count = 2; taken.has(id); count++) id = `${plain}_${count}`;
+    taken.add(id);
+    return id;
   };
 }
 
@@ -127,10 +254,6 @@ function contentOf(bodies: Readonly<Record<string, BodyDescription>>): JsonSchem
       { schema, ...(example !== undefined && { example }) },
     ]),
   );
-}
-
-function errorAnswer(description: string): JsonSchema {
-  return { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
 }
 
 /** `:name` as OpenAPI writes it; a pattern behind it and a wildcard are parameters too. */

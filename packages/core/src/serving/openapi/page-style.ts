@@ -12,12 +12,16 @@ header{padding-top:40px}
 .eyebrow{margin:0;color:var(--muted);font-size:12px;font-weight:600;letter-spacing:.08em;text-transform:uppercase}
 h1{margin:2px 0 0;font-size:32px;line-height:1.2;letter-spacing:-.02em;font-weight:650}
 h2{margin:0;font-size:22px;line-height:1.3;letter-spacing:-.01em;font-weight:650}
+h3{margin:0;padding:12px 16px 8px;color:var(--muted);font-size:12px;font-weight:600;letter-spacing:.04em;text-transform:uppercase}
 .lead{margin:10px 0 0;max-width:70ch}
 .meta,.note,footer,caption,.what,.took{color:var(--muted)}
 .meta{margin:8px 0 0;font-size:13px}
 .note{margin:8px 0;font-size:13px}
-code,pre,textarea,input{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
-nav{display:flex;gap:4px 20px;flex-wrap:wrap;margin-top:20px;padding-bottom:10px;border-bottom:1px solid var(--line);font-size:14px;font-weight:500}
+code,pre,textarea,input,select{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+nav{margin-top:20px;padding-bottom:12px;border-bottom:1px solid var(--line);font-size:14px;font-weight:500}
+nav p{display:flex;gap:2px 18px;flex-wrap:wrap;margin:0}
+nav p+p{margin-top:6px}
+nav span{color:var(--muted);font-weight:400;min-width:72px}
 a{color:var(--accent);text-decoration:none}
 a:hover{text-decoration:underline}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:4px}
@@ -27,12 +31,14 @@ a:hover{text-decoration:underline}
 .pill,.method{display:inline-block;padding:1px 9px;border-radius:99px;background:var(--plain-back);color:var(--muted);font-size:12px;font-weight:600;line-height:1.6;white-space:nowrap}
 .pill.good{background:var(--good-back);color:var(--good)}
 .pill.bad{background:var(--bad-back);color:var(--bad)}
-.method{border-radius:6px;padding:1px 7px;color:var(--accent);font-size:11px;letter-spacing:.03em}
+.method{flex:none;min-width:50px;border-radius:6px;padding:1px 7px;color:var(--accent);font-size:11px;letter-spacing:.03em;text-align:center}
+.method.get{color:var(--good);background:var(--good-back)}
+.method.delete{color:var(--bad);background:var(--bad-back)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;box-shadow:var(--shadow);padding:16px}
 .card+.card{margin-top:12px}
 main>.card{margin-top:24px}
 section{margin-top:40px;scroll-margin-top:16px}
-section>h2{margin-bottom:14px}
+section>.head+.card{margin-top:14px}
 .tensors{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:12px;margin:14px 0 12px}
 .tensors .card{margin:0}
 table{width:100%;border-collapse:collapse;font-size:13.5px;line-height:1.4}
@@ -41,26 +47,45 @@ th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:baseline;font-weight
 th:last-child,td:last-child{padding-right:0}
 thead th{color:var(--muted);font-size:12px;font-weight:600;border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid var(--line)}
-.routes td:first-child{width:62px}
-.routes th{width:55%}
-.routes td:last-child{color:var(--muted)}
-.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.card.routes{padding:0;overflow:hidden}
+.routes .route{display:block;border-top:1px solid var(--line)}
+.routes>.route:first-child{border-top:0}
+.routes a.route,.route>summary{padding:10px 16px;display:flex;gap:4px 10px;align-items:baseline;flex-wrap:wrap;color:var(--ink);font-weight:400}
+a.route:hover,.route>summary:hover{background:var(--field);text-decoration:none}
+.route>summary::-webkit-details-marker{display:none}
+.route>summary::after{content:"";flex:none;align-self:center;width:7px;height:7px;margin:0 3px 3px auto;border:solid var(--muted);border-width:0 1.5px 1.5px 0;transform:rotate(45deg)}
+.route[open]>summary::after{margin:3px 3px 0 auto;transform:rotate(225deg)}
+a.route::after{content:"↑";flex:none;margin-left:auto;color:var(--muted);font-size:13px}
+.route[open]>summary{background:var(--field)}
+.path{font-size:13px;font-weight:600;min-width:0}
+.what{font-size:13px}
 summary{cursor:pointer;font-weight:500}
-summary .path{font-size:13.5px;font-weight:600}
-summary .what{font-weight:400;font-size:13px;margin-left:6px}
-form{margin-top:14px}
+form{padding:14px 16px 16px}
+form>*+*{margin-top:12px}
+.credentials ul{margin:0 0 12px;padding-left:20px;font-size:13px}
 label{display:block;font-size:12px;font-weight:600;color:var(--muted)}
-textarea,input{display:block;width:100%;margin-top:4px;padding:10px 12px;color:var(--ink);background:var(--field);border:1px solid var(--line);border-radius:8px}
+textarea,input,select{display:block;width:100%;margin-top:4px;padding:10px 12px;color:var(--ink);background:var(--field);border:1px solid var(--line);border-radius:8px}
 textarea{resize:vertical;tab-size:2}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,220px),1fr));gap:12px}
-.actions{margin-top:10px;font-size:13px;color:var(--muted)}
+.body{margin-top:12px}
+.body:first-child{margin-top:0}
+.actions{font-size:13px;color:var(--muted)}
 button{font:600 14px/1 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;padding:11px 20px;border:0;border-radius:8px;background:var(--accent);color:var(--on-accent);cursor:pointer}
 button:hover{filter:brightness(1.08)}
 button:disabled{opacity:.55;cursor:default}
-.answer{margin-top:14px;border-top:1px solid var(--line);padding-top:12px}
+.command{position:relative}
+.curl{max-height:220px;padding-right:78px}
+.copy{position:absolute;top:7px;right:7px;padding:6px 11px;font-size:12px;color:var(--ink);background:var(--card);border:1px solid var(--line)}
+.answers{font-size:13px}
+.answers>summary{color:var(--muted);font-weight:500}
+dl{margin:8px 0 0}
+dl div{display:grid;grid-template-columns:44px 1fr;gap:8px;padding:4px 0}
+dl div+div{border-top:1px solid var(--line)}
+dt{font-weight:600}
+dd{margin:0;color:var(--muted)}
 .answer p{margin:0 0 8px;font-size:13px}
 pre{margin:0;padding:12px;max-height:360px;overflow:auto;background:var(--field);border:1px solid var(--line);border-radius:8px;white-space:pre-wrap}
 .empty{color:var(--muted)}
 footer{margin-top:48px;padding-bottom:40px;font-size:13px}
-@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}.routes tr{display:grid;grid-template-columns:52px 1fr;gap:2px 8px;padding:8px 0}.routes tr+tr{border-top:1px solid var(--line)}.routes th,.routes td{width:auto!important;border:0!important;padding:0}.routes td:last-child{grid-column:2}summary .what{display:block;margin:4px 0 0}}
+@media(max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:26px}h2{font-size:20px}nav span{min-width:100%}textarea,input,select{font-size:16px}.routes a.route,.route>summary{display:grid;grid-template-columns:auto 1fr auto}.what{grid-column:1/-1}.routes a.route::after,.route>summary::after{grid-area:1/3}button[type=submit]{width:100%}}
 `;

@@ -1,15 +1,21 @@
 import { html, type Markup, raw, textOf } from '../../report/markup';
 import type { TensorSpec } from '../../signature';
-import type { ServiceResponse } from '../exchange';
+import type { ServiceRequest, ServiceResponse } from '../exchange';
+import type { Guard } from '../host/call';
 import { isRunnerReady, type ServedModel } from '../host/catalog';
 import type { ProtocolContext } from '../protocol';
 import { type About, type DocumentedRoute, documentedRoutes } from './document';
-import { formatJson } from './format-json';
+import { type FormSettings, routeForm } from './page-route';
 import { script } from './page-script';
 import { style } from './page-style';
 
-/** The documentation as a page: whole without its script, which only lets models be tried. */
-export function renderPage(about: About, context: ProtocolContext): ServiceResponse {
+/** The documentation as a page: whole without its script, which only lets routes be tried. */
+export async function renderPage(
+  about: About,
+  context: ProtocolContext,
+  request: ServiceRequest,
+): Promise<ServiceResponse> {
+  const routes = await documentedRoutes(context);
   // Only what bears it runs, so nothing that finds its way into the page by a name does.
   const nonce = crypto.randomUUID();
   const policy = [
@@ -30,13 +36,38 @@ export function renderPage(about: About, context: ProtocolContext): ServiceRespo
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
     },
-    body: `<!doctype html>\n${textOf(pageOf(about, context, nonce))}\n`,
+    body: `<!doctype html>\n${textOf(pageOf(about, context, routes, nonce, originOf(request)))}\n`,
   };
 }
 
-function pageOf({ title, version, description }: About, context: ProtocolContext, nonce: string): Markup {
-  const routes = documentedRoutes(context);
-  const models = context.host.catalog.all();
+/** Where the client thinks that the page is; whatever is no name of a host is not repeated. */
+function originOf({ header }: ServiceRequest): string {
+  const host = header('host') ?? '';
+  return `http://${/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:]+\](:\d{1,5})?$/.test(host) ? host : 'localhost'}`;
+}
+
+/** A route with its place in the page. */
+interface PlacedRoute extends DocumentedRoute {
+  readonly id: string;
+}
+
+function pageOf(
+  { title, version, description }: About,
+  context: ProtocolContext,
+  documented: readonly DocumentedRoute[],
+  nonce: string,
+  origin: string,
+): Markup {
+  const { basePath, host } = context;
+  const routes = documented.map((route, index): PlacedRoute => ({ ...route, id: `route-${index}` }));
+  const models = host.catalog.all();
+  const protocols = [...new Set(routes.map(({ route }) => route.protocol))];
+  const settings: FormSettings = {
+    origin,
+    basePath,
+    modelNames: models.map(({ name }) => name),
+    credentialHeader: credentialHeaderOf(host.guard),
+  };
   return html`<html lang="en">
 <head>
 <meta charset="utf-8">
@@ -45,22 +76,23 @@ function pageOf({ title, version, description }: About, context: ProtocolContext
 <title>${title}</title>
 <style nonce="${nonce}">${raw(style)}</style>
 </head>
-<body>
+<body data-credential-header="${settings.credentialHeader ?? ''}">
 <a class="skip" href="#models">Skip to the models</a>
 <header>
 <p class="eyebrow">Models over HTTP</p>
 <h1>${title}</h1>
 ${description !== undefined && html`<p class="lead">${description}</p>`}
-<p class="meta">Version ${version} · ${countOf(models.length, 'model')} · ${
-    context.basePath !== '' && html`paths begin with <code>${context.basePath}</code> · `
+<p class="meta">Version ${version} · ${countOf(models.length, 'model')} · ${countOf(routes.length, 'route')} · ${
+    basePath !== '' && html`paths begin with <code>${basePath}</code> · `
   }<a href="openapi.json">openapi.json</a></p>
-<nav aria-label="On this page">${models.map(({ name }, index) => html`<a href="#model-${index}">${name}</a>`)}<a href="#routes">All routes</a></nav>
+<nav aria-label="On this page"><p><span>Models</span>${models.map(({ name }, index) => html`<a href="#model-${index}">${name}</a>`)}</p>
+<p><span>Protocols</span>${protocols.map((name, index) => html`<a href="#protocol-${index}">${name}</a>`)}</p></nav>
 </header>
 <main id="models">
-${credentials()}
+${credentials(host.guard, settings)}
 ${models.length === 0 && html`<p class="card empty">No model is served at present.</p>`}
-${models.map((model, index) => modelSection(model, index, routes))}
-${routesSection(routes)}
+${models.map((model, index) => modelSection(model, index, routes, settings))}
+${protocols.map((name, index) => protocolSection(name, index, routes, settings))}
 </main>
 <footer>Made anew at every visit from what this server serves. Press Ctrl+Enter in a body to send it.</footer>
 <script nonce="${nonce}">${raw(script)}</script>
@@ -68,31 +100,58 @@ ${routesSection(routes)}
 </html>`;
 }
 
+/** The header that the guard's first scheme reads; undefined where it tells of none. */
+function credentialHeaderOf(guard: Guard | undefined): string | undefined {
+  for (const scheme of Object.values(guard?.securitySchemes ?? {})) {
+    if (scheme.type === 'http') return 'authorization';
+    if (scheme.type === 'apiKey' && scheme.in === 'header' && /^[\w-]+$/.test(String(scheme.name)))
+      return String(scheme.name);
+  }
+  return undefined;
+}
+
 /** Kept by nobody: it is gone when the page is. */
-function credentials(): Markup {
-  return html`<details class="card credentials" hidden data-needs-script>
+function credentials(guard: Guard | undefined, { credentialHeader = 'authorization' }: FormSettings): Markup {
+  const schemes = Object.entries(guard?.securitySchemes ?? {});
+  return html`<details class="card credentials" hidden data-needs-script${raw(schemes.length > 0 ? ' open' : '')}>
 <summary>Credentials</summary>
-<p class="note">Sent with what you try on this page, and kept nowhere.</p>
+<p class="note">Sent with what you try on this page, and kept nowhere.${schemes.length > 0 && ' One of these is asked for:'}</p>
+${schemes.length > 0 && html`<ul>${schemes.map(([name, scheme]) => html`<li><code>${name}</code> ${textOfScheme(scheme)}</li>`)}</ul>`}
 <div class="pair">
-<label>Header<input id="credential-name" value="authorization" autocomplete="off" spellcheck="false"></label>
-<label>Value<input id="credential-value" type="password" placeholder="Bearer …" autocomplete="off" spellcheck="false"></label>
+<label>Header<input id="credential-name" value="${credentialHeader}" autocomplete="off" spellcheck="false"></label>
+<label>Value<input id="credential-value" type="password" placeholder="${credentialHeader === 'authorization' ? 'Bearer …' : ''}" autocomplete="off" spellcheck="false"></label>
 </div>
 </details>`;
 }
 
-function modelSection(model: ServedModel, index: number, routes: readonly DocumentedRoute[]): Markup {
+function textOfScheme({ type, scheme, name, description }: Readonly<Record<string, unknown>>): string {
+  const where =
+    type === 'http' ? `authorization: ${String(scheme)}` : type === 'apiKey' ? `header ${String(name)}` : String(type);
+  return typeof description === 'string' ? `${where}. ${description}` : where;
+}
+
+function modelSection(
+  model: ServedModel,
+  index: number,
+  routes: readonly PlacedRoute[],
+  settings: FormSettings,
+): Markup {
   const { name, runner } = model;
   const { version, digest } = runner.model;
   const { inputs, outputs, batchAxis } = runner.signature;
   const ready = isRunnerReady(model);
   const own = routes.filter((documented) => documented.model === model);
+  const protocols = [...new Set(own.map(({ route }) => route.protocol))];
   return html`<section id="model-${index}" aria-labelledby="model-${index}-name">
 <div class="head"><h2 id="model-${index}-name">${name}</h2><span class="pill ${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></div>
 <p class="meta">Version ${version}${digest !== '' && html` · SHA-256 <code title="${digest}">${digest.slice(0, 12)}</code>`} · ${
     batchAxis === null ? 'requests run one by one' : `rows of requests are joined along axis ${batchAxis}`
   }</p>
 <div class="tensors">${tensorTable('Inputs', inputs)}${tensorTable('Outputs', outputs)}</div>
-${own.map((documented, position) => tryForm(documented, `${index}-${position}`, position === 0))}
+${protocols.map(
+  (protocol) => html`<div class="card routes"><h3>${protocol}</h3>
+${own.filter(({ route }) => route.protocol === protocol).map((each) => routeForm(each, each.id, each === own[0], settings))}</div>`,
+)}
 </section>`;
 }
 
@@ -105,35 +164,27 @@ function tensorTable(caption: string, specs: readonly TensorSpec[]): Markup {
   )}</tbody></table></div>`;
 }
 
-function tryForm({ route, path, description }: DocumentedRoute, id: string, open: boolean): Markup {
-  const example = description.request?.['application/json']?.example;
-  const lines = example === undefined ? [] : formatJson(example).split('\n');
-  return html`<details class="card route"${raw(open ? ' open' : '')}>
-<summary><span class="method">${route.method}</span> <code class="path">${path}</code> <span class="what">${description.summary}</span></summary>
-<form data-method="${route.method}" data-path="${path}">
-<label for="body-${id}">Body, JSON</label>
-<textarea id="body-${id}" rows="${Math.min(16, Math.max(4, lines.length + 2))}" spellcheck="false" autocapitalize="off" placeholder="${
-    example === undefined ? 'No example stands here: one row of this model would be long.' : ''
-  }">${lines.map((line) => [line, raw('\n')])}</textarea>
-<div class="actions"><button type="submit" hidden data-needs-script>Send</button><noscript>Sending needs JavaScript.</noscript></div>
-<div class="answer" hidden aria-live="polite"><p><span class="pill"></span> <span class="took"></span></p><pre tabindex="0"></pre></div>
-</form>
-</details>`;
-}
-
-function routesSection(routes: readonly DocumentedRoute[]): Markup {
-  const protocols = [...new Set(routes.map(({ route }) => route.protocol))];
-  return html`<section id="routes"><h2>All routes</h2>
-${protocols.map(
-  (protocol) => html`<div class="card"><table class="routes"><caption>${protocol}</caption>
-<thead class="hidden"><tr><th scope="col">Method</th><th scope="col">Path</th><th scope="col">What it answers</th></tr></thead>
-<tbody>${routes
-    .filter(({ route }) => route.protocol === protocol)
-    .map(
-      ({ route, path, description }) =>
-        html`<tr><td><span class="method">${route.method}</span></td><th scope="row"><code>${path}</code></th><td>${description.summary}</td></tr>`,
-    )}</tbody></table></div>`,
+/** All routes of a protocol: those that ask a model lead to its form above. */
+function protocolSection(
+  protocol: string,
+  index: number,
+  routes: readonly PlacedRoute[],
+  settings: FormSettings,
+): Markup {
+  const all = routes.filter(({ route }) => route.protocol === protocol);
+  const [asking, others] = [
+    all.filter(({ model }) => model !== undefined),
+    all.filter(({ model }) => model === undefined),
+  ];
+  return html`<section id="protocol-${index}" aria-labelledby="protocol-${index}-name">
+<div class="head"><h2 id="protocol-${index}-name">${protocol}</h2><span class="pill">${countOf(all.length, 'route')}</span></div>
+<div class="card routes">
+${asking.map(
+  ({ id, route, path, description }) =>
+    html`<a class="route" href="#${id}"><span class="method ${route.method.toLowerCase()}">${route.method}</span><code class="path">${path}</code><span class="what">${description.summary}</span></a>`,
 )}
+${others.map((each) => routeForm(each, each.id, false, settings))}
+</div>
 </section>`;
 }
 

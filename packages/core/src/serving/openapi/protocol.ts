@@ -45,7 +45,7 @@ export function openApi(options?: OpenApiOptions): ServingProtocol {
         return {
           status: 200,
           headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
-          body: JSON.stringify(makeDocument(about, context)),
+          body: JSON.stringify(await makeDocument(about, context)),
         };
       });
       if (!page) return;
@@ -53,7 +53,7 @@ export function openApi(options?: OpenApiOptions): ServingProtocol {
         // The page's links are relative to the path without a slash at its end.
         if (request.path.endsWith('/')) return { status: 308, headers: { location: '../docs' }, body: '' };
         const { renderPage } = await import('./page');
-        return renderPage(about, context);
+        return renderPage(about, context, request);
       });
     },
     describe: ({ path }) =>

@@ -32,7 +32,8 @@ export interface InvocationInputs {
   readonly isBare: boolean;
 }
 
-const dialect: ScoringDialect = { formats: scoringFormats, paramsField: 'params' };
+/** What JSON has. */
+export const dialect: ScoringDialect = { formats: scoringFormats, paramsField: 'params' };
 
 /**
  * Checks the type of a body. Nothing is read as JSON, for clients that say nothing.

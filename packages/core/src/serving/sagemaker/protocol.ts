@@ -10,7 +10,7 @@ import type { ServingProtocol } from '../protocol';
 import { chooseMediaType, parseMediaType } from '../scoring/media-type';
 import { meantModel, noSuchModel } from '../scoring/one-model';
 import { respondWith } from '../scoring/respond';
-import { checkInvocationType, invocationTypes, readInvocation, writeInvocation } from './formats';
+import { checkInvocationType, dialect, invocationTypes, readInvocation, writeInvocation } from './formats';
 import { addModelRoutes } from './model-routes';
 
 /** Options of {@link sageMaker}. */
@@ -90,8 +90,11 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
       const target = ({ header }: ServiceRequest): string | undefined =>
         header('x-amzn-sagemaker-target-model') || undefined;
       const ofInvocation = (request: ServiceRequest) => target(request) ?? meant();
-      routes.add('POST', '/invocations', { operation: 'infer', model: ofInvocation }, (request, _parameters, call) =>
-        answer(request, call),
+      routes.add(
+        'POST',
+        '/invocations',
+        { operation: 'infer', model: ofInvocation, meant },
+        (request, _parameters, call) => answer(request, call),
       );
       const isServed = (name: string | undefined) => host.catalog.all().some((each) => each.name === name);
       const ofEndpoint = (request: ServiceRequest, { endpoint }: Readonly<Record<string, string>>) =>
@@ -99,13 +102,14 @@ export function sageMaker(options: SageMakerOptions = {}): ServingProtocol {
       routes.add(
         'POST',
         '/endpoints/:endpoint/invocations',
-        { operation: 'infer', model: ofEndpoint },
+        { operation: 'infer', model: ofEndpoint, meant },
         (request, _parameters, call) => answer(request, call),
       );
       if (repository === undefined) return;
       addModelRoutes(routes, host, repository, { modelRoot, maxModels });
       routes.add('POST', '/models/:model/invoke', 'infer', (request, _parameters, call) => answer(request, call));
     },
+    describe: async (route, model) => (await import('./describe')).describeSageMaker(route, model, dialect),
   };
 }
 

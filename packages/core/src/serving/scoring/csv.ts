@@ -1,4 +1,5 @@
 import { FairleadError } from '../../errors';
+import { type CsvCursor, readField, writeField } from '../csv/field';
 
 /** How a text of comma-separated values is read. */
 export interface CsvOptions {
@@ -17,8 +18,9 @@ export function parseCsv(text: string, { maxCells }: CsvOptions): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
   let cells = 0;
-  let index = text.charCodeAt(0) === 0xfeff ? 1 : 0;
+  const cursor: CsvCursor = { text, at: text.charCodeAt(0) === 0xfeff ? 1 : 0 };
   const end = text.length;
+  const refuse = (expected: string, given: string): FairleadError => badQuote(rows.length + 1, expected, given);
 
   const addCell = (cell: string): void => {
     cells++;
@@ -34,51 +36,23 @@ export function parseCsv(text: string, { maxCells }: CsvOptions): string[][] {
     row = [];
   };
 
-  while (index < end) {
-    let cell: string;
-    let isQuoted = false;
-    if (text[index] === '"') {
-      isQuoted = true;
-      const closing = closingQuote(text, index + 1);
-      if (closing === -1) throw badQuote(rows.length + 1, 'a quote that closes', 'the end of the text');
-      cell = text.slice(index + 1, closing).replaceAll('""', '"');
-      index = closing + 1;
-      if (index < end && !isSeparator(text.charCodeAt(index)))
-        throw badQuote(rows.length + 1, 'a comma or the end of the line behind a closing quote', 'more text');
-    } else {
-      const from = index;
-      while (index < end && !isSeparator(text.charCodeAt(index))) {
-        if (text.charCodeAt(index) === 0x22)
-          throw badQuote(rows.length + 1, 'quotes around the whole field', 'one within');
-        index++;
-      }
-      cell = text.slice(from, index);
-    }
+  while (cursor.at < end) {
+    const isQuoted = text[cursor.at] === '"';
+    const cell = readField(cursor, refuse);
     const isEmpty = !isQuoted && cell === '' && row.length === 0;
     addCell(cell);
-    if (text.charCodeAt(index) === 0x2c) {
-      index++;
+    const separator = text.charCodeAt(cursor.at);
+    if (separator === 0x2c) {
+      cursor.at++;
       // A comma at the very end opens one more field, which is empty.
-      if (index === end) addCell('');
+      if (cursor.at === end) addCell('');
       else continue;
-    } else if (text.charCodeAt(index) === 0x0d && text.charCodeAt(index + 1) === 0x0a) {
-      index += 2;
-    } else if (index < end) index++;
+    } else if (separator === 0x0d && text.charCodeAt(cursor.at + 1) === 0x0a) {
+      cursor.at += 2;
+    } else if (cursor.at < end) cursor.at++;
     endRow(isEmpty && row.length === 1);
   }
   return rows;
-}
-
-/** A comma, or what ends a line. */
-function isSeparator(code: number): boolean {
-  return code === 0x2c || code === 0x0a || code === 0x0d;
-}
-
-/** Where a quoted field ends; -1 where it never does. */
-function closingQuote(text: string, from: number): number {
-  let quote = text.indexOf('"', from);
-  while (quote !== -1 && text.charCodeAt(quote + 1) === 0x22) quote = text.indexOf('"', quote + 2);
-  return quote;
 }
 
 function badQuote(line: number, expected: string, given: string): FairleadError {
@@ -101,7 +75,7 @@ function tooMany(maxCells: number): FairleadError {
   });
 }
 
-/** Writes a value so that a reader of CSV finds the same text. */
+/** Writes a value so that a reader of CSV finds the same text, on a line of its own too. */
 export function csvField(text: string): string {
-  return /[",\r\n]/.test(text) || text === '' ? `"${text.replaceAll('"', '""')}"` : text;
+  return text === '' ? '""' : writeField(text);
 }

@@ -1,9 +1,9 @@
 import { FairleadError } from '../../errors';
 import type { ModelSignature, TensorSpec } from '../../signature';
-import type { DType } from '../../tensor/dtype';
 import { decodeData } from '../../tensor/json/decode-data';
 import { checkElements, decodeNested } from '../../tensor/json/decode-nested';
 import { formatShape, type Tensor, type Tensors } from '../../tensor/tensor';
+import { scalarOfText } from '../csv/value';
 import type { Table } from './table';
 
 /**
@@ -64,38 +64,9 @@ function tensorOf({ dtype, name }: TensorSpec, shape: readonly number[], cells: 
   return { dtype, shape, data: decodeData(dtype, shape, cells, name, { nullIsNaN: true }) } as Tensor;
 }
 
-const missingWords: ReadonlySet<string> = new Set(['', 'NA', 'N/A', 'NaN', 'nan', 'null', 'None']);
-const infinities: Readonly<Record<string, string>> = { inf: 'Infinity', '+inf': 'Infinity', '-inf': '-Infinity' };
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
-
 /** Turns the text of a cell into the JSON value that the decoder of elements takes; what it cannot turn stays text. */
 function textReader({ dtype }: TensorSpec): (cell: unknown) => unknown {
-  if (dtype === 'string') return (cell) => cell;
-  if (dtype === 'bool') return (cell) => booleanOf(String(cell).trim());
-  if (isFloat(dtype)) return (cell) => floatOf(String(cell).trim());
-  return (cell) => integerOf(String(cell).trim());
-}
-
-function isFloat(dtype: DType): boolean {
-  return dtype === 'float32' || dtype === 'float64' || dtype === 'float16';
-}
-
-function booleanOf(text: string): unknown {
-  if (/^(true|1)$/i.test(text)) return true;
-  return /^(false|0)$/i.test(text) ? false : text;
-}
-
-function floatOf(text: string): unknown {
-  if (decimal.test(text)) return Number(text);
-  if (missingWords.has(text)) return null;
-  return infinities[text] ?? text;
-}
-
-/** Digits past 2^53 stay text, which tensors of 64 bits read without loss. */
-function integerOf(text: string): unknown {
-  if (!/^[+-]?\d{1,20}$/.test(text)) return text;
-  const value = Number(text);
-  return Number.isSafeInteger(value) ? value : text.replace('+', '');
+  return (cell) => scalarOfText(dtype, String(cell));
 }
 
 function misfit({ columns, rows, field }: Table, { inputs }: ModelSignature): FairleadError {

@@ -170,7 +170,7 @@ describe('tableToTensors', () => {
       [split(['a', 'b'], [[1, 2]]), signatureOf([specOf('x', 'float32', 1, 2)]), 'INVALID_INPUT df'],
       [split(['s'], [[1]]), signatureOf([{ name: 's', dtype: 'float32', shape: [] }], null), 'INVALID_INPUT s'],
       [readCsvTable('1,x', false, 10), matrix, 'INVALID_INPUT x.data[1]'],
-      [readCsvTable('age,income,city\n1.0,2,x', true, 10), named, 'INVALID_INPUT age.data[0]'],
+      [readCsvTable('age,income,city\n1.5,2,x', true, 10), named, 'INVALID_INPUT age.data[0]'],
     ];
     for (const [table, signature, expected] of cases) expect(refusal(() => tensors(table, signature))).toBe(expected);
     expect(

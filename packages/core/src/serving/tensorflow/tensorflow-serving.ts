@@ -63,6 +63,7 @@ export function tensorflowServing(options: TensorflowServingOptions = {}): Servi
       addModelRoutes(routes, context, resolve);
       addCallRoutes(routes, context.host, resolve);
     },
+    describe: async (route, model) => (await import('./describe')).describeTensorflow(route, model),
   };
 }
 

@@ -34,6 +34,7 @@ export function torchServe(): ServingProtocol {
       addInferenceRoutes(routes, context);
       addManagementRoutes(routes, context);
     },
+    describe: async (route, model) => (await import('./describe')).describeTorchServe(route, model),
   };
 }
 

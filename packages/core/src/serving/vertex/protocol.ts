@@ -56,7 +56,7 @@ export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
         const ready = isReady();
         return jsonResponse(ready ? 200 : 503, JSON.stringify({ ready }));
       });
-      routes.add('POST', predictRoute, { operation: 'infer', model: meant }, async (request, _parameters, call) => {
+      routes.add('POST', predictRoute, { operation: 'infer', meant }, async (request, _parameters, call) => {
         if (call.model === undefined) throw noSuchModel(host);
         const { maxTensorElements } = host.limits;
         return answerBody(host, call, request, (body, { name, runner }) => ({
@@ -71,5 +71,6 @@ export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
         }));
       });
     },
+    describe: async (route, model) => (await import('./describe')).describeVertex(route, model, dialect),
   };
 }

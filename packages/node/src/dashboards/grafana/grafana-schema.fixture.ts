@@ -129,7 +129,6 @@ const stat = panel(
     textMode: z.enum(['auto', 'value', 'value_and_name', 'name', 'none']),
     wideLayout: z.boolean(),
     showPercentChange: z.boolean(),
-    percentChangeColorMode: z.enum(['standard', 'inverted', 'same_as_value']),
     orientation: z.enum(['auto', 'vertical', 'horizontal']),
     reduceOptions: z.strictObject({
       calcs: z.array(z.enum(['lastNotNull', 'last', 'mean', 'max'])).check(z.minLength(1)),

@@ -130,7 +130,6 @@ function optionsOf({ kind, unit, valueHeading }: PanelPlan): Readonly<Record<str
         textMode: 'auto',
         wideLayout: true,
         showPercentChange: false,
-        percentChangeColorMode: 'standard',
         orientation: 'auto',
         reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
       };
