@@ -160,7 +160,12 @@ async function startRollout(registry: ReturnType<typeof createRegistry>) {
   const runner = (model: string) => createRunner({ model, backend: createMockBackend(), logger: silent });
   const champion = await runner('1');
   const challenger = await runner('2');
-  const mirror = createShadow({ champion, shadow: challenger, budget: { timeShare: 1 }, logger: silent });
+  const mirror = createShadow({
+    champion,
+    shadow: challenger,
+    budget: { timeShare: 1, overlapShare: 1 },
+    logger: silent,
+  });
   const rollout = await createRollout({
     name: 'checkout',
     champion,

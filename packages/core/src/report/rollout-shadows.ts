@@ -27,13 +27,14 @@ ${shadows.length > mostShadows && html`<p class="note">${count(shadows.length - 
 }
 
 function shadowCard({ name, model, comparisons, disagreements, stats, lastError }: RolloutShadow): Markup {
-  const { requests, mirrored, noiseComparisons, failures, shed, lagMs, timeShare, budgetUsed } = stats;
+  const { requests, mirrored, noiseComparisons, failures, shed, lagMs, overlapShare, timeShare, budgetUsed } = stats;
   const spared = Object.entries(shed).filter(([, times]) => times > 0) as [keyof typeof sparings, number][];
   const facts: readonly (readonly [name: string, value: string])[] = [
     ['Requests seen', count(requests)],
     ['Copied', count(mirrored)],
     ['Failed', count(failures)],
     ['Behind by', duration(lagMs)],
+    ['Requests that met it', percent(overlapShare)],
     ['Time taken', percent(timeShare)],
     ['Of its budget', percent(budgetUsed)],
   ];

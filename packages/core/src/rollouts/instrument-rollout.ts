@@ -43,7 +43,8 @@ const statuses: readonly RolloutStatus[] = [
  * |---|---|
  * | `ml_rollout_shadow_requests_total`, `ml_rollout_shadow_mirrored_total`, `ml_rollout_shadow_waiting` | requests that it saw, that were copied, and that wait to be compared |
  * | `ml_rollout_shadow_comparisons_total{against}` | answers compared with the `champion`, and of the champion with `itself` |
- * | `ml_rollout_shadow_shed_total{reason}`, `ml_rollout_shadow_failures_total`, `ml_rollout_shadow_postponed_total` | requests that it was spared and that it failed at, rounds that waited for the champion |
+ * | `ml_rollout_shadow_shed_total{reason}`, `ml_rollout_shadow_failures_total`, `ml_rollout_shadow_postponed_total` | requests that it was spared and that it failed at, moments that it let pass |
+ * | `ml_rollout_shadow_overlapped_total` | requests that were under way while it ran |
  * | `ml_rollout_shadow_disagreement_ratio{measure}` | how much its answers disagree: `tolerance`, `top`, `rank` |
  * | `ml_rollout_shadow_disagreement_excess{measure,bound}` | beyond the champion's own noise: the `difference` with its bounds `lower` and `upper` |
  * | `ml_rollout_shadow_lag_seconds`, `ml_rollout_shadow_budget_used_ratio` | how far it is behind, and what part of its budget of time it took |

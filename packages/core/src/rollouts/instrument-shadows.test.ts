@@ -26,7 +26,8 @@ it('shows what shadows did, how much they disagree, how far they are behind and 
   const registry = createRegistry();
   const { rollout, send, mirror } = await setUp();
   const metrics = instrumentRollout(registry, rollout);
-  await send(1600);
+  await send(400);
+  await send(400);
   const text = toOpenMetrics(registry);
   const stats = mirror.stats();
   expect(stats.comparisons).toBeGreaterThan(3);

@@ -38,7 +38,12 @@ export function createShadowMetrics(
   const comparisons = counter('comparisons', 'Answers that were compared.', [...ofShadow, 'against'] as const);
   const failures = counter('failures', 'Requests that a shadow failed at.', ofShadow);
   const shed = counter('shed', 'Requests that a shadow was spared.', [...ofShadow, 'reason'] as const);
-  const postponed = counter('postponed', 'Rounds that waited for the champion.', ofShadow);
+  const postponed = counter(
+    'postponed',
+    'Moments that a shadow let pass because requests were being answered.',
+    ofShadow,
+  );
+  const overlapped = counter('overlapped', 'Requests that were under way while a shadow ran.', ofShadow);
   const waiting = gauge('waiting', 'Requests that wait to be compared.', ofShadow);
   const lag = gauge('lag_seconds', 'Seconds from a request to its comparison.', ofShadow, 'seconds');
   const budget = gauge('budget_used_ratio', 'Part of its budget of time that a shadow took.', ofShadow, 'ratio');
@@ -62,6 +67,7 @@ export function createShadowMetrics(
     comparisons.bind({ ...of, against: 'champion' }).inc(grown('comparisons', stats.comparisons));
     comparisons.bind({ ...of, against: 'itself' }).inc(grown('noise', stats.noiseComparisons));
     failures.bind(of).inc(grown('failures', stats.failures));
+    overlapped.bind(of).inc(grown('overlapped', stats.overlapped));
     postponed.bind(of).inc(grown('postponed', stats.postponed));
     for (const [reason, requestsOf] of Object.entries(stats.shed)) {
       shed.bind({ ...of, reason }).inc(grown(`shed/${reason}`, requestsOf));

@@ -74,6 +74,7 @@ const knownTypes = {
   ml_rollout_shadow_failures: 'counter',
   ml_rollout_shadow_shed: 'counter',
   ml_rollout_shadow_postponed: 'counter',
+  ml_rollout_shadow_overlapped: 'counter',
   ml_rollout_shadow_waiting: 'gauge',
   ml_rollout_shadow_lag_seconds: 'gauge',
   ml_rollout_shadow_budget_used_ratio: 'gauge',

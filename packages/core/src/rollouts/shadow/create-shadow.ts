@@ -300,10 +300,10 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
       return {
         ...counts,
         shed: { ...shed },
-        waiting: waiting.size + ready.length + playing.length,
-        lagMs: Math.max(lastLagMs, oldest === undefined ? 0 : now - oldest.askedAt),
         overlapped,
         overlapShare: counts.requests > 0 ? overlapped / counts.requests : 0,
+        waiting: waiting.size + ready.length + playing.length,
+        lagMs: Math.max(lastLagMs, oldest === undefined ? 0 : now - oldest.askedAt),
         spentMs,
         timeShare,
         budgetUsed: timeShare / limits.timeShare,

@@ -20,6 +20,10 @@ export interface ShadowStats {
   readonly shed: Readonly<Record<'full' | 'bytes' | 'busy' | 'unanswered' | 'refused', number>>;
   /** Moments that it let pass because requests were being answered. */
   readonly postponed: number;
+  /** Callers' requests that were under way while it ran, each counted once a run. */
+  readonly overlapped: number;
+  /** The share of the requests that this is. */
+  readonly overlapShare: number;
   /** Requests that wait to be compared. */
   readonly waiting: number;
   /**
@@ -27,14 +31,10 @@ export interface ShadowStats {
    * that still waits, where that is more.
    */
   readonly lagMs: number;
-  /** Callers' requests that were under way while it ran, each counted once a run. */
-  readonly overlapped: number;
-  /** The share of the requests that this is. */
-  readonly overlapShare: number;
   /** Milliseconds that it computed and was compared, and the share of time that this is. */
   readonly spentMs: number;
   readonly timeShare: number;
-  /** What part of its budget of time that is; more than 1 for as long as a run is not paid back. */
+  /** What part of its budget of time that is; more than 1 for as long as a round is not paid back. */
   readonly budgetUsed: number;
 }
 

@@ -233,18 +233,19 @@ export const rolloutPanels: readonly PanelRecipe[] = [
   {
     section: 'Rollouts',
     title: 'Shadow: requests that it was spared',
-    kind: 'stack',
+    kind: 'lines',
     unit: 'reqps',
     width: 8,
     min: 0,
-    families: ['ml_rollout_shadow_shed', 'ml_rollout_shadow_postponed'],
-    note: 'And rounds that waited for the champion.',
+    families: ['ml_rollout_shadow_shed', 'ml_rollout_shadow_postponed', 'ml_rollout_shadow_overlapped'],
+    note: 'Beside them, moments that it let pass, and requests that it met.',
     queries: (queries) => [
       {
         expr: queries.rate('ml_rollout_shadow_shed', [...ofShadow, 'reason']),
         legend: `{{reason}} · ${shadowLegend}`,
       },
-      { expr: queries.rate('ml_rollout_shadow_postponed', ofShadow), legend: `rounds that waited · ${shadowLegend}` },
+      { expr: queries.rate('ml_rollout_shadow_postponed', ofShadow), legend: `moments let pass · ${shadowLegend}` },
+      { expr: queries.rate('ml_rollout_shadow_overlapped', ofShadow), legend: `met · ${shadowLegend}` },
     ],
   },
   {
