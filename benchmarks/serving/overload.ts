@@ -9,33 +9,38 @@ import type { Measuring, ServedModel } from './throughput';
 const excess = 3;
 /** How the arrivals come. */
 export interface Arrivals {
-  /** Says in the results where the bottleneck is. */
+  /** Says in the results what is sent. */
   readonly label: string;
   readonly toBody: (row: Float32Array) => Body;
-  /** Connections that they are spread over; those that come while all are busy are not sent, and counted. */
+  readonly overload: Overload;
+}
+
+/** Who asks too much. */
+export interface Overload {
+  /** Connections that arrivals are spread over; those that come while all are busy are not sent, and counted. */
   readonly connections: number;
   /** How long each caller waits, and says that it does: so many times what half of them wait at the peak. */
   readonly patience: number;
 }
 
 /**
- * Two kinds of overload. Where the model is the bottleneck, all of the excess reaches the server, which has to refuse it. Where reading
- * requests is, as with small models, the excess waits in the system's buffers before the server can know of it, for as long as all
- * connections together take: so their number bounds it, as a client's pool does, and callers wait longer than that.
+ * Two kinds of overload, which ask different things of a server. Both are driven by clients that ask again at once, and keep their connections.
  */
-export const overloads = {
-  ofModel: { connections: 1024, patience: 4 },
-  ofServer: { connections: 384, patience: 8 },
-} as const;
+export const overloads: readonly Overload[] = [
+  // Each connection can be read in its turn, and its answer be in time. Shows what refusing the rest costs those who are answered.
+  { connections: 384, patience: 8 },
+  // To read each in its turn takes longer than its caller waits: whoever does is late with all of them. Shows whether what is read is fresh.
+  { connections: 1024, patience: 4 },
+];
 
 const peakConnections = 64;
 /** What our server still does when three times as much comes as it can do, and no caller waits for ever. */
 export async function measureOverload(
   { title, path, elements }: ServedModel,
-  { label: what, toBody, connections, patience }: Arrivals,
+  { label: what, toBody, overload: { connections, patience } }: Arrivals,
   { driver, settings, note }: Measuring,
 ): Promise<Result[]> {
-  const label = `overload, ${title}, ${what}`;
+  const label = `overload, ${title}, ${what}, ${connections} connections`;
   note(label);
   const requestsWithin = (patienceMs: number): string[] =>
     makeRows(32, elements).map((row) => {
@@ -48,7 +53,7 @@ export async function measureOverload(
   try {
     const peaks: number[] = [];
     const patiences: number[] = [];
-    const overloads: HttpLoadResult[] = [];
+    const measured: HttpLoadResult[] = [];
     const atPeak = () =>
       driver.drive({ port, requests: requestsWithin(60_000), connections: peakConnections, ...settings.length });
     await atPeak();
@@ -57,27 +62,24 @@ export async function measureOverload(
       peaks.push(peak.perSecond);
       const patienceMs = Math.ceil(patience * peak.p50);
       patiences.push(patienceMs);
-      overloads.push(
+      measured.push(
         await driver.drive({
           port,
           requests: requestsWithin(patienceMs),
           connections,
           perSecond: peak.perSecond * excess,
           patienceMs,
-          ...settings.length,
+          ...settings.overloadLength,
         }),
       );
     }
-    const sum = (figure: (result: HttpLoadResult) => number) =>
-      overloads.reduce((total, one) => total + figure(one), 0);
+    const sum = (figure: (result: HttpLoadResult) => number) => measured.reduce((total, one) => total + figure(one), 0);
     const sent = sum((result) => result.sent);
-    if (sent === 0) {
-      note(`NOT MEASURED: ${label}, whose rows are left out: nothing could be sent`);
-      return [];
-    }
-    const answered = overloads.map(({ p99 }) => p99).filter(Number.isFinite);
-    const seconds = (overloads.length * settings.length.durationMs) / 1000;
-    const statuses = [...new Set(overloads.flatMap((result) => Object.keys(result.statuses)))].filter(
+    // Where every connection is stuck nothing can be sent, and nothing of it was answered.
+    const ofSent = (count: number): number => (sent === 0 ? 0 : count / sent);
+    const answered = measured.map(({ p99 }) => p99).filter(Number.isFinite);
+    const seconds = (measured.length * settings.overloadLength.durationMs) / 1000;
+    const statuses = [...new Set(measured.flatMap((result) => Object.keys(result.statuses)))].filter(
       (s) => s !== '200',
     );
     const share = (name: string, value: number, goal?: string): Result => ({
@@ -89,7 +91,7 @@ export async function measureOverload(
     return [
       share(
         'goodput, of the peak',
-        median(overloads.map(({ perSecond }, round) => perSecond / (peaks[round] ?? 0))),
+        median(measured.map(({ perSecond }, round) => perSecond / (peaks[round] ?? 0))),
         '>= 0.9',
       ),
       { name: `${label}: peak`, value: median(peaks), unit: 'requests/s' },
@@ -102,9 +104,9 @@ export async function measureOverload(
         'arrived, of the peak, sent or not for want of a connection',
         (sent + sum(({ skipped }) => skipped)) / seconds / median(peaks),
       ),
-      share('answered too late, of those sent', sum(({ late }) => late) / sent),
+      share('answered too late, of those sent', ofSent(sum(({ late }) => late))),
       ...statuses.map((status) =>
-        share(`answered ${status}, of those sent`, sum((result) => result.statuses[status] ?? 0) / sent),
+        share(`answered ${status}, of those sent`, ofSent(sum((result) => result.statuses[status] ?? 0))),
       ),
     ];
   } finally {

@@ -15,7 +15,8 @@ import { binaryBody, jsonBody, makeRows, modelName } from './requests';
 import { servingSettings } from './settings';
 import { requestsOf } from './throughput';
 
-const quick = { connections: [2], rounds: 1, length: { durationMs: 60, warmUpMs: 20 }, tunesPeers: false };
+const length = { durationMs: 60, warmUpMs: 20 };
+const quick = { connections: [2], rounds: 1, length, overloadLength: length, tunesPeers: false };
 const note = (): void => {};
 
 describe('the servers that are measured', { timeout: 120_000 }, () => {
@@ -87,10 +88,13 @@ describe('the servers that are measured', { timeout: 120_000 }, () => {
     const model = { title: 'tiny', path, elements: 16, goals: { peers: false } };
     const results = await measureOverload(
       model,
-      { label: 'JSON', toBody: jsonBody, connections: 8, patience: 4 },
+      { label: 'JSON', toBody: jsonBody, overload: { connections: 8, patience: 4 } },
       { driver, settings: quick, note },
     );
-    expect(results[0]).toMatchObject({ name: 'overload, tiny, JSON: goodput, of the peak', goal: '>= 0.9' });
+    expect(results[0]).toMatchObject({
+      name: 'overload, tiny, JSON, 8 connections: goodput, of the peak',
+      goal: '>= 0.9',
+    });
     for (const { value } of results) expect(value).toBeGreaterThanOrEqual(0);
   });
 

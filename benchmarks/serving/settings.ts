@@ -6,6 +6,8 @@ export interface ServingSettings {
   readonly connections: readonly number[];
   readonly rounds: number;
   readonly length: RoundLength;
+  /** Of a round of overload: all connections must have had their turn before what counts begins. */
+  readonly overloadLength: RoundLength;
   /** Whether several settings of a peer are tried. */
   readonly tunesPeers: boolean;
 }
@@ -16,12 +18,19 @@ export function servingSettings(
   quick = process.env.FAIRLEAD_BENCH_QUICK,
 ): ServingSettings {
   if (quick === '1') {
-    return { connections: [64], rounds: 1, length: { durationMs: 400, warmUpMs: 200 }, tunesPeers: false };
+    return {
+      connections: [64],
+      rounds: 1,
+      length: { durationMs: 400, warmUpMs: 200 },
+      overloadLength: { durationMs: 1000, warmUpMs: 1000 },
+      tunesPeers: false,
+    };
   }
   return {
     connections: [1, 16, 64],
     rounds: Math.min(rounds, 3),
     length: { durationMs: 2000, warmUpMs: 600 },
+    overloadLength: { durationMs: 2000, warmUpMs: 2000 },
     tunesPeers: true,
   };
 }

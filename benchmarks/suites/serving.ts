@@ -30,12 +30,14 @@ export default {
       for (const model of models) results.push(...(await measureModel(model, peers, tuned, measuring)));
       const [small, large] = models;
       results.push(...(await measureGrpc(small, measuring)));
-      const arrivals: readonly [ServedModel, Arrivals][] = [
-        [large, { label: 'JSON', toBody: jsonBody, ...overloads.ofModel }],
-        [small, { label: 'JSON', toBody: jsonBody, ...overloads.ofServer }],
-        [small, { label: 'binary', toBody: binaryBody, ...overloads.ofServer }],
+      const requests: readonly [ServedModel, Omit<Arrivals, 'overload'>][] = [
+        [large, { label: 'JSON', toBody: jsonBody }],
+        [small, { label: 'JSON', toBody: jsonBody }],
+        [small, { label: 'binary', toBody: binaryBody }],
       ];
-      for (const [model, arriving] of arrivals) results.push(...(await measureOverload(model, arriving, measuring)));
+      for (const [model, sent] of requests)
+        for (const overload of overloads)
+          results.push(...(await measureOverload(model, { ...sent, overload }, measuring)));
       return results;
     } finally {
       await driver.stop();

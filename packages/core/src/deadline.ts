@@ -1,5 +1,5 @@
 import type { Clock } from './clock';
-import { FairleadError } from './errors';
+import { FairleadError, stacklessError } from './errors';
 import type { RunOptions } from './runner/runner';
 
 /** The deadline of a request that has none. */
@@ -32,7 +32,7 @@ function invalid(field: string, value: unknown): FairleadError {
 
 /** The error of a request whose time ran out. */
 export function deadlineError(where: string): FairleadError {
-  return new FairleadError(
+  return stacklessError(
     'DEADLINE_EXCEEDED',
     `The request's time ran out ${where}. Give it a longer timeoutMs, or send less at once.`,
   );

@@ -109,6 +109,19 @@ export class FairleadError extends Error {
   }
 }
 
+/**
+ * An error of a kind that comes many times a second under load, and whose origin is plain: the stack would cost more than the rest.
+ */
+export function stacklessError(code: ErrorCode, message: string, options?: FairleadErrorOptions): FairleadError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new FairleadError(code, message, options);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** The error of a call whose `signal` was aborted: code `ABORTED`, `name` `AbortError`, `cause` the signal's reason. */
 export function abortedError(signal: AbortSignal, what = 'The call'): FairleadError {
   return new FairleadError('ABORTED', `${what} was aborted by its signal.`, { cause: signal.reason });

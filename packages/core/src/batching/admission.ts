@@ -1,5 +1,5 @@
 import { deadlineError, noDeadline } from '../deadline';
-import { type ErrorDetails, FairleadError } from '../errors';
+import { FairleadError, stacklessError } from '../errors';
 import type { CohortTraits } from './cohort';
 import type { Bucket, CohortQueue } from './cohort-queue';
 import type { LaneSlot } from './lane-slot';
@@ -51,6 +51,20 @@ export class Admission {
 
   /** Why a request of so many rows may not wait; undefined when it may. */
   refusal(bucket: Bucket, rows: number, traits: CohortTraits, now: number): FairleadError | undefined {
+    const refusal = this.foresee(bucket, rows, traits, now);
+    if (refusal !== undefined) this.onRefusal(refusal);
+    else if (this.#mayProbe()) this.#refusals = 0;
+    return refusal;
+  }
+
+  /** A request was refused by what `foresee` said. */
+  onRefusal({ code, details }: FairleadError): void {
+    // Whoever finds the queue full was not refused by a prediction.
+    if (code === 'OVERLOADED' && details.field === undefined) this.#refusals++;
+  }
+
+  /** What `refusal` would say, for one who has not decided to ask it. */
+  foresee(bucket: Bucket, rows: number, traits: CohortTraits, now: number): FairleadError | undefined {
     if (traits.deadline <= now) return deadlineError('before it was queued');
     const { queue, limits } = this.#parts;
     const bytes = rows * bucket.layout.rowBytes;
@@ -64,18 +78,20 @@ export class Admission {
   /** The error of a request that had to make room for one that is more entitled. */
   displaced(): FairleadError {
     const retryAfterMs = this.#backlogMs();
-    return overloaded(
+    return stacklessError(
+      'OVERLOADED',
       `The queue is full, and the request made room for one of a higher priority or of a key that has had less than its share. Retry after ${retryAfterMs} ms.`,
-      { retryAfterMs },
+      { details: { retryAfterMs } },
     );
   }
 
   /** The error of a request that waited, and cannot be answered in time any more. */
   hopeless(): FairleadError {
     const retryAfterMs = this.#backlogMs();
-    return overloaded(
+    return stacklessError(
+      'OVERLOADED',
       `What was ahead of the request took longer than expected, and it cannot be answered in time any more. Retry after ${retryAfterMs} ms, give it a longer timeoutMs, or add lanes.`,
-      { retryAfterMs },
+      { details: { retryAfterMs } },
     );
   }
 
@@ -90,26 +106,29 @@ export class Admission {
       );
     }
     const retryAfterMs = this.#backlogMs();
-    return overloaded(
+    return stacklessError(
+      'OVERLOADED',
       `The queue is full: ${waiting} of ${limit} ${unit} wait. Retry after ${retryAfterMs} ms, or raise ${option}.`,
-      { field: option, expected: `at most ${limit}`, given: `${waiting} waiting`, retryAfterMs },
+      { details: { field: option, expected: `at most ${limit}`, given: `${waiting} waiting`, retryAfterMs } },
     );
   }
 
   #late(bucket: Bucket, rows: number, traits: CohortTraits, now: number): FairleadError | undefined {
     const finish = this.#predictFinish(bucket, rows, traits, now);
     if (finish <= now + usableMs(traits.deadline - now)) return undefined;
-    const { queue, lanes } = this.#parts;
-    if (this.#refusals >= refusalsBeforeProbe && queue.rows === 0 && lanes.every((lane) => lane.inFlight === 0)) {
-      this.#refusals = 0;
-      return undefined;
-    }
-    this.#refusals++;
+    if (this.#mayProbe()) return undefined;
     const retryAfterMs = Math.max(1, Math.ceil(finish - traits.deadline));
-    return overloaded(
+    return stacklessError(
+      'OVERLOADED',
       `The request would be answered in ${(finish - now).toFixed(1)} ms, but its time runs out in ${(traits.deadline - now).toFixed(1)} ms. Retry after ${retryAfterMs} ms, give it a longer timeoutMs, or add lanes.`,
-      { retryAfterMs },
+      { details: { retryAfterMs } },
     );
+  }
+
+  /** Whether a request is let in against the prediction, which nothing has confirmed for long. */
+  #mayProbe(): boolean {
+    const { queue, lanes } = this.#parts;
+    return this.#refusals >= refusalsBeforeProbe && queue.rows === 0 && lanes.every((lane) => lane.inFlight === 0);
   }
 
   /** When a request would be answered, by what batches took lately; 0 while nothing is known. */
@@ -171,16 +190,5 @@ export class Admission {
       ms += (bucket.rows / target) * costs.predictMs(0, target);
     }
     return Math.max(1, Math.ceil(ms / lanes.length));
-  }
-}
-
-/** Refusals may be many a second, and where they come from is plain: the stack would cost more than the rest. */
-function overloaded(message: string, details: ErrorDetails): FairleadError {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return new FairleadError('OVERLOADED', message, { details });
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
   }
 }

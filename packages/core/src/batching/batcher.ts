@@ -216,6 +216,26 @@ export class Batcher {
   }
 
   /**
+   * Asks ahead for a request that nobody has read yet, which is no smaller than `smallest`.
+   *
+   * @returns what refuses it when it is called, and counts it; not to call it leaves no trace. Undefined where it may be queued
+   */
+  foresee(smallest: Admitted, options: SubmitOptions): (() => FairleadError) | undefined {
+    const now = this.#parts.clock.now();
+    const bucket = this.#queue.bucketOf(this.#collator.layoutOf(smallest, options.group));
+    const traits = this.#traitsOf(options, now);
+    const refusal = this.#admission.foresee(bucket, smallest.rows, traits, now);
+    if (refusal === undefined) return undefined;
+    // A full queue may make room for it.
+    if (refusal.details.field !== undefined && this.#queue.lessEntitled(traits) !== undefined) return undefined;
+    return () => {
+      this.#admission.onRefusal(refusal);
+      this.#settlement.refuse(refusal.code, smallest.rows);
+      return refusal;
+    };
+  }
+
+  /**
    * Queues a request of at most `maxBatchRows` rows. Its inputs are copied before the call returns.
    * @throws FairleadError (rejects) `OVERLOADED`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, or what the runtime failed with
    */

@@ -11,13 +11,13 @@ import type { CallOptions } from '../lifecycle';
 import type { Logger } from '../logger';
 import type { LoadedModel } from '../model-source';
 import type { ModelSignature } from '../signature';
-import { compileDoor } from './door';
+import { compileDoor, smallestRequest } from './door';
 import { closeSlots, type Lane, openAmong } from './lane';
 import { createLaneKeeper } from './lane-keeper';
 import { infoOf, labelOf } from './model-info';
 import { type LanesOption, type OpenLanes, type OpenLanesParts, openLanes } from './open-lanes';
 import { compileQuickDoor } from './quick-door';
-import type { ModelInfo, RunnerEventMap, RunOptions, RunResult } from './runner';
+import type { ModelInfo, ModelRunner, RunnerEventMap, RunOptions, RunResult } from './runner';
 import type { ShapePlan } from './shape-plan';
 import { submitOptionsOf } from './submit-options';
 import { tellFallback } from './tell-fallback';
@@ -63,6 +63,9 @@ export type RunRequest = (
   options: RunOptions | undefined,
 ) => Promise<RunResult>;
 
+/** Asks ahead for a request. */
+export type Foresee = NonNullable<ModelRunner['foresee']>;
+
 /** One version of a model with its lanes and its queue: what a runner swaps. */
 export interface Deployment {
   readonly info: ModelInfo;
@@ -79,6 +82,8 @@ export interface Deployment {
   /** Its golden rows, for the case that it is to be loaded again. */
   readonly checkGolden: GoldenCheck | undefined;
   readonly run: RunRequest;
+  /** See {@link ModelRunner.foresee}. */
+  readonly foresee: Foresee;
   /** Why it can answer nobody any more; undefined while it can. */
   failure(): FairleadError | undefined;
   /** The state of its lanes that are down, for a person. */
@@ -226,6 +231,7 @@ export async function createDeployment(
   keeper.start(lanes.slots);
   const door = shapes?.door ?? compileDoor(signature);
   const quickDoor = shapes === undefined ? compileQuickDoor(signature) : undefined;
+  const smallest = shapes === undefined ? smallestRequest(signature) : undefined;
 
   let releasing: Promise<void> | undefined;
   const release = async (): Promise<void> => {
@@ -280,6 +286,10 @@ export async function createDeployment(
       } catch (error) {
         return refuse(error, 0);
       }
+    },
+    foresee(runOptions) {
+      if (dead !== undefined || smallest === undefined) return undefined;
+      return queue.foresee(smallest, submitOptionsOf(runOptions, clock));
     },
     retire,
     close() {

@@ -76,6 +76,19 @@ export function rowElements(spec: TensorSpec, batchAxis: number | null): number 
   return count;
 }
 
+/**
+ * A request of one row, and of no data: what any request takes at least.
+ * @returns undefined where rows may have any size
+ */
+export function smallestRequest({ inputs: specs, batchAxis }: ModelSignature): Admitted | undefined {
+  if (specs.some((spec) => rowElements(spec, batchAxis) === undefined)) return undefined;
+  const tensors = specs.map(({ dtype, shape }) => {
+    const row = shape.map((size, axis) => (axis === batchAxis ? 1 : (size as number)));
+    return { dtype, shape: row, data: [] as unknown } as Tensor;
+  });
+  return { rows: 1, tensors, shapeKey: '' };
+}
+
 function isBare(value: unknown): value is DataOf {
   return Array.isArray(value) || ArrayBuffer.isView(value);
 }

@@ -119,6 +119,7 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
     },
     events,
     run: running.run,
+    foresee: running.foresee,
     swap: (loaded, callOptions = {}) => running.swap(loaded, callOptions),
     health() {
       const { queuedRequests: requests, queuedRows: rows, queuedBytes: bytes, batchesInFlight } = stats();

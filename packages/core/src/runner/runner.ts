@@ -1,5 +1,5 @@
 import type { LaneEventMap } from '../backend';
-import type { ErrorCode } from '../errors';
+import type { ErrorCode, FairleadError } from '../errors';
 import type { Events } from '../events';
 import type { CallOptions, Closeable } from '../lifecycle';
 import type { LoadedModel } from '../model-source';
@@ -248,6 +248,18 @@ export interface ModelRunner<S extends AnySignature = AnySignature> extends Clos
    * inside says.
    */
   health?(): RunnerHealth;
+  /**
+   * Asks ahead for a request whose inputs nobody has read yet: a server does so before it reads them, since under overload it
+   * refuses most requests, and reading costs more than refusing. Only a runner that computes itself can tell: one around others
+   * might answer out of a cache, or by another.
+   *
+   * @param options those that `run` would be given
+   * @returns where `run` would refuse the request now, whatever its inputs are, what refuses it when it is called: it counts the
+   * request as one of one row that failed, and answers the error that `run` would reject with. Not to call it leaves no trace.
+   * Undefined where `run` must be asked.
+   * @throws FairleadError `INVALID_ARGUMENT` for options that cannot be used
+   */
+  foresee?(options?: RunOptions): (() => FairleadError) | undefined;
   /**
    * Computes the outputs for one or more rows. Inputs are copied before the call returns.
    *

@@ -2,7 +2,14 @@ import { abortedError, FairleadError, messageOf, throwIfAborted } from '../error
 import type { GoldenCheck } from '../golden/check-golden';
 import type { CallOptions } from '../lifecycle';
 import type { LoadedModel } from '../model-source';
-import { createDeployment, type Deployment, type DeploymentParts, type RunRequest, readGolden } from './deployment';
+import {
+  createDeployment,
+  type Deployment,
+  type DeploymentParts,
+  type Foresee,
+  type RunRequest,
+  readGolden,
+} from './deployment';
 import { checkInterchangeable, infoOf, labelOf } from './model-info';
 import type { ModelInfo, SwapFailEvent } from './runner';
 import type { SwapGate } from './swap-gate';
@@ -56,6 +63,8 @@ export interface SwapTools {
 export interface Swapper {
   readonly state: Readonly<SwapState>;
   readonly run: RunRequest;
+  /** See {@link ModelRunner.foresee}. */
+  readonly foresee: Foresee;
   /** Swaps when the swaps before it are done. */
   swap(loaded: LoadedModel, call: CallOptions): Promise<void>;
   /** As `swap`, for a model that a source announced: of several that come meanwhile only the last one counts. */
@@ -201,6 +210,10 @@ export async function createSwapper(parts: SwapperParts, model: LoadedModel, opt
       if (state.failure === undefined) return state.current.run(inputs, runOptions);
       events.emit('request-fail', { model: state.current.info, code: state.failure.code, rows: 0 });
       return Promise.reject(state.failure);
+    },
+    foresee(runOptions) {
+      if (state.closed || state.gate !== undefined || state.failure !== undefined) return undefined;
+      return state.current.foresee(runOptions);
     },
     swap: (loaded, call) => enqueue(() => swapNow(loaded, call, true)),
     follow(loaded) {

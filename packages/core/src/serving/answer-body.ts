@@ -12,6 +12,7 @@ import { headerDeadline } from './request-deadline';
  * and gives it the time that its headers leave.
  *
  * @param read reads the body as a request to the model
+ * @param mayBeUrgent whether a body may ask for a priority above normal, told without reading it; of most protocols none can
  * @throws FairleadError what `host.run` throws; `INVALID_ARGUMENT` for a header that sets no deadline, `LIMIT_EXCEEDED`,
  * `UNSUPPORTED` for a packing that is not read here
  */
@@ -20,10 +21,11 @@ export async function answerBody<A>(
   call: Call,
   request: ServiceRequest,
   read: (body: Uint8Array, model: ServedModel) => ModelRequest<A>,
+  mayBeUrgent: (body: Uint8Array) => boolean = () => false,
 ): Promise<A> {
   const { maxBodyBytes } = host.limits;
   const deadline = headerDeadline(request.header, call.arrivedAt);
-  return host.run(call, { deadline, receive: (place) => readBody(request, maxBodyBytes, place), read });
+  return host.run(call, { deadline, receive: (place) => readBody(request, maxBodyBytes, place), read, mayBeUrgent });
 }
 
 /** Reads a body within a limit, which holds for what it is packed in, and for what comes out of it. */

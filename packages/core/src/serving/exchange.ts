@@ -1,4 +1,4 @@
-import type { Peer } from './host/call';
+import type { Delay, Peer } from './host/call';
 
 /** A request as an adapter hands it over: what a service reads, and nothing that costs when nobody asks. */
 export interface ServiceRequest {
@@ -26,6 +26,8 @@ export interface ServiceRequest {
   readonly stream: (maxBytes: number) => AsyncIterable<Uint8Array>;
   /** Who calls, where the adapter knows. */
   readonly peer?: Peer;
+  /** What the adapter itself takes of the request's time, where it knows. */
+  readonly delay?: Delay;
   /** Aborted when the client goes away. */
   readonly signal?: AbortSignal;
 }

@@ -26,6 +26,7 @@ export type {
   CallObserver,
   CallOutcome,
   CallWatch,
+  Delay,
   Guard,
   Operation,
   Peer,

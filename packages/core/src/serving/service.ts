@@ -116,6 +116,7 @@ function beginCall(
     header: request.header,
     peer: request.peer,
     signal: request.signal,
+    delay: request.delay,
   });
 }
 

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/core';
 import type { Service, ServiceResponse } from '@fairlead/core/serving';
 import { writePieces } from './answer-stream';
+import { createBackPressure } from './back-pressure';
 import { answerClientError } from './client-error';
 import { createConnections } from './connections';
+import { createLoopDelay } from './loop-delay';
 import { hasBody } from './read-before';
 import { toServiceRequest } from './service-request';
 
@@ -26,9 +29,14 @@ export interface Listener {
   abortAll(): void;
 }
 
+/** A body that was not read is read and dropped to its end where no more of it is to come than this, in bytes: less than a new connection costs. */
+const cheapBytes = 64 * 1024;
 /** How long, and how much of, a body that was refused is read and dropped, so that its sender can read the answer. */
 const lingerMs = 1000;
 const lingerBytes = 64 * 1024 * 1024;
+
+/** How long a connection may be left unread under overload: less than Node waits for a head of which a part has come. */
+const longestHoldMs = 8_000;
 
 /** What a listener takes of the server's settings. */
 export interface ListenerSettings {
@@ -38,13 +46,24 @@ export interface ListenerSettings {
   readonly answerTimeoutMs: number;
   /** Milliseconds that may pass without a client's sending any more of a body that is read in pieces. */
   readonly requestTimeoutMs: number;
+  /**
+   * Milliseconds that a connection is kept for the next request, where the connections are the server's own, which may then leave some
+   * unread under overload. @default they are somebody else's
+   */
+  readonly keepAliveTimeoutMs?: number;
 }
 
 /** Makes the bridge from `node:http` to a service. */
 export function createListener(service: Service, settings: ListenerSettings): Listener {
   const { clock, logger, answerTimeoutMs } = settings;
+  const loop = createLoopDelay(clock);
+  const { keepAliveTimeoutMs } = settings;
+  const pressure =
+    keepAliveTimeoutMs === undefined ? undefined : createBackPressure(clock, loop, longestHoldMs, keepAliveTimeoutMs);
   /** Connections whose request is read in pieces. */
   const streamed = new WeakSet<Duplex>();
+  /** Refusals after which their connection is not to be read for a while. */
+  const unread = new WeakSet<ServerResponse>();
   const connections = createConnections();
   let isSendingAway = false;
 
@@ -55,7 +74,11 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     proceed?: () => void,
   ): void => {
     const { socket } = request;
-    const connection = connections.begin(request, response, () => streamed.delete(socket));
+    const delay = pressure?.arrived(socket) ?? loop.read();
+    const connection = connections.begin(request, response, () => {
+      streamed.delete(socket);
+      if (unread.delete(response) && request.complete && mayHold(response, socket)) pressure?.hold(socket);
+    });
     const fail = (error: unknown): void => {
       // A header that HTTP does not allow, as a renderer of metrics might give.
       logger.error({ error, path: request.url }, `An answer could not be sent: ${messageOf(error)}`);
@@ -67,6 +90,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
           target,
           clock,
           idleTimeoutMs: settings.requestTimeoutMs,
+          delay,
           signal: connection.signal,
           proceed,
           onStream: () => void streamed.add(socket),
@@ -94,7 +118,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
       });
     }
     if (response.destroyed) return;
-    sendWhole(request, response, { ...found, body }, isSendingAway, clock);
+    sendWhole(request, response, { ...found, headers: paced(request, response, found), body }, isSendingAway, clock);
     watchReading(request, response);
     return;
   };
@@ -102,6 +126,28 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   /** An answer that the system takes at once needs no timer; one that waits for its client does. */
   const watchReading = (request: IncomingMessage, response: ServerResponse): void => {
     if (response.writableLength > 0) response.setTimeout(answerTimeoutMs, cutOff(request, response));
+  };
+
+  /** The headers of an answer; a refusal whose connection is then not read for a while says for how long. */
+  const paced = (
+    { socket }: IncomingMessage,
+    response: ServerResponse,
+    { status, headers }: ServiceResponse,
+  ): ServiceResponse['headers'] => {
+    if (pressure === undefined) return headers;
+    if (status !== 429 && status !== 504) {
+      pressure.answered(socket);
+      return headers;
+    }
+    const holdMs = pressure.refuse(socket);
+    if (holdMs === undefined) return headers;
+    unread.add(response);
+    const retryAfterMs = Math.max(Math.ceil(holdMs), Number(headers['retry-after-ms'] ?? 0));
+    return {
+      ...headers,
+      'retry-after': String(Math.ceil(retryAfterMs / 1000)),
+      'retry-after-ms': String(retryAfterMs),
+    };
   };
 
   /** Whether the connection is still there. */
@@ -136,6 +182,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
         answerClientError(error, socket, streamed.has(socket)),
       sendAway(): void {
         isSendingAway = true;
+        pressure?.end();
       },
       whenIdle: connections.whenIdle,
       abortAll(): void {
@@ -163,17 +210,34 @@ function sendWhole(
 ): void {
   const bytes = Buffer.byteLength(body);
   // What is left of a body that nobody reads would be taken for the next request.
-  const isBodyLeft = !request.complete && hasBody(request);
+  const isUnread = !request.complete && hasBody(request);
+  const isBodyLeft = isUnread && (isSendingAway || !isCheaplyDropped(request));
   const closing = isSendingAway || isBodyLeft ? { connection: 'close' } : {};
   response.writeHead(status, { ...headers, ...closing, 'content-length': bytes });
   const content = request.method === 'HEAD' ? '' : body;
   if (!isBodyLeft) {
     response.end(content);
+    if (isUnread) request.resume();
     return;
   }
   // To close now would reset the connection under a client that still sends, and it would never read the answer.
   response.write(content);
   dropRest(request, clock, () => response.end());
+}
+
+/** Whether the rest of a body is dropped sooner than a new connection is made. A client that waits to be told to go on may never send it. */
+function isCheaplyDropped({ headers }: IncomingMessage): boolean {
+  const length = Number(headers['content-length']);
+  return length <= cheapBytes && headers.expect === undefined;
+}
+
+/** Whether a connection goes on, and no request of it is under way: there may be one where a client does not wait for its answers. */
+function mayHold(response: ServerResponse, socket: Socket): boolean {
+  // What Node knows of the answer on this connection; there is no public word for it.
+  const { _httpMessage: next } = socket as Socket & { _httpMessage?: object | null };
+  return (
+    response.writableFinished && response.shouldKeepAlive && (next === null || next === undefined || next === response)
+  );
 }
 
 function dropRest(request: IncomingMessage, clock: Clock, done: () => void): void {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { bodyTooLarge, type ServiceRequest } from '@fairlead/core/serving';
+import { bodyTooLarge, type Delay, type ServiceRequest } from '@fairlead/core/serving';
 import { peerOf } from './peer';
 import { bodyReadBefore } from './read-before';
 import { declaresMoreThan, readRequestBody } from './request-body';
@@ -9,6 +9,8 @@ import { type RequestStreamSettings, streamRequestBody } from './request-stream'
 export interface ReadingSettings extends RequestStreamSettings {
   /** Path and query. */
   readonly target: string;
+  /** What the event loop takes of its time. */
+  readonly delay: Delay;
   /** Tells the client to send its body, where it asked. */
   readonly proceed: (() => void) | undefined;
   /** Called when the body is to be read in pieces. */
@@ -17,7 +19,7 @@ export interface ReadingSettings extends RequestStreamSettings {
 
 /** A request of Node as a service reads it; a body that was read by a framework's parser is taken as the parser left it. */
 export function toServiceRequest(request: IncomingMessage, settings: ReadingSettings): ServiceRequest {
-  const { target, proceed, onStream, signal } = settings;
+  const { target, delay, proceed, onStream, signal } = settings;
   const question = target.indexOf('?');
   const isReadBefore = request.readableEnded;
   /** A client whose body is refused by its declared size never sends it. */
@@ -51,6 +53,7 @@ export function toServiceRequest(request: IncomingMessage, settings: ReadingSett
       return streamRequestBody(request, maxBytes, settings);
     },
     peer: peerOf(request.socket),
+    delay,
     signal,
   };
 }

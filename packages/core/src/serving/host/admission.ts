@@ -1,4 +1,4 @@
-import { FairleadError } from '../../errors';
+import { type FairleadError, stacklessError } from '../../errors';
 
 /** A request's place in a service. */
 export interface Place {
@@ -48,7 +48,7 @@ export function createAdmission(maxRequests: number, maxBytes: number): Admissio
 }
 
 function overloaded(why: string): FairleadError {
-  return new FairleadError('OVERLOADED', `The server is full: ${why}. Try again in ${retryAfterMs} ms.`, {
+  return stacklessError('OVERLOADED', `The server is full: ${why}. Try again in ${retryAfterMs} ms.`, {
     details: { retryAfterMs },
   });
 }

@@ -29,6 +29,7 @@ class HostCall implements Call {
   readonly header: Arrival['header'];
   readonly peer: Arrival['peer'];
   readonly signal: Arrival['signal'];
+  readonly delay: Arrival['delay'];
   readonly arrivedAt: number;
   principal: Principal | undefined = undefined;
   readonly #arrival: Arrival;
@@ -38,7 +39,7 @@ class HostCall implements Call {
   #served: string | undefined = undefined;
 
   constructor(arrival: Arrival, settings: CallSettings) {
-    const { protocol, operation, model, version, header, peer, signal } = arrival;
+    const { protocol, operation, model, version, header, peer, signal, delay } = arrival;
     this.protocol = protocol;
     this.operation = operation;
     this.model = model;
@@ -46,7 +47,8 @@ class HostCall implements Call {
     this.header = header;
     this.peer = peer;
     this.signal = signal;
-    this.arrivedAt = settings.clock.now();
+    this.delay = delay;
+    this.arrivedAt = settings.clock.now() - (delay?.beforeMs ?? 0);
     this.#arrival = arrival;
     this.#settings = settings;
     this.#watches = settings.observers.length === 0 ? nobody : watch(arrival, settings);

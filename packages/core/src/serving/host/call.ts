@@ -32,6 +32,16 @@ export interface PeerCertificate {
   readonly alternativeNames: readonly string[];
 }
 
+/**
+ * Time of a request that passes in the process around the service, in milliseconds: a busy event loop reads late, and sends late.
+ */
+export interface Delay {
+  /** Passed before the request could be read. It counts as if the request had arrived so much sooner. */
+  readonly beforeMs: number;
+  /** Will pass before its answer can be sent. The answer must be there so much sooner. */
+  readonly afterMs: number;
+}
+
 /** Whom a guard took the caller for. */
 export interface Principal {
   /** Names the caller in logs and audits; holds no secret. */
@@ -54,6 +64,8 @@ export interface Arrival {
   readonly peer: Peer | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal | undefined;
+  /** What the transport itself takes of its time, where it knows. */
+  readonly delay?: Delay | undefined;
 }
 
 /**
@@ -61,7 +73,7 @@ export interface Arrival {
  * and ends it once.
  */
 export interface Call extends Arrival {
-  /** Milliseconds of the host's clock. */
+  /** When it came, in milliseconds of the host's clock. */
   readonly arrivedAt: number;
   /** Whom the guard took the caller for; undefined without a guard, and before `admit`. */
   readonly principal: Principal | undefined;

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock';
 import { deadlineError, noDeadline } from '../../deadline';
+import { type FairleadError, stacklessError } from '../../errors';
 import type { Logger } from '../../logger';
 import type { Priority, RunOptions, RunResult } from '../../runner/runner';
 import type { ModelSignature } from '../../signature';
@@ -34,6 +35,11 @@ export interface ModelExchange<B, A> {
   readonly deadline: number;
   /** Brings the body. Called when the request has a place, which must be told how many bytes it holds. */
   receive(place: Place): B | Promise<B>;
+  /**
+   * Whether the body may ask for a priority above normal, told without reading it: under overload a request is refused before its body
+   * is read where it would be refused whatever that says. Without this, each is read first.
+   */
+  mayBeUrgent?(body: B): boolean;
   /** Reads it as a request to the model. */
   read(body: B, model: ServedModel): ModelRequest<A>;
 }
@@ -91,6 +97,7 @@ export function makeModelHost(runners: ServedRunners, options: ModelHostOptions 
       const model = catalog.find(name, version);
       const startedAt = clock.now();
       try {
+        refuseUnread(call, model, startedAt, exchange, body);
         return await answer(clock, call, model, startedAt, exchange, body);
       } catch (error) {
         model.statistics.failed(model.runner.model, clock.now() - startedAt);
@@ -134,7 +141,7 @@ async function answer<B, A>(
   const deadline =
     timeoutMs === undefined ? exchange.deadline : Math.min(exchange.deadline, call.arrivedAt + timeoutMs);
   const readAt = clock.now();
-  const options: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(deadline, readAt) };
+  const options: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(call, deadline, readAt) };
   const result = await runner.run(inputs, options);
   if (version !== undefined && result.model.version !== version) {
     // The runner swapped between the look-up and the run: an answer of another version would break the pin.
@@ -171,10 +178,38 @@ function rowsOf(inputs: Tensors, { inputs: specs, batchAxis }: ModelSignature): 
   return (batchAxis === null || first === undefined ? undefined : inputs[first.name]?.shape[batchAxis]) ?? 1;
 }
 
-/** The runner may count on another clock, so it gets what is left. */
-function timeLeft(deadline: number, now: number): { timeoutMs?: number } {
+/**
+ * Refuses a request that would be refused whatever its body holds: that body is not read then, which takes longer than most models.
+ *
+ * @throws FairleadError `DEADLINE_EXCEEDED`, and what the runner would reject with
+ */
+function refuseUnread<B, A>(
+  call: Call,
+  { runner }: ServedModel,
+  now: number,
+  { deadline, mayBeUrgent }: ModelExchange<B, A>,
+  body: B,
+): void {
+  // What the body gives can only be less.
+  const left = timeLeft(call, deadline, now);
+  if (mayBeUrgent === undefined) return;
+  const refuse = runner.foresee?.(left);
+  if (refuse !== undefined && !mayBeUrgent(body)) throw refuse();
+}
+
+/** The runner may count on another clock, so it gets what is left, less what sending the answer takes. */
+function timeLeft({ delay }: Call, deadline: number, now: number): { timeoutMs?: number } {
   if (deadline === noDeadline) return {};
-  const timeoutMs = deadline - now;
-  if (timeoutMs <= 0) throw deadlineError('before its body had arrived');
+  if (deadline <= now) throw deadlineError('before its body could be read');
+  const timeoutMs = deadline - now - (delay?.afterMs ?? 0);
+  if (timeoutMs <= 0) throw tooBusy(Math.max(1, Math.ceil(-timeoutMs)));
   return { timeoutMs };
+}
+
+function tooBusy(retryAfterMs: number): FairleadError {
+  return stacklessError(
+    'OVERLOADED',
+    `The server is too busy to send an answer in the time that is left. Try again in ${retryAfterMs} ms.`,
+    { details: { retryAfterMs } },
+  );
 }

@@ -9,6 +9,7 @@ import { jsonResponse } from '../http-error';
 import { joinBody, jsonLengthHeader, splitBody } from './binary';
 import { classify } from './classification';
 import { compileRequestDecoder, encodeInferResponse, type InferRequest } from './messages';
+import { mayNamePriority } from './names-priority';
 import { decodeRawRequest } from './raw-request';
 
 /** Answers `POST /v2/models/M[/versions/V]/infer`. */
@@ -31,10 +32,16 @@ export function createInfer(host: ModelHost): Infer {
     return readTensorJson(json, decodeText, (message) => decode(message, binary));
   };
 
-  return (request, call) =>
-    answerBody(host, call, request, (body, model) =>
-      modelRequest(readMessage(body, model, request.header(jsonLengthHeader)), model),
+  return (request, call) => {
+    const jsonLength = request.header(jsonLengthHeader);
+    return answerBody(
+      host,
+      call,
+      request,
+      (body, model) => modelRequest(readMessage(body, model, jsonLength), model),
+      (body) => mayNamePriority(splitBody(body, jsonLength).json),
     );
+  };
 }
 
 function modelRequest(message: InferRequest, model: ServedModel): ModelRequest<ServiceResponse> {

@@ -1,0 +1,187 @@
+import type { Socket } from 'node:net';
+import { createVirtualClock } from '@fairlead/core/testing';
+import { describe, expect, it } from 'vitest';
+import { createBackPressure } from './back-pressure';
+
+interface FakeSocket {
+  readonly socket: Socket;
+  isRead: boolean;
+  destroyed: boolean;
+  /** Milliseconds after which Node would close it. */
+  timeoutMs: number;
+}
+
+/** Back-pressure over a loop that is as far behind as the test says, and over sockets that only keep whether they are read. */
+function make(longestMs = 2000) {
+  const clock = createVirtualClock();
+  const loop = { behind: 0, read: () => ({ beforeMs: 3, afterMs: 4 }), behindMs: () => loop.behind };
+  const pressure = createBackPressure(clock, loop, longestMs, 5000);
+  const open = (): FakeSocket => {
+    const fake = {
+      isRead: true,
+      destroyed: false,
+      timeoutMs: 5000,
+      setTimeout: (ms: number) => {
+        fake.timeoutMs = ms;
+        return fake;
+      },
+      pause: () => {
+        fake.isRead = false;
+      },
+      resume: () => {
+        fake.isRead = true;
+      },
+    };
+    return Object.assign(fake, { socket: fake as unknown as Socket });
+  };
+  /** Refuses a request of a connection as a listener does. */
+  const refuse = ({ socket }: FakeSocket): number | undefined => {
+    const holdMs = pressure.refuse(socket);
+    if (holdMs !== undefined) pressure.hold(socket);
+    return holdMs;
+  };
+  const refuseAll = (count: number): FakeSocket[] => {
+    const sockets = Array.from({ length: count }, open);
+    for (const fake of sockets) refuse(fake);
+    return sockets;
+  };
+  const readOf = (sockets: readonly FakeSocket[]): number => sockets.filter(({ isRead }) => isRead).length;
+  return { clock, loop, pressure, open, refuse, refuseAll, readOf };
+}
+
+describe('createBackPressure', () => {
+  it('holds nobody while the loop keeps up, or has been behind for a moment only', () => {
+    const { loop, pressure, open, refuse } = make();
+    const fake = open();
+    expect(refuse(fake)).toBeUndefined();
+    loop.behind = 49;
+    expect(refuse(fake)).toBeUndefined();
+    expect([fake.isRead, pressure.held]).toEqual([true, 0]);
+  });
+
+  it('reads one that was held again for every 32 answers, the longest held first', () => {
+    const { loop, pressure, open, refuseAll, readOf } = make();
+    loop.behind = 100;
+    const sockets = refuseAll(3);
+    expect(readOf(sockets)).toBe(0);
+    const { socket } = open();
+    for (let answers = 0; answers < 31; answers++) pressure.answered(socket);
+    expect(readOf(sockets)).toBe(0);
+    pressure.answered(socket);
+    expect(sockets.map(({ isRead }) => isRead)).toEqual([true, false, false]);
+    for (let answers = 0; answers < 64; answers++) pressure.answered(socket);
+    expect([readOf(sockets), pressure.held]).toEqual([3, 0]);
+  });
+
+  it('holds nobody for longer than it may, whatever is answered', async () => {
+    const { clock, loop, pressure, refuseAll, readOf } = make(500);
+    loop.behind = 100;
+    const early = refuseAll(2);
+    await clock.advance(300);
+    const late = refuseAll(2);
+    await clock.advance(199);
+    expect(readOf([...early, ...late])).toBe(0);
+    await clock.advance(11);
+    expect([readOf(early), readOf(late)]).toEqual([2, 0]);
+    // What is not read is not idle.
+    expect([...early, ...late].map(({ timeoutMs }) => timeoutMs)).toEqual([5000, 5000, 0, 0]);
+    await clock.advance(300);
+    expect([readOf(late), pressure.held, clock.pendingTimers]).toEqual([2, 0, 0]);
+  });
+
+  it('reads them again in parts, each twice as large, once the loop keeps up', async () => {
+    const { clock, loop, refuseAll, readOf } = make();
+    loop.behind = 100;
+    const sockets = refuseAll(40);
+    await clock.advance(100);
+    expect(readOf(sockets)).toBe(0);
+    loop.behind = 0;
+    await clock.advance(10);
+    expect(readOf(sockets)).toBe(8);
+    await clock.advance(10);
+    expect(readOf(sockets)).toBe(24);
+    // Behind again, and after that as carefully as at first.
+    loop.behind = 100;
+    await clock.advance(10);
+    loop.behind = 0;
+    await clock.advance(10);
+    expect(readOf(sockets)).toBe(32);
+    await clock.advance(10);
+    expect([readOf(sockets), clock.pendingTimers]).toEqual([40, 0]);
+  });
+
+  it('counts what lay there as sent when reading stopped, and pardons its refusal', async () => {
+    const { clock, loop, pressure, open, refuse } = make(500);
+    loop.behind = 100;
+    const fake = open();
+    refuse(fake);
+    let delay: unknown;
+    // What waited is read in the turn after reading was resumed.
+    const resume = fake.socket.resume.bind(fake.socket);
+    fake.socket.resume = () => {
+      resume();
+      clock.defer(() => {
+        delay = pressure.arrived(fake.socket);
+      });
+      return fake.socket;
+    };
+    await clock.advance(510);
+    expect(delay).toEqual({ beforeMs: 500, afterMs: 4 });
+    expect([refuse(fake), fake.isRead]).toEqual([undefined, true]);
+    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, afterMs: 4 });
+    expect(refuse(fake)).toBeGreaterThan(0);
+    expect(fake.isRead).toBe(false);
+    pressure.end();
+  });
+
+  it('takes what comes later on such a connection for fresh', async () => {
+    const { clock, loop, pressure, open, refuse } = make(500);
+    loop.behind = 100;
+    const fake = open();
+    refuse(fake);
+    await clock.advance(510);
+    expect(fake.isRead).toBe(true);
+    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, afterMs: 4 });
+  });
+
+  it('tells for how long, as others were held, and never for longer than it may', async () => {
+    const { clock, loop, pressure, open, refuse } = make(500);
+    loop.behind = 100;
+    expect(refuse(open())).toBe(10);
+    await clock.advance(200);
+    expect(refuse(open())).toBe(200);
+    await clock.advance(310);
+    expect(refuse(open())).toBe(500);
+    pressure.end();
+  });
+
+  it('leaves connections alone that are gone', async () => {
+    const { clock, loop, pressure, open, refuse } = make(500);
+    loop.behind = 100;
+    const [gone, leaving] = [open(), open()];
+    refuse(gone);
+    gone.destroyed = true;
+    leaving.destroyed = true;
+    pressure.hold(leaving.socket);
+    expect(pressure.held).toBe(1);
+    await clock.advance(600);
+    expect([gone.isRead, leaving.isRead, pressure.held]).toEqual([false, true, 0]);
+  });
+
+  it('reads all again when it ends, and holds none any more', () => {
+    const { clock, loop, pressure, refuseAll, readOf } = make();
+    loop.behind = 100;
+    const sockets = refuseAll(100);
+    pressure.end();
+    expect([readOf(sockets), pressure.held, clock.pendingTimers]).toEqual([100, 0, 0]);
+    expect(readOf(refuseAll(3))).toBe(3);
+  });
+
+  it('holds a bounded number', () => {
+    const { loop, pressure, refuseAll, readOf } = make();
+    loop.behind = 100;
+    const sockets = refuseAll(5000);
+    expect([readOf(sockets), pressure.held]).toEqual([904, 4096]);
+    pressure.end();
+  });
+});

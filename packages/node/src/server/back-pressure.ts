@@ -1,0 +1,142 @@
+import type { Socket } from 'node:net';
+import type { Clock, ClockTimer } from '@fairlead/core';
+import type { Delay } from '@fairlead/core/serving';
+import type { LoopDelay } from './loop-delay';
+
+/** Keeps what comes in within what can be read, by not reading connections whose request was just refused. */
+export interface BackPressure {
+  /** A request was read from a connection: what it lost before, and will lose until its answer can be sent. */
+  arrived(socket: Socket): Delay;
+  /** A request was answered otherwise than by a refusal. */
+  answered(socket: Socket): void;
+  /**
+   * A request is about to be refused.
+   * @returns milliseconds that its connection is likely not to be read, for which `hold` must then be called; undefined where it will be
+   */
+  refuse(socket: Socket): number | undefined;
+  /** Stops reading a connection for a while. */
+  hold(socket: Socket): void;
+  /** Reads all connections again, and holds none from now on. */
+  end(): void;
+  /** Connections that are not read. */
+  readonly held: number;
+}
+
+/** A loop that was behind for so long, in milliseconds, does not keep up. */
+const behindAfterMs = 50;
+/** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
+const answersPerRelease = 32;
+/** How often is looked whether the loop keeps up again, in milliseconds, how many connections are then read again, and by what more each time. */
+const [intervalMs, fewestAtOnce, growth] = [10, 8, 2];
+/** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
+const mostHeld = 4096;
+
+/**
+ * Makes the back-pressure of a server.
+ *
+ * To refuse a request costs a good part of what answering one costs: its bytes are read and its head is parsed either way. At three times
+ * what a server can do, refusing alone would take all of its time, and since every request then waits longer than its caller does
+ * before it is read, nothing at all would be answered in time. So while the event loop does not keep up, a connection whose request was
+ * refused is not read for a while: its client is told to come back later, and if it does not wait, its request waits in the
+ * system's buffers, in turn with those of others, and costs nothing there. What is read is fresh.
+ *
+ * Those that have waited longest are read first: one for every {@link answersPerRelease} answers, and each after `longestMs` at
+ * the latest. A request that lay there as its connection was read again counts as sent when reading stopped, for it may have been;
+ * its refusal stops reading no second time, so that the next one of its connection has its chance.
+ *
+ * @param longestMs milliseconds that a connection is held at most
+ * @param keepAliveMs milliseconds that a connection may be idle once it is read again
+ */
+export function createBackPressure(
+  clock: Clock,
+  loop: LoopDelay,
+  longestMs: number,
+  keepAliveMs: number,
+): BackPressure {
+  /** When reading stopped, by connection; the longest held first. */
+  const held = new Map<Socket, number>();
+  /** Connections that are read again and may have a request that waited for it, by when reading them had stopped. */
+  const released = new WeakMap<Socket, number>();
+  /** Connections whose request has waited, and whose next refusal holds nobody. */
+  const pardoned = new WeakSet<Socket>();
+  let timer: ClockTimer | undefined;
+  let answers = 0;
+  let releasedAtOnce = fewestAtOnce;
+  let hasEnded = false;
+  /** What a connection was held for lately. */
+  let lastHoldMs = 0;
+
+  const release = (count: number, heldBefore = Number.POSITIVE_INFINITY): void => {
+    const sockets: Socket[] = [];
+    for (const [socket, heldAt] of held) {
+      if (sockets.length >= count || heldAt > heldBefore) break;
+      held.delete(socket);
+      lastHoldMs = clock.now() - heldAt;
+      released.set(socket, heldAt);
+      sockets.push(socket);
+      if (!socket.destroyed) socket.setTimeout(keepAliveMs).resume();
+    }
+    if (held.size === 0) lastHoldMs = 0;
+    if (sockets.length === 0) return;
+    // Whatever lay there is read in the next turn; what comes after that is fresh.
+    clock.defer(() =>
+      clock.defer(() => {
+        for (const socket of sockets) released.delete(socket);
+      }),
+    );
+  };
+
+  const look = (): void => {
+    timer = undefined;
+    release(Number.POSITIVE_INFINITY, clock.now() - longestMs);
+    if (loop.behindMs() > 0) releasedAtOnce = fewestAtOnce;
+    else {
+      // A loop that has time left takes twice as many the next time: after a pause, most were held for nothing.
+      release(releasedAtOnce);
+      releasedAtOnce *= growth;
+    }
+    wait();
+  };
+  const wait = (): void => {
+    if (held.size > 0) timer ??= clock.setTimer(look, intervalMs);
+  };
+
+  return {
+    get held() {
+      return held.size;
+    },
+    arrived(socket) {
+      const delay = loop.read();
+      const heldAt = released.get(socket);
+      if (heldAt === undefined) return delay;
+      released.delete(socket);
+      pardoned.add(socket);
+      return { ...delay, beforeMs: Math.max(delay.beforeMs, clock.now() - heldAt) };
+    },
+    answered(socket) {
+      pardoned.delete(socket);
+      if (held.size === 0 || ++answers < answersPerRelease) return;
+      answers = 0;
+      release(1);
+    },
+    refuse(socket) {
+      if (pardoned.delete(socket) || hasEnded || held.size >= mostHeld) return undefined;
+      if (loop.behindMs() < behindAfterMs) return undefined;
+      const [longestHeldAt = clock.now()] = held.values();
+      return Math.min(longestMs, Math.max(intervalMs, lastHoldMs, clock.now() - longestHeldAt));
+    },
+    hold(socket) {
+      if (hasEnded || socket.destroyed) return;
+      // It is not idle: whatever comes is left where it is.
+      socket.setTimeout(0).pause();
+      held.set(socket, clock.now());
+      wait();
+    },
+    end() {
+      hasEnded = true;
+      timer?.clear();
+      timer = undefined;
+      release(Number.POSITIVE_INFINITY);
+    },
+  };
+}

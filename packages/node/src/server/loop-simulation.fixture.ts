@@ -1,0 +1,219 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '@fairlead/core';
+import { createBackPressure } from './back-pressure';
+import { createLoopDelay } from './loop-delay';
+
+/** What a server takes, in milliseconds. */
+export interface SimulatedServer {
+  /** Of the event loop, to read a request and send its answer, whatever that is. */
+  readonly exchangeMs: number;
+  /** Of the event loop besides, where the request is computed. */
+  readonly decodeMs: number;
+  /** Of the lane: a batch, and each of its rows. */
+  readonly batchMs: number;
+  readonly rowMs: number;
+  /** Most rows of a batch. */
+  readonly maxRows: number;
+  /** Whether the lane is the event loop itself. */
+  readonly isInline: boolean;
+  /** Whether what the loop takes counts, and whether connections of refused requests are left unread. */
+  readonly countsDelay: boolean;
+  readonly holds: boolean;
+}
+
+/** Who asks it. */
+export interface SimulatedLoad {
+  readonly connections: number;
+  /** Arrivals a second; without it each connection asks again once it has its answer. */
+  readonly perSecond?: number;
+  readonly patienceMs: number;
+  readonly durationMs: number;
+  /** Milliseconds before them that do not count. */
+  readonly warmUpMs: number;
+}
+
+/** What became of those that were due in the time that counts. */
+export interface SimulatedOutcome {
+  /** Answers within the patience, a second. */
+  readonly goodput: number;
+  /** Milliseconds that half of these waited. */
+  readonly p50: number;
+  readonly sent: number;
+  readonly refused: number;
+  readonly late: number;
+  /** Connections of which no request was answered in time. */
+  readonly starved: number;
+}
+
+interface Connection {
+  readonly index: number;
+  readonly socket: Socket;
+  isRead: boolean;
+  /** When the request that it waits with was due. */
+  dueAt: number | undefined;
+  /** When it can be read; the system's buffers have it from then on. */
+  inTime: number;
+}
+
+/** A request in the queue of the model. */
+interface Queued {
+  readonly connection: Connection;
+  readonly deadline: number;
+}
+
+/**
+ * Simulates the event loop of a server and its clients, in time that only the work moves, so that overload can be tested on a
+ * machine that does other things: phases, polls and deferred callbacks are those of libuv; the model's queue is as simple as can be.
+ */
+export function simulate(server: SimulatedServer, load: SimulatedLoad): SimulatedOutcome {
+  let now = 0;
+  let deferred: (() => void)[] = [];
+  let timers: { at: number; callback: () => void }[] = [];
+  const clock: Clock = {
+    now: () => now,
+    epochMs: () => now,
+    defer: (callback) => void deferred.push(callback),
+    setTimer(callback, delayMs) {
+      const timer = { at: now + delayMs, callback };
+      timers.push(timer);
+      return {
+        clear: () => {
+          timers = timers.filter((other) => other !== timer);
+        },
+      };
+    },
+  };
+  const loop = createLoopDelay(clock);
+  const pressure = createBackPressure(clock, loop, 8000, 5000);
+
+  const connections = Array.from({ length: load.connections }, (_, index): Connection => {
+    const connection: Connection = {
+      index,
+      isRead: true,
+      dueAt: undefined,
+      inTime: 0,
+      socket: {
+        destroyed: false,
+        setTimeout: () => connection.socket,
+        pause: () => {
+          connection.isRead = false;
+        },
+        resume: () => {
+          connection.isRead = true;
+        },
+      } as unknown as Socket,
+    };
+    return connection;
+  });
+  const endAt = load.warmUpMs + load.durationMs;
+  const idle: Connection[] = [];
+  const waiting = new Set<Connection>();
+  const times: number[] = [];
+  const inTimeOf = new Array<number>(load.connections).fill(0);
+  let [due, sent, refused, late] = [0, 0, 0, 0];
+
+  const ask = (connection: Connection, dueAt: number): void => {
+    connection.dueAt = dueAt;
+    if (dueAt >= load.warmUpMs) sent++;
+    waiting.add(connection);
+  };
+  const receive = (connection: Connection, ok: boolean): void => {
+    const dueAt = connection.dueAt as number;
+    if (dueAt >= load.warmUpMs && dueAt < endAt) {
+      if (!ok) refused++;
+      else if (now - dueAt > load.patienceMs) late++;
+      else {
+        times.push(now - dueAt);
+        inTimeOf[connection.index] = (inTimeOf[connection.index] as number) + 1;
+      }
+    }
+    if (load.perSecond === undefined) ask(connection, now);
+    else idle.push(connection);
+  };
+  /** What clients do until now: whoever is answered last asks first. */
+  const arrive = (): void => {
+    if (load.perSecond === undefined) return;
+    for (; (due * 1000) / load.perSecond <= now; due++) {
+      const connection = idle.pop();
+      if (connection !== undefined) ask(connection, (due * 1000) / load.perSecond);
+    }
+  };
+
+  const queue: Queued[] = [];
+  /** In the lane: the one that it computes, and where it is a worker the next, which lies ready there. */
+  const inLane: { readonly requests: readonly Queued[]; readonly endsAt: number }[] = [];
+  const batchMs = (rows: number): number => server.batchMs + rows * server.rowMs;
+  const predict = (): number => {
+    const ahead = queue.length + 1;
+    const full = Math.ceil(ahead / server.maxRows) * batchMs(server.maxRows);
+    const own = ahead <= server.maxRows ? batchMs(ahead) : full;
+    return Math.max(now, inLane.at(-1)?.endsAt ?? now) + own * 1.2;
+  };
+  const startBatches = (): void => {
+    while (inLane.length < 2) {
+      while (queue[0] !== undefined && queue[0].deadline <= now) refuse((queue.shift() as Queued).connection);
+      const requests = queue.splice(0, server.maxRows);
+      if (requests.length === 0) return;
+      inLane.push({ requests, endsAt: Math.max(now, inLane.at(-1)?.endsAt ?? now) + batchMs(requests.length) });
+      if (!server.isInline) continue;
+      now = inLane[0]?.endsAt as number;
+      endBatch();
+    }
+  };
+  const endBatch = (): void => {
+    for (const { connection } of inLane.shift()?.requests ?? []) {
+      now += server.exchangeMs / 2;
+      pressure.answered(connection.socket);
+      receive(connection, true);
+    }
+  };
+  const refuse = (connection: Connection): void => {
+    now += server.exchangeMs / 2;
+    const holdMs = server.holds ? pressure.refuse(connection.socket) : undefined;
+    if (holdMs !== undefined) pressure.hold(connection.socket);
+    receive(connection, false);
+  };
+  const read = (connection: Connection): void => {
+    waiting.delete(connection);
+    const delay = server.countsDelay ? pressure.arrived(connection.socket) : { beforeMs: 0, afterMs: 0 };
+    const deadline = now - delay.beforeMs + load.patienceMs - delay.afterMs;
+    now += server.exchangeMs / 2;
+    if (deadline <= now || predict() > deadline) {
+      refuse(connection);
+      return;
+    }
+    now += server.decodeMs;
+    queue.push({ connection, deadline });
+  };
+
+  if (load.perSecond === undefined) for (const connection of connections) ask(connection, 0);
+  else idle.push(...connections);
+  while (now < endAt) {
+    for (const timer of timers.filter(({ at }) => at <= now)) {
+      timers = timers.filter((other) => other !== timer);
+      timer.callback();
+    }
+    arrive();
+    // One poll: what is ready now, and no more.
+    const ready = [...waiting].filter(({ isRead }) => isRead);
+    const done = inLane.filter(({ endsAt }) => endsAt <= now).length;
+    const wasIdle = ready.length === 0 && done === 0 && deferred.length === 0;
+    for (let count = 0; count < done; count++) endBatch();
+    startBatches();
+    for (const connection of ready) read(connection);
+    startBatches();
+    const callbacks = deferred;
+    deferred = [];
+    for (const callback of callbacks) callback();
+    if (wasIdle) now += 0.05;
+  }
+  times.sort((left, right) => left - right);
+  return {
+    goodput: (times.length / load.durationMs) * 1000,
+    p50: times[times.length >> 1] ?? Number.NaN,
+    sent,
+    refused,
+    late,
+    starved: inTimeOf.filter((count) => count === 0).length,
+  };
+}
