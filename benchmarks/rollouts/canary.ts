@@ -31,19 +31,19 @@ export interface CanaryOptions {
   readonly promotes?: boolean;
 }
 
-/** What draws requests from the larger block of a pair. */
+/** What draws requests from the larger block of a pair, and blocks of the more frequent arm. */
 const seed = 20_269;
 
 /** Watches a canary as a rollout does: pairs of neighbours, equally large, a test for each guardrail, a look after every pair. */
 export function createCanary({ guardrails, levels, test = {}, promotes = false }: CanaryOptions): Canary {
-  const pairing = createPairing<Block>();
+  const random = createRandom(seed);
+  const pairing = createPairing<Block>(random);
   const watched = guardrails.map((guardrail) => {
     const tests = levels.map((level) => createSequentialTest(guardrail, level / guardrails.length, test));
     return { guardrail, tests, tally: tests[0]?.start() as Tally, verdict: 'inconclusive' };
   });
   const harmAt: (number | undefined)[] = levels.map(() => undefined);
   let requests = 0;
-  const random = createRandom(seed);
   let promotedAt: number | undefined;
   return {
     observe(block) {

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors';
+import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
 import type { Closeable } from '../lifecycle';
 import { closeable } from '../lifecycle';
@@ -28,6 +28,8 @@ export function linkAlias(
   controller: Controller,
   events: EventSource<RolloutEventMap>,
 ): AliasLink {
+  // As it is now: a champion that follows the same alias is of the version that was promoted by the time somebody rolls back.
+  const championVersion = arms.champion.runner.model.version;
   let wanted: { readonly version: string; readonly entry: HistoryEntry } | undefined;
   let moved: string | undefined;
   let moving: Promise<void> = Promise.resolve();
@@ -56,31 +58,40 @@ export function linkAlias(
     }
   };
 
+  /** Whether the rollout stands as a move of the alias wants it. */
+  const isFollowed = (version: string): boolean => {
+    const { status } = controller.record.stored;
+    const isIn = isActive(status) || status === 'promoted';
+    return version === championVersion ? !isIn : isIn;
+  };
+
   const onMove = (version: string): void => {
     if (version === moved) return;
     moved = undefined;
     const { status } = controller.record.stored;
     const by = { actor: 'alias', reason: `The alias was moved to version ${version}.` };
     const act = (): Promise<void> | undefined => {
-      if (version === arms.champion.runner.model.version) {
+      if (version === championVersion) {
         if (isActive(status)) return controller.abort(by);
         return status === 'promoted' ? controller.rollback(by) : undefined;
       }
       if (isActive(status) || status === 'promoted') return undefined;
       return controller.start(by, version);
     };
-    void act()?.catch((error: unknown) =>
-      tell(error, `the alias was moved to version ${version}, which could not be followed`),
-    );
+    void act()?.catch((error: unknown) => {
+      // Another replica has heard of it too, and was first.
+      if (FairleadError.isInstance(error, 'CONFLICT') && isFollowed(version)) return;
+      tell(error, `the alias was moved to version ${version}, which could not be followed`);
+    });
   };
 
   const watching = alias?.watch(onMove);
   return {
     follow(entry) {
       const { to } = entry;
-      const arm = to === 'promoted' ? arms.get(controller.record.stored.promoted ?? '') : arms.champion;
       const ends = to === 'promoted' || to === 'rolled-back' || to === 'aborted';
-      const version = arm?.runner?.model.version;
+      const promoted = arms.get(controller.record.stored.promoted ?? '')?.runner?.model.version;
+      const version = to === 'promoted' ? promoted : championVersion;
       if (alias === undefined || !ends || version === undefined) return;
       // A person who moved it knows where it is.
       if (entry.actor === 'alias') return;

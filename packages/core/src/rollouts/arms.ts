@@ -1,13 +1,14 @@
 import type { Clock } from '../clock';
-import { FairleadError, messageOf } from '../errors';
+import { FairleadError, messageOf, throwIfAborted } from '../errors';
 import type { EventSource } from '../events';
 import type { Logger } from '../logger';
+import { optionError } from '../option-checks';
 import { Circuit } from '../resilience/circuit';
 import { checkInterchangeable } from '../runner/model-info';
 import type { ModelRunner } from '../runner/runner';
 import { championArm } from './contracts';
 import type { BlockFormer } from './evidence/blocks';
-import type { Challenger, RolloutSettings } from './options';
+import { type Challenger, isRunner, type RolloutSettings } from './options';
 import type { RolloutEventMap } from './result';
 
 /** What may answer a request. */
@@ -30,9 +31,10 @@ export interface Arms {
   get(name: string): Arm | undefined;
   /**
    * Makes the runners that are not there yet.
+   * @param names @default all challengers
    * @throws what the first of them failed with, after each was tried
    */
-  load(signal?: AbortSignal): Promise<void>;
+  load(names?: readonly string[]): Promise<void>;
   /**
    * Loads challengers for a version: those given as functions are made anew where they are of another one.
    * @throws as `load()`; FairleadError `NOT_FOUND` where no challenger is of that version then
@@ -92,11 +94,27 @@ export function createArms({ settings, clock, logger, events, onLoad }: ArmsPart
   const all: readonly Arm[] = [champion, ...challengers];
   const byName = new Map(all.map((arm) => [arm.name, arm]));
 
-  const make = async (arm: Arm, signal: AbortSignal): Promise<void> => {
+  const closing = new AbortController();
+  /** Those that are being made, so that nobody makes one twice. */
+  const making = new Map<Arm, Promise<void>>();
+  const make = (arm: Arm): Promise<void> => {
+    let made = making.get(arm);
+    if (made === undefined) {
+      made = makeOne(arm, closing.signal).finally(() => making.delete(arm));
+      making.set(arm, made);
+    }
+    return made;
+  };
+
+  const makeOne = async (arm: Arm, signal: AbortSignal): Promise<void> => {
     const challenger = given[arm.name] as Challenger;
     if (arm.runner !== undefined || typeof challenger !== 'function') return;
     const runner = await challenger({ signal });
+    if (!isRunner(runner)) {
+      throw optionError('createRollout', `challengers.${arm.name}`, 'a function that makes a ModelRunner', runner);
+    }
     try {
+      throwIfAborted(signal, `${settings.name}: loading ${arm.name}`);
       checkInterchangeable(signature, runner.signature);
     } catch (error) {
       await runner.close();
@@ -135,14 +153,17 @@ export function createArms({ settings, clock, logger, events, onLoad }: ArmsPart
         { details: { field: 'version', expected: versions, given: version } },
       );
     },
-    async load(signal = new AbortController().signal) {
-      const ends = await Promise.allSettled(challengers.map((arm) => make(arm, signal)));
+    async load(names) {
+      const wanted = challengers.filter((arm) => names?.includes(arm.name) ?? true);
+      const ends = await Promise.allSettled(wanted.map(make));
       ends.forEach((end, index) => {
-        if (end.status === 'rejected') tell((challengers[index] as Arm).name, end.reason);
+        if (end.status === 'rejected') tell((wanted[index] as Arm).name, end.reason);
       });
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     },
     async close() {
+      closing.abort();
+      await Promise.allSettled(making.values());
       const ends = await Promise.allSettled(all.map(async ({ runner }) => runner?.close()));
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     },

@@ -35,8 +35,10 @@ export interface HandControlsParts {
   beginning(by: Actor): Change;
   /** Challengers are loaded now. */
   onLoad(): void;
-  onState(): void;
-  onSuspend(): void;
+  /** Routes by the present state. */
+  show(): void;
+  /** Gives the champion everything at once, and until the work is done. */
+  suspended(work: () => Promise<void>): Promise<void>;
 }
 
 const active: readonly RolloutStatus[] = ['running', 'paused', 'waiting-for-approval'];
@@ -52,6 +54,12 @@ export function createHandControls(parts: HandControlsParts): HandControls {
     return new FairleadError('CONFLICT', `${name}: ${verb} needs ${expected}; the rollout is ${given}.`, {
       details: { field: 'status', expected, given, ...extra },
     });
+  };
+
+  const checkCoolDown = (): void => {
+    const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
+    if (leftMs <= 0) return;
+    throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, { retryAfterMs: leftMs });
   };
 
   /** Does it on whatever state the store has by then. */
@@ -72,7 +80,7 @@ export function createHandControls(parts: HandControlsParts): HandControls {
         }
         throw refused(verb, 'that nobody else writes at the same time');
       } finally {
-        parts.onState();
+        parts.show();
       }
     });
 
@@ -81,6 +89,14 @@ export function createHandControls(parts: HandControlsParts): HandControls {
     actor: by.actor ?? 'user',
     reason: by.reason ?? 'By hand.',
   });
+
+  const resumed = (by: Actor): Change => {
+    const { state, history } = record.stored;
+    // An arm that left meanwhile made an entry too.
+    const pausedAt = history[history.findLastIndex(({ to }) => to !== 'paused') + 1]?.atEpochMs ?? clock.epochMs();
+    const changed = strategy.afterPause?.(state, Math.max(0, clock.epochMs() - pausedAt));
+    return { ...changeTo('running', by), ...(changed === undefined ? {} : { state: changed }) };
+  };
 
   const approved = (by: Actor): Change => {
     const { stored } = record;
@@ -94,14 +110,15 @@ export function createHandControls(parts: HandControlsParts): HandControls {
 
   return {
     async start(by, version) {
-      const leftMs = record.stored.coolDownUntilEpochMs - clock.epochMs();
-      if (leftMs > 0) {
-        throw refused('start()', `that the cool-down is over, in ${leftMs} ms`, { retryAfterMs: leftMs });
-      }
+      checkCoolDown();
       if (version === undefined) await arms.load();
       else await arms.loadVersion(version);
       parts.onLoad();
-      await ask('start()', ['idle', 'rolled-back', 'aborted'], () => parts.beginning(by));
+      await ask('start()', ['idle', 'rolled-back', 'aborted'], () => {
+        // Another replica may have rolled back meanwhile.
+        checkCoolDown();
+        return parts.beginning(by);
+      });
       counts.step++;
     },
     async promote(arm, by) {
@@ -113,21 +130,27 @@ export function createHandControls(parts: HandControlsParts): HandControls {
           details: { field: 'arm', expected, given },
         });
       }
+      if (arms.get(winner)?.runner === undefined) {
+        const expected = 'a challenger that is loaded';
+        const message = `${name}: promote() needs ${expected}, and ${winner} is not. See what its loading failed with: "arm-load-fail" tells it.`;
+        throw new FairleadError('CONFLICT', message, { details: { field: 'arm', expected, given: winner } });
+      }
       await ask('promote()', active, () => ({ ...changeTo('promoted', by), promoted: winner }));
       counts.promote++;
     },
     async rollback(by) {
-      if (isActive(record.stored.status) || record.stored.status === 'promoted') parts.onSuspend();
-      await ask('rollback()', [...active, 'promoted'], () => changeTo('rolled-back', by));
+      const work = () => ask('rollback()', [...active, 'promoted'], () => changeTo('rolled-back', by));
+      const { status } = record.stored;
+      await (isActive(status) || status === 'promoted' ? parts.suspended(work) : work());
       counts.rollback++;
     },
     async abort(by) {
-      if (isActive(record.stored.status)) parts.onSuspend();
-      await ask('abort()', active, () => changeTo('aborted', by));
+      const work = () => ask('abort()', active, () => changeTo('aborted', by));
+      await (isActive(record.stored.status) ? parts.suspended(work) : work());
       counts.abort++;
     },
     pause: (by) => ask('pause()', ['running', 'waiting-for-approval'], () => changeTo('paused', by)),
-    resume: (by) => ask('resume()', ['paused'], () => changeTo('running', by)),
+    resume: (by) => ask('resume()', ['paused'], () => resumed(by)),
     approve: (by) => ask('approve()', ['waiting-for-approval'], () => approved(by)),
   };
 }

@@ -56,7 +56,7 @@ export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollo
     state: change.state ?? stored.state,
     arms: change.arms ?? stored.arms,
     models: startsAnew ? models : stored.models,
-    evidenceEpoch: startsAnew ? stored.epoch + 1 : stored.evidenceEpoch,
+    evidenceEpoch: startsAnew ? evidenceEpochAfter(stored, epochMs) : stored.evidenceEpoch,
     coolDownUntilEpochMs: to === 'rolled-back' ? epochMs + coolDownMs : stored.coolDownUntilEpochMs,
     ...(promoted === undefined ? {} : { promoted }),
     ...(secret === undefined ? {} : { secret }),
@@ -74,6 +74,14 @@ export function stateAfter(change: Change, parts: ChangeParts): Omit<StoredRollo
   };
   const { epoch: _epoch, ...next } = changed;
   return { ...next, weights, history: [...stored.history, entry].slice(-maxHistory) };
+}
+
+/**
+ * The next evidence epoch: never one that was before. It is the time, for of a store whose state was deleted the evidence may have
+ * stayed, and that of another run must not be taken for this one's; and more than the last one, for clocks differ.
+ */
+function evidenceEpochAfter({ evidenceEpoch }: StoredRollout, epochMs: number): number {
+  return Math.max(evidenceEpoch + 1, Math.floor(epochMs));
 }
 
 /** What a change is, seen from where the rollout stood. */

@@ -95,6 +95,11 @@ export interface Strategy {
   /** Asked at every look with what is known. Harm is for the strategy to act upon: see {@link EvidenceSummary}. */
   decide(state: StrategyState, evidence: EvidenceSummary, time: LookTime): Decision;
   /**
+   * It stood still for so long, since somebody paused it: what goes by the clock goes on from where it was. Without it a pause changes nothing
+   * for the strategy.
+   */
+  afterPause?(state: StrategyState, pausedMs: number): StrategyState;
+  /**
    * What it learnt of each arm, the champion and those that left among them. Strategies that learn have it.
    */
   estimates?(state: StrategyState): Readonly<Record<string, RewardEstimate>>;
@@ -135,6 +140,8 @@ export interface Guardrail {
   readonly margin: number;
   /** Least and greatest value of the measure; what lies outside is taken for the nearer one. */
   readonly bounds: readonly [least: number, greatest: number];
+  /** The option of the rollout without which it hears nothing; then that is said when the rollout is made. */
+  readonly needs?: 'costOf' | 'driftOf' | 'rewards';
   /**
    * Milliseconds that one piece of evidence lasts, where blocks are measured by something that does, such as an alarm: of all
    * replicas together one pair of blocks counts in this time, whichever is told first. Above 0. A rollout sees to it; who feeds a

@@ -9,8 +9,9 @@ import type { Decision, EvidenceSummary, HistoryEntry, SharedSums, StoredRollout
 import { createEvidenceLedger } from './evidence/ledger';
 import { createEvidenceTrail, type EvidencePoint } from './evidence/trail';
 import { createEvidenceExchange, type EvidenceExchange } from './evidence-exchange';
+import { createLoadNeeded } from './load-needed';
 import type { RolloutSettings } from './options';
-import { isActive } from './plan';
+import { checkedWeights, isActive } from './plan';
 import { createRecord, type RolloutRecord } from './record';
 import type { RolloutEventMap } from './result';
 
@@ -82,6 +83,8 @@ export function createController(parts: ControllerParts): Controller {
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
+  /** Why the champion was called back, in ways whose end is not known yet: until then it keeps everything. */
+  let suspensions = 0;
   let tail: Promise<unknown> = Promise.resolve();
 
   const serial = <T>(work: () => Promise<T>): Promise<T> => {
@@ -113,10 +116,9 @@ export function createController(parts: ControllerParts): Controller {
       driftOf: settings.driftOf,
       random: settings.random,
       toEpochMs: (now) => clock.epochMs() - clock.now() + now,
-      onHarm() {
-        if (!isActive(record.stored.status)) return;
-        parts.onSuspend();
-        void look();
+      onHarm(arm) {
+        // What was under way when an arm left tells its end here too.
+        if (isActive(record.stored.status) && record.stored.arms.includes(arm)) void suspended(look);
       },
     });
     trail.restart();
@@ -137,7 +139,16 @@ export function createController(parts: ControllerParts): Controller {
     strategy: strategy.name,
     store,
     storeTimeoutMs: settings.storeTimeoutMs,
+    isReadable: ({ status, state }) => {
+      if (!isActive(status)) return true;
+      try {
+        return checkedWeights(strategy.weights(state)) !== undefined;
+      } catch {
+        return false;
+      }
+    },
     models,
+    challengers,
     clock,
     logger,
     events,
@@ -149,9 +160,34 @@ export function createController(parts: ControllerParts): Controller {
         unwritten = [];
       } else if (unwritten.length > 0) learnAgain();
       if (stored.history.length > 0) reason = stored.history.at(-1)?.reason ?? reason;
-      parts.onState(record.stored, record.isForeign);
+      show();
     },
   });
+
+  /** Routes by the present state, unless somebody called the champion back meanwhile: a look under way must not undo that. */
+  const show = (): void => {
+    if (suspensions > 0) return;
+    try {
+      parts.onState(record.stored, record.isForeign);
+    } catch (error) {
+      logger.error(
+        { error },
+        `${name}: the strategy cannot say its weights, so they stay as they are: ${messageOf(error)}`,
+      );
+    }
+  };
+
+  /** Gives the champion everything at once, and until the work is done. */
+  const suspended = async <T>(work: () => Promise<T>): Promise<T> => {
+    suspensions++;
+    parts.onSuspend();
+    try {
+      return await work();
+    } finally {
+      suspensions--;
+      show();
+    }
+  };
 
   /** Rewards that another replica's state does not have yet. */
   const learnAgain = (): void => {
@@ -177,7 +213,8 @@ export function createController(parts: ControllerParts): Controller {
       secret: parts.secret,
     });
     const { to } = change;
-    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused';
+    const leaves = (change.arms ?? record.stored.arms).length < record.stored.arms.length;
+    const isSafe = to === 'rolled-back' || to === 'aborted' || to === 'paused' || (leaves && !change.startsAnew);
     if (!(await record.commit(next, isSafe))) return false;
     parts.onDecide(next.history.at(-1) as HistoryEntry);
     return true;
@@ -190,6 +227,16 @@ export function createController(parts: ControllerParts): Controller {
     state: strategy.start(challengers, clock.epochMs()),
     arms: challengers,
     startsAnew: true,
+  });
+
+  const loadNeeded = createLoadNeeded({
+    arms,
+    clock,
+    record: () => record,
+    onEnd() {
+      rememberDigests();
+      show();
+    },
   });
 
   const startIfDue = async (): Promise<void> => {
@@ -208,8 +255,12 @@ export function createController(parts: ControllerParts): Controller {
     }
     rememberDigests();
     if (record.stored.epoch !== 0 && !record.isForeign && record.stored.status !== 'idle') return;
+    // Not before it is written: a store that only reads is no reason to give up.
+    isStartDue = true;
+    const isFirst = await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }));
+    isStartDue = false;
     // Another replica that was first started the same.
-    if (await apply(beginning({ actor: 'strategy', reason: 'It starts by itself.' }))) counts.step++;
+    if (isFirst) counts.step++;
   };
 
   const carryOut = async (decision: Decision, isReachable: boolean): Promise<void> => {
@@ -242,36 +293,42 @@ export function createController(parts: ControllerParts): Controller {
     }
   };
 
-  const lookOnce = async (): Promise<void> => {
+  /** Whether the store gave and took everything. */
+  const lookOnce = async (): Promise<boolean> => {
     counts.looks++;
     exchange?.ledger.flush(clock.now());
     let isReachable = true;
     try {
       await record.refresh();
+      // Nobody waits for the first look but who makes the rollout; later ones must not wait until a model is loaded.
+      const loading = loadNeeded();
+      if (isFirstRead) await loading;
       await startIfDue();
       // Before the evidence, which the rewards are.
       await parts.onReach();
       await exchange?.exchange();
-    } catch {
-      // The record has told it.
+    } catch (error) {
       isReachable = false;
+      // What the store failed with the record has told.
+      if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
     }
     const { stored, isForeign } = record;
-    if (isForeign || !isActive(stored.status)) return;
+    if (isForeign || !isActive(stored.status)) return isReachable;
     const time = { epochMs: clock.epochMs(), approved: false };
     const found = evidence();
     trail.add(time.epochMs, found);
     await carryOut(strategy.decide(stored.state, found, time), isReachable);
+    return isReachable;
   };
 
   const look = (): Promise<void> =>
     serial(async () => {
       try {
-        await lookOnce();
+        if (await lookOnce()) record.recovered();
       } catch (error) {
         if (record.downSince === undefined) logger.error({ error }, `${name}: a look failed: ${messageOf(error)}`);
       } finally {
-        parts.onState(record.stored, record.isForeign);
+        show();
       }
     });
 
@@ -288,8 +345,8 @@ export function createController(parts: ControllerParts): Controller {
       rememberDigests();
       isStartDue = false;
     },
-    onState: () => parts.onState(record.stored, record.isForeign),
-    onSuspend: parts.onSuspend,
+    show,
+    suspended,
   });
 
   return {

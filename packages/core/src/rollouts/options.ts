@@ -3,7 +3,7 @@ import type { Clock } from '../clock';
 import { parseOptions } from '../config';
 import type { EventListeners } from '../events';
 import type { CallOptions } from '../lifecycle';
-import type { Logger } from '../logger';
+import { guardLogger, type Logger } from '../logger';
 import type { AliasControl } from '../model-source';
 import { optionError } from '../option-checks';
 import type { SampledFailures } from '../resilience/circuit';
@@ -96,8 +96,8 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
    * refuses.
    */
   readonly rewards?: RewardOptions;
-  /** What an answer cost, in a unit of the user's, for `costGuardrail()`. */
-  readonly costOf?: (answer: RunResult, arm: string, tookMs: number) => number;
+  /** What an answer cost, in a unit of the user's, for `costGuardrail()`; `undefined` where that is not known. */
+  readonly costOf?: (answer: RunResult, arm: string, tookMs: number) => number | undefined;
   /** What share of an arm's watched features is in alarm now, for `driftGuardrail()`; asked at the end of every block. */
   readonly driftOf?: (arm: string) => number | undefined;
   /** What sees requests beside their way. @default none */
@@ -116,14 +116,20 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
-const isRunner = (value: unknown): boolean => hasMethod(value, 'run') && hasMethod(value, 'close');
+/** Whether a value is a runner; what a function of a challenger answers is asked too. */
+export const isRunner = (value: unknown): value is ModelRunner =>
+  hasMethods(value, 'run', 'close') &&
+  ['signature', 'model'].every((field) => isObject((value as Record<string, unknown>)[field]));
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const runnerField = z.custom<ModelRunner>(isRunner, 'a ModelRunner');
 const challengerField = z.custom<Challenger>(
   (value) => typeof value === 'function' || isRunner(value),
   'a ModelRunner, or a function that makes one',
 );
-const guardrailField = z.custom<Guardrail>((value) => hasMethod(value, 'measure'), 'a guardrail');
+const guardrailField = z.custom<Guardrail>((value) => hasMethods(value, 'measure'), 'a guardrail');
 const unit = z.number().check(z.gte(0), z.lte(1));
+/** What timers of every runtime can wait for: beyond, they fire at once. */
+const timerMs = z.number().check(z.gt(0), z.lte(2_147_483_647));
 
 const breakerSchema = z.strictObject({
   failures: z._default(
@@ -158,7 +164,7 @@ const schema = z.strictObject({
   champion: runnerField,
   challengers: z.record(z.string().check(z.minLength(1), z.maxLength(200)), challengerField),
   strategy: z.custom<Strategy>(
-    (value) => hasMethod(value, 'decide') && hasMethod(value, 'weights'),
+    (value) => hasMethods(value, 'start', 'weights', 'decide', 'plan'),
     'a strategy, such as canary()',
   ),
   guardrails: z._default(z.array(guardrailField), () => [errorsGuardrail()]),
@@ -169,12 +175,12 @@ const schema = z.strictObject({
   coolDownMs: z._default(z.number().check(z.gte(0)), 600_000),
   autoStart: z._default(z.boolean(), true),
   store: z._default(
-    z.custom<RolloutStore>((value) => hasMethod(value, 'read') && hasMethod(value, 'write'), 'a rollout store'),
+    z.custom<RolloutStore>((value) => hasMethods(value, 'read', 'write', 'add', 'sum'), 'a rollout store'),
     createMemoryRolloutStore,
   ),
-  storeTimeoutMs: z._default(z.number().check(z.gt(0)), 2000),
+  storeTimeoutMs: z._default(timerMs, 2000),
   replica: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
-  alias: z.optional(z.custom<AliasControl>((value) => hasMethod(value, 'move'), 'an alias control')),
+  alias: z.optional(z.custom<AliasControl>((value) => hasMethods(value, 'read', 'watch', 'move'), 'an alias control')),
   onApproval: z.optional(z.custom<NonNullable<RolloutOptions['onApproval']>>(isFunction, 'a function')),
   rewards: z.optional(z.strictObject(rewardFields)),
   costOf: z.optional(z.custom<NonNullable<RolloutOptions['costOf']>>(isFunction, 'a function')),
@@ -183,9 +189,11 @@ const schema = z.strictObject({
     z.array(z.custom<RequestObserver>((value) => typeof value === 'object' && value !== null, 'an observer')),
     () => [],
   ),
-  lookEveryMs: z._default(z.number().check(z.gt(0)), 1000),
+  lookEveryMs: z._default(timerMs, 1000),
   blockMs: z._default(z.number().check(z.gt(0)), 50),
-  clock: clockField,
+  clock: clockField.check(
+    z.refine((clock) => hasMethods(clock, 'now', 'epochMs', 'setTimer'), 'a clock: see createVirtualClock()'),
+  ),
   random: z._default(z.custom<() => number>(isFunction, 'a function'), () => Math.random),
   logger: loggerField,
   on: listenersField<RolloutEventMap>(),
@@ -196,7 +204,9 @@ export type RolloutSettings = z.output<typeof schema>;
 
 /** Checks what a schema of fields cannot: names, and what refers to them. */
 export function parseRolloutOptions(options: unknown): RolloutSettings {
-  const settings = parseOptions(schema, options, 'createRollout');
+  const given = parseOptions(schema, options, 'createRollout');
+  // What a logger throws must cost nobody an answer.
+  const settings = { ...given, logger: guardLogger(given.logger) };
   const names = Object.keys(settings.challengers);
   if (names.length === 0) throw optionError('createRollout', 'challengers', 'at least one challenger', {});
   for (const name of names) {
@@ -204,20 +214,34 @@ export function parseRolloutOptions(options: unknown): RolloutSettings {
       throw optionError('createRollout', `challengers.${name}`, "another name: this one is the champion's", name);
     }
     if (name.includes('/')) throw optionError('createRollout', `challengers.${name}`, 'a name without "/"', name);
+    if (name in Object.prototype) {
+      throw optionError('createRollout', `challengers.${name}`, 'another name: every object has something of it', name);
+    }
   }
   const seen = new Set<string>();
-  settings.guardrails.forEach(({ name, margin, bounds, windowMs }, index) => {
+  settings.guardrails.forEach(({ name, margin, bounds, harmfulWhen, windowMs }, index) => {
     const field = `guardrails.${index}`;
     if (typeof name !== 'string' || name === '' || name.includes('/') || seen.has(name)) {
       throw optionError('createRollout', `${field}.name`, 'a name without "/" that no other guardrail has', name);
     }
     seen.add(name);
-    if (!(margin >= 0)) throw optionError('createRollout', `${field}.margin`, '0 or more', margin);
+    if (harmfulWhen !== 'higher' && harmfulWhen !== 'lower') {
+      throw optionError('createRollout', `${field}.harmfulWhen`, "'higher' or 'lower'", harmfulWhen);
+    }
     if (windowMs !== undefined && !(windowMs > 0)) {
       throw optionError('createRollout', `${field}.windowMs`, 'more than 0', windowMs);
     }
-    if (!(bounds?.[0] < bounds?.[1])) {
-      throw optionError('createRollout', `${field}.bounds`, 'a least value and a greater one', bounds);
+    const range = bounds?.[1] - bounds?.[0];
+    if (!(range > 0 && range < Infinity)) {
+      throw optionError('createRollout', `${field}.bounds`, 'a least value and a greater one, both finite', bounds);
+    }
+    if (!(margin >= 0 && margin < range)) {
+      throw optionError(
+        'createRollout',
+        `${field}.margin`,
+        `0 or more, less than ${range}, the range of its bounds`,
+        margin,
+      );
     }
   });
   for (const [key, arm] of Object.entries(settings.assignment.overrides)) {
@@ -228,8 +252,18 @@ export function parseRolloutOptions(options: unknown): RolloutSettings {
   return settings;
 }
 
-function hasMethod(value: unknown, method: string): boolean {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function'
+function hasMethods(value: unknown, ...methods: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
+}
+
+/** Guardrails that hear nothing of what they measure: with them nothing is ever shown to be non-inferior. A sentence each. */
+export function silentGuardrails(settings: RolloutSettings): readonly string[] {
+  const { guardrails, costOf, driftOf, rewards, strategy } = settings;
+  const given = { costOf, driftOf, rewards: rewards ?? strategy.learn };
+  return guardrails.flatMap(({ name, needs }) =>
+    needs === undefined || given[needs] !== undefined
+      ? []
+      : [`The guardrail "${name}" hears nothing without the option ${needs}, so nothing is ever promoted by evidence.`],
   );
 }

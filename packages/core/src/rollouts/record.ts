@@ -1,17 +1,19 @@
 import type { Clock } from '../clock';
 import { FairleadError, messageOf } from '../errors';
 import type { EventSource } from '../events';
+import type { Closeable } from '../lifecycle';
 import type { Logger } from '../logger';
-import type { HistoryEntry, RolloutStore, StoredRollout, StrategyState } from './contracts';
+import { championArm, type HistoryEntry, type RolloutStore, type StoredRollout, type StrategyState } from './contracts';
 import { championOr, isActive } from './plan';
 import type { RolloutEventMap } from './result';
+import { checkStored } from './store/check-stored';
 
 /** What a rollout is, as its store and this process know it. */
 export interface RolloutRecord {
   readonly stored: StoredRollout;
   /** Whether the store was ever read; until then nothing starts. */
   readonly isKnown: boolean;
-  /** Whether what is stored is about other models or another strategy than those here. */
+  /** Whether what is stored is about other models than those here, or of a strategy that cannot read it. */
   readonly isForeign: boolean;
   /** Since when the store cannot be had, by the clock; undefined while it can. */
   readonly downSince: number | undefined;
@@ -27,8 +29,10 @@ export interface RolloutRecord {
    * @throws what the store failed with, where that is not so
    */
   commit(next: Omit<StoredRollout, 'epoch'>, isSafe: boolean): Promise<boolean>;
-  /** Calls the store, and remembers whether it can be had. */
+  /** Calls the store, and remembers where it cannot be had. */
   reach<T>(call: () => Promise<T>): Promise<T>;
+  /** Everything that was asked of the store in a look was had: a store that reads and does not write is not back. */
+  recovered(): void;
   /** Another state of the strategy, which is written when somebody commits. */
   setState(state: StrategyState): void;
   close(): Promise<void>;
@@ -40,8 +44,12 @@ export interface RecordParts {
   readonly store: RolloutStore;
   /** Milliseconds after which a store that has not answered has failed. */
   readonly storeTimeoutMs: number;
+  /** Whether the strategy makes sense of a state. */
+  isReadable(stored: StoredRollout): boolean;
   /** Digests by arm, of those that are loaded. */
   models(): Readonly<Record<string, string>>;
+  /** Names of all challengers, loaded or not. */
+  readonly challengers: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventSource<RolloutEventMap>;
@@ -70,6 +78,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
   let isKnown = false;
   let isStale = true;
   let isUnsynced = false;
+  let isReadable = true;
   /** Writes of the next epoch that may have arrived, though the store did not say so. */
   let unanswered: { readonly next: Omit<StoredRollout, 'epoch'>; readonly learnt: number }[] = [];
   let downSince: number | undefined;
@@ -99,10 +108,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
 
   const reach = async <T>(call: () => Promise<T>): Promise<T> => {
     try {
-      const answer = await inTime(call);
-      if (downSince !== undefined) events.emit('store-back', { downMs: clock.now() - downSince });
-      downSince = undefined;
-      return answer;
+      return await inTime(call);
     } catch (error) {
       if (!FairleadError.isInstance(error, 'CONFLICT')) failed(error);
       throw error;
@@ -111,7 +117,10 @@ export function createRecord(parts: RecordParts): RolloutRecord {
 
   const isForeign = (): boolean => {
     if (stored.epoch === 0) return false;
-    if (stored.strategy !== parts.strategy) return true;
+    if (stored.strategy !== parts.strategy || !isReadable) return true;
+    const there = Object.keys(stored.models).filter((arm) => arm !== championArm);
+    if (there.length !== parts.challengers.length || !there.every((arm) => parts.challengers.includes(arm)))
+      return true;
     const here = parts.models();
     return Object.entries(stored.models).some(([arm, digest]) => (here[arm] ?? digest) !== digest);
   };
@@ -120,23 +129,27 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     unanswered = [];
     const before = stored;
     stored = next;
+    isReadable = parts.isReadable(next);
     parts.onAdopt(next, before, learnt);
     for (const entry of newEntries(before.history, next.history)) {
       events.emit('rollout-change', { rollout: name, ...entry });
     }
   };
 
+  const read = (): Promise<StoredRollout | undefined> =>
+    reach(async () => checkStored(store.name, name, await store.read(name)));
+
   /** Takes over what was read, which may be what this process wrote without hearing of it. */
-  const adoptRead = (read: StoredRollout): void => {
-    const text = unanswered.length === 0 ? '' : JSON.stringify(read);
-    const own = unanswered.find(({ next }) => JSON.stringify({ ...next, epoch: read.epoch }) === text);
-    adopt(read, own?.learnt ?? 0);
+  const adoptRead = (found: StoredRollout): void => {
+    const text = unanswered.length === 0 ? '' : JSON.stringify(found);
+    const own = unanswered.find(({ next }) => JSON.stringify({ ...next, epoch: found.epoch }) === text);
+    adopt(found, own?.learnt ?? 0);
   };
 
   const readAgain = async (): Promise<void> => {
-    const read = await reach(() => store.read(name));
+    const found = await read();
     isStale = false;
-    if (read !== undefined && read.epoch !== stored.epoch) adoptRead(read);
+    if (found !== undefined && found.epoch !== stored.epoch) adoptRead(found);
   };
 
   const write = async (next: Omit<StoredRollout, 'epoch'>, expectedEpoch: number): Promise<boolean> => {
@@ -156,32 +169,48 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     }
   };
 
+  /** Whether what was decided here without the store is of the run that the others are still in. */
+  const isOurs = (found: StoredRollout): boolean =>
+    isUnsynced && isActive(found.status) && found.evidenceEpoch === stored.evidenceEpoch;
+
   const refresh = async (): Promise<void> => {
     if (isKnown && !isStale && !isUnsynced && watching !== undefined && downSince === undefined) return;
-    const read = await reach(() => store.read(name));
+    const found = await read();
     isStale = false;
     isKnown = true;
     const { epoch: _epoch, ...mine } = stored;
-    if (read === undefined) {
+    if (found === undefined) {
       // A store that lost what it had gets it back from whoever comes first.
       if (stored.epoch > 0) await write(mine, 0);
       return;
     }
     const last = stored.history.at(-1);
-    if (isUnsynced && read.epoch === stored.epoch) {
-      await write(mine, read.epoch);
-    } else if (isUnsynced && isActive(read.status) && !isActive(stored.status) && last !== undefined) {
+    if (isUnsynced && found.epoch === stored.epoch) {
+      await write(mine, found.epoch);
+    } else if (isOurs(found) && !isActive(stored.status) && last !== undefined) {
       // The others went on meanwhile; that an arm harms counts for them too.
-      await write({ ...mine, history: [...read.history, last] }, read.epoch);
-    } else if (read.epoch !== stored.epoch) {
+      await write({ ...mine, history: [...found.history, last] }, found.epoch);
+    } else if (isOurs(found) && stored.status === 'paused' && last !== undefined) {
+      const { epoch: _before, ...theirs } = found;
+      await write({ ...theirs, status: 'paused', history: [...found.history, last] }, found.epoch);
+    } else if (found.epoch !== stored.epoch) {
       isUnsynced = false;
-      adoptRead(read);
+      adoptRead(found);
     }
   };
 
-  const watching = store.watch?.(name, (epoch) => {
-    if (epoch !== stored.epoch) isStale = true;
-  });
+  const watch = (): Closeable | undefined => {
+    try {
+      return store.watch?.(name, (epoch) => {
+        if (epoch !== stored.epoch) isStale = true;
+      });
+    } catch (error) {
+      // What cannot be watched is read at every look.
+      failed(error);
+      return undefined;
+    }
+  };
+  const watching = watch();
 
   return {
     get stored() {
@@ -212,6 +241,10 @@ export function createRecord(parts: RecordParts): RolloutRecord {
         adopt({ ...next, epoch: stored.epoch }, unanswered.at(-1)?.learnt ?? 0);
         return true;
       }
+    },
+    recovered() {
+      if (downSince !== undefined) events.emit('store-back', { downMs: clock.now() - downSince });
+      downSince = undefined;
     },
     setState(state) {
       stored = { ...stored, state };

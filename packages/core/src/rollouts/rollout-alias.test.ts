@@ -5,6 +5,7 @@ import { type ScriptedRunner, scriptedRunner } from '../resilience/scripted-runn
 import { createVirtualClock } from '../testing/virtual-clock';
 import { errorsGuardrail } from './evidence/guardrails';
 import { setUpRollout } from './rollout.fixture';
+import { createMemoryRolloutStore } from './store/memory-rollout-store';
 import { canary } from './strategies/canary';
 
 interface Alias extends AliasControl {
@@ -96,6 +97,23 @@ describe('an alias', () => {
     await rollout.close();
   });
 
+  it('that somebody moves is followed by the first of several replicas, and the others have nothing to complain of', async () => {
+    const alias = aliasAt('1');
+    const store = createMemoryRolloutStore();
+    const clock = createVirtualClock();
+    const options = { alias, store, autoStart: false };
+    const replicas = [await setUpRollout(options, {}, clock), await setUpRollout(options, {}, clock)];
+    alias.moveByHand('2');
+    await clock.advance(2000);
+    expect(replicas.map(({ rollout }) => rollout.describe().status)).toEqual(['running', 'running']);
+    alias.moveByHand('1');
+    await clock.advance(2000);
+    expect(replicas.map(({ rollout }) => rollout.describe().status)).toEqual(['aborted', 'aborted']);
+    expect(replicas.flatMap(({ told }) => told('alias-fail'))).toEqual([]);
+    expect(replicas[0]?.rollout.describe().history).toHaveLength(2);
+    for (const { rollout } of replicas) await rollout.close();
+  });
+
   it('that somebody moves to a version that is not loaded loads it', async () => {
     const alias = aliasAt('1');
     const clock = createVirtualClock();
@@ -132,6 +150,26 @@ describe('an alias', () => {
     await clock.advance(10);
     expect(told('alias-fail')).toMatchObject([{ error: { code: 'NOT_FOUND', details: { given: '7' } } }]);
     expect(rollout.describe().status).toBe('idle');
+    await rollout.close();
+  });
+
+  it('that the champion itself follows goes back to the version that the champion was', async () => {
+    const alias = aliasAt('1');
+    const clock = createVirtualClock();
+    const champion = scriptedRunner(clock, undefined, '1');
+    const following = {
+      ...champion,
+      get model() {
+        return { ...champion.model, version: alias.version };
+      },
+    };
+    const { rollout } = await setUpRollout({ alias, champion: following }, {}, clock);
+    await rollout.promote();
+    await clock.advance(10);
+    expect(alias.version).toBe('2');
+    await rollout.rollback();
+    await clock.advance(10);
+    expect(alias.version).toBe('1');
     await rollout.close();
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../errors';
-import { pair, pairSignature, scriptedRunner } from '../resilience/scripted-runner.fixture';
+import { failure, pair, pairSignature, scriptedRunner } from '../resilience/scripted-runner.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
 import { errorsGuardrail } from './evidence/guardrails';
 import type { RolloutOptions } from './options';
@@ -27,9 +27,20 @@ describe('options that cannot be', () => {
     ['challengers.champion', { challengers: { champion: runner('2') } }],
     ['challengers.a/b', { challengers: { 'a/b': runner('2') } }],
     ['challengers.canary', { challengers: { canary: 'v2' } }],
+    ['challengers.canary', { challengers: { canary: { ...runner('2'), signature: undefined } } }],
+    ['clock', { clock: {} }],
+    ['challengers.toString', { challengers: { toString: runner('2') } }],
     ['strategy', { strategy: 'canary' }],
+    ['strategy', { strategy: { ...canary(), plan: undefined } }],
+    ['strategy', { strategy: { ...canary(), weights: () => ({ champion: 0.9, canary: 0.9 }) } }],
+    ['strategy', { strategy: { ...canary(), weights: () => ({ champion: 1.5, canary: -0.5 }) } }],
+    ['strategy', { strategy: { ...canary(), weights: () => ({ champion: Number.NaN }) } }],
+    ['strategy', { strategy: { ...canary(), weights: () => undefined } }],
     ['guardrails.1.name', { guardrails: [errorsGuardrail(), errorsGuardrail()] }],
     ['guardrails.0.margin', { guardrails: [{ ...errorsGuardrail(), margin: -1 }] }],
+    ['guardrails.0.margin', { guardrails: [{ ...errorsGuardrail(), margin: 1 }] }],
+    ['guardrails.0.harmfulWhen', { guardrails: [{ ...errorsGuardrail(), harmfulWhen: 'up' }] }],
+    ['guardrails.0.bounds', { guardrails: [{ ...errorsGuardrail(), bounds: [0, Infinity] }] }],
     ['guardrails.0.bounds', { guardrails: [{ ...errorsGuardrail(), bounds: [1, 1] }] }],
     ['maxFalseRollbackRate', { maxFalseRollbackRate: 0 }],
     ['maxFalsePromotionRate', { maxFalsePromotionRate: 0 }],
@@ -42,6 +53,9 @@ describe('options that cannot be', () => {
     ['breaker.halfOpenAfterMs', { breaker: { halfOpenAfterMs: 0 } }],
     ['coolDownMs', { coolDownMs: -1 }],
     ['lookEveryMs', { lookEveryMs: 0 }],
+    ['lookEveryMs', { lookEveryMs: 2 ** 31 }],
+    ['store', { store: { read() {}, write() {} } }],
+    ['alias', { alias: { move() {} } }],
     ['weights', { weights: {} }],
     ['weights.canary', { strategy: abTest({ weights: { champion: 0.5, other: 0.5 } }) }],
   ])('name %s', async (field, wrong) => {
@@ -98,6 +112,40 @@ describe('a challenger that cannot be loaded', () => {
     expect(told('arm-load-fail')).toMatchObject([{ error: { code: 'SIGNATURE_MISMATCH' } }]);
     expect(other.closed).toBe(true);
     expect(new Set(await send(10))).toEqual(new Set(['champion']));
+    await rollout.close();
+  });
+});
+
+describe('a function that makes no runner', () => {
+  it.each([undefined, 7, {}])('but %j is said aloud, and the champion serves', async (made) => {
+    const { send, rollout, told } = await setUpRollout({ challengers: { canary: () => made as never } });
+    expect(new Set(await send(10))).toEqual(new Set(['champion']));
+    const error = { code: 'INVALID_OPTION', details: { field: 'challengers.canary' } };
+    expect(told('arm-load-fail')).toMatchObject([{ error }]);
+    await rollout.close();
+  });
+});
+
+describe('a logger that throws', () => {
+  it('costs nobody an answer', async () => {
+    const fail = (): never => {
+      throw new Error('The disk is full.');
+    };
+    const time = createVirtualClock();
+    const rollout = await createRollout({
+      ...good(),
+      champion: scriptedRunner(time, undefined, '1'),
+      challengers: { canary: scriptedRunner(time, () => ({ error: failure('RUN_FAILED') }), '2') },
+      strategy: abTest(),
+      breaker: { failures: 1 },
+      logger: { debug: fail, info: fail, warn: fail, error: fail },
+      clock: time,
+    });
+    const asked = Array.from({ length: 20 }, (_, user) => rollout.run(pair(), { key: `user-${user}` }));
+    await time.advance(100);
+    expect((await Promise.all(asked)).map(({ rollout: trace }) => trace.answeredBy)).toEqual(
+      asked.map(() => 'champion'),
+    );
     await rollout.close();
   });
 });

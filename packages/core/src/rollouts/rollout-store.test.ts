@@ -159,6 +159,28 @@ describe('a store that cannot be had', () => {
     await rollout.close();
   });
 
+  it('at the start for writing alone: it begins when the store takes that too', async () => {
+    const fragile = fragileStore();
+    let readsOnly = true;
+    const store: RolloutStore = {
+      ...fragile.store,
+      async write(...args) {
+        if (readsOnly) throw new FairleadError('STORE_FAILED', 'The store only reads.');
+        return fragile.store.write(...args);
+      },
+    };
+    const { rollout, send, told } = await setUpRollout({ store });
+    expect(new Set(await send(30))).toEqual(new Set(['champion']));
+    // What fails at every look is said once.
+    expect(told('store-fail')).toHaveLength(1);
+    expect(told('store-back')).toHaveLength(0);
+    readsOnly = false;
+    await send(30);
+    expect(rollout.describe()).toMatchObject({ status: 'running', degraded: [] });
+    expect(told('store-back')).toHaveLength(1);
+    await rollout.close();
+  });
+
   it('and does not even say so: nothing waits for it, not the start and not the end', async () => {
     const clock = createVirtualClock();
     const silent = new Promise<never>(() => {});
@@ -211,6 +233,47 @@ describe('a store that cannot be had', () => {
     await send(1);
     expect((await createReader(fragile)).status).toBe('rolled-back');
     await rollout.close();
+  });
+
+  it('while one of two arms harms: it leaves here all the same, and the other goes on', async () => {
+    const fragile = fragileStore();
+    const clock = createVirtualClock();
+    let broken = false;
+    const challengers = {
+      good: scriptedRunner(clock, undefined, '2'),
+      bad: scriptedRunner(clock, () => (broken ? { error: failure('RUN_FAILED') } : {}), '3'),
+    };
+    const options = { challengers, store: fragile.store, strategy: abTest(), breaker: { failures: 1e6 } };
+    const { rollout, send } = await setUpRollout(options, {}, clock);
+    broken = true;
+    fragile.isDown = true;
+    await send(400);
+    expect(rollout.describe().weights).toEqual({ champion: expect.closeTo(2 / 3, 9), good: expect.closeTo(1 / 3, 9) });
+    fragile.isDown = false;
+    await send(1);
+    expect((await createReader(fragile)).arms).toEqual(['good']);
+    await rollout.close();
+  });
+
+  it('while somebody pauses here: the pause holds for the others too, who went on meanwhile', async () => {
+    const fragile = fragileStore();
+    const clock = createVirtualClock();
+    const { rollout } = await setUpRollout({ store: fragile.store, strategy: half }, {}, clock);
+    fragile.isDown = true;
+    await rollout.pause({ actor: 'Ada', reason: 'Wait.' });
+    fragile.isDown = false;
+    const other = await setUpRollout({ store: fragile.store, strategy: half }, {}, clock);
+    fragile.isDown = true;
+    await clock.advance(500);
+    fragile.isDown = false;
+    const { epoch, ...before } = await createReader(fragile);
+    await fragile.store.write('digits', epoch, { ...before, history: [...before.history] });
+    await clock.advance(2000);
+    const { status, history } = await createReader(fragile);
+    expect(status).toBe('paused');
+    expect(history.at(-1)).toMatchObject({ actor: 'Ada', to: 'paused' });
+    expect(other.rollout.describe().status).toBe('paused');
+    for (const each of [rollout, other.rollout]) await each.close();
   });
 
   it('that lost what it had gets it back', async () => {

@@ -11,11 +11,14 @@ import { linkAlias } from './alias-link';
 import { createArms } from './arms';
 import type { AssignmentOptions, Slot } from './assignment/assignment';
 import { createSampleRatioWatch } from './assignment/sample-ratio';
+import type { Actor } from './change';
+import { checkedActor, checkedKey, checkedRunOptions } from './checked-arguments';
 import { championArm, type StoredRollout } from './contracts';
 import { createController } from './controller';
 import { dryRunOf } from './dry-run';
-import { parseRolloutOptions, type RolloutOptions, type RolloutSettings } from './options';
-import { championOr, createPlan, type Plan, weightsOf } from './plan';
+import { harmlessHooks } from './harmless-hooks';
+import { parseRolloutOptions, type RolloutOptions, type RolloutSettings, silentGuardrails } from './options';
+import { championOr, checkedWeights, createPlan, layoutOf, type Plan, sameWeights, weightsOf } from './plan';
 import { createAnswerer } from './request';
 import type { RolloutDescription, RolloutEventMap, RolloutResult, RolloutRunOptions, RolloutStats } from './result';
 import { checkMissingReward } from './rewards/check-missing-reward';
@@ -49,16 +52,19 @@ export async function createRollout<S extends AnySignature = AnySignature>(
   options: RolloutOptions<S>,
 ): Promise<RolloutRunner<S>> {
   const settings = parseRolloutOptions(options);
-  const state = settings.strategy.start(Object.keys(settings.challengers), settings.clock.epochMs());
+  const challengers = Object.keys(settings.challengers);
+  const state = settings.strategy.start(challengers, settings.clock.epochMs());
+  const layout = layoutOf(checkedWeights(settings.strategy.weights(state)), challengers);
   checkMissingReward(settings.strategy, state, settings.rewards?.missingReward);
+  for (const sentence of silentGuardrails(settings)) settings.logger.warn({}, `${settings.name}: ${sentence}`);
   // Inside, signatures are data: the type parameter speaks to the caller alone.
-  const { rollout, controller } = rolloutOf(settings, options.store !== undefined);
+  const { rollout, controller } = rolloutOf(settings, layout, options.store !== undefined);
   await controller.look();
   return rollout as unknown as RolloutRunner<S>;
 }
 
 /** @param isShared whether others may have the store */
-function rolloutOf(settings: RolloutSettings, isShared: boolean) {
+function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared: boolean) {
   const { name, champion, strategy, assignment, clock, random, logger } = settings;
   const events = joinEvents([champion.events]);
   const rolloutEvents = createEvents<RolloutEventMap>(logger, settings.on);
@@ -81,8 +87,10 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
   let closed = false;
   let timer: ClockTimer | undefined;
 
-  const planFor = (status: Plan['status'], weights: Plan['weights']): Plan =>
-    createPlan(name, status, weights, strategy.choose !== undefined, assigning, random);
+  const hooks = harmlessHooks(settings);
+  const planParts = { name, assignment: assigning, chooses: strategy.choose !== undefined, layout, random };
+  const planFor = (status: Plan['status'], weights: Plan['weights'], present: readonly string[] = []): Plan =>
+    createPlan(planParts, status, weights, present);
   let plan = planFor('idle', championOr(undefined));
   let choosable: readonly string[] = [championArm];
 
@@ -98,14 +106,14 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
     const status = isForeign ? 'idle' : stored.status;
     const weights = isForeign ? championOr(undefined) : weightsOf(stored, strategy);
     if (status === plan.status && sameWeights(weights, plan.weights)) return;
-    plan = planFor(status, weights);
+    plan = planFor(status, weights, stored.arms);
     choosable = [championArm, ...stored.arms];
     sampleRatio.follow(plan.chooses ? {} : plan.assigner.shares);
   };
 
   const remembers = settings.rewards !== undefined || strategy.learn !== undefined;
   const controller = createController({
-    settings,
+    settings: hooks.settings,
     replica,
     arms,
     events: rolloutEvents,
@@ -140,8 +148,8 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
     arms,
     clock,
     fallsBack: settings.breaker.fallback,
-    observers: settings.observers,
-    costOf: settings.costOf,
+    observers: hooks.settings.observers,
+    costOf: hooks.settings.costOf,
     idOf({ arm, propensity, counted }, { context }) {
       if (rewards === undefined) return `${replica}.${(numbered++).toString(36)}`;
       const randomised = counted && (plan.chooses || propensity < 1);
@@ -162,8 +170,9 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
   const run = (inputs: InputsOf, options: RolloutRunOptions = {}): Promise<RolloutResult> => {
     if (closed) return Promise.reject(closedError('a rollout'));
     try {
+      checkedRunOptions(options);
       const given = keyOf === undefined ? options.key : keyOf(inputs, options);
-      const key = typeof given === 'string' ? given : undefined;
+      const key = checkedKey(given);
       const hash = plan.assigner.hashOf(key);
       const answered = answer(inputs, options, slotOf(key, hash, options), key === undefined ? undefined : hash);
       pending.enter();
@@ -198,6 +207,7 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
       ...arms.challengers.flatMap(({ name: arm, runner }) =>
         runner === undefined ? [`${arm} is not loaded: the champion serves its share.`] : [],
       ),
+      ...hooks.failures(),
     ];
   };
 
@@ -216,6 +226,11 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
   const close = (): Promise<void> => {
     closed = true;
     return releasing.close();
+  };
+
+  const whileOpen = async <A extends Actor>(by: A, work: (by: A) => Promise<void>): Promise<void> => {
+    if (closed) throw closedError('a rollout');
+    await work(checkedActor(by));
   };
 
   const rollout: RolloutRunner = {
@@ -298,21 +313,16 @@ function rolloutOf(settings: RolloutSettings, isShared: boolean) {
     },
     decisions: () => rewards?.decisions() ?? [].values(),
     rewardStats: () => rewards?.stats(),
-    start: (by = {}) => controller.start(by),
-    promote: ({ arm, ...by } = {}) => controller.promote(arm, by),
-    rollback: (by = {}) => controller.rollback(by),
-    abort: (by = {}) => controller.abort(by),
-    pause: (by = {}) => controller.pause(by),
-    resume: (by = {}) => controller.resume(by),
-    approve: (by = {}) => controller.approve(by),
+    start: (by = {}) => whileOpen(by, controller.start),
+    promote: (by = {}) => whileOpen(by, ({ arm, ...who }) => controller.promote(arm, who)),
+    rollback: (by = {}) => whileOpen(by, controller.rollback),
+    abort: (by = {}) => whileOpen(by, controller.abort),
+    pause: (by = {}) => whileOpen(by, controller.pause),
+    resume: (by = {}) => whileOpen(by, controller.resume),
+    approve: (by = {}) => whileOpen(by, controller.approve),
     look: () => controller.look(),
     close,
     [Symbol.asyncDispose]: close,
   };
   return { rollout, controller };
-}
-
-function sameWeights(one: Plan['weights'], other: Plan['weights']): boolean {
-  const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((arm) => one[arm] === other[arm]);
 }

@@ -87,6 +87,47 @@ describe('an assignment', () => {
     expect(control).toBeCloseTo(0.1, 1);
   });
 
+  it('leaves the keys of a challenger where they are when another one leaves, and goes on growing from there', () => {
+    const layout = { a: 0.1, b: 0.2, c: 0.1 };
+    const of = (weights: Record<string, number>) => createAssigner('digits', weights, {}, createRandom(3), layout);
+    const armsOf = (assigner: ReturnType<typeof of>) => keys.map((key) => assigner.assign(key).arm);
+    const all = armsOf(of({ champion: 0.6, a: 0.1, b: 0.2, c: 0.1 }));
+    const left = of({ champion: 0.8, a: 0.1, c: 0.1 });
+    const more = of({ champion: 0.6, a: 0.2, c: 0.2 });
+    const [afterwards, grown] = [armsOf(left), armsOf(more)];
+    all.forEach((arm, index) => {
+      expect(afterwards[index]).toBe(arm === 'b' ? 'champion' : arm);
+      if (afterwards[index] !== 'champion') expect(grown[index]).toBe(afterwards[index]);
+    });
+    for (const [assigner, weight] of [
+      [left, 0.1],
+      [more, 0.2],
+    ] as const) {
+      expect(sharesOf(assigner).a).toBeCloseTo(weight, 1);
+      const control = keys.filter((key) => {
+        const { arm, evidence } = assigner.assign(key);
+        return arm === 'champion' && evidence;
+      });
+      expect(control.length / keys.length).toBeCloseTo(weight, 1);
+      expect(assigner.controlShare).toBeCloseTo(weight, 3);
+    }
+  });
+
+  it('takes the control slice from what another challenger left, where the champion has nothing else', () => {
+    const assigner = createAssigner('digits', { champion: 0.5, a: 0.5 }, {}, createRandom(3), { a: 0.5, b: 0.5 });
+    expect(assigner.controlShare).toBeCloseTo(0.5, 9);
+    const slots = keys.map((key) => assigner.assign(key));
+    expect(slots.every(({ evidence }) => evidence)).toBe(true);
+    expect(sharesOf(assigner).a).toBeCloseTo(0.5, 1);
+  });
+
+  it('goes by the weights alone where these do not fit into the layout', () => {
+    const assigner = createAssigner('digits', { champion: 0, a: 1 }, {}, createRandom(3), { a: 0.1, b: 0.1 });
+    expect(sharesOf(assigner)).toEqual({ a: expect.closeTo(1, 6) });
+    const other = createAssigner('digits', { champion: 0.5, z: 0.5 }, {}, createRandom(3), { a: 0.1 });
+    expect(sharesOf(other).z).toBeCloseTo(0.5, 1);
+  });
+
   it('takes requests without a key by chance', () => {
     const assigner = assignerOf(share(0.25));
     expect(sharesOf(assigner, new Array(20_000).fill(undefined)).canary).toBeCloseTo(0.25, 1);

@@ -100,7 +100,7 @@ export interface DriftGuardrailOptions {
 
 /**
  * Guards the state of drift: the share of features in alarm at the end of a block. An alarm that lasts is one piece of evidence and not
- * one a block, nor one a replica, so of the blocks of all replicas within `windowMs` one pair counts.
+ * one a block, nor one a replica, so of the blocks of all replicas within `windowMs` one pair of each challenger counts.
  *
  * @throws FairleadError `INVALID_OPTION`
  */
@@ -109,6 +109,7 @@ export function driftGuardrail(options: DriftGuardrailOptions = {}): Guardrail {
   const { margin = 0.1, windowMs = 60_000 } = options;
   return {
     name: 'drift',
+    needs: 'driftOf',
     harmfulWhen: 'higher',
     margin,
     bounds: [0, 1],
@@ -135,8 +136,11 @@ export interface BoundedGuardrailOptions {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function costGuardrail(options: BoundedGuardrailOptions): Guardrail {
-  return bounded('costGuardrail', 'cost', 'higher', options, ({ cost, requests }) =>
-    cost === undefined || requests === 0 ? undefined : cost / requests,
+  return bounded(
+    'costGuardrail',
+    { name: 'cost', harmfulWhen: 'higher', needs: 'costOf' },
+    options,
+    ({ cost, requests }) => (cost === undefined || requests === 0 ? undefined : cost / requests),
   );
 }
 
@@ -146,17 +150,20 @@ export function costGuardrail(options: BoundedGuardrailOptions): Guardrail {
  * @throws FairleadError `INVALID_OPTION`
  */
 export function rewardGuardrail(options: BoundedGuardrailOptions): Guardrail {
-  return bounded('rewardGuardrail', 'reward', 'lower', options, ({ rewards }) =>
-    rewards === undefined || rewards.length === 0
-      ? undefined
-      : rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
+  return bounded(
+    'rewardGuardrail',
+    { name: 'reward', harmfulWhen: 'lower', needs: 'rewards' },
+    options,
+    ({ rewards }) =>
+      rewards === undefined || rewards.length === 0
+        ? undefined
+        : rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
   );
 }
 
 function bounded(
   owner: string,
-  usualName: string,
-  harmfulWhen: Guardrail['harmfulWhen'],
+  usual: Required<Pick<Guardrail, 'name' | 'harmfulWhen' | 'needs'>>,
   options: BoundedGuardrailOptions,
   measure: (block: Block) => number | undefined,
 ): Guardrail {
@@ -166,7 +173,7 @@ function bounded(
     margin: notNegative,
   };
   checkOptions(owner, options, checks, ['bounds']);
-  const { name = usualName, bounds, margin = 0 } = options;
+  const { name = usual.name, bounds, margin = 0 } = options;
   checkOptions(
     owner,
     { margin },
@@ -177,5 +184,5 @@ function bounded(
       ),
     },
   );
-  return { name, harmfulWhen, margin, bounds, measure };
+  return { ...usual, name, margin, bounds, measure };
 }

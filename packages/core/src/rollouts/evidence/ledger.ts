@@ -100,7 +100,7 @@ export function createEvidenceLedger(options: EvidenceLedgerOptions): EvidenceLe
     totals[name] = (totals[name] ?? 0) + value;
   };
 
-  const pairingOfEach = () => new Map(arms.map((arm) => [arm, createPairing<Block>()]));
+  const pairingOfEach = () => new Map(arms.map((arm) => [arm, createPairing<Block>(random)]));
   const pairings = pairingOfEach();
   // Rewards come when they come, so their neighbours are other rewards.
   const rewardPairings = pairingOfEach();

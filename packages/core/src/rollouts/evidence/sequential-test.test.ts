@@ -234,6 +234,31 @@ describe('the verdict', () => {
  * the present capital best, and decides nothing but who gets which of them.
  */
 describe('an adversary', () => {
+  test('who lets the service break down at once and recover slowly, under nineteen times as many blocks of the challenger', () => {
+    const random = createRandom(11);
+    const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    const canaries = 150;
+    let rolledBack = 0;
+    for (let canary = 0; canary < canaries; canary++) {
+      const sequential = createSequentialTest(guard(), 0.05);
+      const pairing = createPairing<number>(random);
+      let tally = sequential.start();
+      let isHarm = false;
+      for (let block = 0; block < 3000 && !isHarm; block++) {
+        // Whoever comes first of two neighbours fails more often, by little, and with blocks so large that it shows.
+        const failing = 0.5 * Math.exp(-(block % 60) / 15);
+        const failed = failing + normal() * Math.sqrt((failing * (1 - failing)) / 400);
+        const pair = pairing.add(random() < 0.95 ? 'challenger' : 'control', Math.min(1, Math.max(0, failed)));
+        if (pair === undefined) continue;
+        tally = sequential.observe(tally, pair.challenger, pair.control);
+        isHarm = sequential.assess(tally).verdict === 'harm';
+      }
+      if (isHarm) rolledBack++;
+    }
+    // More than half of them, where the one that comes first is nearly always the challenger.
+    expect(rolledBack / canaries).toBeLessThanOrEqual(0.05);
+  });
+
   test('who picks the blocks but not their arm gets no more than alpha of the canaries rolled back, at every look', () => {
     const random = createRandom(7);
     const canaries = 1500;

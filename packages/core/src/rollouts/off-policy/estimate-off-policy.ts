@@ -24,8 +24,10 @@ const progressEvery = 1000;
  */
 export async function estimateOffPolicy(
   decisions: Iterable<LoggedDecision> | AsyncIterable<LoggedDecision>,
-  { signal, onProgress, ...options }: EstimateOffPolicyOptions,
+  given: EstimateOffPolicyOptions,
 ): Promise<OffPolicyReport> {
+  // Without a policy it is refused as any other wrong option.
+  const { signal, onProgress, ...options } = given ?? {};
   const estimator = createOffPolicyEstimator(options);
   if (!isIterable(decisions)) {
     const given = describeValue(decisions);

@@ -17,11 +17,17 @@ export function checkReward(decisionId: unknown, reward: unknown, at: number | u
   }
 }
 
-/** Checks that a reward was not earned before its decision. @throws FairleadError `INVALID_ARGUMENT` */
-export function checkRewardTime(at: number, decidedAt: number): void {
+/**
+ * When a reward was earned, in milliseconds since 1970-01-01 UTC. Where that is not told it is now, and never before the decision: the
+ * clock may have been set back since, or be behind that of the replica that took it.
+ * @throws FairleadError `INVALID_ARGUMENT` where it is told, and was before the decision
+ */
+export function earnedAt(at: number | undefined, decidedAt: number, now: number): number {
+  if (at === undefined) return Math.max(now, decidedAt);
   if (at < decidedAt - clockSkewMs) {
     throw invalidReward('at', `${decidedAt} or later, when the decision was taken`, at);
   }
+  return at;
 }
 
 /** What is wrong with a decision or a reward. */

@@ -58,6 +58,16 @@ describe('createDecisionLog', () => {
     expect([...log.read()]).toEqual([]);
   });
 
+  it('counts a reward whose time is not told, where the clock was set back since the decision', () => {
+    const time = createVirtualClock();
+    let aheadMs = 3_600_000;
+    const { log, told } = open({ clock: { ...time, epochMs: () => time.epochMs() + aheadMs } });
+    const id = log.add({ arm: 'a', propensity: 1 });
+    aheadMs = 0;
+    expect(log.reward(id, 1)).toBe('counted');
+    expect(told).toHaveLength(1);
+  });
+
   it('takes a missing reward for nothing known, and for a value only where that is asked for', async () => {
     for (const missingReward of [undefined, 0] as const) {
       const { clock, log, told } = open(missingReward === undefined ? {} : { missingReward });

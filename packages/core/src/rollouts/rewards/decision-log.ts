@@ -1,6 +1,6 @@
 import { FairleadError } from '../../errors';
 import type { Tally } from '../contracts';
-import { checkReward, checkRewardTime, invalidReward } from './check-reward';
+import { checkReward, earnedAt, invalidReward } from './check-reward';
 import { DecisionRing } from './decision-ring';
 import type { LoggedDecision } from './logged-decision';
 import { type DecisionLogOptions, parseDecisionLogOptions } from './options';
@@ -203,16 +203,16 @@ export function createDecisionLogOf(options: DecisionLogOptions, parts?: Decisio
     );
   };
 
-  const outcomeOf = (number: number, value: number, at: number): RewardOutcome => {
+  const outcomeOf = (number: number, value: number, at: number | undefined, now: number): RewardOutcome => {
     if (number < ring.oldest) return 'gone';
     const decidedAt = ring.at(number);
-    checkRewardTime(at, decidedAt);
+    const earned = earnedAt(at, decidedAt, now);
     const known = ring.reward(number);
     if (!Number.isNaN(known)) {
       if (known !== value) contradicted++;
       return 'duplicate';
     }
-    if (at - decidedAt > attributionWindowMs) return 'late';
+    if (earned - decidedAt > attributionWindowMs) return 'late';
     settle(number, value, false);
     waiting--;
     return 'counted';
@@ -237,7 +237,7 @@ export function createDecisionLogOf(options: DecisionLogOptions, parts?: Decisio
       checkReward(decisionId, value, at, now);
       const number = numberOf(decisionId);
       expire(now);
-      const outcome = outcomeOf(number, value, at ?? now);
+      const outcome = outcomeOf(number, value, at, now);
       rewards[outcome]++;
       return outcome;
     },

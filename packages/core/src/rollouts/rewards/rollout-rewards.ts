@@ -3,7 +3,7 @@ import { FairleadError, messageOf } from '../../errors';
 import type { Logger } from '../../logger';
 import type { RolloutStore, StoredRollout } from '../contracts';
 import type { RolloutRecord } from '../record';
-import { checkReward, checkRewardTime } from './check-reward';
+import { checkReward, earnedAt } from './check-reward';
 import {
   createDecisionLogOf,
   type DecisionDraft,
@@ -162,13 +162,18 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
     });
   };
 
-  const rewardForeign = (decision: SealedDecision, value: number, at: number, now: number): ForeignOutcome => {
+  const rewardForeign = (
+    decision: SealedDecision,
+    value: number,
+    at: number | undefined,
+    now: number,
+  ): ForeignOutcome => {
     const { id, owner, arm, context, run, isRandomised } = decision;
     if (run === parts.stored().evidenceEpoch && parts.isForeign()) throw ofOtherModels();
-    checkRewardTime(at, decision.at);
+    const earned = earnedAt(at, decision.at, now);
     if (now - decision.at > attributionWindowMs + lateArrivalMs) return 'gone';
     if (seen.has(id)) return 'duplicate';
-    if (at - decision.at > attributionWindowMs) return 'late';
+    if (earned - decision.at > attributionWindowMs) return 'late';
     if (isRandomised) parts.check(arm, value, context);
     seen.add(id);
     if (seen.size > maxSeen) for (const oldest of seen.keys()) if (seen.delete(oldest)) break;
@@ -186,7 +191,7 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
       if (decisionId.startsWith(`${replica}:`)) return log.reward(decisionId, value, time);
       const decision = sealNow()?.read(decisionId);
       if (decision === undefined) throw unknown(decisionId);
-      const outcome = rewardForeign(decision, value, time.at ?? now, now);
+      const outcome = rewardForeign(decision, value, time.at, now);
       foreign[outcome]++;
       return outcome;
     },

@@ -277,5 +277,7 @@ describe('the strategy', () => {
     expect(() => shadow({ mirror: {} as Shadow })).toThrow('mirror');
     const { mirror } = setUp();
     expect(() => shadow({ mirror, maxExcess: { top: 2 } })).toThrow('maxExcess.top');
+    // One mirror asks one model: what it finds says nothing of another one.
+    expect(() => shadow({ mirror }).start(['a', 'b'], 0)).toThrow('exactly one challenger');
   });
 });

@@ -17,13 +17,16 @@ import { promoteField, scheduleField, shareField, wholeField } from './schemas';
 
 /** One step of a canary. */
 export interface CanaryStep {
-  /** Share of each challenger. More than 0, at most 1. */
+  /**
+   * Share of each challenger. More than 0, at most 1. Where challengers have everything there is no control to compare with, so
+   * with `promoteOn: 'non-inferior'` such a step is taken only once they may be promoted.
+   */
   readonly weight: number;
   /** Requests that each challenger must have had at this step before the next. @default 100 */
   readonly minRequests?: number;
   /** Milliseconds that the step lasts at least. @default 0 */
   readonly pauseMs?: number;
-  /** Whether a person has to approve before it goes on. @default false */
+  /** Whether a person has to approve before it goes on; outside the hours of the schedule an approval waits for them. @default false */
   readonly approval?: boolean;
 }
 
@@ -75,6 +78,10 @@ export function canary(options: CanaryOptions = {}): Strategy {
   const stepAt = (state: StrategyState): ReturnType<typeof plainStep> =>
     steps[Math.min(Number(state.step), steps.length - 1)] as ReturnType<typeof plainStep>;
 
+  /** Whether a step leaves nothing to the champion, and so no control slice. */
+  const isLeftAlone = (state: StrategyState, index: number): boolean =>
+    (steps[index]?.weight ?? 0) * armsOf(state).length >= 1;
+
   const decide = (state: StrategyState, evidence: EvidenceSummary, { epochMs, approved }: LookTime): Decision => {
     const harmful = dropHarmful(state, evidence);
     if (harmful !== undefined) return harmful;
@@ -87,15 +94,27 @@ export function canary(options: CanaryOptions = {}): Strategy {
     const isLast = index === steps.length - 1;
     const winner = isLast ? winnerOf(state, evidence, promoteOn) : undefined;
     if (isLast && winner === undefined) return stay('The evidence does not decide yet.');
-    if (!isWithin(schedule, epochMs)) return stay('It is outside the hours of the schedule.');
-    if (step.approval && !approved) {
+    if (
+      isLeftAlone(state, index + 1) &&
+      promoteOn === 'non-inferior' &&
+      winnerOf(state, evidence, promoteOn) === undefined
+    ) {
+      return stay('The evidence does not decide yet, and after the next step there is no control to compare with.');
+    }
+    const isApproved = approved || state.approved === true;
+    if (!isWithin(schedule, epochMs)) {
+      const reason = 'It is outside the hours of the schedule.';
+      return step.approval && isApproved ? { ...stay(reason), state: { ...state, approved: true } } : stay(reason);
+    }
+    if (step.approval && !isApproved) {
       return { action: 'wait-for-approval', state, reason: `Step ${index + 1} of ${steps.length} is to be approved.` };
     }
     if (winner !== undefined) {
       const found = promoteOn === 'no-harm' ? 'no guardrail was harmed' : 'no worse than its control by any guardrail';
       return { action: 'promote', state, arm: winner, reason: `${winner} went through all steps: ${found}.` };
     }
-    const next = { ...state, step: index + 1, sinceEpochMs: epochMs };
+    const { approved: _before, ...others } = state;
+    const next = { ...others, step: index + 1, sinceEpochMs: epochMs };
     const requestsAtStart = requestsByArm(armsOf(state), evidence);
     const weight = (steps[index + 1] as { weight: number }).weight;
     const reason = `Step ${index + 2} of ${steps.length}: ${weight * 100} % after ${had} requests without harm.`;

@@ -43,7 +43,8 @@ const schema = z.strictObject({
 });
 
 /**
- * Lets the share of a challenger grow evenly with time, and promotes it at the end. Harm rolls it back at any moment.
+ * Lets the share of a challenger grow evenly with time, and promotes it at the end. Harm rolls it back at any moment. A ramp goes by the
+ * clock, also while no process runs; it stands still while it is paused.
  *
  * @throws FairleadError `INVALID_OPTION`
  */
@@ -90,6 +91,7 @@ export function linearRamp(options: LinearRampOptions): Strategy {
     },
     weights: (state) => evenWeights(armsOf(state), Number(state.weight)),
     decide,
+    afterPause: (state, pausedMs) => ({ ...state, sinceEpochMs: Number(state.sinceEpochMs) + pausedMs }),
     plan: (arms) => [
       { weights: evenWeights(arms, from), earliestMs: 0, until: `the share grows by ${increment} at a time` },
       {

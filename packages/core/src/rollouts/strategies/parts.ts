@@ -52,7 +52,7 @@ function harmOf({ arm, guardrails }: ArmEvidence): string {
   if (worst === undefined) return `${arm} harms.`;
   const { guardrail, margin, blocks, harm, estimate, alpha } = worst;
   return (
-    `${arm} harms ${guardrail}: worse than its control by ${number(estimate.difference)} where ${number(margin)} is let pass, ` +
+    `${arm} harms ${guardrail}: worse than its control by ${number(Math.abs(estimate.difference))} where ${number(margin)} is let pass, ` +
     `e-value ${number(harm.eValue)} of ${number(1 / alpha)} after ${blocks} pairs of blocks.`
   );
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { parseOptions } from '../../config';
+import { optionError } from '../../option-checks';
 import type { Disagreement, DisagreementMeasure } from '../compare/output-agreement';
 import type { Decision, LookTime, Strategy, StrategyState } from '../contracts';
 import { championArm } from '../contracts';
@@ -37,7 +38,7 @@ const schema = z.strictObject({
 });
 
 /**
- * Keeps challengers from every caller: the champion answers all, and the mirror compares. When the comparisons are enough, and within
+ * Keeps a challenger, the only one, from every caller: the champion answers all, and the mirror compares. When the comparisons are enough, and within
  * their limits where there are any, another strategy goes on.
  *
  * Comparisons are those of all replicas together since the rollout began: each mirrors its own requests, and a process that starts anew goes
@@ -73,12 +74,22 @@ export function shadow(options: ShadowStrategyOptions): Strategy {
   return {
     name: next === undefined ? 'shadow' : `shadow, then ${next.name}`,
     start(arms, epochMs) {
+      if (arms.length !== 1)
+        throw optionError('shadow', 'challengers', 'exactly one challenger, whom the mirror asks', arms.length);
       // What does not fit the arms is told now, not after a thousand comparisons.
       next?.start(arms, epochMs);
       return { phase: 'shadow', arms: [...arms] };
     },
     weights: (state) =>
       next !== undefined && isOver(state) ? next.weights(inner(state)) : evenWeights(armsOf(state), 0),
+    ...(next?.afterPause === undefined
+      ? {}
+      : {
+          afterPause: (state, pausedMs) =>
+            isOver(state)
+              ? around(state, (next.afterPause as NonNullable<Strategy['afterPause']>)(inner(state), pausedMs))
+              : state,
+        }),
     ...(next?.choose === undefined
       ? {}
       : {

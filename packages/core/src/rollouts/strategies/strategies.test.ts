@@ -112,6 +112,43 @@ describe('canary', () => {
     expect(asked('2025-03-02T12:00:00Z', 'harm')).toBe('rollback');
   });
 
+  it('takes a step that leaves no control only with the evidence that promotes, where evidence is to promote', () => {
+    const steps = [
+      { weight: 0.5, minRequests: 1 },
+      { weight: 1, minRequests: 1 },
+    ];
+    const asked = (promoteOn: 'non-inferior' | 'no-harm' | 'never', verdict: ArmEvidence['verdict']) => {
+      const strategy = canary({ steps, promoteOn });
+      return strategy.decide(strategy.start(['v2'], 0), evidenceOf(verdict, 5, 'v2'), at(0)).action;
+    };
+    expect(asked('non-inferior', 'inconclusive')).toBe('stay');
+    expect(asked('non-inferior', 'non-inferior')).toBe('step');
+    expect([asked('no-harm', 'inconclusive'), asked('never', 'inconclusive')]).toEqual(['step', 'step']);
+  });
+
+  it('keeps an approval that came outside the hours of its schedule until they begin', () => {
+    const step = { minRequests: 1, approval: true };
+    const strategy = canary({
+      steps: [
+        { weight: 0.1, ...step },
+        { weight: 0.2, ...step },
+      ],
+      schedule: { fromHourUtc: 9, toHourUtc: 17 },
+    });
+    const evidence = evidenceOf('inconclusive', 5, 'v2');
+    const [day, night] = [Date.parse('2025-03-03T12:00:00Z'), Date.parse('2025-03-03T20:00:00Z')];
+    const start = strategy.start(['v2'], 0);
+    expect(strategy.decide(start, evidence, at(day)).action).toBe('wait-for-approval');
+    const approved = strategy.decide(start, evidence, at(night, true));
+    expect(approved.action).toBe('stay');
+    const stepped = strategy.decide(roundTrip(approved.state), evidence, at(day));
+    expect(stepped.action).toBe('step');
+    // The next step wants one of its own.
+    expect(strategy.decide(stepped.state, evidenceOf('non-inferior', 9, 'v2'), at(day)).action).toBe(
+      'wait-for-approval',
+    );
+  });
+
   it('drops one of several challengers and goes on with the others', () => {
     const strategy = canary({ steps: [{ weight: 0.2, minRequests: 1 }] });
     const state = strategy.start(['a', 'b'], 0);
@@ -154,6 +191,16 @@ describe('linearRamp', () => {
     ['to', () => linearRamp({ from: 0.5, to: 0.5, overMs: 1 })],
     ['overMs', () => linearRamp({ overMs: 0 })],
     ['to', () => linearRamp({ to: 0.6, overMs: 1 }).start(['a', 'b'], 0)],
+  ])('refuses a wrong %s', (field, make) => {
+    expect(fieldOf(make)).toBe(field);
+  });
+});
+
+describe('championChallenger', () => {
+  it.each([
+    ['share', () => championChallenger({ share: 2 })],
+    ['minRequests', () => championChallenger({ minRequests: -1 })],
+    ['steps', () => championChallenger({ steps: [{ weight: 1 }] } as never)],
   ])('refuses a wrong %s', (field, make) => {
     expect(fieldOf(make)).toBe(field);
   });
