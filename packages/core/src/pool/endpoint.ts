@@ -158,7 +158,10 @@ export class Endpoint implements Candidate {
   }
 }
 
+/** An endpoint is left alone for a minute at most, whatever it asks for: it may have been mistaken. */
+const longestRetryAfterMs = 60_000;
+
 function retryAfterOf(error: unknown): number {
   const retryAfterMs = FairleadError.isInstance(error) ? error.details.retryAfterMs : undefined;
-  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : 0;
+  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? Math.min(retryAfterMs, longestRetryAfterMs) : 0;
 }

@@ -172,6 +172,22 @@ describe('retry', () => {
   });
 });
 
+describe('an endpoint that asks to be left alone for years', () => {
+  it('is asked again after a minute', async () => {
+    const clock = createVirtualClock();
+    let calls = 0;
+    const busy = (): Step =>
+      calls++ === 0 ? { afterMs: 1, error: failure('OVERLOADED', { retryAfterMs: 1e12 }) } : well();
+    const { pool, ask } = await setUp(clock, [busy, well]);
+    expect(await ask()).toBe('1');
+    await clock.advance(59_000);
+    expect(await ask()).toBe('1');
+    await clock.advance(1000);
+    expect(await ask()).toBe('0');
+    await pool.close();
+  });
+});
+
 describe('hedging', () => {
   const learned = async (setup: Setup): Promise<void> => {
     for (let index = 0; index < 20; index++) await setup.ask();

@@ -6,7 +6,7 @@ import type { ModelSignature } from '../signature';
 import type { DType } from '../tensor/dtype';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions } from '../testing/index';
-import { createHandler, type Handler, type ServiceOptions } from './index';
+import { type Arrival, createHandler, type Guard, type Handler, type ServiceOptions } from './index';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const open: ModelRunner[] = [];
@@ -229,6 +229,20 @@ describe('classification', () => {
     const jsonLength = Number(response.headers.get('inference-header-content-length'));
     const bytes = new Uint8Array(await response.arrayBuffer());
     expect([...bytes.subarray(jsonLength)]).toEqual([3, 0, 0, 0, ...new TextEncoder().encode('1:0')]);
+  });
+});
+
+describe('the statistics of all models', () => {
+  it('are a list to a guard, and not a model called so', async () => {
+    const seen: unknown[] = [];
+    const guard = { admit: ({ operation, model }: Arrival) => void seen.push([operation, model]) } as Guard;
+    const handle = await handlerOf({}, { guard });
+    expect((await get(handle, 'stats')).body).toMatchObject({ model_stats: [{ name: 'm' }] });
+    expect((await get(handle, 'm/stats')).status).toBe(200);
+    expect(seen).toEqual([
+      ['list', undefined],
+      ['metadata', 'm'],
+    ]);
   });
 });
 

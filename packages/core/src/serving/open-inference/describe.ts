@@ -190,6 +190,10 @@ const descriptions: Readonly<Record<string, RouteDescription>> = {
     summary: 'Requests, rows, batches and where their time went',
     response: jsonBody(objectSchema({ model_stats: arraySchema(unitOfStatistics) })),
   },
+  '/v2/models/stats': {
+    summary: 'Requests, rows, batches and where their time went, of every model',
+    response: jsonBody(objectSchema({ model_stats: arraySchema(unitOfStatistics) })),
+  },
   '/v2/repository/index': {
     summary: 'Models that can be loaded, and how they stand',
     request: jsonBody({

@@ -10,9 +10,9 @@ import { encodeMetadata } from './metadata';
 export function addModelRoutes(routes: ProtocolRoutes, { host, isOpen }: ProtocolContext): void {
   const { catalog, limits } = host;
   const infer = createInfer(host);
+  addStatisticsOfAll(routes, catalog);
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     routes.add('GET', path, 'metadata', (_request, { model, version }) => {
-      if (isStatisticsOfAll(catalog, model as string, version)) return statisticsResponse(catalog);
       const { name, runner } = catalog.find(model as string, version);
       return jsonResponse(200, encodeMetadata(name, runner.model, runner.signature));
     });
@@ -32,9 +32,18 @@ export function addModelRoutes(routes: ProtocolRoutes, { host, isOpen }: Protoco
   }
 }
 
-/** `/v2/models/stats` tells of all models, but where one is called so. */
-function isStatisticsOfAll(catalog: Catalog, name: string, version: string | undefined): boolean {
-  return name === 'stats' && version === undefined && !catalog.all().some((model) => model.name === name);
+/**
+ * `/v2/models/stats` tells of all models, but where one is called so. It is no look at one model, so that nobody may have it who may
+ * only see some.
+ */
+function addStatisticsOfAll(routes: ProtocolRoutes, catalog: Catalog): void {
+  const path = '/v2/models/stats';
+  const named = () => catalog.all().find((model) => model.name === 'stats');
+  routes.add('GET', path, { operation: 'list', model: () => named()?.name }, () => {
+    const model = named();
+    if (model === undefined) return statisticsResponse(catalog);
+    return jsonResponse(200, encodeMetadata(model.name, model.runner.model, model.runner.signature));
+  });
 }
 
 function statisticsResponse(catalog: Catalog, name?: string, version?: string): ServiceResponse {

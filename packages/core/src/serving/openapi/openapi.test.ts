@@ -83,6 +83,7 @@ describe('GET /openapi.json', () => {
       '/v2',
       '/v2/health/live',
       '/v2/health/ready',
+      '/v2/models/stats',
       '/v2/models/{model}',
       '/v2/models/{model}/ready',
       '/v2/models/{model}/config',
