@@ -93,6 +93,8 @@ function tests(path: string): void {
   it('leaves by a beacon with noise, and the server knows it', async () => {
     const tab = await visit({ privacy: { epsilon: 2, minimumCount: undefined as never } });
     await call(tab, 'run', 100);
+    // Without its token a page has nothing to send by.
+    await tab.waitForFunction(() => globalThis.telemetryPage.stats().state === 'running');
     await tab.goto('about:blank');
     await site.until(1);
     const [model] = site.handler.snapshot().models;
