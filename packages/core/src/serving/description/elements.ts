@@ -1,16 +1,7 @@
 import type { TensorSpec } from '../../signature';
 import type { DType } from '../../tensor/dtype';
+import { integerRanges } from '../../tensor/json/decode-data';
 import type { JsonSchema } from '../protocol';
-
-/** Lowest and highest value of the integers that JSON's numbers hold. */
-const ranges: Readonly<Partial<Record<DType, readonly [number, number]>>> = {
-  int8: [-128, 127],
-  int16: [-32768, 32767],
-  int32: [-2147483648, 2147483647],
-  uint8: [0, 255],
-  uint16: [0, 65535],
-  uint32: [0, 4294967295],
-};
 
 /**
  * One element of a tensor: NaN and the infinities may be words, and an integer of 64 bits its digits.
@@ -23,7 +14,7 @@ export function elementSchema(dtype: DType, strings: JsonSchema = { type: 'strin
   if (dtype.startsWith('float')) {
     return { anyOf: [{ type: 'number', title: dtype }, { enum: ['NaN', 'Infinity', '-Infinity'] }] };
   }
-  const [minimum, maximum] = ranges[dtype] ?? [];
+  const [minimum, maximum] = integerRanges[dtype] ?? [];
   if (minimum !== undefined) return { type: 'integer', title: dtype, minimum, maximum };
   const isSigned = dtype === 'int64';
   return {

@@ -103,7 +103,7 @@ function flattenAxis(values: unknown, shape: readonly number[], axis: number, fl
 }
 
 /** Lowest and highest value of each integer type that a double holds exactly. */
-const integerRanges: Readonly<Partial<Record<DType, readonly [number, number]>>> = {
+export const integerRanges: Readonly<Partial<Record<DType, readonly [number, number]>>> = {
   int8: [-128, 127],
   int16: [-32768, 32767],
   int32: [-2147483648, 2147483647],
