@@ -6,7 +6,9 @@ const fixtures: Record<string, string[]> = {
   core: ['src/serving/openapi/described.fixture.ts', 'src/tracing/tracing.fixture.ts'],
   node: [
     'src/audit/fixtures/*.ts',
+    'src/cluster/fixtures/*.ts',
     'src/grpc/fixtures/*.ts',
+    'src/machine/fixtures/*.ts',
     'src/metrics/fixtures/*.ts',
     'src/server/fixtures/*.ts',
     'src/stores/fixtures/*.ts',

@@ -30,6 +30,13 @@ export interface Measuring {
 /** Connections at which the goals are stated. */
 const goalConnections = 64;
 
+/** Settings of our server that are worth a look on two cores, each with the one that serves as it does, but infers nothing. */
+const ownSettings = [
+  { kind: 'ours', emptyKind: 'empty' },
+  { kind: 'ours-cluster', emptyKind: 'empty-cluster' },
+  { kind: 'ours-cluster-inline', emptyKind: 'empty-cluster' },
+] as const;
+
 /** Requests in base64, for the driver: 32 rows in turn. */
 export function requestsOf(elements: number, toBody: (row: Float32Array) => Body): string[] {
   return makeRows(32, elements).map((row) => encodeRequest(inferPath, toBody(row)).toString('base64'));
@@ -39,10 +46,10 @@ export function requestsOf(elements: number, toBody: (row: Float32Array) => Body
 export async function measureModel(
   model: ServedModel,
   peers: readonly Peer[],
-  tuned: Map<Peer, PeerSettings>,
+  tunedPeers: Map<Peer, PeerSettings>,
   measuring: Measuring,
 ): Promise<Result[]> {
-  const { note } = measuring;
+  const { note, settings } = measuring;
   const running: Running[] = [];
   const start = async (kind: string, title: string): Promise<Running> => {
     const server = await startServer(kind, model.path);
@@ -51,17 +58,22 @@ export async function measureModel(
     return server;
   };
   try {
-    const ours = await start('ours', 'ours');
-    const empty = await start('empty', 'ours without inference');
-    const bare = await fasterBare(model, measuring, start);
+    const kinds = settings.tunesPeers ? ownSettings.map(({ kind }) => kind) : ['ours'];
+    const tuned = await fastest(model, 'ours', kinds, jsonBody, measuring, start);
+    const own = ownSettings.find(({ kind }) => kind === tuned.kind) ?? ownSettings[0];
+    const ours = tuned.kind === 'ours' ? tuned : await start('ours', 'ours');
+    const empty = await start(own.emptyKind, 'ours without inference');
+    const bare = await fastest(model, 'bare Fastify', ['fastify-default', 'fastify-one'], binaryBody, measuring, start);
     const [row] = makeRows(1, model.elements) as [Float32Array];
     const expected = (await askOnce(ours.port, row)) ?? [];
     checkSame('Bare Fastify', await askOnce(bare.port, row), expected);
 
-    const results = await measureOwn(model, { ours, empty, bare }, measuring);
+    checkSame('Ours as tuned', await askOnce(tuned.port, row), expected);
+
+    const results = await measureOwn(model, { ours, tuned, empty, bare }, measuring);
     for (const peer of peers) {
       try {
-        results.push(...(await measurePeer(model, peer, tuned, ours, expected, measuring)));
+        results.push(...(await measurePeer(model, peer, tunedPeers, tuned, expected, measuring)));
       } catch (error) {
         note(`NOT MEASURED: ${peer.title} with ${model.title}, whose rows are left out: ${String(error)}`);
       }
@@ -72,29 +84,35 @@ export async function measureModel(
   }
 }
 
-/** The bare server with the number of threads that is faster at the goal's connections. */
-async function fasterBare(
+/** Of servers that differ in their settings the one that is fastest at the goal's connections; the others are stopped. */
+async function fastest(
   model: ServedModel,
+  title: string,
+  kinds: readonly string[],
+  toBody: (row: Float32Array) => Body,
   { driver, settings, note }: Measuring,
   start: (kind: string, title: string) => Promise<Running>,
-): Promise<Running> {
-  const requests = requestsOf(model.elements, binaryBody);
+): Promise<Running & { readonly kind: string }> {
+  const requests = requestsOf(model.elements, toBody);
   const candidates: (Contestant & { readonly server: Running })[] = [];
-  for (const kind of ['fastify-default', 'fastify-one']) {
-    const server = await start(kind, 'bare Fastify');
+  for (const kind of kinds) {
+    const server = await start(kind, title);
     candidates.push({ title: kind, port: server.port, requests, server });
   }
   const contest = await holdContest(driver, candidates, goalConnections, settings.rounds, settings.length, note);
+  for (const each of candidates) {
+    note(`${model.title}, ${title}: ${each.server.settings}: ${Math.round(contest.rate(each))} requests/s`);
+  }
   const [best] = candidates.sort((a, b) => contest.rate(b) - contest.rate(a));
-  if (best === undefined) throw new Error('There is no bare server.');
+  if (best === undefined) throw new Error(`There is no server of ${title}.`);
   for (const { server } of candidates) if (server !== best.server) await server.stop();
-  note(`${model.title}, bare Fastify: taken for the faster is ${best.server.settings}`);
-  return best.server;
+  note(`${model.title}, ${title}: taken for the fastest is ${best.server.settings}`);
+  return { ...best.server, kind: best.title };
 }
 
 async function measureOwn(
   model: ServedModel,
-  { ours, empty, bare }: Readonly<Record<'ours' | 'empty' | 'bare', Running>>,
+  { ours, tuned, empty, bare }: Readonly<Record<'ours' | 'tuned' | 'empty' | 'bare', Running>>,
   { driver, settings, note }: Measuring,
 ): Promise<Result[]> {
   const { title, elements, goals } = model;
@@ -102,12 +120,17 @@ async function measureOwn(
   const all = {
     ours: { title: 'ours, JSON', port: ours.port, requests: json },
     oursBinary: { title: 'ours, binary', port: ours.port, requests: binary },
+    tuned: { title: 'ours as tuned, JSON', port: tuned.port, requests: json },
+    tunedBinary: { title: 'ours as tuned, binary', port: tuned.port, requests: binary },
     empty: { title: 'ours without inference, JSON', port: empty.port, requests: json },
     emptyBinary: { title: 'ours without inference, binary', port: empty.port, requests: binary },
     bare: { title: 'bare Fastify, JSON', port: bare.port, requests: json },
     bareBinary: { title: 'bare Fastify, binary', port: bare.port, requests: binary },
   };
-  const contestants = Object.values(all);
+  // Where our server is fastest as nobody sets anything, there is one of it.
+  const { tuned: tunedJson, tunedBinary } =
+    tuned.port === ours.port ? { tuned: all.ours, tunedBinary: all.oursBinary } : all;
+  const contestants = [...new Set(Object.values({ ...all, tuned: tunedJson, tunedBinary }))];
   const results: Result[] = [];
   // Compilers and caches get warm, of the driver's too.
   await holdContest(driver, contestants, goalConnections, 1, settings.length, note);
@@ -123,10 +146,12 @@ async function measureOwn(
       ...(goal !== undefined && { goal }),
     });
     results.push(
-      ratio('ours by itself without inference, JSON', all.ours, all.empty, goals.jsonOfEmpty),
-      ratio('ours by itself without inference, binary', all.oursBinary, all.emptyBinary),
-      ratio('ours by bare Fastify, JSON', all.ours, all.bare, goals.jsonOfBare),
-      ratio('ours by bare Fastify, binary', all.oursBinary, all.bareBinary, goals.binaryOfBare),
+      ratio('ours as tuned by itself without inference, JSON', tunedJson, all.empty, goals.jsonOfEmpty),
+      ratio('ours as tuned by itself without inference, binary', tunedBinary, all.emptyBinary),
+      ratio('ours as tuned by bare Fastify, JSON', tunedJson, all.bare, goals.jsonOfBare),
+      ratio('ours as tuned by bare Fastify, binary', tunedBinary, all.bareBinary, goals.binaryOfBare),
+      ratio('ours by bare Fastify, JSON', all.ours, all.bare),
+      ratio('ours by bare Fastify, binary', all.oursBinary, all.bareBinary),
     );
   }
   return results;
@@ -135,7 +160,7 @@ async function measureOwn(
 async function measurePeer(
   { title, path, elements, goals }: ServedModel,
   peer: Peer,
-  tuned: Map<Peer, PeerSettings>,
+  tunedPeers: Map<Peer, PeerSettings>,
   ours: Running,
   expected: readonly number[],
   { driver, settings, note }: Measuring,
@@ -148,8 +173,8 @@ async function measurePeer(
     checkSame(peer.title, await askOnce(server.port, row), expected);
     return server;
   };
-  let best = tuned.get(peer) ?? (peer.candidates[0] as PeerSettings);
-  if (settings.tunesPeers && !tuned.has(peer)) {
+  let best = tunedPeers.get(peer) ?? (peer.candidates[0] as PeerSettings);
+  if (settings.tunesPeers && !tunedPeers.has(peer)) {
     let bestRate = 0;
     for (const candidate of peer.candidates) {
       const server = await start(candidate);
@@ -163,12 +188,12 @@ async function measurePeer(
       }
     }
   }
-  tuned.set(peer, best);
+  tunedPeers.set(peer, best);
   const version = await versionOf(peer);
   const server = await start(best);
   note(`${title}, ${peer.title} ${version}: taken is ${server.settings}`);
   try {
-    const oursJson = { title: 'ours, JSON', port: ours.port, requests };
+    const oursJson = { title: 'ours as tuned, JSON', port: ours.port, requests };
     const theirs = { title: `${peer.title} ${version}, JSON`, port: server.port, requests };
     const results: Result[] = [];
     for (const connections of settings.connections) {
@@ -183,7 +208,7 @@ async function measurePeer(
       results.push(...rowsOf(contest, [theirs], title, connections));
       if (connections !== goalConnections) continue;
       results.push({
-        name: `${title}, ${connections} connections: ours by ${peer.title}, JSON`,
+        name: `${title}, ${connections} connections: ours as tuned by ${peer.title}, JSON`,
         value: contest.ratio(oursJson, theirs),
         unit: 'ratio',
         ...(goals.peers && peer.goal !== undefined && { goal: peer.goal }),

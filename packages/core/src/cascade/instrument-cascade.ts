@@ -54,6 +54,7 @@ export function instrumentCascade(registry: Registry, cascaded: InstrumentableCa
     name: 'ml_cascade_cloud_available',
     help: 'Whether the cloud may be asked.',
     labels,
+    aggregation: 'min',
   });
   const isAvailable: StatSource<GaugeHandle> = {
     read() {

@@ -107,6 +107,7 @@ export function registerRunnerFamilies(registry: Registry): RunnerFamilies {
       unit: 'seconds',
       help: 'Time that loading and warming up the model took.',
       labels: model,
+      aggregation: 'max',
     }),
     swaps: registry.counter({ name: 'ml_model_swaps', help: 'Swaps to this version of the model.', labels: model }),
     swapFailures: registry.counter({

@@ -92,6 +92,7 @@ function registerFamilies(registry: Registry) {
       name: 'ml_feature_drift_score',
       help: 'Distance of the window from the reference, by method.',
       labels: [...modelLabels, 'method', 'feature'],
+      aggregation: 'max',
     }),
     state: registry.stateSet({
       name: 'ml_drift_state',
@@ -103,21 +104,25 @@ function registerFamilies(registry: Registry) {
       name: 'ml_drift_evidence_log10',
       help: 'Decimal logarithm of the evidence that something drifted, over all features.',
       labels: modelLabels,
+      aggregation: 'max',
     }),
     alarmLevel: registry.gauge({
       name: 'ml_drift_alarm_level_log10',
       help: 'Decimal logarithm of the evidence that raises an alarm.',
       labels: modelLabels,
+      aggregation: 'max',
     }),
     warningLevel: registry.gauge({
       name: 'ml_drift_warning_level_log10',
       help: 'Decimal logarithm of the evidence that raises a warning.',
       labels: modelLabels,
+      aggregation: 'max',
     }),
     featureEvidence: registry.gauge({
       name: 'ml_feature_drift_evidence_log10',
       help: 'Decimal logarithm of the evidence of one feature, whose mean over all features is the evidence.',
       labels: [...modelLabels, 'feature'],
+      aggregation: 'max',
     }),
     alarms: registry.counter({
       name: 'ml_drift_alarms',
@@ -144,6 +149,7 @@ function registerFamilies(registry: Registry) {
       unit: 'ratio',
       help: 'Part of the time that the drift monitor has spent.',
       labels: modelLabels,
+      aggregation: 'max',
     }),
     missing: registry.counter({
       name: 'ml_feature_missing',

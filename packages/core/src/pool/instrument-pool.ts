@@ -67,6 +67,7 @@ export function instrumentPool(registry: Registry, pool: InstrumentablePool): Cl
     help: 'How long an endpoint takes at present: the average that the choice goes by.',
     unit: 'seconds',
     labels: byEndpoint,
+    aggregation: 'max',
   });
   const state = registry.stateSet({
     name: 'ml_pool_endpoint_state',

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { clusterMembership } from './cluster-membership';
 
 /** What bounds the cores of a process, and how many are left of it. */
 export interface Cores {
@@ -21,7 +22,7 @@ export interface CoresOptions {
   readonly root?: string;
   /** Cores that the process may run on. @default os.availableParallelism() */
   readonly affinity?: number;
-  /** Processes that share the cores. @default the workers of this process's cluster, found under `/proc` */
+  /** Processes that share the cores. @default the workers of this process's cluster: told by `startCluster`, or found under `/proc` */
   readonly sharers?: number;
 }
 
@@ -32,7 +33,7 @@ export interface CoresOptions {
 export function findCores(options: CoresOptions = {}): Cores {
   const { root = '/', affinity = availableParallelism() } = options;
   const quota = quotaOf(root);
-  const sharers = Math.max(1, options.sharers ?? clusterWorkers(root));
+  const sharers = Math.max(1, options.sharers ?? clusterMembership()?.processes ?? clusterWorkers(root));
   const cores = Math.min(affinity, quota ?? affinity) / sharers;
   return { count: Math.max(1, Math.floor(cores)), affinity, quota, sharers };
 }

@@ -3,6 +3,8 @@ import { createServer as createSecureServer, type Server as HttpsServer } from '
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { type Clock, type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createService, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
+import type { CloseOptions } from './close-options';
+import { limitConnections } from './limit-connections';
 import { createListener, type Listener } from './listener';
 import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
 import { applyPlatform, tellPlatform } from './platform-options';
@@ -17,8 +19,9 @@ export interface Server extends Closeable {
    * Drains: readiness goes first (`/v2/health/ready` answers 503) while requests are still taken for `drainDelayMs`; then
    * nothing more is accepted, what was accepted is answered within `drainTimeoutMs`, and what is not done by then is
    * aborted with 503 and told to the logger. The runners stay open: they belong to whoever made them.
+   * @param options counts at the first call
    */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /**
@@ -45,12 +48,17 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
   const stopFollowing = 'setSecureContext' in server ? settings.tls?.follow(server) : undefined;
 
   let stopListening: (() => void) | undefined;
-  const { close, ...disposal } = closeable(async () => {
-    isDraining = true;
+  let handsOver: boolean | undefined;
+  const { close: leave, ...disposal } = closeable(async () => {
+    isDraining = handsOver !== true;
     stopFollowing?.();
-    await drain(server, listener, settings, sockets);
+    await drain(server, listener, settings, sockets, isDraining);
     stopListening?.();
   });
+  const close = (choice: CloseOptions = {}): Promise<void> => {
+    handsOver ??= choice.handsOver === true;
+    return leave();
+  };
   if (settings.handleSignals) stopListening = onEndSignal(close);
   const scheme = settings.tls === undefined ? 'http' : 'https';
   return { url: `${scheme}://${hostOfUrl(settings.host)}:${port}`, port, close, ...disposal };
@@ -70,7 +78,7 @@ function openServer(listener: Listener, settings: ServeSettings): HttpServer | H
     tls === undefined
       ? createServer(limits, listener)
       : createSecureServer({ ...limits, ...tls.server, handshakeTimeout: headersTimeoutMs }, listener);
-  if (maxConnections !== undefined) server.maxConnections = maxConnections;
+  if (maxConnections !== undefined) limitConnections(server, maxConnections);
   server.on('checkContinue', listener.expectingContinue);
   server.on('clientError', listener.clientError);
   return server;
@@ -106,13 +114,18 @@ async function drain(
   listener: Listener,
   settings: ServeSettings,
   sockets: ReadonlySet<Socket>,
+  acceptsMeanwhile: boolean,
 ): Promise<void> {
   const { clock, drainDelayMs, drainTimeoutMs, logger } = settings;
+  const delay = async (): Promise<void> => {
+    if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
+  };
   listener.sendAway();
-  if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
+  if (acceptsMeanwhile) await delay();
   // The listening socket first. Node's own close would also destroy connections between two requests, and with them
   // requests that have arrived and are not read yet; so two turns of the event loop lie between, in which they are read.
   const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve()));
+  if (!acceptsMeanwhile) await delay();
   await new Promise<void>((resolve) => clock.defer(() => clock.defer(resolve)));
   server.close();
   if (!(await settlesWithin(listener.whenIdle(), drainTimeoutMs, clock))) {

@@ -4,22 +4,33 @@ import { constants } from 'node:os';
 const signals = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Calls `onSignal` once, at the first signal that asks the process to end; when it has settled, the process ends by that
- * signal as it would have without us, unless somebody else listens to it too.
+ * Calls `onSignal` at a signal that asks the process to end; when it has settled, the process ends by that signal as it would
+ * have without us, unless somebody else listens to it too.
  *
+ * @param onSecond called at a second signal, after which the process ends at once. @default a second one is like the first
  * @returns stops listening
  */
-export function onEndSignal(onSignal: () => Promise<void>): () => void {
+export function onEndSignal(onSignal: () => Promise<void>, onSecond?: () => void): () => void {
+  let hasCome = false;
   const stop = (): void => {
     for (const signal of signals) process.off(signal, listener);
   };
+  const endBy = (signal: NodeJS.Signals): void => {
+    // The first process of a container: the kernel lets no signal end it that it does not listen to.
+    if (process.pid === 1 || process.listenerCount(signal) > 0) process.exit(128 + constants.signals[signal]);
+    process.kill(process.pid, signal);
+  };
   const listener = (signal: NodeJS.Signals): void => {
+    if (hasCome && onSecond !== undefined) {
+      stop();
+      onSecond();
+      endBy(signal);
+      return;
+    }
+    hasCome = true;
     const passOn = (): void => {
       stop();
-      if (process.listenerCount(signal) > 0) return;
-      // The first process of a container: the kernel lets no signal end it that it does not listen to.
-      if (process.pid === 1) process.exit(128 + constants.signals[signal]);
-      process.kill(process.pid, signal);
+      if (process.listenerCount(signal) === 0) endBy(signal);
     };
     onSignal().then(passOn, passOn);
   };

@@ -82,7 +82,8 @@ export function instrumentEmbeddings(registry: Registry, monitor: Pick<Embedding
 }
 
 function registerFamilies(registry: Registry) {
-  const gauge = (name: string, help: string) => registry.gauge({ name, help, labels: modelLabels });
+  const gauge = (name: string, help: string, aggregation: 'max' | 'min' = 'max') =>
+    registry.gauge({ name, help, labels: modelLabels, aggregation });
   const counter = (name: string, help: string) => registry.counter({ name, help, labels: modelLabels });
   const state = registry.stateSet({
     name: 'ml_embedding_drift_state',
@@ -102,12 +103,13 @@ function registerFamilies(registry: Registry) {
     'ml_embedding_mmd_squared',
     'Squared maximum mean discrepancy between the reference and the last window that was tested.',
   );
-  const pValue = gauge('ml_embedding_mmd_p_value', 'Permutation p-value of the last two-sample test.');
+  const pValue = gauge('ml_embedding_mmd_p_value', 'Permutation p-value of the last two-sample test.', 'min');
   const cpuShare = registry.gauge({
     name: 'ml_embedding_cpu_share_ratio',
     unit: 'ratio',
     help: 'Part of the time that the embedding monitor has spent.',
     labels: modelLabels,
+    aggregation: 'max',
   });
   return {
     state,

@@ -151,10 +151,10 @@ class PerformanceWriter {
 function registerFamilies(registry: Registry) {
   const sliceLabels = [...modelLabels, 'slice'] as const;
   const metricLabels = [...sliceLabels, 'metric'] as const;
-  /** Two families: ratios, and losses, which have no unit of their own. */
+  /** Two families: ratios, and losses, which have no unit of their own. Each process has measured on rows of its own, which do not add up. */
   const pair = <const L extends string>(name: string, help: string, labels: readonly L[]) => ({
-    ratio: registry.gauge({ name: `${name}_ratio`, unit: 'ratio', help, labels }),
-    loss: registry.gauge({ name: `${name}_loss`, help, labels }),
+    ratio: registry.gauge({ name: `${name}_ratio`, unit: 'ratio', help, labels, aggregation: 'by-process' }),
+    loss: registry.gauge({ name: `${name}_loss`, help, labels, aggregation: 'by-process' }),
   });
   return {
     value: pair('ml_performance', 'Performance on labelled rows of the window, by metric.', metricLabels),
@@ -206,6 +206,7 @@ function registerFamilies(registry: Registry) {
       unit: 'ratio',
       help: 'Part of the predictions whose label came.',
       labels: modelLabels,
+      aggregation: 'by-process',
     }),
     lag: registry.histogram({
       name: 'ml_label_lag_seconds',

@@ -137,12 +137,14 @@ function registerFamilies(registry: Registry) {
       unit: 'ratio',
       help: 'Part of the time that the data quality monitor has spent.',
       labels: modelLabels,
+      aggregation: 'max',
     }),
     freshness: registry.gauge({
       name: 'ml_data_freshness_seconds',
       unit: 'seconds',
       help: 'Age of the newest event time, or time since the last row.',
       labels: checkLabels,
+      aggregation: 'min',
     }),
   };
 }

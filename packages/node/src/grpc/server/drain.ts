@@ -23,13 +23,23 @@ const abortGraceMs = 1500;
 const closeGraceMs = 1000;
 
 /** Closes a server without losing a call that it has accepted; see `close()` of `GrpcServer`. */
-export async function drain(draining: Draining, settings: ServeGrpcSettings): Promise<void> {
+export async function drain(draining: Draining, settings: ServeGrpcSettings, handsOver: boolean): Promise<void> {
   const { server, listener, sockets, calls, readiness, host } = draining;
   const { drainDelayMs, drainTimeoutMs } = settings;
   const { clock, logger } = host;
-  readiness.drain();
-  if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
+  const delay = async (): Promise<void> => {
+    if (drainDelayMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, drainDelayMs));
+  };
+  if (!handsOver) {
+    readiness.drain();
+    await delay();
+  }
   const closed = new Promise<void>((resolve) => void listener.close(() => resolve()));
+  if (handsOver) {
+    await delay();
+    // Others are ready in its place; who watches on a connection of this one has to ask them.
+    readiness.drain();
+  }
   const sessions = sessionsOf(server);
   // grpc-js itself waits too little where the client closes its side as well, and for ever where it never does.
   const answered = Promise.all(sessions.map(endOf));

@@ -3,6 +3,8 @@ import { createSecureContext } from 'node:tls';
 import { type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createModelHost, isModelHost, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { CloseOptions } from '../../server/close-options';
+import { limitConnections } from '../../server/limit-connections';
 import { onEndSignal } from '../../server/signals';
 import { createAnswers } from './answers';
 import { createArrivals } from './arrivals';
@@ -22,8 +24,9 @@ export interface GrpcServer extends Closeable {
    * Drains: readiness goes first (`ServerReady` and the health checks say no) while calls are still taken for `drainDelayMs`; then
    * clients are sent elsewhere, what was accepted is answered within `drainTimeoutMs`, and what is not done by then is
    * ended with UNAVAILABLE and told to the logger. The runners stay open: they belong to whoever made them.
+   * @param options counts at the first call
    */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /**
@@ -60,8 +63,9 @@ export async function serveGrpc(runners: ServedRunners | ModelHost, options?: Se
   const injector = server.createConnectionInjector(credentialsOf(settings.tls));
   const listener = createServer();
   const sockets = new Set<Socket>();
-  if (settings.maxConnections !== undefined) listener.maxConnections = settings.maxConnections;
+  if (settings.maxConnections !== undefined) limitConnections(listener, settings.maxConnections);
   listener.on('connection', (socket) => {
+    if (socket.destroyed) return;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     // Errors of a connection end it; whoever waits for an answer hears of it.
@@ -72,11 +76,16 @@ export async function serveGrpc(runners: ServedRunners | ModelHost, options?: Se
   const port = await listen(listener, settings);
 
   let stopListening: (() => void) | undefined;
-  const { close, ...disposal } = closeable(async () => {
-    await drain({ server, listener, sockets, calls, readiness, host }, settings);
+  let handsOver: boolean | undefined;
+  const { close: leave, ...disposal } = closeable(async () => {
+    await drain({ server, listener, sockets, calls, readiness, host }, settings, handsOver === true);
     answers.close();
     stopListening?.();
   });
+  const close = (choice: CloseOptions = {}): Promise<void> => {
+    handsOver ??= choice.handsOver === true;
+    return leave();
+  };
   if (settings.handleSignals) stopListening = onEndSignal(close);
   return { address: `${hostOfAddress(settings.address)}:${port}`, port, close, ...disposal };
 }
