@@ -60,6 +60,28 @@ describe('closing', () => {
     await runner.close();
   });
 
+  it('hands over to others on its port: accepts nothing more, answers who is there, and stays ready', async () => {
+    const clock = createVirtualClock();
+    const runner = await echo('float32');
+    const server = await serveGrpc({ m: runner }, { ...quick, clock, drainDelayMs: 1000 });
+    const client = rawClient(server.address);
+    const ready = async () => {
+      const bytes = await client.call('/inference.GRPCInferenceService/ServerReady', Buffer.alloc(0));
+      return messages.ReadyResponse.decode(bytes, 0).ready;
+    };
+    expect(await ready()).toBe(true);
+    const closing = server.close({ handsOver: true });
+    expect(await ready()).toBe(true);
+    await expect(remoteGrpc({ url: server.address, model: 'm', timeoutMs: 2000 })).rejects.toMatchObject({
+      code: 'REMOTE_FAILED',
+    });
+    await client.call(inferPath, good);
+    await clock.advance(1000);
+    await closing;
+    client.close();
+    await runner.close();
+  });
+
   it('lets calls and streams go on until the delay is over', async () => {
     const clock = createVirtualClock();
     const runner = await echo('float32');

@@ -330,6 +330,23 @@ describe('serve while it closes', () => {
     await server[Symbol.asyncDispose]();
   });
 
+  it('hands over to others on its port: accepts nothing more, answers who is there, and stays ready', async () => {
+    const server = await start(await localRunner(), { drainDelayMs: 60_000, clock: fakeDelayClock() });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await postByAgent(server, agent);
+    const closing = server.close({ handsOver: true });
+    await expect(fetch(`${server.url}/v2/health/live`)).rejects.toThrow();
+    const ready = await new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { agent, host: '127.0.0.1', port: server.port, path: '/v2/health/ready' };
+      httpRequest(options, resolve).on('error', reject).end();
+    });
+    ready.resume();
+    expect([ready.statusCode, ready.headers.connection]).toEqual([200, 'close']);
+    for (const callback of delays.splice(0)) callback();
+    await closing;
+    agent.destroy();
+  });
+
   it('loses no request under load over open connections', async () => {
     const server = await start(await localRunner(), { drainDelayMs: 100 });
     const agent = new Agent({ keepAlive: true, maxSockets: 16 });
