@@ -168,6 +168,13 @@ export default [
     modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
   },
   {
+    name: '@fairlead/node/cluster',
+    path: 'packages/node/dist/cluster.js',
+    limit: '24.5 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
+  },
+  {
     name: '@fairlead/core/rollouts: all of it',
     path: 'packages/core/dist/rollouts.js',
     limit: '55 kB',
