@@ -17,7 +17,7 @@ import {
 } from './cluster.fixture';
 import { type ClusterOptions, startCluster } from './index';
 
-const patient = { timeout: 120_000 };
+const patient = { timeout: 240_000 };
 const soon = { timeout: 60_000 };
 
 afterEach(killAll);

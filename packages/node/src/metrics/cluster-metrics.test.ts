@@ -17,7 +17,7 @@ function linesOf(text: string | undefined, ...starts: string[]): string[] {
 }
 
 describe('a real cluster', () => {
-  it('is one exposition, whatever happens to its workers', { timeout: 60_000 }, async () => {
+  it('is one exposition, whatever happens to its workers', { timeout: 180_000 }, async () => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', 'tsx', fixture], { cwd: root });
     expect(stderr).toBe('');
     const steps = new Map(
