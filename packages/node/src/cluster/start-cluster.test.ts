@@ -198,7 +198,7 @@ describe('a cluster', patient, () => {
   });
 
   it('is scraped without a process that does not answer, which is counted', async () => {
-    const cluster = startPlan({ options: { processes: 2, scrapeTimeoutMs: 300 } });
+    const cluster = startPlan({ options: { processes: 2, scrapeTimeoutMs: 3000 } });
     const { port, pids } = await served(cluster);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const asked = await pidOf(port, agent);
