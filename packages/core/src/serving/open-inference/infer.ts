@@ -7,6 +7,7 @@ import type { ModelHost, ModelRequest } from '../host/model-host';
 import { perModel } from '../host/per-model';
 import { jsonResponse } from '../http-error';
 import { joinBody, jsonLengthHeader, splitBody } from './binary';
+import { createBinaryRequestReader } from './binary-requests';
 import { classify } from './classification';
 import { compileRequestDecoder, encodeInferResponse, type InferRequest } from './messages';
 import { mayNamePriority } from './names-priority';
@@ -21,15 +22,18 @@ export type Infer = (request: ServiceRequest, call: Call) => Promise<ServiceResp
  */
 export function createInfer(host: ModelHost): Infer {
   const { maxTensorElements } = host.limits;
-  const decoderOf = perModel(({ runner }) => compileRequestDecoder(runner.signature, maxTensorElements));
+  const decoderOf = perModel(({ runner }) => {
+    const decode = compileRequestDecoder(runner.signature, maxTensorElements);
+    return { decode, readBinary: createBinaryRequestReader(decode) };
+  });
 
   const readMessage = (body: Uint8Array, model: ServedModel, jsonLength: string | null | undefined): InferRequest => {
     const { json, binary } = splitBody(body, jsonLength);
     // A body without any JSON is the one input's elements and nothing else.
     if (binary !== undefined && json.byteLength === 0)
       return decodeRawRequest(binary, model.runner.signature, maxTensorElements);
-    const decode = decoderOf(model);
-    return readTensorJson(json, decodeText, (message) => decode(message, binary));
+    const { decode, readBinary } = decoderOf(model);
+    return binary === undefined ? readTensorJson(json, decodeText, decode) : readBinary(json, binary);
   };
 
   return (request, call) => {
