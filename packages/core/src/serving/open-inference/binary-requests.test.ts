@@ -83,7 +83,7 @@ describe('requests whose JSON was seen before', () => {
           expect(outcomeOf(() => read(json, data))).toEqual(expected);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 

@@ -1,5 +1,4 @@
-import { readTensorJson } from '../../tensor/json/tensor-json';
-import { answerBody, decodeText } from '../answer-body';
+import { answerBody } from '../answer-body';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
 import type { Call } from '../host/call';
 import type { ServedModel } from '../host/catalog';
@@ -9,6 +8,7 @@ import { jsonResponse } from '../http-error';
 import { joinBody, jsonLengthHeader, splitBody } from './binary';
 import { createBinaryRequestReader } from './binary-requests';
 import { classify } from './classification';
+import { createJsonRequestReader } from './json-requests';
 import { compileRequestDecoder, encodeInferResponse, type InferRequest } from './messages';
 import { mayNamePriority } from './names-priority';
 import { decodeRawRequest } from './raw-request';
@@ -22,9 +22,9 @@ export type Infer = (request: ServiceRequest, call: Call) => Promise<ServiceResp
  */
 export function createInfer(host: ModelHost): Infer {
   const { maxTensorElements } = host.limits;
-  const decoderOf = perModel(({ runner }) => {
+  const readersOf = perModel(({ runner }) => {
     const decode = compileRequestDecoder(runner.signature, maxTensorElements);
-    return { decode, readBinary: createBinaryRequestReader(decode) };
+    return { readJson: createJsonRequestReader(decode), readBinary: createBinaryRequestReader(decode) };
   });
 
   const readMessage = (body: Uint8Array, model: ServedModel, jsonLength: string | null | undefined): InferRequest => {
@@ -32,8 +32,8 @@ export function createInfer(host: ModelHost): Infer {
     // A body without any JSON is the one input's elements and nothing else.
     if (binary !== undefined && json.byteLength === 0)
       return decodeRawRequest(binary, model.runner.signature, maxTensorElements);
-    const { decode, readBinary } = decoderOf(model);
-    return binary === undefined ? readTensorJson(json, decodeText, decode) : readBinary(json, binary);
+    const { readJson, readBinary } = readersOf(model);
+    return binary === undefined ? readJson(json) : readBinary(json, binary);
   };
 
   return (request, call) => {
