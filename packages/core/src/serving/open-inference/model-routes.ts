@@ -5,14 +5,15 @@ import type { ProtocolContext, ProtocolRoutes } from '../protocol';
 import { encodeConfig } from './config';
 import { createInfer } from './infer';
 import { encodeMetadata } from './metadata';
-import { addRewardRoutes } from './reward-routes';
 
 /** Adds what is asked of one model, with and without its version. */
 export function addModelRoutes(routes: ProtocolRoutes, { host, isOpen }: ProtocolContext): void {
   const { catalog, limits } = host;
   const infer = createInfer(host);
   addStatisticsOfAll(routes, catalog);
-  addRewardRoutes(routes, host);
+  routes.add('POST', '/v2/models/:model/rewards', 'reward', async (request, _parameters, call) =>
+    (await import('./answer-rewards')).answerRewards(host, request, call),
+  );
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     routes.add('GET', path, 'metadata', (_request, { model, version }) => {
       return jsonResponse(200, metadataOf(catalog.find(model as string, version)));

@@ -2,11 +2,11 @@ import { FairleadError } from '../../errors';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { readJson } from '../../tensor/json/lenient-json';
 import { decodeText, readBody } from '../answer-body';
+import type { ServiceRequest, ServiceResponse } from '../exchange';
 import type { Call } from '../host/call';
 import type { ModelHost } from '../host/model-host';
 import type { Reward } from '../host/served-rollout';
 import { describeError, jsonResponse } from '../http-error';
-import type { ProtocolRoutes } from '../protocol';
 
 /** Bytes of a body, and rewards in it: telling a bandit of one costs time, and nobody else is answered meanwhile. */
 const maxBytes = 1024 * 1024;
@@ -21,29 +21,28 @@ interface RewardMessage {
   readonly at: number | undefined;
 }
 
-/** Adds what decisions of a rollout earned: one reward, or a list of them, of which each is answered by itself. */
-export function addRewardRoutes(routes: ProtocolRoutes, host: ModelHost): void {
-  routes.add('POST', '/v2/models/:model/rewards', 'reward', async (request, { model }, call) => {
-    find(host, call, model as string);
-    const place = host.admission.enter();
-    try {
-      const body = await readBody(request, Math.min(maxBytes, host.limits.maxBodyBytes), place);
-      const message = readJson(decodeText(body), (value) => value);
-      // Asked again: while the body came, the model may have been loaded anew.
-      const reward = find(host, call, model as string);
-      if (!Array.isArray(message)) return jsonResponse(200, JSON.stringify(await tell(reward, message, '')));
-      if (message.length > maxRewards) throw tooMany(message.length);
-      const answers: object[] = [];
-      for (const [index, item] of message.entries()) answers.push(await tellOrFail(reward, item, `[${index}].`));
-      return jsonResponse(200, JSON.stringify(answers));
-    } finally {
-      place.leave();
-    }
-  });
+/** Answers what decisions of a rollout earned: one reward, or a list of them, of which each is answered by itself. */
+export async function answerRewards(host: ModelHost, request: ServiceRequest, call: Call): Promise<ServiceResponse> {
+  find(host, call);
+  const place = host.admission.enter();
+  try {
+    const body = await readBody(request, Math.min(maxBytes, host.limits.maxBodyBytes), place);
+    const message = readJson(decodeText(body), (value) => value);
+    // Asked again: while the body came, the model may have been loaded anew.
+    const reward = find(host, call);
+    if (!Array.isArray(message)) return jsonResponse(200, JSON.stringify(await tell(reward, message, '')));
+    if (message.length > maxRewards) throw tooMany(message.length);
+    const answers: object[] = [];
+    for (const [index, item] of message.entries()) answers.push(await tellOrFail(reward, item, `[${index}].`));
+    return jsonResponse(200, JSON.stringify(answers));
+  } finally {
+    place.leave();
+  }
 }
 
 /** @throws FairleadError `NOT_FOUND`, `UNSUPPORTED` for a model whose decisions nobody remembers */
-function find({ catalog }: ModelHost, call: Call, name: string): Reward {
+function find({ catalog }: ModelHost, call: Call): Reward {
+  const { model: name = '' } = call;
   const { rollout } = catalog.find(name);
   call.reach(name);
   if (rollout?.reward !== undefined) return rollout.reward;
