@@ -201,6 +201,13 @@ describe('the context of a request', () => {
     expect((await handle('POST', infer, oneRow, { 'x-fairlead-context': '1,x' })).status).toBe(400);
   });
 
+  it('is taken by strategies that choose, unless they say that they do without', async () => {
+    const { usesContext, ...own } = thompson();
+    expect(usesContext).toBe(false);
+    expect((await halved({ strategy: own })).takesContext).toBe(true);
+    expect((await halved()).takesContext).toBe(false);
+  });
+
   it('is not kept by one that does not', async () => {
     const rollout = await halved({ strategy: thompson() });
     expect(rollout.takesContext).toBe(false);

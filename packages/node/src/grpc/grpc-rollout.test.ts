@@ -1,4 +1,4 @@
-import { type Closeable, FairleadError } from '@fairlead/core';
+import type { Closeable } from '@fairlead/core';
 import {
   abTest,
   createRollout,
@@ -14,6 +14,8 @@ import { serve } from '../server/index';
 import { mock, rawClient, silent } from './grpc.fixture';
 import { remoteGrpc, serveGrpc } from './index';
 import { ModelInferRequest, ModelInferResponse, ModelStreamInferResponse } from './inference/messages';
+import { PredictRequest } from './tensorflow/messages';
+import { protoOf } from './tensorflow/tensor-proto';
 
 /* A rollout behind gRPC. */
 
@@ -40,8 +42,8 @@ async function start(rollout: RolloutRunner) {
   const host = createModelHost({ digits: rollout }, { logger: silent });
   const grpc = await serveGrpc(host, { port: 0, drainDelayMs: 0 });
   open.push(grpc);
-  const connect = async (protocol: 'open-inference' | 'tensorflow' = 'open-inference') => {
-    const client = await remoteGrpc({ url: grpc.address, model: 'digits', protocol, logger: silent });
+  const connect = async () => {
+    const client = await remoteGrpc({ url: grpc.address, model: 'digits', logger: silent });
     open.push(client);
     return client;
   };
@@ -106,19 +108,7 @@ describe('a rollout behind serveGrpc()', () => {
     const refused = await client.reward('x', 1).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'UNSUPPORTED', message: expect.stringContaining('over HTTP') });
 
-    const found = await new Promise<{ metadata: Metadata; message: Buffer }>((resolve, reject) => {
-      let metadata = new Metadata();
-      const call = raw.client.makeUnaryRequest(
-        inferPath,
-        (bytes: Buffer) => bytes,
-        (bytes: Buffer) => bytes,
-        Buffer.from(request()),
-        (error, message) => (error ? reject(error) : resolve({ metadata, message: message as Buffer })),
-      );
-      call.on('metadata', (given) => {
-        metadata = given;
-      });
-    });
+    const found = await raw.answered(inferPath, request());
     const id = ModelInferResponse.decode(found.message, 1e6).parameters.get('decision_id')?.string_param;
     expect(found.metadata.get('x-fairlead-decision-id')).toEqual([id]);
     expect(rollout.reward(id as string, 1)).toBe('counted');
@@ -144,21 +134,39 @@ describe('a rollout behind serveGrpc()', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it('takes a context, and TensorFlow’s calls have key and decision as metadata', async () => {
+  it('takes a context', async () => {
     const rollout = await halved({ strategy: linUcb({ dimensions: 2 }) });
     const { connect, raw } = await start(rollout);
     const client = await connect();
     await client.run({ x }, { context: [1, 0.25] });
     const metadata = new Metadata();
     metadata.set('x-fairlead-context', '1,0.5');
-    await raw.call(inferPath, request(), metadata);
+    await raw.answered(inferPath, request(), metadata);
     expect([...rollout.decisions()].map(({ context }) => context)).toEqual([
       [1, 0.25],
       [1, 0.5],
     ]);
-    const tensorflow = await connect('tensorflow');
-    const refused = await tensorflow.run({ x }).catch((error: unknown) => error);
-    expect(FairleadError.isInstance(refused, 'INVALID_INPUT')).toBe(true);
+  });
+
+  it('speaks to clients of TensorFlow by metadata', async () => {
+    const rollout = await halved({ rewards: {} });
+    const { raw } = await start(rollout);
+    const bytes = PredictRequest.encode({
+      model_spec: { name: 'digits' },
+      inputs: new Map([['x', protoOf({ dtype: 'float32', shape: [1, 2], data: x })]]),
+    });
+    const here = await Promise.all(keys.map(async (key) => (await rollout.run({ x }, { key })).rollout.arm));
+    const before = [...rollout.decisions()].length;
+    const ids: unknown[] = [];
+    for (const key of keys) {
+      const metadata = new Metadata();
+      metadata.set('x-fairlead-key', key);
+      const answer = await raw.answered('/tensorflow.serving.PredictionService/Predict', bytes, metadata);
+      ids.push(answer.metadata.get('x-fairlead-decision-id')[0]);
+    }
+    const taken = [...rollout.decisions()].slice(before);
+    expect(ids).toEqual(taken.map(({ id }) => id));
+    expect(taken.map(({ arm }) => arm)).toEqual(here);
   });
 
   it('refuses keys that are none', async () => {
