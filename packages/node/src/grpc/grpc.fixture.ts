@@ -82,9 +82,9 @@ export function rawClient(address: string) {
     answered(path: string, request: Uint8Array, given = new Metadata()) {
       return new Promise<{ readonly message: Buffer; readonly metadata: Metadata }>((resolve, reject) => {
         let metadata = new Metadata();
-        const done = (error: ServiceError | null, message = Buffer.alloc(0)): void => {
+        const done = (error: ServiceError | null, message?: Buffer): void => {
           if (error) reject(error);
-          else resolve({ message, metadata });
+          else resolve({ message: message ?? Buffer.alloc(0), metadata });
         };
         const call = client.makeUnaryRequest(path, asIs, asIs, Buffer.from(request), given, done);
         call.on('metadata', (before) => {
