@@ -383,6 +383,7 @@ export class Batcher {
     this.#openBucket = undefined;
     this.#openOptions = undefined;
     this.#refused = undefined;
+    this.#dispatcher.onTurnEnd();
   };
 
   #traitsOf({ deadline, rank, key, idempotent = false }: SubmitOptions, now: number): CohortTraits {

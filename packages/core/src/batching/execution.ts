@@ -1,4 +1,5 @@
 import type { Clock } from '../clock';
+import { noDeadline } from '../deadline';
 import type { FairleadError } from '../errors';
 import type { BatchReason, RunTiming } from '../runner/runner';
 import type { ModelSignature } from '../signature';
@@ -173,10 +174,11 @@ export class Execution {
       }
       if (cohort.state !== 'done') {
         const { deadline } = cohort.traits;
-        if (deadline !== Number.POSITIVE_INFINITY) hasDeadlines = true;
+        const hasDeadline = deadline !== noDeadline;
+        if (hasDeadline) hasDeadlines = true;
         // Answers take time as well, so the clock is asked for each cohort that has a deadline: one that would reach its
         // caller later is too late.
-        if (deadline - reachMs < clock.now()) settlement.expire(cohort);
+        if (hasDeadline && deadline - reachMs < clock.now()) settlement.expire(cohort);
         else {
           const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs, batches });
           settlement.answer(cohort, split, start, timing, rows);
