@@ -151,6 +151,7 @@ export class Batcher {
     this.#arrivals = limits.objective === 'throughput' ? new ArrivalRate() : undefined;
     this.#execution = new Execution({
       signature,
+      model,
       joinable,
       maxBatchRows: () => this.#cap.rows,
       clock,

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
 import { noDeadline } from '../deadline';
 import type { FairleadError } from '../errors';
-import type { BatchReason, RunTiming } from '../runner/runner';
+import type { BatchReason, ModelInfo, RunTiming } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { AnswerReach } from './answer-reach';
@@ -33,6 +33,7 @@ export interface Dispatch {
 /** What executing batches needs. */
 export interface ExecutionParts {
   readonly signature: ModelSignature;
+  readonly model: ModelInfo;
   /** Whether rows of several requests share a batch. */
   readonly joinable: boolean;
   /** Most rows for which there is memory, now. */
@@ -189,10 +190,12 @@ export class Execution {
     if (hasDeadlines) this.#reach.observe(rows, now);
     teller.tell(
       queueMs && {
+        model: this.#parts.model,
         lane: dispatch.lane.name,
         reason: dispatch.reason,
         rows,
         requests,
+        answered: 0,
         queueMs,
         computeMs,
         inputs: batch.inputs,

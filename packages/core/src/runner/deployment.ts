@@ -302,7 +302,7 @@ export async function createDeployment(
 function observerOf(model: ModelInfo, { events, onTrouble }: DeploymentParts): BatcherObserver {
   return {
     wantsReports: () => events.listenerCount('batch-end') > 0,
-    onBatch: (report) => events.emit('batch-end', { model, ...report }),
+    onBatch: (report) => events.emit('batch-end', report),
     onBatchFail: (lane, rows, error) => {
       onTrouble(error);
       events.emit('batch-fail', { model, lane, rows, error });
