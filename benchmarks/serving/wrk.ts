@@ -59,18 +59,28 @@ export async function prepareWrk(
 /** What the results call it. */
 export const wrkTitle = `wrk ${version}, one thread`;
 
-/** Drives a closed loop by wrk, from one thread of its own. Times are whole seconds, for wrk takes no others; a warm-up is a run by itself. */
+/** Seconds in which one answer must have come, on the slowest machine. */
+const mostSeconds = 32;
+
+/**
+ * Drives a closed loop by wrk, from one thread of its own. Times are whole seconds, for wrk takes no others; a warm-up is a run by itself, and
+ * a run in which nothing was answered is done again for twice as long.
+ */
 export async function driveByWrk(command: string, load: ClosedLoad): Promise<LoadFigures> {
-  if (load.warmUpMs > 0) await runWrk(command, load, load.warmUpMs);
-  return runWrk(command, load, load.durationMs);
+  if (load.warmUpMs > 0) await runWrk(command, load, secondsOf(load.warmUpMs));
+  for (let seconds = secondsOf(load.durationMs); ; seconds *= 2) {
+    const figures = await runWrk(command, load, seconds);
+    if (Object.keys(figures.statuses).length > 0 || seconds >= mostSeconds) return figures;
+  }
 }
+
+const secondsOf = (milliseconds: number): number => Math.max(1, Math.ceil(milliseconds / 1000));
 
 async function runWrk(
   command: string,
   { port, requests, connections }: ClosedLoad,
-  durationMs: number,
+  seconds: number,
 ): Promise<LoadFigures> {
-  const seconds = Math.max(1, Math.ceil(durationMs / 1000));
   const child = spawn(
     command,
     ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, `http://127.0.0.1:${port}`],
