@@ -8,6 +8,7 @@ import { limitConnections } from './limit-connections';
 import { createListener, type Listener } from './listener';
 import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
 import { applyPlatform, tellPlatform } from './platform-options';
+import { ServedRequest } from './served-request';
 import { onEndSignal } from './signals';
 
 /** A server that listens. */
@@ -67,6 +68,7 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
 function openServer(listener: Listener, settings: ServeSettings): HttpServer | HttpsServer {
   const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections, tls } = settings;
   const limits = {
+    IncomingMessage: ServedRequest,
     requestTimeout: requestTimeoutMs,
     headersTimeout: headersTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
