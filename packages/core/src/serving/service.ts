@@ -25,13 +25,18 @@ export interface Service {
  * not pay for one: on Node, making a `Request` and reading a `Response` costs more than a small model. Everyone else takes
  * {@link createHandler}.
  *
+ * @param owner the function that its user called, by which errors begin
  * @throws FairleadError `INVALID_OPTION`
  */
-export function createService(served: ServedRunners | ModelHost, options?: ServiceOptions): Service {
+export function createService(
+  served: ServedRunners | ModelHost,
+  options?: ServiceOptions,
+  owner = 'createService',
+): Service {
   const { host, basePath, protocols, isOpen, metrics, crossOrigin, logger } = parseServiceOptions(
     served,
     options,
-    'createService',
+    owner,
   );
   const routes = createRouteTable();
   const entries: RouteEntry[] = [];
