@@ -21,6 +21,8 @@ export function project(name: string, folder: string, exclude: string[] = []) {
       // Nothing depends on how fast the machine is: these only end what hangs.
       testTimeout: 60_000,
       hookTimeout: 120_000,
+      expect: { poll: { timeout: 30_000 } },
+      setupFiles: [fileURLToPath(new URL('./test/patience.ts', import.meta.url))],
     },
   };
 }

@@ -27,7 +27,7 @@ export interface PrometheusProcess {
 }
 
 /** How long anything may take to show up. */
-const patienceMs = 20_000;
+const patienceMs = 45_000;
 
 /** Starts Prometheus on a free port of this machine alone, in a folder of its own, with these files beside its settings. */
 export async function startPrometheus(

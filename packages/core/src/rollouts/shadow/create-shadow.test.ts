@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../../monitoring/random';
 import { failure, pair, type Step, scriptedRunner } from '../../resilience/scripted-runner.fixture';
 import type { RunnerHealth } from '../../runner/runner';
 import { createVirtualClock } from '../../testing/virtual-clock';
@@ -78,17 +79,32 @@ describe('a shadow', () => {
     expect(comparisons).toBeGreaterThan(400);
   });
 
+  test('makes large runs where requests come at random, and meets no more of them than its share', async () => {
+    // A hundred a second, each of 2 ms; a run takes the shadow 8 ms, however many share it.
+    const { request, mirror, clock } = setUp({}, { shadow: () => ({ afterMs: 8 }) });
+    const random = createRandom(20_264);
+    for (let sent = 0; sent < 6000; sent++) {
+      void request();
+      await clock.advance(-10 * Math.log(1 - random()));
+    }
+    const { overlapped, comparisons } = mirror.stats();
+    expect(overlapped).toBeLessThanOrEqual(0.005 * 6000 + 5);
+    // By one request at a time it would be two or three for each that is met.
+    expect(comparisons).toBeGreaterThan(10 * overlapped);
+    expect(comparisons).toBeGreaterThan(300);
+  });
+
   test('that fits into no lull meets no more requests than its share', async () => {
     const { request, mirror, clock } = setUp({}, { shadow: () => ({ afterMs: 45 }) });
-    for (let sent = 0; sent < 6000; sent++) {
+    for (let sent = 0; sent < 12_000; sent++) {
       void request();
       await clock.advance(10);
     }
     const { overlapped, overlapShare, comparisons, requests } = mirror.stats();
     expect(overlapShare).toBe(overlapped / requests);
     // And what the last run met, which is not paid for yet.
-    expect(overlapped).toBeLessThanOrEqual(0.005 * 6000 + 5);
-    expect(overlapped).toBeGreaterThan(20);
+    expect(overlapped).toBeLessThanOrEqual(0.005 * 12_000 + 5);
+    expect(overlapped).toBeGreaterThan(40);
     // Where it meets requests anyway, as many as may be share a run.
     expect(comparisons).toBeGreaterThan(32 * 4);
   });

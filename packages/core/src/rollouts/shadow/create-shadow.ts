@@ -46,9 +46,9 @@ const overloads: ReadonlySet<string | undefined> = new Set(['OVERLOADED', 'DEADL
  * - Requests are copied when they come, as many as are to wait for it, and the champion's answers when they go out; so neither
  *   the callers' arrays nor the views that they get are kept.
  * - It runs at the lowest priority, in runs that its share of the time pays for: the mean over time stays within `timeShare`.
- * - It keeps out of the way: a run begins when the last request under way has its answer, and is as large as is over before the
- *   next request comes, by what lulls and runs took of late. Where traffic leaves no such lulls it runs beside requests, and
- *   `overlapShare` bounds how many of them: a share of less than one per cent is beyond the 99th percentile.
+ * - It keeps out of the way: a run begins when the last request under way has its answer, and is of the size that brings most
+ *   comparisons for each request that it meets, by what lulls and runs took of late: over before the next request comes where it can be.
+ *   `overlapShare` bounds how many requests meet it: a share of less than one per cent is beyond the 99th percentile.
  * - It is shed first: while requests wait for the champion nothing is run, and where the champion refuses one, none is copied
  *   for a second.
  * - `local-only` requests stay so.
@@ -200,7 +200,7 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   const play = async (): Promise<void> => {
     if (!(await moments.next())) return;
     // A run that begins beside requests meets them whatever its size.
-    const samples = ready.splice(0, sizes.next(traffic.inFlight === 0 ? traffic.lullMs : 0));
+    const samples = ready.splice(0, sizes.next(traffic.metWithin));
     playing = samples;
     const began = clock.now();
     const answers = await asked(shadow, samples);

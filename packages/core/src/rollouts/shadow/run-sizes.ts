@@ -1,20 +1,28 @@
-/** Share of a lull that a run may take: lulls are not all as long as the mean. */
-const lullShare = 0.8;
+/** A run is taken to last so many times as long as it is known to: not all are as fast. */
+const caution = 1.25;
+/**
+ * Requests met by a run that count as none. A run that fits into every lull is worth more than any that does not, until one of those
+ * brings many times the answers.
+ */
+const asGoodAsNone = 0.02;
 /** What the last run of a size adds to what is known of its time: less where it was slower, which something else may have made it. */
 const fasterWeight = 0.5;
 const slowerWeight = 0.2;
 /** What a run of another size leaves of a size's time, so that what was once too slow is tried again after a while. */
 const forgetting = 0.99;
-/** Runs of one request before none is taken to fit: the first are slow, since caches are cold. */
+/** Runs of one request before any other is thought of, unless one fits: the first are slow, since caches are cold. */
 const leastTries = 3;
 
 /** How many requests a shadow is given at once. */
 export interface RunSizes {
   /**
-   * The most requests whose run is over before a lull of this length is. Where not even one would be, as many as may be: then each
-   * run meets callers, and the fewest for each answer where a batch is large.
+   * The size that brings most answers for each request of a caller that it meets: where traffic leaves regular lulls, the largest that is
+   * over before the next request comes; where requests come at random, a large one, since a batch takes less time than its requests one
+   * by one.
+   *
+   * @param metWithin how many requests come within so many milliseconds from now, on average; undefined where nothing is known
    */
-  next(lullMs: number): number;
+  next(metWithin: (ms: number) => number | undefined): number;
   /** What a run took. */
   note(requests: number, tookMs: number): void;
 }
@@ -23,15 +31,28 @@ export interface RunSizes {
 export function createRunSizes(most: number): RunSizes {
   const times = new Map<number, number>();
   let tries = 0;
-  const fits = (size: number, lullMs: number): boolean => (times.get(size) ?? 0) <= lullShare * lullMs;
+  /** What a size takes; that of one which was not tried lies on the line through those before, and is at most twice that of its half. */
+  const timeOf = (size: number): number => {
+    const known = times.get(size);
+    if (known !== undefined || size === 1) return known ?? 0;
+    const half = timeOf(size / 2);
+    const quarter = size > 2 ? timeOf(size / 4) : half;
+    return half + Math.min(half, 2 * Math.max(0, half - quarter));
+  };
   return {
-    next(lullMs) {
-      if (!(lullMs > 0)) return most;
-      if (!fits(1, lullMs)) return tries < leastTries ? 1 : most;
-      let size = 1;
-      // A larger one is tried when the one before is known: a batch of two often takes little more than one request.
-      while (2 * size <= most && times.has(size) && fits(2 * size, lullMs)) size *= 2;
-      return size;
+    next(metWithin) {
+      let best = 1;
+      let bestWorth = 0;
+      for (let size = 1; size < 2 * most; size *= 2) {
+        const met = metWithin(caution * timeOf(size));
+        if (met === undefined) return most;
+        if (size === 1 && tries < leastTries && met > asGoodAsNone) return 1;
+        const worth = Math.min(size, most) / (asGoodAsNone + met);
+        if (worth > bestWorth) [best, bestWorth] = [size, worth];
+        // One step at a time into what is not known.
+        if (!times.has(size)) break;
+      }
+      return Math.min(best, most);
     },
     note(requests, tookMs) {
       const size = 2 ** Math.ceil(Math.log2(requests));

@@ -2,8 +2,8 @@ import type { Clock } from '../../clock';
 
 /** Requests whose share is saved up at most, so that a quiet hour is not followed by a long burst. */
 const savedRequests = 2000;
-/** What the last lull adds to what is known of their length. */
-const lullWeight = 0.1;
+/** Requests that are remembered, with the lulls before them. */
+const remembered = 128;
 
 /** The requests of callers, as a shadow sees them: whether some are under way, and how many were while it ran. */
 export interface Traffic {
@@ -13,8 +13,11 @@ export interface Traffic {
   readonly overlapped: number;
   /** Whether the share of requests that may meet a run leaves room. What a run then meets may be more: the debt is paid first. */
   readonly isOpen: boolean;
-  /** Mean milliseconds from the last answer to the next request, of late; 0 where there was no such lull yet. */
-  readonly lullMs: number;
+  /**
+   * How many requests come on average within so many milliseconds of a lull as old as this one, as it was of late; undefined where
+   * requests are under way, or no lull has lasted that long and been seen to its end.
+   */
+  metWithin(ms: number): number | undefined;
   onStart(): void;
   onEnd(): void;
   beginRun(): void;
@@ -32,9 +35,11 @@ export function createTraffic(share: number, clock: Clock): Traffic {
   // What a first run meets is not known: it is let begin, and paid for afterwards.
   let balance = 0;
   let idleSince: number = clock.now();
-  let lullMs: number | undefined;
-  let seen = false;
   let running = false;
+  /** When the last requests began, and the lull that one ended, in a ring; NaN where it ended none. */
+  const beganAt = new Float64Array(remembered);
+  const lullSince = new Float64Array(remembered);
+  let seen = 0;
   const meet = (requests: number): void => {
     overlapped += requests;
     balance -= requests;
@@ -49,18 +54,28 @@ export function createTraffic(share: number, clock: Clock): Traffic {
     get isOpen() {
       return share >= 1 || balance >= 0;
     },
-    get lullMs() {
-      // One that lasts longer than those before is known already.
-      return Math.max(lullMs ?? 0, inFlight === 0 && seen ? clock.now() - idleSince : 0);
+    metWithin(ms) {
+      if (inFlight > 0 || seen === 0) return undefined;
+      const now = clock.now();
+      const age = now - idleSince;
+      let [lulls, met] = [0, 0];
+      const oldest = Math.max(0, seen - remembered);
+      for (let index = oldest; index < seen; index++) {
+        const from = (lullSince[index % remembered] as number) + age;
+        // None, shorter than this one already is, or not seen to its end.
+        if (!(from <= (beganAt[index % remembered] as number) && from + ms <= now)) continue;
+        lulls++;
+        for (let next = index; next < seen && (beganAt[next % remembered] as number) <= from + ms; next++) met++;
+      }
+      return lulls === 0 ? undefined : met / lulls;
     },
     onStart() {
       balance = Math.min(savedRequests * share, balance + share);
-      if (inFlight === 0) {
-        const lull = clock.now() - idleSince;
-        // What came before the first request is no lull between requests.
-        if (seen) lullMs = lullMs === undefined ? lull : lullMs + lullWeight * (lull - lullMs);
-      }
-      seen = true;
+      const slot = seen % remembered;
+      beganAt[slot] = clock.now();
+      // What came before the first request is no lull between requests.
+      lullSince[slot] = inFlight === 0 && seen > 0 ? idleSince : Number.NaN;
+      seen++;
       inFlight++;
       if (running) meet(1);
     },
