@@ -12,6 +12,7 @@ import {
   joinSmall,
   mlflowScoring,
   type ServiceOptions,
+  tensorflowServing,
   torchServe,
 } from './index';
 
@@ -276,6 +277,10 @@ describe('createHandler', () => {
       404,
       `${nothing} Models answer at /ml/invocations, /ml/predictions/NAME.`,
     ]);
+    expect(await adviceOf({ protocols: [tensorflowServing()] })).toEqual([
+      404,
+      `${nothing} Models answer at /v1/models/NAME:predict.`,
+    ]);
     expect(await adviceOf({ protocols: [] })).toEqual([404, nothing]);
   });
 
@@ -287,6 +292,7 @@ describe('createHandler', () => {
     expect(() => createHandler({})).toThrow(refused);
     expect(() => createHandler({ a: {} as ModelRunner })).toThrow(refused);
     expect(() => createHandler({ a: Promise.resolve(runner) as unknown as ModelRunner })).toThrow('await it first');
+    expect(() => createHandler(Promise.resolve(runner) as unknown as ModelRunner)).toThrow('await it first');
     expect(() => createHandler(undefined as unknown as ModelRunner)).toThrow(refused);
   });
 
