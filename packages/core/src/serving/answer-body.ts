@@ -1,3 +1,4 @@
+import type { Clock } from '../clock';
 import { FairleadError } from '../errors';
 import { readEncoded } from './body';
 import { boundPieces } from './bound-pieces';
@@ -24,13 +25,23 @@ export async function answerBody<A>(
   read: (body: Uint8Array, model: ServedModel) => ModelRequest<A>,
   mayBeUrgent: (body: Uint8Array) => boolean = () => false,
 ): Promise<A> {
+  const { maxBodyBytes } = host.limits;
   const deadline = headerDeadline(request.header, call.arrivedAt);
-  return host.run(call, { deadline, receive: (place) => readBody(request, host, place), read, mayBeUrgent });
+  return host.run(call, {
+    deadline,
+    receive: (place) => readBody(request, maxBodyBytes, place, host.clock),
+    read,
+    mayBeUrgent,
+  });
 }
 
 /** Reads a body within the limits, which hold for what it is packed in, and for what comes out of it. */
-async function readBody(request: ServiceRequest, { clock, limits }: ModelHost, place: Place): Promise<Uint8Array> {
-  const { maxBodyBytes: maxBytes } = limits;
+export async function readBody(
+  request: ServiceRequest,
+  maxBytes: number,
+  place: Place,
+  clock: Clock,
+): Promise<Uint8Array> {
   const encoding = encodingOf(request);
   // What is declared is waited for, so it counts from now on; past the limit it is refused before it comes.
   const declared = Number(request.header('content-length') ?? 0);
