@@ -43,6 +43,7 @@ function expectationOf(issue: unknown): string {
   if (values !== undefined) return `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`;
   if (code === 'too_small') return `${inclusive === false ? 'more than' : 'at least'} ${String(minimum)}`;
   if (code === 'too_big') return `${inclusive === false ? 'less than' : 'at most'} ${String(maximum)}`;
+  if (expected === 'record') return 'an object, by name';
   if (typeof expected === 'string') return article(expected);
   return message !== undefined && message !== 'Invalid input' ? message : 'another value';
 }
@@ -66,6 +67,7 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'number') return String(value);
+  if (typeof (value as { then?: unknown } | null)?.then === 'function') return 'a promise: await it first';
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
   let text: string;
   try {

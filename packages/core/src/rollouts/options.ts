@@ -204,6 +204,9 @@ export type RolloutSettings = z.output<typeof schema>;
 
 /** Checks what a schema of fields cannot: names, and what refers to them. */
 export function parseRolloutOptions(options: unknown): RolloutSettings {
+  const { challengers } = (options ?? {}) as { readonly challengers?: unknown };
+  if (isRunner(challengers) || Array.isArray(challengers))
+    throw optionError('createRollout', 'challengers', 'challengers by name, such as { canary: runner }', challengers);
   const given = parseOptions(schema, options, 'createRollout');
   // What a logger throws must cost nobody an answer.
   const settings = { ...given, logger: guardLogger(given.logger) };

@@ -24,6 +24,8 @@ describe('options that cannot be', () => {
     ['name', { name: '' }],
     ['champion', { champion: {} }],
     ['challengers', { challengers: {} }],
+    ['challengers', { challengers: runner('2') }],
+    ['challengers', { challengers: [runner('2')] }],
     ['challengers.champion', { challengers: { champion: runner('2') } }],
     ['challengers.a/b', { challengers: { 'a/b': runner('2') } }],
     ['challengers.canary', { challengers: { canary: 'v2' } }],

@@ -1,5 +1,7 @@
+import type { Clock } from '../clock';
 import { FairleadError } from '../errors';
 import { readEncoded } from './body';
+import { boundPieces } from './bound-pieces';
 import type { ServiceRequest } from './exchange';
 import type { Place } from './host/admission';
 import type { Call } from './host/call';
@@ -25,16 +27,30 @@ export function answerBody<A>(
 ): Promise<A> {
   const { maxBodyBytes } = host.limits;
   const deadline = headerDeadline(request.header, call.arrivedAt);
-  return host.run(call, { deadline, receive: (place) => readBody(request, maxBodyBytes, place), read, mayBeUrgent });
+  return host.run(call, {
+    deadline,
+    receive: (place) => readBody(request, maxBodyBytes, place, host.clock),
+    read,
+    mayBeUrgent,
+  });
 }
 
-/** Reads a body within a limit, which holds for what it is packed in, and for what comes out of it. */
-export async function readBody(request: ServiceRequest, maxBytes: number, place: Place): Promise<Uint8Array> {
+/** Reads a body within the limits, which hold for what it is packed in, and for what comes out of it. */
+export async function readBody(
+  request: ServiceRequest,
+  maxBytes: number,
+  place: Place,
+  clock: Clock,
+): Promise<Uint8Array> {
   const encoding = encodingOf(request);
   // What is declared is waited for, so it counts from now on; past the limit it is refused before it comes.
   const declared = Number(request.header('content-length') ?? 0);
   if (declared <= maxBytes) place.hold(declared);
-  const body = await request.body(maxBytes, place.hold);
+  const countPiece = boundPieces(clock);
+  const body = await request.body(maxBytes, (bytes) => {
+    countPiece(bytes);
+    place.hold(bytes);
+  });
   place.hold(body.byteLength);
   if (encoding === 'identity') return body;
   return readEncoded(body, encoding, maxBytes, (bytes) => place.hold(body.byteLength + bytes));

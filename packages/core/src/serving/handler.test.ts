@@ -5,7 +5,16 @@ import type { ModelRunner } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { createMockBackend, createVirtualClock, type MockBackendOptions, mockModel } from '../testing/index';
-import { createHandler, joinSmall, mlflowScoring, type ServiceOptions, torchServe } from './index';
+import {
+  createHandler,
+  createModelHost,
+  createService,
+  joinSmall,
+  mlflowScoring,
+  type ServiceOptions,
+  tensorflowServing,
+  torchServe,
+} from './index';
 
 const open: ModelRunner[] = [];
 afterEach(async () => {
@@ -268,6 +277,10 @@ describe('createHandler', () => {
       404,
       `${nothing} Models answer at /ml/invocations, /ml/predictions/NAME.`,
     ]);
+    expect(await adviceOf({ protocols: [tensorflowServing()] })).toEqual([
+      404,
+      `${nothing} Models answer at /v1/models/NAME:predict.`,
+    ]);
     expect(await adviceOf({ protocols: [] })).toEqual([404, nothing]);
   });
 
@@ -279,7 +292,25 @@ describe('createHandler', () => {
     expect(() => createHandler({})).toThrow(refused);
     expect(() => createHandler({ a: {} as ModelRunner })).toThrow(refused);
     expect(() => createHandler({ a: Promise.resolve(runner) as unknown as ModelRunner })).toThrow('await it first');
+    expect(() => createHandler(Promise.resolve(runner) as unknown as ModelRunner)).toThrow('await it first');
     expect(() => createHandler(undefined as unknown as ModelRunner)).toThrow(refused);
+  });
+
+  it('names the function that was called, whatever is wrong', () => {
+    const runner = { model: {}, signature: { outputs: [] }, run() {} } as unknown as ModelRunner;
+    const host = createModelHost({ runner });
+    for (const [served, options, field] of [
+      [{ runner }, { basePath: 'ml/' }, 'basePath'],
+      [{ runner }, { maxBodyBytes: 0 }, 'maxBodyBytes'],
+      [{ runner }, { crossOrigin: { origins: ['x'] } }, 'crossOrigin'],
+      [{}, {}, 'runners'],
+      [host, { maxBodyBytes: 1 }, 'maxBodyBytes'],
+    ] as const) {
+      expect(() => createHandler(served, options)).toThrow(new RegExp(`^createHandler: .*"${field}`));
+      expect(() => createService(served, options)).toThrow(new RegExp(`^createService: .*"${field}`));
+      expect(() => createService(served, options, 'mount')).toThrow(new RegExp(`^mount: .*"${field}`));
+    }
+    expect(() => createModelHost({ runner }, { maxBodyBytes: 0 })).toThrow(/^createModelHost: .*"maxBodyBytes/);
   });
 });
 

@@ -30,7 +30,7 @@ export type Handler = (request: Request) => Promise<Response>;
  * @throws FairleadError `INVALID_OPTION`
  */
 export function createHandler(served: ServedRunners | ModelHost, options?: ServiceOptions): Handler {
-  const service = createService(served, options);
+  const service = createService(served, options, 'createHandler');
   return async (request) => toResponse(request, await service.handle(fromRequest(request)));
 }
 

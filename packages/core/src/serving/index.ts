@@ -12,7 +12,8 @@ export type {
 } from './batch/format';
 export type { BatchScoringOptions } from './batch/options';
 export { batchScoring } from './batch/protocol';
-export { bodyTooLarge, joinSmall } from './body';
+export { bodyTooLarge, joinChunks, joinSmall } from './body';
+export { boundPieces } from './bound-pieces';
 export type { CrossOriginOptions } from './cross-origin';
 export type { ServiceRequest, ServiceResponse } from './exchange';
 export { createFailureLog, type FailedRequest, type FailureLog } from './failure-log';

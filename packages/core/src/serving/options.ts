@@ -5,7 +5,7 @@ import type { Logger } from '../logger';
 import { type CrossOrigin, type CrossOriginOptions, checkOrigins, createCrossOrigin } from './cross-origin';
 import type { ServedRunners } from './host/catalog';
 import { hostOptionNames, type ModelHostOptions, objectWith } from './host/host-options';
-import { isModelHost, type ModelHost, makeModelHost } from './host/model-host';
+import { createModelHost, isModelHost, type ModelHost } from './host/model-host';
 import { openInference } from './open-inference/protocol';
 import type { ServingProtocol } from './protocol';
 
@@ -102,7 +102,7 @@ export function parseServiceOptions(
 }
 
 function hostOf(served: ServedRunners | ModelHost, options: ModelHostOptions, owner: string): ModelHost {
-  if (!isModelHost(served)) return makeModelHost(served, options, owner);
+  if (!isModelHost(served)) return createModelHost(served, options, owner);
   const isShared = (name: string): boolean => name === 'logger' || name === 'clock';
   const [field] = Object.entries(options).find(([name, value]) => value !== undefined && !isShared(name)) ?? [];
   if (field === undefined) return served;

@@ -37,6 +37,8 @@ export interface RouteUse {
    * take. JSON; it must not throw. @default `{error, code, field, expected, given}`
    */
   readonly errorBody?: (status: number, error: ErrorBody) => string;
+  /** What a client writes behind the path, where a parameter holds more than a name, as in `/v1/models/:model` the verb `:predict`. @default '' */
+  readonly suffix?: string;
   /**
    * Headers that go with every answer, refusals and failures included, as ids of a request do. It must not throw.
    * @default none
@@ -75,6 +77,8 @@ export interface RouteEntry {
   readonly method: Method;
   /** Below the service's `basePath`, with parameters as `:name`. */
   readonly path: string;
+  /** What a client writes behind it. */
+  readonly suffix?: string;
   readonly operation: Operation;
   /** The model that the path means, where it names none. */
   readonly meant?: () => string | undefined;

@@ -26,13 +26,18 @@ export interface Service {
  * not pay for one: on Node, making a `Request` and reading a `Response` costs more than a small model. Everyone else takes
  * {@link createHandler}.
  *
+ * @param owner the function that its user called, by which errors begin
  * @throws FairleadError `INVALID_OPTION`
  */
-export function createService(served: ServedRunners | ModelHost, options?: ServiceOptions): Service {
+export function createService(
+  served: ServedRunners | ModelHost,
+  options?: ServiceOptions,
+  owner = 'createService',
+): Service {
   const { host, basePath, protocols, isOpen, metrics, crossOrigin, logger } = parseServiceOptions(
     served,
     options,
-    'createService',
+    owner,
   );
   const routes = createRouteTable();
   const entries: RouteEntry[] = [];
@@ -99,8 +104,8 @@ function below(routes: RouteTable, entries: RouteEntry[], basePath: string, prot
   return {
     add(method, path, use, handler) {
       const uses: RouteUse = typeof use === 'string' ? { operation: use } : use;
-      const { operation, meant } = uses;
-      entries.push({ protocol, method, path, operation, ...(meant && { meant }) });
+      const { operation, meant, suffix } = uses;
+      entries.push({ protocol, method, path, operation, ...(meant && { meant }), ...(suffix && { suffix }) });
       routes.add(method, `${basePath}${path}` || '/', { protocol, use: uses, handler });
     },
   };
@@ -152,7 +157,9 @@ function nothingAt(path: string, basePath: string, entries: readonly RouteEntry[
   const firsts = asking.filter(
     ({ protocol }, index) => asking.findIndex((each) => each.protocol === protocol) === index,
   );
-  const places = new Set(firsts.map((each) => basePath + each.path.replace(/\/:model(?=\/|$)/, '/NAME')));
+  const places = new Set(
+    firsts.map(({ path: at, suffix = '' }) => basePath + at.replace(/\/:model(?=\/|$)/, '/NAME') + suffix),
+  );
   const advice = places.size === 0 ? '' : ` Models answer at ${[...places].join(', ')}.`;
   const given = describeGiven(path);
   return new FairleadError('NOT_FOUND', `Nothing is served at ${given}.${advice}`, {

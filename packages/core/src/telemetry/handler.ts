@@ -2,6 +2,7 @@ import { describeValue } from '../config';
 import { type ErrorCode, FairleadError, messageOf } from '../errors';
 import { type Closeable, closeable } from '../lifecycle';
 import { checkDeclaredLength, readStream } from '../serving/body';
+import { boundPieces } from '../serving/bound-pieces';
 import type { ServiceRequest, ServiceResponse } from '../serving/exchange';
 import { createAggregates, type TelemetryRefusal } from './aggregates';
 import { createDeviceLimits, createSeenIds } from './device-limits';
@@ -107,7 +108,7 @@ export function createTelemetryHandler(options: TelemetryHandlerOptions): Teleme
 
   const readBody = async (request: Request): Promise<Uint8Array> => {
     checkDeclaredLength(request.headers.get('content-length'), maxBodyBytes);
-    return readStream(request.body, maxBodyBytes, request.signal);
+    return readStream(request.body, maxBodyBytes, request.signal, boundPieces(clock));
   };
 
   const answer = async (request: Request): Promise<ServiceResponse> => {

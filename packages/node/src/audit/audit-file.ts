@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
+import { makeFolder } from '../make-folder';
 import { lockFolder } from '../predictions/folder-lock';
 import { chainStart, openLine, sha256 } from './chain';
 import type { AuditFound, AuditHead, AuditSink } from './sink';
@@ -48,7 +49,7 @@ export function createAuditFile({ file, maxFileBytes, sync, onHeadFailure }: Aud
   return {
     async open() {
       try {
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         unlock = await lockFolder(`${path}.lock`, 'writes this audit log');
         const found = await findEnd(path);
         needsNewline = found?.needsNewline ?? false;

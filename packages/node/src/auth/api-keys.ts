@@ -75,8 +75,8 @@ export function apiKeys(options: ApiKeysOptions): Guard {
       details: { field: 'keys', expected: '"keys" or "file"', given: 'nothing' },
     });
   }
-  const records = keys.map((record, index) => checkRecord(record, `option "keys[${index}]"`));
-  const given = indexKeys(records, 'option "keys"');
+  const records = keys.map((record, index) => checkRecord(record, `option "keys[${index}]"`, 'apiKeys'));
+  const given = indexKeys(records, 'option "keys"', 'apiKeys');
   const followed = file === undefined ? undefined : openKeyFile(file, { clock, logger, checkMs: fileCheckMs });
   const limiter = createRateLimiter(clock);
   const challenge = header === 'authorization' ? 'Bearer' : `ApiKey header="${header}"`;

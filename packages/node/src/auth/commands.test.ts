@@ -68,6 +68,26 @@ describe('create-key', () => {
     expect(await command('create-key', '--file', folder)).toMatchObject({ status: 1, out: '' });
   });
 
+  it('appends nothing to a file that no server would take, and says what to do', async () => {
+    const file = join(folder, 'broken.jsonl');
+    await command('create-key', '--file', file, '--principal', 'first');
+    const good = await readFile(file, 'utf8');
+    const [whole = ''] = good.split('\n');
+    for (const [text, complaint] of [
+      [`${good}{"id": "cut off`, `create-key: line 2 of ${file} is no record of a key.`],
+      [`${whole.replace('sha256:', 'sha1:')}\n`, 'Its "hash" is wrong: expected "sha256:" and 64 hexadecimal digits.'],
+      [`${good}${good}`, 'has two keys with the id'],
+    ] as const) {
+      await writeFile(file, text);
+      const { status, out, err } = await command('create-key', '--file', file);
+      expect({ status, out }).toEqual({ status: 1, out: '' });
+      expect(err).toContain(complaint);
+      expect(err).toContain('Mend or remove what is wrong there. Or give another --file. No key was made.');
+      expect(await readFile(file, 'utf8')).toBe(text);
+      expect(() => apiKeys({ file })).toThrow('Mend or remove what is wrong there.');
+    }
+  });
+
   it('refuses arguments that are none', async () => {
     expect(await command('create-key', '--help')).toMatchObject({
       status: 0,

@@ -2,6 +2,7 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { FairleadError, messageOf } from '@fairlead/core';
 import { type CreateApiKeyOptions, createApiKey } from './api-key';
+import { howToMend, parseKeys } from './key-file';
 
 /** Where a command writes. */
 interface Output {
@@ -27,7 +28,7 @@ record that the server keeps, which has its hash alone.
 
 /**
  * The command `create-key`.
- * @returns the exit status: 0, 1 when the file cannot be written, 2 for wrong arguments
+ * @returns the exit status: 0, 1 when the file cannot be written or holds anything but keys, 2 for wrong arguments
  */
 export async function createKeyCommand(args: readonly string[], { stdout, stderr }: Output): Promise<number> {
   let wanted: Wanted;
@@ -49,7 +50,10 @@ export async function createKeyCommand(args: readonly string[], { stdout, stderr
     try {
       await appendLine(wanted.file, line);
     } catch (error) {
-      stderr.write(`The key was not made, since its record cannot be written: ${messageOf(error)}\n`);
+      const isBroken = FairleadError.isInstance(error);
+      const advice = isBroken ? `${howToMend} Or give another --file.` : 'Give a --file that can be written.';
+      const why = isBroken ? error.message : `create-key: its record cannot be written: ${messageOf(error)}.`;
+      stderr.write(`${why} ${advice} No key was made.\n`);
       return 1;
     }
   }
@@ -112,12 +116,16 @@ function wrongArgument(message: string): FairleadError {
   return new FairleadError('INVALID_ARGUMENT', message);
 }
 
-/** Appends a line, and a newline before it where the file lacks one at its end. */
+/**
+ * Appends a line, and a newline before it where the file lacks one at its end.
+ * @throws FairleadError where the file holds anything but keys: a server that follows it would not take the new one either
+ */
 async function appendLine(file: string, line: string): Promise<void> {
   const before = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
+  parseKeys(before, file, 'create-key');
   const gap = before === '' || before.endsWith('\n') ? '' : '\n';
   await appendFile(file, `${gap}${line}\n`, { mode: 0o600 });
 }

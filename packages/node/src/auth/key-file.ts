@@ -47,7 +47,7 @@ export function openKeyFile(path: string, { clock, logger, checkMs }: KeyFileSet
       const found = await stat(path, { bigint: true });
       const now = markOf(found);
       if (now !== mark || !isSettled) {
-        keys = parseKeys(await readFile(path, 'utf8'), path);
+        keys = parseKeys(await readFile(path, 'utf8'), path, 'apiKeys');
         mark = now;
         isSettled = Number(found.mtimeMs) < clock.epochMs() - sameTimeMs;
       }
@@ -75,9 +75,11 @@ export function openKeyFile(path: string, { clock, logger, checkMs }: KeyFileSet
 function readFirst(path: string): { keys: KnownKeys; mark: string } {
   try {
     const mark = markOf(statSync(path, { bigint: true }));
-    return { keys: parseKeys(readFileSync(path, 'utf8'), path), mark };
+    return { keys: parseKeys(readFileSync(path, 'utf8'), path, 'apiKeys: option "file" is wrong'), mark };
   } catch (cause) {
-    const message = `apiKeys: option "file" is wrong: ${messageOf(cause)} Make it with \`npx @fairlead/node create-key --file ${path}\`.`;
+    const message = FairleadError.isInstance(cause)
+      ? `${cause.message} ${howToMend}`
+      : `apiKeys: option "file" is wrong: ${messageOf(cause)}. Make it with \`npx @fairlead/node create-key --file ${path}\`.`;
     throw new FairleadError('INVALID_OPTION', message, {
       cause,
       details: { field: 'file', expected: 'a file of keys', given: path },
@@ -85,16 +87,24 @@ function readFirst(path: string): { keys: KnownKeys; mark: string } {
   }
 }
 
+/** What to do about a file that holds something else than keys. */
+export const howToMend = 'Mend or remove what is wrong there.';
+
 function markOf({ mtimeNs, ctimeNs, size, ino }: Record<'mtimeNs' | 'ctimeNs' | 'size' | 'ino', bigint>): string {
   return `${mtimeNs} ${ctimeNs} ${size} ${ino}`;
 }
 
-function parseKeys(text: string, path: string): KnownKeys {
+/**
+ * The keys in the text of a file.
+ * @param owner by which the error begins
+ * @throws FairleadError `INVALID_OPTION`, which says what is wrong in which line
+ */
+export function parseKeys(text: string, path: string, owner: string): KnownKeys {
   const records: ApiKeyRecord[] = [];
   for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() !== '') records.push(checkRecord(parseLine(line), `line ${index + 1} of ${path}`));
+    if (line.trim() !== '') records.push(checkRecord(parseLine(line), `line ${index + 1} of ${path}`, owner));
   }
-  return indexKeys(records, path);
+  return indexKeys(records, path, owner);
 }
 
 function parseLine(line: string): unknown {
@@ -110,13 +120,13 @@ function parseLine(line: string): unknown {
  * Checks a record, and quotes nothing of it: somebody may have put a key itself there.
  * @throws FairleadError `INVALID_OPTION`
  */
-export function checkRecord(given: unknown, where: string): ApiKeyRecord {
+export function checkRecord(given: unknown, where: string, owner: string): ApiKeyRecord {
   try {
     return parseOptions(recordSchema, given ?? null, 'apiKeys') as ApiKeyRecord;
   } catch (error) {
     const { field = 'options', expected = '' } = FairleadError.isInstance(error) ? error.details : {};
     const what = field === 'options' ? '' : ` Its "${field}" is wrong: expected ${expected}.`;
-    throw new FairleadError('INVALID_OPTION', `apiKeys: ${where} is no record of a key.${what}`, {
+    throw new FairleadError('INVALID_OPTION', `${owner}: ${where} is no record of a key.${what}`, {
       details: { field: where, expected: 'a record that createApiKey() made' },
     });
   }
@@ -126,11 +136,11 @@ export function checkRecord(given: unknown, where: string): ApiKeyRecord {
  * Keys by their id.
  * @throws FairleadError `INVALID_OPTION` where two have the same
  */
-export function indexKeys(records: readonly ApiKeyRecord[], where: string): KnownKeys {
+export function indexKeys(records: readonly ApiKeyRecord[], where: string, owner: string): KnownKeys {
   const keys = new Map<string, KnownKey>();
   for (const record of records) {
     if (keys.has(record.id)) {
-      throw new FairleadError('INVALID_OPTION', `apiKeys: ${where} has two keys with the id ${record.id}.`, {
+      throw new FairleadError('INVALID_OPTION', `${owner}: ${where} has two keys with the id ${record.id}.`, {
         details: { field: 'id', expected: 'one key an id', given: describeValue(record.id) },
       });
     }

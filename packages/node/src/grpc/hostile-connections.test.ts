@@ -1,11 +1,21 @@
 import { type ClientHttp2Session, constants } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import type { ModelRunner } from '@fairlead/core';
+import { type ModelRunner, systemClock } from '@fairlead/core';
 import { status as Status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { echo, keeping } from './grpc.fixture';
-import { begin, framed, good, hostileSession, inferPath, send, stillAnswers, streamPath } from './hostile.fixture';
+import {
+  begin,
+  byteByByteSession,
+  framed,
+  good,
+  hostileSession,
+  inferPath,
+  send,
+  stillAnswers,
+  streamPath,
+} from './hostile.fixture';
 import { type GrpcServer, type ServeGrpcOptions, serveGrpc } from './index';
 
 /* What a connection can do beside sending messages: floods of small frames, and calls that neither end nor are read. */
@@ -178,4 +188,31 @@ it('packed messages count with what they unpack to, all of them together', async
   // Those that found room are no message at all.
   expect(new Set(statuses)).toEqual(new Set([Status.INVALID_ARGUMENT, Status.RESOURCE_EXHAUSTED]));
   await stillAnswers(server.address);
+});
+
+describe('a message in frames of a byte', () => {
+  beforeEach(async () => {
+    // Time stands still, so that none of it lets more frames pass.
+    await start({ clock: { ...systemClock, now: () => 0 } });
+  });
+
+  it.each([
+    ['a message', inferPath],
+    ['a stream', streamPath],
+  ])('is read where it is short: %s', async (_what, path) => {
+    const session = byteByByteSession(server.address);
+    open.push(session);
+    expect(await send(session, path, framed(good))).toBe(Status.OK);
+  });
+
+  it.each([
+    ['a message', inferPath, framed(Buffer.alloc(20_000))],
+    ['a stream', streamPath, Buffer.concat(Array.from({ length: 600 }, () => framed(good)))],
+  ])('is refused where it is long: %s', async (_what, path, body) => {
+    expect(body.byteLength).toBeGreaterThan(18_000);
+    const session = byteByByteSession(server.address);
+    open.push(session);
+    expect(await send(session, path, body)).toBe(Status.INVALID_ARGUMENT);
+    await stillAnswers(server.address);
+  });
 });

@@ -4,6 +4,8 @@ import {
   constants,
   type SecureClientSessionOptions,
 } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { expect } from 'vitest';
 import { rawClient } from './grpc.fixture';
 import * as messages from './inference/messages';
@@ -33,6 +35,64 @@ export function hostileSession(address: string, options: SecureClientSessionOpti
   const session = connectHttp2(`http://${address}`, options);
   session.on('error', () => {});
   return session;
+}
+
+/** A connection that sends every byte of a message in a frame of its own. */
+export function byteByByteSession(address: string): ClientHttp2Session {
+  const session = connectHttp2(`http://${address}`, { createConnection: () => byteByByte(address) });
+  session.on('error', () => {});
+  return session;
+}
+
+const prefaceBytes = 24;
+const headBytes = 9;
+const endStream = 1;
+
+function byteByByte(address: string): Duplex {
+  const [host, port] = address.split(':');
+  const socket = connectSocket(Number(port), host);
+  let left = Buffer.alloc(0);
+  let isBegun = false;
+  const split = (chunk: Buffer): Buffer[] => {
+    left = Buffer.concat([left, chunk]);
+    const parts: Buffer[] = [];
+    const take = (bytes: number): Buffer => {
+      const taken = left.subarray(0, bytes);
+      left = left.subarray(bytes);
+      return taken;
+    };
+    if (!isBegun && left.length >= prefaceBytes) {
+      isBegun = true;
+      parts.push(take(prefaceBytes));
+    }
+    while (isBegun && left.length >= headBytes && left.length >= headBytes + left.readUIntBE(0, 3)) {
+      const head = take(headBytes);
+      const payload = take(head.readUIntBE(0, 3));
+      const isData = head[3] === 0;
+      if (!isData || payload.length < 2) parts.push(head, payload);
+      else
+        payload.forEach((byte, index) => {
+          const own = Buffer.concat([head, Buffer.of(byte)]);
+          own.writeUIntBE(1, 0, 3);
+          if (index < payload.length - 1) own[4] = (head[4] as number) & ~endStream;
+          parts.push(own);
+        });
+    }
+    return parts;
+  };
+  const duplex = new Duplex({
+    read: () => void socket.resume(),
+    write: (chunk: Buffer, _encoding, done) => void socket.write(Buffer.concat(split(chunk)), () => done()),
+    final: (done) => void socket.end(() => done()),
+    destroy(error, done) {
+      socket.destroy();
+      done(error);
+    },
+  });
+  socket.on('data', (chunk) => duplex.push(chunk) || socket.pause());
+  socket.on('end', () => duplex.push(null));
+  socket.on('error', () => duplex.destroy());
+  return duplex;
 }
 
 /** Begins a call. */

@@ -67,6 +67,7 @@ describe('serveGrpc', () => {
     await expect(serveGrpc({ m: runner }, options as ServeGrpcOptions)).rejects.toMatchObject({
       code: 'INVALID_OPTION',
       details: { field },
+      message: expect.stringMatching(/^serveGrpc: /),
     });
   });
 

@@ -88,6 +88,12 @@ test('it writes a file for each, and over none', async () => {
   expect(again.stderr).toContain('Take an empty folder');
 });
 
+test.runIf(process.platform === 'linux')('it ends where no folder can be made', async () => {
+  const { status, stdout, stderr } = await run(...basic, '--out', '/proc/deploy');
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/cannot write into \/proc\/deploy: ENOENT.* Give --out a folder that can be written\./);
+});
+
 test.each<[string, readonly string[], string]>([
   ['no image', ['--name', 'digits'], 'option "image" is wrong'],
   ['a name that is none', ['--name', 'Digits', '--image', 'x'], 'option "name" is wrong'],

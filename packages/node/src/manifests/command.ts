@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FairleadError, messageOf } from '@fairlead/core';
+import { makeFolder } from '../make-folder';
 import { createDockerfile } from './create-dockerfile';
 import { createManifests } from './create-manifests';
 import type { ManifestOptions } from './options';
@@ -132,12 +133,13 @@ async function writeAll(
   { stdout, stderr }: Output,
 ): Promise<number> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     // Somebody may have changed one by hand.
     for (const { name, text } of files) await writeFile(join(folder, name), text, { flag: 'wx' });
   } catch (error) {
-    const advice = (error as NodeJS.ErrnoException).code === 'EEXIST' ? ' Take an empty folder, or remove it.' : '';
-    stderr.write(`fairlead-node: cannot write into ${folder}: ${messageOf(error)}.${advice}\n`);
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    const advice = isThere ? 'Take an empty folder, or remove it.' : 'Give --out a folder that can be written.';
+    stderr.write(`fairlead-node: cannot write into ${folder}: ${messageOf(error)}. ${advice}\n`);
     return 1;
   }
   for (const { name } of files) stdout.write(`${join(folder, name)}\n`);

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { Erasure, RollingFile, RollingStore, StoredEntry } from '@fairlead/core/monitoring';
+import { makeFolder } from '../make-folder';
 import { lockFolder } from './folder-lock';
 
 const ending = '.ndjson';
@@ -29,7 +30,7 @@ export function createNdjsonStore(dir: string): RollingStore {
   return {
     open: () =>
       guard('open', folder, async () => {
-        await mkdir(folder, { recursive: true });
+        await makeFolder(folder);
         unlock = await lockFolder(join(folder, 'writer.lock'));
         // What a crash left of a file that was written anew.
         for (const name of await readdir(folder))

@@ -34,9 +34,15 @@ const cheapBytes = 64 * 1024;
 /** How long, and how much of, a body that was refused is read and dropped, so that its sender can read the answer. */
 const lingerMs = 1000;
 const lingerBytes = 64 * 1024 * 1024;
+/** What a chunk of it counts at least, since each takes some time whatever it holds. */
+const chunkBytes = 4096;
 
-/** How long a connection may be left unread under overload: less than Node waits for a head of which a part has come. */
+/**
+ * How long a connection may be left unread under overload. Long, since whoever is read sooner is mostly refused again; and less than Node
+ * waits for a head, of which a part may have come.
+ */
 const longestHoldMs = 8_000;
+const shareOfHeadersTimeout = 0.8;
 
 /** What a listener takes of the server's settings. */
 export interface ListenerSettings {
@@ -51,16 +57,19 @@ export interface ListenerSettings {
    * unread under overload. @default they are somebody else's
    */
   readonly keepAliveTimeoutMs?: number;
+  /** Milliseconds that the head of a request may take. @default as Node has it */
+  readonly headersTimeoutMs?: number;
 }
 
 /** Makes the bridge from `node:http` to a service. */
 export function createListener(service: Service, settings: ListenerSettings): Listener {
   const { clock, logger, answerTimeoutMs } = settings;
   const loop = createLoopDelay(clock);
-  const { keepAliveTimeoutMs } = settings;
+  const { keepAliveTimeoutMs, headersTimeoutMs = 60_000 } = settings;
+  const holdMs = Math.min(longestHoldMs, shareOfHeadersTimeout * headersTimeoutMs);
   const isOwn = keepAliveTimeoutMs !== undefined;
   const pressure =
-    keepAliveTimeoutMs === undefined ? undefined : createBackPressure(clock, loop, longestHoldMs, keepAliveTimeoutMs);
+    keepAliveTimeoutMs === undefined ? undefined : createBackPressure(clock, loop, holdMs, keepAliveTimeoutMs);
   /** Connections whose request is read in pieces. */
   const streamed = new WeakSet<Duplex>();
   /** Refusals after which their connection is not to be read for a while. */
@@ -269,7 +278,7 @@ function dropRest(request: IncomingMessage, clock: Clock, done: () => void): voi
     done();
   };
   const onData = (chunk: Buffer): void => {
-    dropped += chunk.length;
+    dropped += Math.max(chunkBytes, chunk.length);
     if (dropped > lingerBytes) finish();
   };
   const timer = clock.setTimer(finish, lingerMs);

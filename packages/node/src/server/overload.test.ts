@@ -150,14 +150,14 @@ describe('a refused request', () => {
 
 describe('connections of refused requests, while the event loop is behind', () => {
   /** A server on a clock by which every request takes 20 ms, so that three in one turn are behind; refuses all but the first. */
-  async function startBehind(options: ServeOptions = {}) {
+  async function startBehind(options: ServeOptions = {}, requestMs = 20) {
     let ahead = 0;
     const state = { refuses: true, runs: 0 };
     const clock = { ...systemClock, now: () => systemClock.now() + ahead };
     const server = await start(
       () => {
         state.runs++;
-        ahead += 20;
+        ahead += requestMs;
         if (state.refuses) refuse();
       },
       { clock, ...options },
@@ -169,9 +169,12 @@ describe('connections of refused requests, while the event loop is behind', () =
   async function flood(server: Server, count: number): Promise<Connection[]> {
     const connections = await Promise.all(Array.from({ length: count }, () => connectTo(server)));
     for (const { socket } of connections) socket.write(requestOf(bodyOf(1)));
-    await vi.waitFor(() => {
-      for (const connection of connections) expect(connection.statuses()).toEqual([429]);
-    });
+    await vi.waitFor(
+      () => {
+        for (const connection of connections) expect(connection.statuses()).toEqual([429]);
+      },
+      { timeout: 10_000 },
+    );
     return connections;
   }
 
@@ -191,6 +194,15 @@ describe('connections of refused requests, while the event loop is behind', () =
     );
     for (const { text } of connections) expect(text()).toContain('"data":[4,4]');
     expect(state.runs).toBe(80);
+  });
+
+  it('are read again before the head of a request has taken too long', async () => {
+    // Eight seconds of the clock for all of them, so that the longest held would be held for more than four.
+    const { server } = await startBehind({ headersTimeoutMs: 5000 }, 200);
+    const connections = await flood(server, 40);
+    const told = connections.map(({ text }) => Number(/retry-after-ms: (\d+)/i.exec(text())?.[1]));
+    expect(Math.max(...told)).toBeGreaterThan(7);
+    expect(Math.max(...told)).toBeLessThanOrEqual(4000);
   });
 
   it('are read before the server closes, and answered', async () => {

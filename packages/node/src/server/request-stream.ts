@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { abortedError, type Clock, type ClockTimer, FairleadError } from '@fairlead/core';
-import { bodyTooLarge } from '@fairlead/core/serving';
+import { bodyTooLarge, boundPieces, joinChunks } from '@fairlead/core/serving';
 import { declaresMoreThan } from './request-body';
 
 /** How the body of a request is read in pieces. */
@@ -11,29 +11,47 @@ export interface RequestStreamSettings {
   readonly idleTimeoutMs: number;
 }
 
+/** Bytes, and chunks, after which no more is read before somebody has taken what there is. */
+const mostHeld = { bytes: 64 * 1024, chunks: 1024 };
+
 /**
- * Reads the body of a request in pieces, as they come. While nobody takes them, the connection is not read. What is left
- * of a body that is given up stays unread.
+ * Reads the body of a request in pieces, as they come; what came at once is one piece. While nobody takes them, the connection is not read.
+ * What is left of a body that is given up stays unread.
  *
- * @throws FairleadError while reading: `LIMIT_EXCEEDED`, declared or not; `ABORTED` by the signal and when the client goes
- * away; `DEADLINE_EXCEEDED` when it sends nothing for too long
+ * @throws FairleadError while reading: `LIMIT_EXCEEDED`, declared or not, and for too many chunks (`boundPieces`), behind what came before;
+ * `ABORTED` by the signal and when the client goes away; `DEADLINE_EXCEEDED` when it sends nothing for too long
  */
 export function streamRequestBody(
   request: IncomingMessage,
   maxBytes: number,
   { clock, signal, idleTimeoutMs }: RequestStreamSettings,
 ): AsyncIterableIterator<Uint8Array, undefined> {
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] = [];
+  let held = 0;
   let size = 0;
+  const countChunk = boundPieces(clock);
   let isOpen = false;
   let isDone = false;
   let failure: FairleadError | undefined;
+  /** Why no more is taken; what was taken before is given out first. */
+  let refusal: FairleadError | undefined;
   let wake: (() => void) | undefined;
 
   const onData = (chunk: Buffer): void => {
-    chunks.push(chunk);
-    request.pause();
-    wake?.();
+    size += chunk.byteLength;
+    try {
+      if (size > maxBytes) throw bodyTooLarge(maxBytes);
+      countChunk(size);
+      chunks.push(chunk);
+      held += chunk.byteLength;
+      // Whatever else the connection has read comes in the same turn, and with it.
+      if (held >= mostHeld.bytes || chunks.length >= mostHeld.chunks) request.pause();
+      wake?.();
+    } catch (error) {
+      refusal = error as FairleadError;
+      request.pause();
+      onEnd();
+    }
   };
   const onEnd = (): void => {
     isDone = true;
@@ -81,28 +99,28 @@ export function streamRequestBody(
     });
     timer?.clear();
     wake = undefined;
+    if (!isDone) request.pause();
   };
 
   return {
     async next() {
       if (!isOpen && !isDone) open();
       while (chunks.length === 0 && !isDone) await waitForMore();
-      const chunk = failure === undefined ? chunks.shift() : undefined;
-      if (chunk !== undefined) {
-        size += chunk.byteLength;
-        if (size <= maxBytes) return { done: false, value: chunk };
-        fail(bodyTooLarge(maxBytes));
+      if (failure === undefined && chunks.length > 0) {
+        const value = joinChunks(chunks, held);
+        chunks = [];
+        held = 0;
+        return { done: false, value };
       }
-      if (failure !== undefined) {
-        chunks.length = 0;
-        request.pause();
-        throw failure;
-      }
-      return { done: true, value: undefined };
+      const error = failure ?? refusal;
+      if (error === undefined) return { done: true, value: undefined };
+      chunks = [];
+      request.pause();
+      throw error;
     },
     async return() {
       if (!isDone) request.pause();
-      chunks.length = 0;
+      chunks = [];
       onEnd();
       return { done: true, value: undefined };
     },

@@ -138,6 +138,9 @@ describe('serve', () => {
     expect(await refused({ port: 70_000 })).toBe('INVALID_OPTION port');
     expect(await refused({ port: 0, drainDelay: 1 })).toBe('INVALID_OPTION drainDelay');
     expect(await refused({ port: 0, maxBodyBytes: 0 })).toBe('INVALID_OPTION maxBodyBytes');
+    for (const options of [{ maxBodyBytes: 0 }, { basePath: 'x' }, { port: -1 }, { drainDelay: 1 }])
+      await expect(serve(runner, { port: 0, ...options } as ServeOptions)).rejects.toThrow(/^serve: option "/);
+    await expect(nothing).rejects.toThrow(/^serve: "runners"/);
     const denied = Object.assign(new Error('listen EACCES: permission denied'), { code: 'EACCES' });
     const listen = vi.spyOn(NetServer.prototype, 'listen').mockImplementation(function (this: NetServer) {
       this.emit('error', denied);

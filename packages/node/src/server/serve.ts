@@ -40,7 +40,7 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
   const settings = platform === undefined ? given : parseServeOptions(chosen);
   let isDraining = false;
   const isUserReady = options?.isReady ?? (() => true);
-  const service = createService(served, { ...settings.service, isReady: () => !isDraining && isUserReady() });
+  const service = createService(served, { ...settings.service, isReady: () => !isDraining && isUserReady() }, 'serve');
   const listener = createListener(service, settings);
   const server = openServer(listener, settings);
   const sockets = socketsOf(server);

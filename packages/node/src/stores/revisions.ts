@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { link, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
+import { makeFolder } from '../make-folder';
 
 /*
  * Values in files that several processes change, one after another, without a lock: a killed process can leave none behind.
@@ -65,7 +66,7 @@ export async function changeRevision(
 
 /** Whether the revision is now ours. */
 async function publish(folder: string, revision: number, text: string): Promise<boolean> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const draft = join(folder, `${randomUUID()}.draft`);
   const name = join(folder, fileOf(revision));
   try {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import {
@@ -12,6 +12,7 @@ import {
   type TuningStore,
 } from '@fairlead/core';
 import * as z from 'zod/mini';
+import { makeFolder } from '../make-folder';
 
 /** Options of {@link fileTuning}. */
 export interface FileTuningOptions {
@@ -102,7 +103,7 @@ export function fileTuning(path: string, options: FileTuningOptions = {}): Tunin
     const content: TuningFile = { format, version, records: Object.fromEntries(newest.slice(0, maxRecords)) };
     const draft = `${file}.${randomUUID()}.tmp`;
     try {
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolder(dirname(file));
       await writeFile(draft, `${JSON.stringify(content, null, 1)}\n`);
       if (foreign) await rename(file, `${file}.old`);
       await rename(draft, file);

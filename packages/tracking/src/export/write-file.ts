@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
+import { makeFolder } from '../files/make-folder';
 
 /**
  * Writes chunks to a file that appears, whole, when the last one is written: until then they lie beside it under another
@@ -22,7 +23,7 @@ export async function writeExport(
   );
   let written = 0;
   const file = await tried(path, async () => {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     return open(partial, 'wx');
   });
   try {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, statSync as statPath, watch as watchPath, writevSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FairleadError, messageOf } from '@fairlead/core';
 import type { FileFacts, FileStat, Files, OpenFile } from './files';
+import { makeFolder } from './make-folder';
 import { walkFolder } from './walk-folder';
 
 const advice: Readonly<Record<string, string>> = {
@@ -200,7 +201,7 @@ function watch(path: string, onChange: () => void): (() => void) | undefined {
 /** The file system of Node. */
 export const nodeFiles: Files = {
   join: (...parts) => join(...parts),
-  makeFolder: (path) => guard('make the folder', path, async () => void (await mkdir(path, { recursive: true }))),
+  makeFolder: (path) => guard('make the folder', path, async () => void (await makeFolder(path))),
   list: (path) => guardMissing('list', path, [], () => readdir(path)),
   open: (path, mode) =>
     mode === 'create'

@@ -4,6 +4,7 @@ import type { RunManyResult } from '../../run-many/results';
 import { type RunnerOfMany, runMany } from '../../run-many/run-many';
 import type { RunOptions, RunResult } from '../../runner/runner';
 import { encodingOf } from '../answer-body';
+import { inBoundedPieces } from '../bound-pieces';
 import { unpackPieces } from '../byte-pieces';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
 import type { FailureLog } from '../failure-log';
@@ -51,7 +52,7 @@ export async function scoreRows(
   try {
     place.hold(settings.maxHeldBytes + settings.maxRowBytes);
     const writer = await answerFormat.openWriter(model.runner.signature);
-    const body = unpacked(request, settings.maxTotalBytes);
+    const body = unpacked(request, host, settings.maxTotalBytes);
     const rows = counted(format.read(body, { decoder, maxRowBytes: settings.maxRowBytes }), settings.maxTotalRows);
     const many = runMany(pinned(host, model, version, model.rollout?.optionsOf(call)), rows, {
       toInputs: inputsOf,
@@ -106,9 +107,9 @@ function stopper({ clock }: ModelHost, { signal }: Call, deadline: number) {
   };
 }
 
-function unpacked(request: ServiceRequest, maxBytes: number): AsyncIterable<Uint8Array> {
+function unpacked(request: ServiceRequest, { clock }: ModelHost, maxBytes: number): AsyncIterable<Uint8Array> {
   const encoding = encodingOf(request);
-  const pieces = request.stream(maxBytes);
+  const pieces = inBoundedPieces(request.stream(maxBytes), clock);
   return encoding === 'identity' ? pieces : unpackPieces(pieces, encoding, maxBytes);
 }
 

@@ -119,15 +119,9 @@ function entriesOf(runners: ServedRunners, owner: string, mayBeEmpty: boolean): 
     throw invalidRunners(owner, 'runners', describeValue(runners));
   for (const [name, runner] of entries) {
     if (name === '') throw invalidRunners(owner, 'runners', 'an empty model name');
-    if (!isRunner(runner)) throw invalidRunners(owner, `runners.${name}`, givenOf(runner));
+    if (!isRunner(runner)) throw invalidRunners(owner, `runners.${name}`, describeValue(runner));
   }
   return entries;
-}
-
-/** What createRunner gives is easily forgotten to be awaited. */
-function givenOf(value: unknown): string {
-  const isPromise = typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-  return isPromise ? 'a promise: await it first' : describeValue(value);
 }
 
 function isRunner(value: unknown): value is ModelRunner {

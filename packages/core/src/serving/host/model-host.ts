@@ -79,14 +79,14 @@ export interface ModelHost {
  * Gathers runners behind one door.
  *
  * @param runners one runner, served under its model's name, or runners by the names that they are served under
+ * @param owner the function that its user called, by which errors begin
  * @throws FairleadError `INVALID_OPTION`
  */
-export function createModelHost(runners: ServedRunners, options?: ModelHostOptions): ModelHost {
-  return makeModelHost(runners, options, 'createModelHost');
-}
-
-/** @param owner the factory's name, for messages */
-export function makeModelHost(runners: ServedRunners, options: ModelHostOptions | undefined, owner: string): ModelHost {
+export function createModelHost(
+  runners: ServedRunners,
+  options?: ModelHostOptions,
+  owner = 'createModelHost',
+): ModelHost {
   const settings = parseHostOptions(options, owner);
   const { repository, guard, clock, logger, maxBodyBytes, maxTensorElements } = settings;
   const catalog = createCatalog(runners, repository, settings.assignmentOf, clock, owner);

@@ -26,7 +26,7 @@ export async function answerRewards(host: ModelHost, request: ServiceRequest, ca
   find(host, call);
   const place = host.admission.enter();
   try {
-    const body = await readBody(request, Math.min(maxBytes, host.limits.maxBodyBytes), place);
+    const body = await readBody(request, Math.min(maxBytes, host.limits.maxBodyBytes), place, host.clock);
     const message = readJson(decodeText(body), (value) => value);
     // Asked again: while the body came, the model may have been loaded anew.
     const reward = find(host, call);

@@ -128,7 +128,7 @@ function addCallRoutes(routes: ProtocolRoutes, host: ModelHost, resolve: Resolve
     });
   };
   const use = useOf(resolve, (parameters) => targetOf(parameters).model);
-  routes.add('POST', '/v1/models/:model', { ...use, operation: 'infer' }, answer);
+  routes.add('POST', '/v1/models/:model', { ...use, operation: 'infer', suffix: ':predict' }, answer);
   routes.add('POST', '/v1/models/:model/versions/:version', { ...use, operation: 'infer' }, answer);
   routes.add('POST', '/v1/models/:model/labels/:label', { ...use, operation: 'infer' }, answer);
 }

@@ -95,6 +95,36 @@ describe('readJson', () => {
     expect(readJson(wide, (message) => (message as { rows: unknown[] }).rows.length)).toBe(200_000);
   });
 
+  it('refuses a long text of very many names, before it is parsed, and counts those alone', () => {
+    const names = (count: number, open = '{"', close = '":0}') =>
+      `[${Array.from({ length: count }, (_, index) => `${open}name ${index}${close}`).join(',')}]`;
+    const parse = vi.spyOn(JSON, 'parse');
+    const one = `{${Array.from({ length: 100_000 }, (_, index) => `"${index}" :null`).join(',')}}`;
+    for (const text of [names(100_000), one, names(80_000).replace('0', 'NaN')]) {
+      expect(() => readJson(text, () => undefined)).toThrow(
+        'fields of at most 65536 different names, given more. Send values',
+      );
+    }
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+    const lengthOf = (message: unknown): number => (message as unknown[]).length;
+    expect(readJson(names(60_000), lengthOf)).toBe(60_000);
+    // Names that come again are none more, and strings that are values are none at all.
+    const rows = JSON.stringify(Array.from({ length: 100_000 }, (_, row) => ({ id: row, 'a "b": c': `:${row}` })));
+    expect(readJson(rows, lengthOf)).toBe(100_000);
+    expect(readJson(names(100_000, '"', '"'), lengthOf)).toBe(100_000);
+  });
+
+  it('refuses a long text of arrays and objects that hold nothing', () => {
+    const lengthOf = (message: unknown): number => (message as unknown[]).length;
+    for (const empty of ['[]', '{}', '{ \n}']) {
+      const text = (count: number): string => `[${new Array(count).fill(empty).join(',')}]`;
+      expect(() => readJson(text(200_000), lengthOf)).toThrow('at most 65536 arrays and objects that are empty');
+      expect(readJson(text(60_000).padEnd(2 ** 19), lengthOf)).toBe(60_000);
+    }
+    expect(readJson(`[${'"[]",[0],'.repeat(100_000)}0]`, lengthOf)).toBe(200_001);
+  });
+
   it('reads strings full of backslashes in linear time', () => {
     const text = `{"a":NaN,"b":"${'\\\\'.repeat(500_000)}"}`;
     expect(readJson(text, (message) => (message as { b: string }).b.length)).toBe(500_000);

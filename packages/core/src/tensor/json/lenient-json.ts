@@ -1,4 +1,5 @@
 import { FairleadError } from '../../errors';
+import { checkForm, endOfString } from './check-form';
 
 /*
  * JSON as the field's servers and clients really write it. JSON.parse reads all of it but two things: integers past
@@ -14,11 +15,11 @@ export const roundedInteger: unique symbol = Symbol('roundedInteger');
  * Parses a message and decodes it, a second time without loss where the first time would have rounded.
  *
  * @param decode throws {@link roundedInteger} when it needs the digits of an integer past 2^53
- * @throws FairleadError `PROTOCOL_ERROR` when the text is no JSON, `INVALID_INPUT` when it is nested too deep, and whatever `decode`
- * throws
+ * @throws FairleadError `PROTOCOL_ERROR` when the text is no JSON, `INVALID_INPUT` when it is nested too deep, `LIMIT_EXCEEDED` when it has too
+ * many different names, and whatever `decode` throws
  */
 export function readJson<T>(text: string, decode: (message: unknown) => T): T {
-  checkDepth(text);
+  checkForm(text);
   let message: unknown;
   try {
     message = JSON.parse(text);
@@ -39,33 +40,6 @@ export function readJson<T>(text: string, decode: (message: unknown) => T): T {
       'INVALID_INPUT',
       'A whole number past 2^53 has a fraction or an exponent. Write its digits.',
     );
-  }
-}
-
-/** More than any message nests. */
-const maxDepth = 1000;
-/** Of a shorter text, whatever it is, the parser makes short work. */
-const shortText = 2 ** 20;
-
-/**
- * Refuses what is nested about as deep as it is long: JSON.parse takes twenty times as long for it as for another text, and holds
- * the event loop up.
- *
- * @throws FairleadError `INVALID_INPUT`
- */
-export function checkDepth(text: string): void {
-  if (text.length < shortText) return;
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x22) at = endOfString(text, at + 1) - 1;
-    else if (code === 0x5d || code === 0x7d) depth--;
-    else if ((code === 0x5b || code === 0x7b) && ++depth > maxDepth) {
-      const expected = `arrays and objects at most ${maxDepth} deep`;
-      throw new FairleadError('INVALID_INPUT', `Request the body: expected ${expected}, given deeper ones.`, {
-        details: { field: 'the body', expected, given: 'deeper ones' },
-      });
-    }
   }
 }
 
@@ -103,16 +77,4 @@ function quoteTokens(text: string): string {
   }
   parts.push(text.slice(copied));
   return parts.join('');
-}
-
-/** Index after the closing quote of a string whose first character is at `from`. */
-function endOfString(text: string, from: number): number {
-  let quote = text.indexOf('"', from);
-  while (quote !== -1) {
-    let backslashes = 0;
-    while (text.charCodeAt(quote - 1 - backslashes) === 0x5c) backslashes += 1;
-    if (backslashes % 2 === 0) return quote + 1;
-    quote = text.indexOf('"', quote + 1);
-  }
-  return text.length;
 }

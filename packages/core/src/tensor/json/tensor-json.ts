@@ -1,4 +1,5 @@
-import { checkDepth, readJson } from './lenient-json';
+import { checkForm } from './check-form';
+import { readJson } from './lenient-json';
 import { NumberText, notPlain } from './number-text';
 
 const [quote, backslash, bracket, closing, minus, nine, zero] = [0x22, 0x5c, 0x5b, 0x5d, 0x2d, 0x39, 0x30];
@@ -87,7 +88,7 @@ function decodeAround<T>(
   // A decoder takes a byte order mark at the beginning of what it is given for none of the text.
   if (places.some(({ close }) => bytes[close + 1] === 0xef)) throw notPlain;
   text += textOf(bytes.subarray(copied));
-  checkDepth(text);
+  checkForm(text);
   const result = decode(putBack(JSON.parse(text), texts, standIn));
   // What nobody read may be no JSON, and the answer must not depend on that.
   if (!texts.every(({ wasRead }) => wasRead)) throw notPlain;

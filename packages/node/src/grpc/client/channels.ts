@@ -39,9 +39,11 @@ export function openChannels(settings: RemoteGrpcSettings, what: string): Channe
       client: new Client(address, credentials, {
         'grpc.max_receive_message_length': maxResponseBytes,
         'grpc.max_send_message_length': -1,
-        // Nothing is tried twice here, and nobody else decides so.
-        'grpc.enable_retries': 0,
+        // What a server refused as not begun, since it closes (RFC 9113, section 6.8) or has no stream to spare (8.7), is sent once more;
+        // nothing else is, whatever a service config says. The request is kept until its answer comes either way, so its size is no bound.
         'grpc.service_config_disable_resolution': 1,
+        'grpc.per_rpc_retry_buffer_size': Number.MAX_SAFE_INTEGER,
+        'grpc.retry_buffer_size': Number.MAX_SAFE_INTEGER,
         // Else all clients of one address share a connection.
         'grpc.use_local_subchannel_pool': 1,
         ...(serverName !== undefined && { 'grpc.ssl_target_name_override': serverName }),

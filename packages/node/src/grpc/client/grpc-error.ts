@@ -69,7 +69,7 @@ export function errorOfStatus(
   const said = clean === '' ? 'It gave no reason.' : `It says: ${clean}`;
   const message =
     status === Status.UNAVAILABLE && stated.code === undefined
-      ? `${what} cannot be reached: ${clean} Is the server running?`
+      ? `${what} cannot be reached: ${clean.replace(/[.\s]*$/, '')}. Is the server running?`
       : `${what} answered ${name}. ${said}`;
   return new FairleadError(code, message, { details: facts });
 }

@@ -10,7 +10,8 @@ import { tensorflowConnection } from './tensorflow-connection';
  * Serving's: the runner that comes back is what `remote()` of `@fairlead/core/remote` answers, with the same checks at the door, events,
  * health, limits and errors. Tensors travel as they lie in memory, strings as UTF-8.
  *
- * What is left of a request's time travels as gRPC's deadline; an abort cancels the call. Nothing is tried twice here: `withRetry` does
+ * What is left of a request's time travels as gRPC's deadline; an abort cancels the call. A call that the server refused before it began, as
+ * one does that closes, is sent once more, on a new connection where there has to be one; nothing that may have begun is: `withRetry` does
  * that. A request with `privacy: 'local-only'` is refused before anything is sent. No error holds a value of `headers`.
  *
  * @throws FairleadError `INVALID_OPTION`; `NOT_FOUND` when the server has no such model, version or signature; `REMOTE_FAILED`,

@@ -1,5 +1,5 @@
 import { type ClockTimer, FairleadError } from '@fairlead/core';
-import type { ModelHost, Place } from '@fairlead/core/serving';
+import { boundPieces, type ModelHost, type Place } from '@fairlead/core/serving';
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import type { Answers } from './answers';
 import { streamOf } from './call-stream';
@@ -11,6 +11,9 @@ export interface Arriving {
   /** Gives its place in the host up, since the request that was read takes one of its own. */
   leave(): void;
 }
+
+/** What a frame takes at least: grpc-js keeps each as it came until their message is whole. */
+const frameBytes = 128;
 
 /** Bounds what arrives: grpc-js tells of a message when it is whole, and until then holds it whatever others hold. */
 export interface Arrivals {
@@ -29,6 +32,9 @@ export function createArrivals(host: ModelHost, answers: Answers, requestTimeout
   const interceptor: ServerInterceptor = (method, call) => {
     let place: Place | undefined;
     let bytes = 0;
+    /** Of all messages of the call. */
+    let received = 0;
+    const countFrame = boundPieces(host.clock);
     let timer: ClockTimer | undefined;
     /** What comes after the end of a call is dropped, and takes no place. */
     let isOver = false;
@@ -60,7 +66,9 @@ export function createArrivals(host: ModelHost, answers: Answers, requestTimeout
       try {
         if (method.requestStream) wait();
         place ??= host.admission.enter();
-        bytes += chunk.byteLength;
+        received += chunk.byteLength;
+        countFrame(received);
+        bytes += Math.max(frameBytes, chunk.byteLength);
         place.hold(bytes);
       } catch (error) {
         refuse(error as FairleadError);
@@ -96,6 +104,8 @@ export function createArrivals(host: ModelHost, answers: Answers, requestTimeout
           },
         }),
       sendMessage: (message, next) => {
+        // Behind the status of a call that was refused, another answer would break its stream, and its client would hear of neither.
+        if (isOver) return;
         if (stream !== undefined) answers.follow(stream);
         next(message);
       },

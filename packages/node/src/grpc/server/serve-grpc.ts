@@ -44,7 +44,7 @@ export interface GrpcServer extends Closeable {
 export async function serveGrpc(runners: ServedRunners | ModelHost, options?: ServeGrpcOptions): Promise<GrpcServer> {
   const hasHost = isModelHost(runners);
   const settings = parseServeGrpcOptions(options, hasHost);
-  const host = hasHost ? runners : createModelHost(runners, settings.hostOptions);
+  const host = hasHost ? runners : createModelHost(runners, settings.hostOptions, 'serveGrpc');
   const readiness = createReadiness(settings.isReady, () => host.catalog.isReady());
   const answers = createAnswers(host, settings.answerTimeoutMs);
   const arrivals = createArrivals(host, answers, settings.requestTimeoutMs);
