@@ -105,6 +105,8 @@ export interface Strategy {
   estimates?(state: StrategyState): Readonly<Record<string, RewardEstimate>>;
   /** What it would do where nothing harms, for a dry run. */
   plan(arms: readonly string[]): readonly PlannedStep[];
+  /** What it hears of requests by, such as a shadow: a rollout without it among its `observers` says so when it is made. */
+  readonly hearsBy?: readonly object[];
 }
 
 /**
