@@ -30,6 +30,7 @@ export function parseOptions<S extends z.ZodMiniType>(schema: S, options: unknow
 
 interface Issue {
   readonly code?: string | undefined;
+  readonly origin?: string | undefined;
   readonly message?: string | undefined;
   readonly expected?: unknown;
   readonly minimum?: unknown;
@@ -39,7 +40,10 @@ interface Issue {
 }
 
 function expectationOf(issue: unknown): string {
-  const { code, message, expected, minimum, maximum, inclusive, values } = (issue ?? {}) as Issue;
+  const { code, origin, message, expected, minimum, maximum, inclusive, values } = (issue ?? {}) as Issue;
+  const counted = countedAs[origin ?? ''];
+  if (counted !== undefined && code === 'too_small') return `${String(minimum)} or more ${counted}`;
+  if (counted !== undefined && code === 'too_big') return `at most ${String(maximum)} ${counted}`;
   if (values !== undefined) return `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`;
   if (code === 'too_small') return `${inclusive === false ? 'more than' : 'at least'} ${String(minimum)}`;
   if (code === 'too_big') return `${inclusive === false ? 'less than' : 'at most'} ${String(maximum)}`;
@@ -47,7 +51,14 @@ function expectationOf(issue: unknown): string {
   return message !== undefined && message !== 'Invalid input' ? message : 'another value';
 }
 
-function article(noun: string): string {
+/** What the size of a value counts, where its limits are of its size. */
+const countedAs: Readonly<Record<string, string>> = { string: 'characters', array: 'elements' };
+
+/** Types of the library in words that its users have. */
+const plainWords: Readonly<Record<string, string>> = { int: 'whole number', record: 'plain object', tuple: 'list' };
+
+function article(type: string): string {
+  const noun = plainWords[type] ?? type;
   return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
 
