@@ -77,7 +77,8 @@ function readFirst(path: string): { keys: KnownKeys; mark: string } {
     const mark = markOf(statSync(path, { bigint: true }));
     return { keys: parseKeys(readFileSync(path, 'utf8'), path), mark };
   } catch (cause) {
-    const message = `apiKeys: option "file" is wrong: ${messageOf(cause)} Make it with \`npx @fairlead/node create-key --file ${path}\`.`;
+    const why = messageOf(cause).replace(/^apiKeys: |\.$/g, '');
+    const message = `apiKeys: option "file" is wrong: ${why}. Make it with \`npx @fairlead/node create-key --file ${path}\`.`;
     throw new FairleadError('INVALID_OPTION', message, {
       cause,
       details: { field: 'file', expected: 'a file of keys', given: path },
