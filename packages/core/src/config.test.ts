@@ -11,10 +11,10 @@ const schema = z.strictObject({
 });
 
 test.each([
-  [{ name: '' }, 'name', '2 or more characters, given ""'],
+  [{ name: '' }, 'name', 'at least 2 characters, given ""'],
   [{ name: 'too long' }, 'name', 'at most 5 characters, given "too long"'],
-  [{ steps: [] }, 'steps', '1 or more elements, given []'],
-  [{ steps: [1.5] }, 'steps.0', 'a whole number, given 1.5'],
+  [{ steps: [] }, 'steps', 'at least 1, given []'],
+  [{ steps: [1.5] }, 'steps.0', 'an int, given 1.5'],
   [{ range: 5 }, 'range', 'a list, given 5'],
   [{ arms: [0.5] }, 'arms', 'a plain object, given [0.5]'],
   [{ share: 0 }, 'share', 'more than 0, given 0'],
@@ -22,5 +22,7 @@ test.each([
   [{ shares: 1 }, 'shares', 'no such option, given 1'],
   [[], 'options', 'an object, given []'],
 ])('%j is told in words: option %s', (options, field, sentence) => {
-  expect(() => parseOptions(schema, options, 'make')).toThrow(`make: option "${field}" is wrong: expected ${sentence}.`);
+  expect(() => parseOptions(schema, options, 'make')).toThrow(
+    `make: option "${field}" is wrong: expected ${sentence}.`,
+  );
 });

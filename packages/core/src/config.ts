@@ -41,21 +41,21 @@ interface Issue {
 
 function expectationOf(issue: unknown): string {
   const { code, origin, message, expected, minimum, maximum, inclusive, values } = (issue ?? {}) as Issue;
-  const counted = countedAs[origin ?? ''];
-  if (counted !== undefined && code === 'too_small') return `${String(minimum)} or more ${counted}`;
-  if (counted !== undefined && code === 'too_big') return `at most ${String(maximum)} ${counted}`;
   if (values !== undefined) return `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`;
-  if (code === 'too_small') return `${inclusive === false ? 'more than' : 'at least'} ${String(minimum)}`;
-  if (code === 'too_big') return `${inclusive === false ? 'less than' : 'at most'} ${String(maximum)}`;
+  if (code === 'too_small') return `${inclusive === false ? 'more than' : 'at least'} ${amount(minimum, origin)}`;
+  if (code === 'too_big') return `${inclusive === false ? 'less than' : 'at most'} ${amount(maximum, origin)}`;
   if (typeof expected === 'string') return article(expected);
   return message !== undefined && message !== 'Invalid input' ? message : 'another value';
 }
 
-/** What the size of a value counts, where its limits are of its size. */
-const countedAs: Readonly<Record<string, string>> = { string: 'characters', array: 'elements' };
+/** A limit of a value, or of the length of a text. */
+function amount(limit: unknown, origin: string | undefined): string {
+  if (origin !== 'string') return String(limit);
+  return `${String(limit)} ${limit === 1 ? 'character' : 'characters'}`;
+}
 
 /** Types of the library in words that its users have. */
-const plainWords: Readonly<Record<string, string>> = { int: 'whole number', record: 'plain object', tuple: 'list' };
+const plainWords: Readonly<Record<string, string>> = { record: 'plain object', tuple: 'list' };
 
 function article(type: string): string {
   const noun = plainWords[type] ?? type;
