@@ -149,7 +149,7 @@ export default [
     name: '@fairlead/core/serving: createHandler, with the protocol that it takes by itself',
     path: 'packages/core/dist/serving.js',
     import: '{ createHandler }',
-    limit: '32.5 kB',
+    limit: '33.6 kB',
     gzip: true,
     modifyEsbuildConfig: leavingOut(withoutLaterChunks),
   },
@@ -170,7 +170,7 @@ export default [
   {
     name: '@fairlead/core/rollouts: all of it',
     path: 'packages/core/dist/rollouts.js',
-    limit: '55 kB',
+    limit: '55.6 kB',
     gzip: true,
     modifyEsbuildConfig,
   },

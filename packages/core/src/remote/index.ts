@@ -11,7 +11,15 @@ export {
   sageMakerClient,
   vertexClient,
 } from './platform-clients';
-export { connectRunner, type RemoteDescription, type RemoteRunner, type RemoteRunnerSettings, remote } from './remote';
+export {
+  connectRunner,
+  type RemoteDescription,
+  type RemoteResult,
+  type RemoteRewardOptions,
+  type RemoteRunner,
+  type RemoteRunnerSettings,
+  remote,
+} from './remote';
 export type { ErrorAnswer } from './remote-error';
 export type {
   RemoteAnswer,
@@ -20,6 +28,7 @@ export type {
   RemoteInfer,
   RemoteModel,
   RemoteProtocol,
+  RemoteReward,
   RemoteTarget,
 } from './remote-protocol';
 export type { SignableRequest } from './scoring-connection';

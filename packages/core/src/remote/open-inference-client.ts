@@ -1,5 +1,7 @@
 import * as z from 'zod/mini';
 import { parseOptions } from '../config';
+import { FairleadError } from '../errors';
+import type { RolloutRewardOutcome } from '../rollouts/rewards/rollout-rewards';
 import { joinBody, jsonLengthHeader, splitBody } from '../serving/open-inference/binary';
 import {
   decodeInferResponse,
@@ -9,6 +11,7 @@ import {
 import { decodeMetadata } from '../serving/open-inference/metadata';
 import { timeoutHeader } from '../serving/request-deadline';
 import type { ModelSignature } from '../signature';
+import { describeGiven } from '../tensor/json/describe-given';
 import { readJson } from '../tensor/json/lenient-json';
 import type { Tensor } from '../tensor/tensor';
 import type { ExchangeAnswer } from './exchange';
@@ -49,6 +52,7 @@ function connect(target: RemoteTarget, encoding: 'auto' | 'binary' | 'json'): Re
   const pinned = version === undefined ? '' : `/versions/${encodeURIComponent(version)}`;
   const url = `${target.url}/v2/models/${encodeURIComponent(model)}${pinned}`;
   let binary = encoding === 'binary';
+  let isAssigned = false;
   return {
     url,
     get encoding() {
@@ -61,12 +65,15 @@ function connect(target: RemoteTarget, encoding: 'auto' | 'binary' | 'json'): Re
         digest,
         signature,
         binary: offered,
+        isAssigned: assigns,
       } = readDescription(what, () => readJson(utf8.decode(answer.bytes), decodeMetadata));
       if (encoding === 'auto') binary = offered;
+      isAssigned = assigns;
       return { signature, version: versions.at(-1) ?? '', digest };
     },
-    async infer({ signature, tensors, priority, timeoutMs, deadline, signal }) {
-      const message = writeRequest(signature, tensors, { timeoutMs, priority }, binary);
+    async infer({ signature, tensors, priority, timeoutMs, assignment, deadline, signal }) {
+      const parameters = { timeoutMs, priority, ...(isAssigned && assignment !== undefined && { assignment }) };
+      const message = writeRequest(signature, tensors, parameters, binary);
       const headers = { ...message.headers, [timeoutHeader]: String(Math.max(1, Math.floor(timeoutMs))) };
       const answer = await target.send({
         url: `${url}/infer`,
@@ -81,12 +88,41 @@ function connect(target: RemoteTarget, encoding: 'auto' | 'binary' | 'json'): Re
     async checkReady(call) {
       await target.send({ url: `${url}/ready`, method: 'GET', ...call });
     },
+    async reward({ decisionId, value, at, deadline, signal }) {
+      const answer = await target.send({
+        // Of whichever version answered.
+        url: `${target.url}/v2/models/${encodeURIComponent(model)}/rewards`,
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ decision_id: decisionId, value, at }),
+        deadline,
+        signal,
+      });
+      return readAsAnswer(what, () => readJson(utf8.decode(answer.bytes), readOutcome));
+    },
   };
 }
 
 function readAnswer({ bytes, header }: ExchangeAnswer, signature: ModelSignature, maxElements: number): RemoteAnswer {
   const { json, binary } = splitBody(bytes, header(jsonLengthHeader));
   return readJson(utf8.decode(json), (message) => decodeInferResponse(message, signature, maxElements, binary));
+}
+
+const outcomes: ReadonlySet<unknown> = new Set<RolloutRewardOutcome>([
+  'counted',
+  'accepted',
+  'duplicate',
+  'late',
+  'gone',
+]);
+
+function readOutcome(message: unknown): RolloutRewardOutcome {
+  const { outcome } = (message ?? {}) as { readonly outcome?: unknown };
+  if (outcomes.has(outcome)) return outcome as RolloutRewardOutcome;
+  const [expected, given] = ['what became of the reward', describeGiven(outcome)];
+  throw new FairleadError('PROTOCOL_ERROR', `Answer outcome: expected ${expected}, given ${given}.`, {
+    details: { field: 'outcome', expected, given },
+  });
 }
 
 interface Message {

@@ -15,6 +15,7 @@ const samePerCode: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'NOT_FOUND',
+  'CONFLICT',
   'OVERLOADED',
   'DEADLINE_EXCEEDED',
   'LIMIT_EXCEEDED',

@@ -1,5 +1,7 @@
 import type { Clock } from '../clock';
+import type { RolloutRewardOutcome } from '../rollouts/rewards/rollout-rewards';
 import type { Priority } from '../runner/runner';
+import type { Assignment } from '../serving/host/assignment';
 import type { ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import type { Exchange, ExchangeAnswer } from './exchange';
@@ -31,6 +33,20 @@ export interface RemoteInfer extends RemoteCall {
   readonly priority: Priority;
   /** Milliseconds that are left, more than 0. */
   readonly timeoutMs: number;
+  /**
+   * What a rollout on the server assigns it by, where the caller said so. A key may be somebody's name: it is for servers that say they
+   * assign by it, and for no other.
+   */
+  readonly assignment?: Assignment;
+}
+
+/** What a decision of a rollout on the server earned. */
+export interface RemoteReward extends RemoteCall {
+  readonly decisionId: string;
+  /** A finite number. */
+  readonly value: number;
+  /** When it was earned, in milliseconds since 1970-01-01 UTC; undefined for now. */
+  readonly at: number | undefined;
 }
 
 /** An answer to one request. */
@@ -41,6 +57,8 @@ export interface RemoteAnswer {
   readonly modelVersion?: string | undefined;
   /** Undefined where the answer does not name it. */
   readonly digest?: string | undefined;
+  /** Names the decision of a rollout; undefined where the answer does not. */
+  readonly decisionId?: string | undefined;
 }
 
 /** One model on one server, as a protocol reaches it. Its errors are FairleadErrors that hold no credentials. */
@@ -55,6 +73,8 @@ export interface RemoteConnection {
   infer(request: RemoteInfer): Promise<RemoteAnswer>;
   /** Asks whether the model would answer; rejects when it would not. */
   checkReady(call: RemoteCall): Promise<void>;
+  /** Tells what a decision earned. Absent where the protocol has no place for it. */
+  reward?(reward: RemoteReward): Promise<RolloutRewardOutcome>;
   /** Gives back what it holds. Called once, when nothing is under way. */
   close?(): void | Promise<void>;
 }

@@ -5,9 +5,15 @@ import { createEvents, type EventListeners, type EventSource } from '../events';
 import { type CallOptions, closeable } from '../lifecycle';
 import type { Logger } from '../logger';
 import { isLocalOnly } from '../privacy';
+import { checkedKey } from '../rollouts/checked-arguments';
+import type { RolloutRunOptions } from '../rollouts/result';
+import { checkReward } from '../rollouts/rewards/check-reward';
+import type { RewardTime } from '../rollouts/rewards/decision-log';
+import type { RolloutRewardOutcome } from '../rollouts/rewards/rollout-rewards';
 import { byName, compileDoor } from '../runner/door';
-import type { ModelInfo, ModelRunner, RunnerEventMap, RunnerHealth, RunOptions, RunResult } from '../runner/runner';
-import type { AnySignature, ModelSignature } from '../signature';
+import type { ModelInfo, ModelRunner, RunnerEventMap, RunnerHealth, RunResult } from '../runner/runner';
+import type { Assignment } from '../serving/host/assignment';
+import type { AnySignature, InputsOf, ModelSignature } from '../signature';
 import type { Tensor, Tensors } from '../tensor/tensor';
 import { exchange } from './exchange';
 import { createInFlight } from './in-flight';
@@ -26,8 +32,32 @@ export interface RemoteDescription {
   readonly inFlight: number;
 }
 
+/** The answer of a model on a server. */
+export interface RemoteResult<S extends AnySignature = AnySignature> extends RunResult<S> {
+  /** The decision of a rollout on the server, for `reward()`; absent where the server names none. */
+  readonly rollout?: { readonly decisionId: string };
+}
+
+/** Options of one reward to a rollout on a server. */
+export interface RemoteRewardOptions extends RewardTime, CallOptions {
+  /** Milliseconds that telling may take. More than 0. @default the option `timeoutMs` of the runner */
+  readonly timeoutMs?: number;
+}
+
 /** A model on a server. */
 export interface RemoteRunner<S extends AnySignature = AnySignature> extends ModelRunner<S> {
+  /**
+   * As of every runner. `key`, or `assignmentKey`, and `context` travel to servers that say they have a rollout under this name, and to no
+   * others.
+   */
+  run(inputs: InputsOf<S>, options?: RolloutRunOptions): Promise<RemoteResult<S>>;
+  /**
+   * Tells a rollout on the server what a decision earned: `result.rollout.decisionId` names it. The first reward counts, so it may be told
+   * again where the answer was lost.
+   * @throws FairleadError as `reward` of a rollout: `NOT_FOUND`, `INVALID_ARGUMENT`, `CONFLICT`, `UNSUPPORTED`, also where the protocol has no
+   * place for it; and as `run`
+   */
+  reward(decisionId: string, value: number, options?: RemoteRewardOptions): Promise<RolloutRewardOutcome>;
   /**
    * How the server stands, by how the last requests ended; nothing is sent. It is `failed` after three failures in a row,
    * until ten seconds have passed in which the next request may find out.
@@ -145,14 +175,20 @@ function createRemoteRunner(
   const send = async (
     { tensors, rows }: { readonly tensors: readonly Tensor[]; readonly rows: number },
     deadline: number,
-    { priority = 'normal', signal }: RunOptions,
+    options: RolloutRunOptions,
   ): Promise<RemoteAnswer> => {
+    const { priority = 'normal', signal } = options;
+    const assignment = assignmentOf(options);
     const timeoutMs = deadline - clock.now();
     if (timeoutMs <= 0) throw deadlineError('before it was sent');
-    return connection.infer({ signature, tensors, rows, priority, timeoutMs, deadline, signal });
+    const request = { signature, tensors, rows, priority, timeoutMs, deadline, signal };
+    return connection.infer(assignment === undefined ? request : { ...request, assignment });
   };
 
-  const run = async (inputs: Readonly<Record<string, unknown>>, options: RunOptions = {}): Promise<RunResult> => {
+  const run = async (
+    inputs: Readonly<Record<string, unknown>>,
+    options: RolloutRunOptions = {},
+  ): Promise<RemoteResult> => {
     let rows = 0;
     let leave: (() => void) | undefined;
     const startedAt = clock.now();
@@ -181,7 +217,9 @@ function createRemoteRunner(
           outputs: answer.outputs,
         });
       }
-      return { outputs: answer.outputs, model, timing: { queueMs: 0, computeMs }, batchSize: rows };
+      const result = { outputs: answer.outputs, model, timing: { queueMs: 0, computeMs }, batchSize: rows };
+      const { decisionId } = answer;
+      return decisionId === undefined ? result : { ...result, rollout: { decisionId } };
     } catch (error) {
       const failure = FairleadError.isInstance(error)
         ? error
@@ -192,6 +230,19 @@ function createRemoteRunner(
     } finally {
       rowsInFlight -= rows;
       leave?.();
+    }
+  };
+
+  /** Says nothing of how the model stands. */
+  const reward: RemoteRunner['reward'] = async (decisionId, value, { at, signal, timeoutMs } = {}) => {
+    checkReward(decisionId, value, at, clock.epochMs());
+    if (connection.reward === undefined) throw noRewards(what);
+    const leave = inFlight.enter();
+    try {
+      const deadline = clock.now() + (timeoutMs ?? settings.timeoutMs);
+      return await connection.reward({ decisionId, value, at, deadline, signal });
+    } finally {
+      leave();
     }
   };
 
@@ -234,6 +285,7 @@ function createRemoteRunner(
     },
     events,
     run: (inputs, options) => run(inputs, options),
+    reward,
     health: standing,
     checkHealth,
     describe: () => ({
@@ -259,6 +311,21 @@ function modelOf(answer: RemoteAnswer, known: ModelInfo): ModelInfo {
   const digest = answer.digest ?? (version === known.version ? known.digest : '');
   if (version === known.version && digest === known.digest) return known;
   return { name: known.name, version, digest };
+}
+
+/** What of a request's options a rollout assigns by. */
+function assignmentOf({ assignmentKey, key, context }: RolloutRunOptions): Assignment | undefined {
+  const unit = checkedKey(assignmentKey ?? key);
+  if (unit === undefined && context === undefined) return undefined;
+  return { ...(unit !== undefined && { key: unit }), ...(context !== undefined && { context }) };
+}
+
+function noRewards(what: string): FairleadError {
+  return new FairleadError(
+    'UNSUPPORTED',
+    `${what} takes no rewards by this protocol. Tell them over HTTP, by remote() with openInferenceClient().`,
+    { details: { field: 'protocol', expected: 'open-inference over HTTP' } },
+  );
 }
 
 function mustStay(name: string): FairleadError {

@@ -69,6 +69,8 @@ export interface RewardEstimate {
 /** Assigns, weighs, and moves on. Plain data in, plain data out; none of its functions waits for anything. */
 export interface Strategy {
   readonly name: string;
+  /** Whether `choose` goes by the context of a request. @default true where there is a `choose` */
+  readonly usesContext?: boolean;
   /**
    * The state at the beginning.
    * @param arms the challengers' names, without the champion's

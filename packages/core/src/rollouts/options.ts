@@ -8,13 +8,13 @@ import type { AliasControl } from '../model-source';
 import { optionError } from '../option-checks';
 import type { SampledFailures } from '../resilience/circuit';
 import { clockField, listenersField, loggerField } from '../resilience/options';
-import type { ModelRunner, RunOptions, RunResult } from '../runner/runner';
+import type { ModelRunner, RunResult } from '../runner/runner';
 import type { AnySignature, InputsOf } from '../signature';
 import type { AssignmentOptions } from './assignment/assignment';
 import { championArm, type Guardrail, type RolloutStore, type Strategy } from './contracts';
 import { errorsGuardrail } from './evidence/guardrails';
 import type { RequestObserver } from './observer';
-import type { ApprovalRequest, RolloutEventMap } from './result';
+import type { ApprovalRequest, RolloutEventMap, RolloutRunOptions } from './result';
 import { type RewardOptions, rewardFields } from './rewards/options';
 import { createMemoryRolloutStore } from './store/memory-rollout-store';
 
@@ -44,9 +44,9 @@ export interface BreakerOptions {
 export interface RolloutAssignmentOptions<S extends AnySignature = AnySignature> extends AssignmentOptions {
   /**
    * The unit of assignment of a request. Without one a request is assigned by chance.
-   * @default options.key
+   * @default options.assignmentKey, else options.key
    */
-  readonly key?: (inputs: InputsOf<S>, options: RunOptions) => string | undefined;
+  readonly key?: (inputs: InputsOf<S>, options: RolloutRunOptions) => string | undefined;
 }
 
 /** Options of {@link createRollout}. */

@@ -15,6 +15,12 @@ import type { RolloutShadow } from './shadow/shadow-stats';
 
 /** Options of one request to a rollout. */
 export interface RolloutRunOptions extends RunOptions {
+  /**
+   * The unit of assignment, where it is to be nothing else: `key` is the unit of fairness in queues besides, which a server must not
+   * let its clients choose.
+   * @default key
+   */
+  readonly assignmentKey?: string;
   /** What a contextual bandit chooses by; other strategies take no notice of it. */
   readonly context?: readonly number[];
 }

@@ -19,6 +19,8 @@ export interface RolloutRunner<S extends AnySignature = AnySignature> extends Mo
   run(inputs: InputsOf<S>, options?: RolloutRunOptions): Promise<RolloutResult<S>>;
   health(): RunnerHealth;
   readonly rolloutEvents: Events<RolloutEventMap>;
+  /** Whether its strategy chooses by the `context` of a request. */
+  readonly takesContext: boolean;
   describe(): RolloutDescription;
   rolloutStats(): RolloutStats;
   /** What it would do where nothing harms; asks and changes nothing. */

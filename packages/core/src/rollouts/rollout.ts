@@ -23,6 +23,7 @@ import { createAnswerer } from './request';
 import type { RolloutDescription, RolloutEventMap, RolloutResult, RolloutRunOptions, RolloutStats } from './result';
 import { checkMissingReward } from './rewards/check-missing-reward';
 import type { RewardOptions } from './rewards/options';
+import { printable } from './rewards/printable';
 import { createRolloutRewards } from './rewards/rollout-rewards';
 import { createSealKey } from './rewards/sealed-id';
 import type { RolloutRunner } from './rollout-runner';
@@ -80,7 +81,8 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
   const health = createHealthRecord(clock);
   const pending = createPending();
   const start = Math.floor(random() * 36 ** 6).toString(36);
-  const replica = `${settings.replica ?? 'replica'}.${clock.epochMs().toString(36)}.${start}`;
+  // It begins the ids of decisions, which travel in headers.
+  const replica = `${printable(settings.replica ?? 'replica')}.${clock.epochMs().toString(36)}.${start}`;
   const { key: keyOf, ...others } = assignment;
   const assigning = others as AssignmentOptions;
   let numbered = 0;
@@ -173,7 +175,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
     if (closed) return Promise.reject(closedError('a rollout'));
     try {
       checkedRunOptions(options);
-      const given = keyOf === undefined ? options.key : keyOf(inputs, options);
+      const given = keyOf === undefined ? (options.assignmentKey ?? options.key) : keyOf(inputs, options);
       const key = checkedKey(given);
       const hash = plan.assigner.hashOf(key);
       const answered = answer(inputs, options, slotOf(key, hash, options), key === undefined ? undefined : hash);
@@ -251,6 +253,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
     },
     events,
     rolloutEvents,
+    takesContext: strategy.choose !== undefined && strategy.usesContext !== false,
     run,
     health() {
       const inside = serving().health?.();

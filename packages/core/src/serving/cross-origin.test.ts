@@ -38,7 +38,8 @@ describe('pages of other origins', () => {
     expect(status).toBe(200);
     expect(headers).toMatchObject({
       'access-control-allow-origin': 'https://app.example',
-      'access-control-expose-headers': 'retry-after, retry-after-ms, inference-header-content-length',
+      'access-control-expose-headers':
+        'retry-after, retry-after-ms, inference-header-content-length, x-fairlead-decision-id',
       vary: 'Origin',
     });
     // An error must be readable too, or the page learns nothing.

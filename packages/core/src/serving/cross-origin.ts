@@ -1,6 +1,7 @@
 import { describeValue } from '../config';
 import { FairleadError } from '../errors';
 import type { ServiceRequest, ServiceResponse } from './exchange';
+import { decisionHeader } from './host/served-rollout';
 import { jsonLengthHeader } from './open-inference/binary';
 
 /** Pages that may ask, though they were loaded from elsewhere (CORS). */
@@ -23,7 +24,7 @@ export interface CrossOrigin {
 }
 
 /** What a client reads of an answer beside its body. */
-const exposed = ['retry-after', 'retry-after-ms', jsonLengthHeader].join(', ');
+const exposed = ['retry-after', 'retry-after-ms', jsonLengthHeader, decisionHeader].join(', ');
 /** Names of headers, as a browser lists them. */
 const headerList = /^[\w!#$%&'*+.^`|~-]+(, ?[\w!#$%&'*+.^`|~-]+)*$/;
 

@@ -18,6 +18,7 @@ export type { ServiceRequest, ServiceResponse } from './exchange';
 export { createFailureLog, type FailedRequest, type FailureLog } from './failure-log';
 export { createHandler, type Handler } from './handler';
 export type { Admission, Place } from './host/admission';
+export type { Assignment, AssignmentParameters } from './host/assignment';
 export type {
   Arrival,
   Call,
@@ -54,6 +55,7 @@ export {
   type RepositoryState,
 } from './host/model-repository';
 export { perModel } from './host/per-model';
+export { type AssignmentOf, decisionHeader, type Reward, type ServedRollout } from './host/served-rollout';
 export { type ErrorBody, type PublicError, publicError } from './http-error';
 export { type MlflowScoringOptions, mlflowScoring } from './mlflow/protocol';
 export { type AccessLogLine, type AccessLogOptions, accessLog } from './observers/access-log';
@@ -62,8 +64,14 @@ export { type BinaryReader, createBinaryReader, toBinary } from './open-inferenc
 export { classify } from './open-inference/classification';
 export { encodeConfig } from './open-inference/config';
 export { type Datatype, datatypeOf, dtypeOf } from './open-inference/datatypes';
-export { compileRequestDecoder, type InferRequest, type RequestDecoder } from './open-inference/messages';
-export { decodeMetadata, encodeMetadata, type RemoteMetadata } from './open-inference/metadata';
+export {
+  compileRequestDecoder,
+  decisionParameter,
+  type InferRequest,
+  type RequestDecoder,
+  writeAssignment,
+} from './open-inference/messages';
+export { assignmentExtension, decodeMetadata, encodeMetadata, type RemoteMetadata } from './open-inference/metadata';
 export { modelStatistics } from './open-inference/model-routes';
 export { openInference } from './open-inference/protocol';
 export { refuseFixed, refuseParameters } from './open-inference/repository-routes';

@@ -117,6 +117,8 @@ export interface RouteDescription {
   readonly isBodyOptional?: boolean;
   /** Bodies that it answers with status 200, by media type. @default one that is not described */
   readonly response?: Readonly<Record<string, BodyDescription>>;
+  /** What headers of an answer with status 200 say, one line each, by lower-case name. @default none */
+  readonly responseHeaders?: Readonly<Record<string, string>>;
   /** Whether it ever answers with status 200. @default true */
   readonly isAnswered?: boolean;
   /** What further statuses mean, or those that every route may have; by status. @default none */

@@ -7,6 +7,7 @@ import { createFailureLog } from './failure-log';
 import type { Call } from './host/call';
 import type { ServedRunners } from './host/catalog';
 import type { ModelHost } from './host/model-host';
+import { decisionHeader } from './host/served-rollout';
 import { errorResponse, jsonResponse, writeError } from './http-error';
 import { type MetricsRenderer, parseServiceOptions, type ServiceOptions } from './options';
 import type { Method, PathParameters, ProtocolContext, ProtocolRoutes, RouteEntry, RouteUse } from './protocol';
@@ -61,7 +62,8 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
       if (isInPieces(response.body))
         return { ...response, body: watchPieces(response.body, (error) => call.end(error)) };
       call.end();
-      return response;
+      const { decisionId } = call;
+      return decisionId === undefined ? response : withDecision(response, decisionId);
     } catch (error) {
       call.end(error);
       throw error;
@@ -140,6 +142,10 @@ function addMetricsRoute(routes: ProtocolRoutes, metrics: MetricsRenderer): void
       body,
     };
   });
+}
+
+function withDecision(response: ServiceResponse, decisionId: string): ServiceResponse {
+  return { ...response, headers: { ...response.headers, [decisionHeader]: decisionId } };
 }
 
 function withHeaders(use: RouteUse | undefined, request: ServiceRequest, response: ServiceResponse): ServiceResponse {

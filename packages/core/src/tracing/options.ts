@@ -16,7 +16,7 @@ export interface TracedOptions {
 
 /** Options of {@link traceCalls}. */
 export interface TracingOptions extends TracedOptions {
-  /** What is traced. Probes and scrapes would be most of the spans of a quiet service. @default ['infer', 'load', 'unload'] */
+  /** What is traced. Probes and scrapes would be most of the spans of a quiet service. @default ['infer', 'reward', 'load', 'unload'] */
   readonly operations?: readonly Operation[];
 }
 

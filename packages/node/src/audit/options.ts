@@ -50,7 +50,17 @@ export interface AuditSettings {
   readonly clock: Clock;
 }
 
-const operations = ['health', 'metadata', 'list', 'infer', 'load', 'unload', 'metrics', 'documentation'] as const;
+const operations = [
+  'health',
+  'metadata',
+  'list',
+  'infer',
+  'reward',
+  'load',
+  'unload',
+  'metrics',
+  'documentation',
+] as const;
 const recorded: readonly Operation[] = operations.filter((name) => name !== 'health' && name !== 'metrics');
 
 const object = (value: unknown): boolean => typeof value === 'object' && value !== null;

@@ -10,7 +10,7 @@ export interface Scope {
    */
   readonly models?: readonly string[];
   /**
-   * What may be done. `load`, `unload` and `metrics` must be named.
+   * What may be done. `reward`, `load`, `unload` and `metrics` must be named.
    * @default ['health', 'metadata', 'list', 'infer', 'documentation']
    */
   readonly operations?: readonly Operation[];
@@ -24,6 +24,7 @@ const operations = [
   'metadata',
   'list',
   'infer',
+  'reward',
   'load',
   'unload',
   'metrics',

@@ -7,7 +7,7 @@ import {
   type Tensor,
 } from '@fairlead/core';
 import { createMockBackend, type MockBackendOptions, mockModel } from '@fairlead/core/testing';
-import { Client, credentials, type Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -76,6 +76,20 @@ export function rawClient(address: string) {
         const bytes = Buffer.from(request);
         if (metadata === undefined) client.makeUnaryRequest(path, asIs, asIs, bytes, done);
         else client.makeUnaryRequest(path, asIs, asIs, bytes, metadata, done);
+      });
+    },
+    /** An answer with the metadata before it. */
+    answered(path: string, request: Uint8Array, given = new Metadata()) {
+      return new Promise<{ readonly message: Buffer; readonly metadata: Metadata }>((resolve, reject) => {
+        let metadata = new Metadata();
+        const done = (error: ServiceError | null, message?: Buffer): void => {
+          if (error) reject(error);
+          else resolve({ message: message ?? Buffer.alloc(0), metadata });
+        };
+        const call = client.makeUnaryRequest(path, asIs, asIs, Buffer.from(request), given, done);
+        call.on('metadata', (before) => {
+          metadata = before;
+        });
       });
     },
     stream: (path: string) => client.makeBidiStreamRequest(path, asIs, asIs),

@@ -94,6 +94,7 @@ export function createBandit(policy: BanditPolicy): Strategy {
 
   return {
     name,
+    usesContext: dimensions > 0,
     start(arms) {
       const most = 1 / (arms.length + 1);
       if (explorationFloor !== undefined && explorationFloor > most) {

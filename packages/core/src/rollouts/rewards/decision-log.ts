@@ -196,10 +196,11 @@ export function createDecisionLogOf(options: DecisionLogOptions, parts?: Decisio
     const id = parts?.seal()?.read(decisionId)?.id ?? decisionId;
     const number = heldNumber(id);
     if (number !== undefined && (number < ring.oldest || nameOf(number) === decisionId)) return number;
+    const given = decisionId.slice(0, 200);
     throw new FairleadError(
       'NOT_FOUND',
-      `decision log: no decision "${decisionId}" was taken here: expected an id that begins with "${prefix}". Report a reward to the process that took the decision: the id begins with its name.`,
-      { details: { field: 'decisionId', expected: `an id of this log, "${prefix}…"`, given: decisionId } },
+      `decision log: no decision "${given}" was taken here: expected an id that begins with "${prefix}". Report a reward to the process that took the decision: the id begins with its name.`,
+      { details: { field: 'decisionId', expected: `an id of this log, "${prefix}…"`, given } },
     );
   };
 

@@ -1,3 +1,4 @@
+import { printable } from './printable';
 import { createSipHash } from './sip-hash';
 
 /** What the id of a decision tells a replica that did not take it. */
@@ -31,7 +32,8 @@ const fieldCount = 7;
 
 /**
  * Makes the seal of a key that the replicas share. An id carries all that its reward needs, so that any replica can credit it, and a
- * signature, so that nobody else can make one: ids may go to clients. It hides nothing: who has an id can read its arm.
+ * signature, so that nobody else can make one: ids may go to clients. It hides nothing: who has an id can read its arm. Of an owner's
+ * and a decision's name it takes what is printable ASCII already; an arm may have any name.
  * @param key 32 hexadecimal digits
  */
 export function createSeal(key: string): Seal {
@@ -70,7 +72,7 @@ export function createSeal(key: string): Seal {
         owner: id.slice(0, Number(ownerLength)),
         run: Number.parseInt(run, 36),
         at: Number.parseInt(at, 36),
-        arm: arm.replaceAll('%2C', ',').replaceAll('%25', '%'),
+        arm: decodeURIComponent(arm),
         propensity: Number.parseFloat(chance),
         isRandomised: !chance.endsWith('!'),
         ...(context === undefined ? {} : { context }),
@@ -86,5 +88,5 @@ export function createSealKey(): string {
 }
 
 function escaped(arm: string): string {
-  return arm.replaceAll('%', '%25').replaceAll(',', '%2C');
+  return printable(arm).replaceAll(',', '%2C');
 }

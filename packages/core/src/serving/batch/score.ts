@@ -53,7 +53,7 @@ export async function scoreRows(
     const writer = await answerFormat.openWriter(model.runner.signature);
     const body = unpacked(request, settings.maxTotalBytes);
     const rows = counted(format.read(body, { decoder, maxRowBytes: settings.maxRowBytes }), settings.maxTotalRows);
-    const many = runMany(pinned(host, model, version), rows, {
+    const many = runMany(pinned(host, model, version, model.rollout?.optionsOf(call)), rows, {
       toInputs: inputsOf,
       errors: 'yield',
       priority: settings.priority,
@@ -129,15 +129,23 @@ function inputsOf({ inputs, error }: InputRow) {
   return inputs;
 }
 
-/** The model of a batch as a runner: the one that is served under its name when a row is sent, as it may be loaded anew meanwhile. */
-function pinned({ catalog, clock }: ModelHost, first: ServedModel, version: string | undefined): RunnerOfMany {
+/**
+ * The model of a batch as a runner: the one that is served under its name when a row is sent, as it may be loaded anew meanwhile.
+ * @param assigned what a rollout assigns every row by
+ */
+function pinned(
+  { catalog, clock }: ModelHost,
+  first: ServedModel,
+  version: string | undefined,
+  assigned: RunOptions | undefined,
+): RunnerOfMany {
   return {
     signature: first.runner.signature,
     async run(inputs, options?: RunOptions): Promise<RunResult> {
       const { runner, statistics } = catalog.find(first.name, version);
       const startedAt = clock.now();
       try {
-        const result = await runner.run(inputs, options);
+        const result = await runner.run(inputs, assigned === undefined ? options : { ...options, ...assigned });
         if (version !== undefined && result.model.version !== version)
           throw notFound('version', version, `"${result.model.version}" of "${first.name}"`);
         statistics.succeeded(result, 1, { totalMs: clock.now() - startedAt, inputMs: 0, outputMs: 0 });

@@ -37,6 +37,7 @@ class HostCall implements Call {
   readonly delay: Arrival['delay'];
   readonly arrivedAt: number;
   principal: Principal | undefined = undefined;
+  decisionId: string | undefined = undefined;
   readonly #arrival: Arrival;
   readonly #settings: CallSettings;
   #watches: readonly CallWatch[];
@@ -73,6 +74,10 @@ class HostCall implements Call {
 
   reach(served: string): void {
     this.#served = served;
+  }
+
+  decide(decisionId: string): void {
+    this.decisionId = decisionId;
   }
 
   note(facts: CallFacts): void {

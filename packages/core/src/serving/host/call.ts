@@ -8,11 +8,21 @@ import type { ModelInfo, RunResult } from '../../runner/runner';
  * - `metadata`: what a model is: tensors, configuration, statistics
  * - `list`: which models there are
  * - `infer`: an answer of a model
+ * - `reward`: what a decision of a rollout earned, which changes who answers later
  * - `load`, `unload`: a change of what is served
  * - `metrics`: the page of a scraper
  * - `documentation`: pages that tell about the service
  */
-export type Operation = 'health' | 'metadata' | 'list' | 'infer' | 'load' | 'unload' | 'metrics' | 'documentation';
+export type Operation =
+  | 'health'
+  | 'metadata'
+  | 'list'
+  | 'infer'
+  | 'reward'
+  | 'load'
+  | 'unload'
+  | 'metrics'
+  | 'documentation';
 
 /** Who calls, as far as the transport knows. */
 export interface Peer {
@@ -77,6 +87,8 @@ export interface Call extends Arrival {
   readonly arrivedAt: number;
   /** Whom the guard took the caller for; undefined without a guard, and before `admit`. */
   readonly principal: Principal | undefined;
+  /** The decision of a rollout that the answer came of; undefined before there is one, and where none is remembered. */
+  readonly decisionId: string | undefined;
   /**
    * Asks the guard. Without one everybody may do everything.
    * @throws FairleadError `UNAUTHENTICATED`, `FORBIDDEN`, `OVERLOADED`, or whatever else the guard throws
@@ -84,6 +96,8 @@ export interface Call extends Arrival {
   admit(): void | Promise<void>;
   /** Keeps for the observers that a model is served under the name that the call gave; `host.run` does it by itself. */
   reach(served: string): void;
+  /** Keeps the decision of a rollout, for the transport to tell; `host.run` does it by itself. */
+  decide(decisionId: string): void;
   /** Keeps what is known of an answer for the observers; `host.run` does it by itself. */
   note(facts: CallFacts): void;
   /** Does a part of the call's work in the context that observers gave it; `host.run` does all of its own there. */

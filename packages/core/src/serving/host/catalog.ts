@@ -3,6 +3,7 @@ import { describeValue } from '../../config';
 import { FairleadError } from '../../errors';
 import type { ModelRunner } from '../../runner/runner';
 import { entryOfRunner, type ModelRepository, type RepositoryEntry } from './model-repository';
+import { type AssignmentOf, type ServedRollout, servedRollout } from './served-rollout';
 import { createStatistics, type ModelStatistics } from './statistics';
 
 /** One runner, served under its model's name, or runners by the names that they are served under. */
@@ -15,6 +16,8 @@ export interface ServedModel {
   readonly outputNames: readonly string[];
   /** What its requests tell; kept when the model is loaded anew. */
   readonly statistics: ModelStatistics;
+  /** What is done for one that is a rollout; undefined for one that assigns nothing. */
+  readonly rollout: ServedRollout | undefined;
 }
 
 /** The models of a service: those it was given, and those that are loaded in its repository. */
@@ -40,12 +43,14 @@ export function isRunnerReady({ runner }: ServedModel): boolean {
 }
 
 /**
+ * @param assignmentOf the operator's option
  * @param owner the factory's name, for the message
  * @throws FairleadError `INVALID_OPTION` for anything but runners, and for a name that the repository has too
  */
 export function createCatalog(
   runners: ServedRunners,
   repository: ModelRepository | undefined,
+  assignmentOf: AssignmentOf | undefined,
   clock: Clock,
   owner: string,
 ): Catalog {
@@ -54,6 +59,7 @@ export function createCatalog(
     runner,
     outputNames: runner.signature.outputs.map((spec) => spec.name),
     statistics,
+    rollout: servedRollout(runner, assignmentOf),
   });
   const fixed = new Map<string, ServedModel>();
   for (const [name, runner] of entriesOf(runners, owner, repository !== undefined)) {

@@ -4,6 +4,7 @@ import { parseOptions } from '../../config';
 import { consoleLogger, type Logger } from '../../logger';
 import type { CallObserver, Guard } from './call';
 import type { ModelRepository } from './model-repository';
+import type { AssignmentOf } from './served-rollout';
 
 /** Options of {@link createModelHost}. */
 export interface ModelHostOptions {
@@ -29,6 +30,14 @@ export interface ModelHostOptions {
   readonly repository?: ModelRepository;
   /** Decides who may do what. @default everybody may do everything */
   readonly guard?: Guard;
+  /**
+   * What a rollout assigns a request by. What clients say is for assigning and for nothing else: it proves nobody, and who makes up keys may
+   * choose his arm. Where callers are known, derive the key: `({ principal }, given) => ({ ...given, key: principal?.id })`. With this
+   * option every runner gets the key and the context as options of its run, so that one around a rollout passes them on.
+   * @default what the client says in headers `x-fairlead-key` and `x-fairlead-context` (gRPC: metadata), or in parameters `key` and
+   * `context` of the Open Inference Protocol, for models that are rollouts
+   */
+  readonly assignmentOf?: AssignmentOf;
   /** Told of every call: traces, access logs, request metrics, audits. @default [] */
   readonly observers?: readonly CallObserver[];
   /** Told of every answer with a status of 500 and above, with the error that the client does not see. @default console */
@@ -45,6 +54,7 @@ export interface ModelHostSettings {
   readonly maxConcurrentBodyBytes: number;
   readonly repository: ModelRepository | undefined;
   readonly guard: Guard | undefined;
+  readonly assignmentOf: AssignmentOf | undefined;
   readonly observers: readonly CallObserver[];
   readonly logger: Logger;
   readonly clock: Clock;
@@ -65,6 +75,7 @@ const schema = z.strictObject({
   maxConcurrentBodyBytes: z.optional(z.int().check(z.gte(1))),
   repository: z.optional(z.custom<ModelRepository>(objectWith('list'), 'a repository by createModelRepository')),
   guard: z.optional(z.custom<Guard>(objectWith('admit'), 'an object {admit}')),
+  assignmentOf: z.optional(z.custom<AssignmentOf>((value) => typeof value === 'function', 'a function')),
   observers: z.optional(z.array(z.custom<CallObserver>(objectWith('begin'), 'an object {begin}'))),
   logger: z.optional(z.custom<Logger>(object, 'a logger')),
   clock: z.optional(z.custom<Clock>(object, 'a clock')),
@@ -83,6 +94,7 @@ export function parseHostOptions(options: ModelHostOptions | undefined, owner: s
     maxConcurrentBodyBytes: parsed.maxConcurrentBodyBytes ?? 512 * 1024 * 1024,
     repository: parsed.repository,
     guard: parsed.guard,
+    assignmentOf: parsed.assignmentOf,
     observers: parsed.observers ?? [],
     logger: parsed.logger ?? consoleLogger,
     clock: parsed.clock ?? systemClock,

@@ -6,6 +6,7 @@ import type { Priority, RunOptions, RunResult } from '../../runner/runner';
 import type { ModelSignature } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
 import { type Admission, createAdmission, type Place } from './admission';
+import type { AssignmentParameters } from './assignment';
 import { createBeginCall } from './begin-call';
 import type { Arrival, Call, Guard } from './call';
 import { type Catalog, createCatalog, notFound, type ServedModel, type ServedRunners } from './catalog';
@@ -25,8 +26,13 @@ export interface ModelRequest<A> {
   readonly timeoutMs?: number | undefined;
   /** @default 'normal' */
   readonly priority?: Priority | undefined;
-  /** Turns the model's answer into the protocol's. */
-  write(result: RunResult): A;
+  /** What a rollout assigns it by, where the protocol has a place for it beside the headers; not looked at yet. */
+  readonly assignment?: AssignmentParameters | undefined;
+  /**
+   * Turns the model's answer into the protocol's.
+   * @param decisionId names the decision of a rollout that remembers it
+   */
+  write(result: RunResult, decisionId?: string): A;
 }
 
 /** How a protocol gets from its body to its answer. */
@@ -83,7 +89,7 @@ export function createModelHost(runners: ServedRunners, options?: ModelHostOptio
 export function makeModelHost(runners: ServedRunners, options: ModelHostOptions | undefined, owner: string): ModelHost {
   const settings = parseHostOptions(options, owner);
   const { repository, guard, clock, logger, maxBodyBytes, maxTensorElements } = settings;
-  const catalog = createCatalog(runners, repository, clock, owner);
+  const catalog = createCatalog(runners, repository, settings.assignmentOf, clock, owner);
   const admission = createAdmission(settings.maxConcurrentRequests, settings.maxConcurrentBodyBytes);
 
   const exchangeWith = async <B, A>(call: Call, exchange: ModelExchange<B, A>): Promise<A> => {
@@ -134,21 +140,24 @@ async function answer<B, A>(
   exchange: ModelExchange<B, A>,
   body: B,
 ): Promise<A> {
-  const { runner } = model;
+  const { runner, rollout } = model;
   const { version, signal } = call;
   const request = exchange.read(body, model);
   const { inputs, timeoutMs, priority = 'normal' } = request;
   const deadline =
     timeoutMs === undefined ? exchange.deadline : Math.min(exchange.deadline, call.arrivedAt + timeoutMs);
   const readAt = clock.now();
-  const options: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(call, deadline, readAt) };
+  const plain: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(call, deadline, readAt) };
+  const options = rollout === undefined ? plain : { ...plain, ...rollout.optionsOf(call, request.assignment) };
   const result = await runner.run(inputs, options);
   if (version !== undefined && result.model.version !== version) {
     // The runner swapped between the look-up and the run: an answer of another version would break the pin.
     throw notFound('version', version, `"${result.model.version}" of "${model.name}"`);
   }
   const writtenFrom = clock.now();
-  const answered = request.write(result);
+  const decisionId = rollout?.decisionOf(result);
+  if (decisionId !== undefined) call.decide(decisionId);
+  const answered = request.write(result, decisionId);
   const endedAt = clock.now();
   const rows = rowsOf(inputs, runner.signature);
   model.statistics.succeeded(result, rows, {

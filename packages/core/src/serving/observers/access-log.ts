@@ -18,7 +18,7 @@ export interface AccessLogOptions {
    * @default 100
    */
   readonly maxFailureLines?: number;
-  /** What is written. @default ['infer', 'load', 'unload'] */
+  /** What is written. @default ['infer', 'reward', 'load', 'unload'] */
   readonly operations?: readonly Operation[];
   /** @default systemClock */
   readonly clock?: Clock;

@@ -7,6 +7,7 @@ const names: Readonly<Record<Operation, true>> = {
   metadata: true,
   list: true,
   infer: true,
+  reward: true,
   load: true,
   unload: true,
   metrics: true,
@@ -17,4 +18,4 @@ const names: Readonly<Record<Operation, true>> = {
 export const operationsField = z.optional(z.array(z.enum(Object.keys(names) as Operation[])));
 
 /** What observers of single calls look at unless they are told otherwise: probes and scrapes would be most of a quiet service's calls. */
-export const usualOperations: readonly Operation[] = ['infer', 'load', 'unload'];
+export const usualOperations: readonly Operation[] = ['infer', 'reward', 'load', 'unload'];

@@ -4,31 +4,36 @@ import { arraySchema, jsonBody, objectSchema, readiness, readySchema, stringSche
 import { plainElement, zeroOf } from '../description/elements';
 import { exampleSizes, haveExamples } from '../description/tensors';
 import type { ServedModel } from '../host/catalog';
-import type { JsonSchema, RouteDescription, RouteEntry } from '../protocol';
+import type { JsonSchema, RouteDescription, RouteDescriptions, RouteEntry } from '../protocol';
 import { datatypeOf } from './datatypes';
 
-/** Describes the protocol's routes; those of a version are those of its model. */
-export function describeRoute(route: RouteEntry, model: ServedModel | undefined): RouteDescription | undefined {
+/** Describes the protocol's routes; those of a version are those of its model. A model that takes no rewards has no route for them. */
+export function describeRoute(route: RouteEntry, model: ServedModel | undefined): RouteDescriptions | undefined {
   const path = route.path.replace('/versions/:version', '');
   if (route.operation === 'infer')
-    return { summary: 'Outputs of the model for one row or more', ...describeInfer(model?.runner.signature) };
+    return { summary: 'Outputs of the model for one row or more', ...describeInfer(model) };
+  if (route.operation === 'reward') return model?.rollout?.reward === undefined ? [] : rewards;
   return descriptions[path];
 }
 
-const describeInfer = (signature: ModelSignature | undefined): Pick<RouteDescription, 'request' | 'response'> => ({
-  request: {
-    ...jsonBody(requestSchema(signature?.inputs), signature && exampleOf(signature)),
-    'application/octet-stream': {
-      schema: {
-        description:
-          'The JSON, with parameters.binary_data_size in place of data, and the elements behind it, little-endian. Header inference-header-content-length says how long the JSON is.',
+const describeInfer = (model: ServedModel | undefined): Pick<RouteDescription, 'request' | 'response'> => {
+  const signature = model?.runner.signature;
+  return {
+    request: {
+      ...jsonBody(requestSchema(signature?.inputs, model?.rollout !== undefined), signature && exampleOf(signature)),
+      'application/octet-stream': {
+        schema: {
+          description:
+            'The JSON, with parameters.binary_data_size in place of data, and the elements behind it, little-endian. Header inference-header-content-length says how long the JSON is.',
+        },
       },
     },
-  },
-  response: jsonBody(responseSchema(signature?.outputs)),
-});
+    response: jsonBody(responseSchema(signature?.outputs)),
+  };
+};
 
-function requestSchema(specs: readonly TensorSpec[] | undefined): JsonSchema {
+/** @param isAssigned whether a rollout assigns the request */
+function requestSchema(specs: readonly TensorSpec[] | undefined, isAssigned: boolean): JsonSchema {
   return {
     type: 'object',
     required: ['inputs'],
@@ -46,6 +51,10 @@ function requestSchema(specs: readonly TensorSpec[] | undefined): JsonSchema {
           timeout: { type: 'number', minimum: 0, description: 'Microseconds that the caller waits; 0 for ever.' },
           priority: { type: 'integer', minimum: 0, description: '1 is the highest, 2 is normal.' },
           binary_data_output: { type: 'boolean', description: 'Whether outputs are answered behind the JSON.' },
+          ...(isAssigned && {
+            key: { type: 'string', maxLength: 256, description: 'As header x-fairlead-key, of any letters.' },
+            context: stringSchema('As header x-fairlead-context.'),
+          }),
         },
       },
     },
@@ -112,6 +121,49 @@ function exampleOf({ inputs }: ModelSignature): object | undefined {
     }),
   };
 }
+
+const rewardSchema: JsonSchema = {
+  ...objectSchema(
+    {
+      decision_id: stringSchema('Header x-fairlead-decision-id, or parameter decision_id, of the answer.'),
+      value: { type: 'number', description: 'What it earned, in the range that the strategy takes.' },
+      at: {
+        type: 'number',
+        description: 'When it was earned, in milliseconds since 1970-01-01 UTC; now where absent.',
+      },
+    },
+    ['at'],
+  ),
+  additionalProperties: false,
+};
+const outcomeSchema = objectSchema({
+  outcome: {
+    enum: ['counted', 'accepted', 'duplicate', 'late', 'gone'],
+    description:
+      'Whether it counts, here or, accepted, as soon as the replicas agree that it is the first; or why it does not.',
+  },
+});
+
+/** A list is answered one by one, so that an example is answered whatever its id is. */
+const rewards: RouteDescription = {
+  summary: 'Tells what decisions of the rollout earned',
+  request: jsonBody({ anyOf: [rewardSchema, { ...arraySchema(rewardSchema), maxItems: 256 }] }, [
+    { decision_id: 'x-fairlead-decision-id of an answer', value: 1 },
+  ]),
+  response: jsonBody({
+    anyOf: [
+      outcomeSchema,
+      arraySchema({ anyOf: [outcomeSchema, objectSchema({ error: stringSchema(), code: stringSchema() }, ['code'])] }),
+    ],
+  }),
+  errors: {
+    '404': { description: 'The model is not served, or the rollout never gave that id' },
+    '409': { description: 'The decision is of a rollout of other models than this replica has: another one takes it' },
+    '413': { description: 'The body, or the list, is past a limit' },
+    '415': { description: 'The model remembers no decisions, or the body is packed in a way that is not read here' },
+    '429': { description: 'The server is full; Retry-After says when to ask again' },
+  },
+};
 
 const counted = objectSchema({ count: { type: 'integer' }, ns: { type: 'integer' } });
 const specification = objectSchema({

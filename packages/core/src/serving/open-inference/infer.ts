@@ -45,17 +45,19 @@ export function createInfer(host: ModelHost): Infer {
 }
 
 function modelRequest(message: InferRequest, model: ServedModel): ModelRequest<ServiceResponse> {
-  const { id, inputs, timeoutMs, priority, wantsBinary, classes } = message;
+  const { id, inputs, timeoutMs, priority, assignment, wantsBinary, classes } = message;
   return {
     inputs,
     timeoutMs,
     priority,
-    write(result) {
+    assignment,
+    write(result, decisionId) {
       const names = message.outputs ?? model.outputNames;
       const outputs =
         classes.size === 0 ? result.outputs : classify(result.outputs, classes, model.runner.signature.batchAxis);
       const parts: Uint8Array[] = [];
-      const json = encodeInferResponse(model.name, result.model, id, names, outputs, { wants: wantsBinary, parts });
+      const binary = { wants: wantsBinary, parts };
+      const json = encodeInferResponse(model.name, result.model, id, names, outputs, binary, decisionId);
       return parts.length === 0 ? jsonResponse(200, json) : binaryResponse(json, parts);
     },
   };

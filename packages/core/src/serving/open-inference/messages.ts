@@ -4,6 +4,7 @@ import type { ModelSignature, TensorSpec } from '../../signature';
 import type { DType } from '../../tensor/dtype';
 import { describeGiven } from '../../tensor/json/describe-given';
 import type { Tensor, Tensors } from '../../tensor/tensor';
+import type { Assignment, AssignmentParameters } from '../host/assignment';
 import { type BinaryParts, type BinaryReader, createBinaryReader } from './binary';
 import { type DecodeOptions, decodeTensor } from './decode-tensor';
 import { encodeTensor } from './encode-tensor';
@@ -22,6 +23,8 @@ export interface InferRequest {
   readonly timeoutMs: number | undefined;
   /** Parameter `priority`: 1 is high, 2 and absent normal, 3 and more low. */
   readonly priority: Priority;
+  /** Parameters `key` and `context`, by which a rollout assigns; no other model looks at them. Undefined without parameters. */
+  readonly assignment: AssignmentParameters | undefined;
 }
 
 /**
@@ -119,10 +122,11 @@ function wishOf(parameters: unknown, name: string, field: string): boolean | und
   throw invalid(`${field}.${name}`, 'true or false', describeGiven(wish));
 }
 
-function decodeParameters(value: unknown): Pick<InferRequest, 'timeoutMs' | 'priority'> {
-  if (value === undefined) return { timeoutMs: undefined, priority: 'normal' };
-  const { timeout, priority } = asObject(value, 'parameters', 'an object');
-  return { timeoutMs: decodeTimeout(timeout), priority: decodePriority(priority) };
+function decodeParameters(value: unknown): Pick<InferRequest, 'timeoutMs' | 'priority' | 'assignment'> {
+  if (value === undefined) return { timeoutMs: undefined, priority: 'normal', assignment: undefined };
+  const parameters = asObject(value, 'parameters', 'an object');
+  const { timeout, priority } = parameters;
+  return { timeoutMs: decodeTimeout(timeout), priority: decodePriority(priority), assignment: parameters };
 }
 
 /** Zero means none, as in Triton's schedule policy extension. */
@@ -147,6 +151,8 @@ export interface InferRequestParameters {
   /** What is left of the caller's time; travels as parameter `timeout`, in microseconds. */
   readonly timeoutMs?: number;
   readonly priority?: Priority;
+  /** What a rollout on the server assigns it by. */
+  readonly assignment?: Assignment;
   /** Outputs to answer behind the JSON, and those to answer in it. @default all of them in it */
   readonly outputs?: readonly { readonly name: string; readonly binary: boolean }[];
 }
@@ -161,7 +167,9 @@ export function encodeInferRequest(
   request: InferRequestParameters,
   binary?: BinaryParts,
 ): string {
-  const parameters: Record<string, number> = {};
+  const parameters: Record<string, number | string> = {
+    ...(request.assignment && writeAssignment(request.assignment)),
+  };
   if (request.timeoutMs !== undefined) parameters.timeout = Math.max(1, Math.round(request.timeoutMs * 1000));
   if (request.priority === 'high') parameters.priority = 1;
   if (request.priority === 'low') parameters.priority = 3;
@@ -173,9 +181,15 @@ export function encodeInferRequest(
   return `{${id}${extra}"inputs":[${inputs.join(',')}]${wishes}}`;
 }
 
+/** What a rollout assigns by, as parameters: of texts alone, which every transport has. */
+export function writeAssignment({ key, context }: Assignment): Readonly<Record<string, string>> {
+  return { ...(key !== undefined && { key }), ...(context !== undefined && { context: context.join(',') }) };
+}
+
 /**
  * Writes the body of an infer response, outputs in the order that was asked for.
  * @param binary takes the elements of the outputs that it wants
+ * @param decisionId names the decision of a rollout
  */
 export function encodeInferResponse(
   modelName: string,
@@ -184,10 +198,12 @@ export function encodeInferResponse(
   names: readonly string[],
   outputs: Tensors,
   binary?: BinaryParts,
+  decisionId?: string,
 ): string {
   const head = `{"model_name":${JSON.stringify(modelName)},"model_version":${JSON.stringify(model.version)}`;
   const echo = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
   const digest = model.digest === '' ? '' : `,"parameters":{"digest":${JSON.stringify(model.digest)}}`;
+  const parameters = decisionId === undefined ? digest : parametersOf(model.digest, decisionId);
   let tensors = '';
   for (let index = 0; index < names.length; index++) {
     const name = names[index] as string;
@@ -200,14 +216,23 @@ export function encodeInferResponse(
     }
     tensors += (index === 0 ? '' : ',') + encodeTensor(name, tensor, binary);
   }
-  return `${head}${echo}${digest},"outputs":[${tensors}]}`;
+  return `${head}${echo}${parameters},"outputs":[${tensors}]}`;
 }
+
+function parametersOf(digest: string, decisionId: string): string {
+  return `,"parameters":${JSON.stringify({ ...(digest !== '' && { digest }), [decisionParameter]: decisionId })}`;
+}
+
+/** Parameter of an answer that names the decision of a rollout. */
+export const decisionParameter = 'decision_id';
 
 /** An infer response as a client reads it. */
 export interface InferResponse {
   readonly modelVersion: string | undefined;
   /** SHA-256 of the model, when the server tells it. */
   readonly digest: string | undefined;
+  /** Names the decision of a rollout, when the server tells it. */
+  readonly decisionId: string | undefined;
   readonly outputs: Tensors;
 }
 
@@ -238,10 +263,11 @@ export function decodeInferResponse(
     if (!(spec.name in outputs)) throw invalid(spec.name, 'an output of that name', 'nothing');
   }
   const parameters = typeof body.parameters === 'object' && body.parameters !== null ? body.parameters : {};
-  const { digest } = parameters as Record<string, unknown>;
+  const { digest, [decisionParameter]: decisionId } = parameters as Record<string, unknown>;
   return {
     modelVersion: typeof body.model_version === 'string' ? body.model_version : undefined,
     digest: typeof digest === 'string' ? digest : undefined,
+    decisionId: typeof decisionId === 'string' ? decisionId : undefined,
     outputs: { ...outputs },
   };
 }

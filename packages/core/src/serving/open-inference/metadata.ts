@@ -4,8 +4,20 @@ import type { ModelSignature, TensorSpec } from '../../signature';
 import { binaryExtension } from './binary';
 import { datatypeOf, dtypeOf } from './datatypes';
 
-/** Writes the metadata of a model. Dimensions that any size fits travel as -1. */
-export function encodeMetadata(modelName: string, model: ModelInfo, signature: ModelSignature): string {
+/** What a model's metadata names where a rollout assigns by parameters `key` and `context`: a client sends them to nobody else. */
+export const assignmentExtension = 'rollout_assignment';
+
+/**
+ * Writes the metadata of a model. Dimensions that any size fits travel as -1.
+ * @param isAssigned whether its requests are assigned by keys. @default false
+ */
+export function encodeMetadata(
+  modelName: string,
+  model: ModelInfo,
+  signature: ModelSignature,
+  isAssigned = false,
+): string {
+  const extensions = [binaryExtension, ...(isAssigned ? [assignmentExtension] : [])];
   return JSON.stringify({
     name: modelName,
     versions: [model.version],
@@ -14,7 +26,7 @@ export function encodeMetadata(modelName: string, model: ModelInfo, signature: M
     outputs: signature.outputs.map(encodeSpec),
     // Beyond the protocol: -1 says that an axis is open, not that rows of several callers can be joined along it.
     // And what the server as a whole offers, so that a client need not ask for that too.
-    parameters: { batch_axis: signature.batchAxis, digest: model.digest, extensions: [binaryExtension] },
+    parameters: { batch_axis: signature.batchAxis, digest: model.digest, extensions },
   });
 }
 
@@ -32,6 +44,8 @@ export interface RemoteMetadata {
   readonly signature: ModelSignature | undefined;
   /** Whether the server says that it takes and gives binary tensors. */
   readonly binary: boolean;
+  /** Whether a rollout there assigns requests by keys. */
+  readonly isAssigned: boolean;
 }
 
 /**
@@ -53,6 +67,7 @@ export function decodeMetadata(message: unknown): RemoteMetadata {
     digest: typeof digest === 'string' ? digest : '',
     signature: decodeSignature(inputs, outputs, batchAxis),
     binary: Array.isArray(extensions) && extensions.includes(binaryExtension),
+    isAssigned: Array.isArray(extensions) && extensions.includes(assignmentExtension),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { ServiceResponse } from '../exchange';
-import { type Catalog, isRunnerReady, notFound } from '../host/catalog';
+import { type Catalog, isRunnerReady, notFound, type ServedModel } from '../host/catalog';
 import { jsonResponse } from '../http-error';
 import type { ProtocolContext, ProtocolRoutes } from '../protocol';
 import { encodeConfig } from './config';
@@ -11,10 +11,12 @@ export function addModelRoutes(routes: ProtocolRoutes, { host, isOpen }: Protoco
   const { catalog, limits } = host;
   const infer = createInfer(host);
   addStatisticsOfAll(routes, catalog);
+  routes.add('POST', '/v2/models/:model/rewards', 'reward', async (request, _parameters, call) =>
+    (await import('./answer-rewards')).answerRewards(host, request, call),
+  );
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     routes.add('GET', path, 'metadata', (_request, { model, version }) => {
-      const { name, runner } = catalog.find(model as string, version);
-      return jsonResponse(200, encodeMetadata(name, runner.model, runner.signature));
+      return jsonResponse(200, metadataOf(catalog.find(model as string, version)));
     });
     routes.add('GET', `${path}/ready`, 'health', (_request, { model, version }) => {
       const served = catalog.find(model as string, version);
@@ -42,8 +44,12 @@ function addStatisticsOfAll(routes: ProtocolRoutes, catalog: Catalog): void {
   routes.add('GET', path, { operation: 'list', model: () => named()?.name }, () => {
     const model = named();
     if (model === undefined) return statisticsResponse(catalog);
-    return jsonResponse(200, encodeMetadata(model.name, model.runner.model, model.runner.signature));
+    return jsonResponse(200, metadataOf(model));
   });
+}
+
+function metadataOf({ name, runner, rollout }: ServedModel): string {
+  return encodeMetadata(name, runner.model, runner.signature, rollout !== undefined);
 }
 
 function statisticsResponse(catalog: Catalog, name?: string, version?: string): ServiceResponse {

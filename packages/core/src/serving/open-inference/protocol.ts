@@ -16,6 +16,9 @@ const modelExtensions: readonly string[] = [
   'statistics',
 ];
 
+/** What the server's metadata names while a model takes rewards. */
+const rewardsExtension = 'rewards';
+
 /**
  * The Open Inference Protocol v2 over REST, which clients of KServe, Triton and MLServer speak.
  *
@@ -24,6 +27,7 @@ const modelExtensions: readonly string[] = [
  * - `GET …/config` and `…/stats`, and `GET /v2/models/stats` of all, as Triton's clients read them
  * - `POST /v2/models/M[/versions/V]/infer` with JSON, or with tensors behind the JSON by Triton's binary tensor data extension,
  *   or with the one input's bytes alone; packed by gzip or deflate if the client likes
+ * - `POST /v2/models/M/rewards`: what decisions of a rollout earned; an extension of Fairlead's
  * - `POST /v2/repository/index` and `…/models/M/load`, `…/unload`, where there is a repository
  */
 export function openInference(): ServingProtocol {
@@ -40,9 +44,14 @@ export function openInference(): ServingProtocol {
 }
 
 function addServerRoutes(routes: ProtocolRoutes, { host, isReady }: ProtocolContext): void {
-  const extensions = [...modelExtensions, ...(host.repository === undefined ? [] : ['model_repository'])];
-  const server = JSON.stringify({ name: 'fairlead', version: packageVersion, extensions });
-  routes.add('GET', '/v2', 'metadata', () => jsonResponse(200, server));
+  const { catalog, repository } = host;
+  const extensionsNow = (): readonly string[] => [
+    ...modelExtensions,
+    ...(repository === undefined ? [] : ['model_repository']),
+    ...(catalog.all().some(({ rollout }) => rollout?.reward !== undefined) ? [rewardsExtension] : []),
+  ];
+  const server = () => JSON.stringify({ name: 'fairlead', version: packageVersion, extensions: extensionsNow() });
+  routes.add('GET', '/v2', 'metadata', () => jsonResponse(200, server()));
   routes.add('GET', '/v2/health/live', 'health', () => jsonResponse(200, '{"live":true}'));
   // The text of the protocol contradicts itself on the body; every client goes by the status.
   routes.add('GET', '/v2/health/ready', 'health', () => {

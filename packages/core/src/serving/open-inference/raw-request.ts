@@ -26,6 +26,7 @@ export function decodeRawRequest(body: Uint8Array, signature: ModelSignature, ma
     classes: new Map(),
     timeoutMs: undefined,
     priority: 'normal',
+    assignment: undefined,
   };
 }
 

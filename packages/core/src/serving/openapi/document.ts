@@ -1,5 +1,7 @@
+import { contextHeader, keyHeader } from '../host/assignment';
 import type { Guard, Operation } from '../host/call';
 import type { ServedModel } from '../host/catalog';
+import { decisionHeader, type ServedRollout } from '../host/served-rollout';
 import type {
   BodyDescription,
   ErrorDescription,
@@ -36,6 +38,7 @@ const purposes: Readonly<Record<Operation, RouteDescription>> = {
   metadata: { summary: 'What a model is' },
   list: { summary: 'Which models there are' },
   infer: { summary: 'An answer of a model' },
+  reward: { summary: 'What decisions of a rollout earned' },
   load: { summary: 'Loads a model' },
   unload: { summary: 'Takes a model out of service' },
   metrics: {
@@ -80,19 +83,44 @@ export async function documentedRoutes({
   const documented = answering(routes).flatMap((route): Promise<DocumentedRoute[]>[] => {
     const hasModel = /:model(?!\w)/.test(route.path);
     const document = async (asked: ServedModel | undefined, own: ServedModel | undefined): Promise<DocumentedRoute[]> =>
-      (await describe(route, asked)).map((description) => {
+      (await describe(route, asked)).map((given) => {
+        const description =
+          route.operation === 'infer' && asked?.rollout ? withAssignment(given, asked.rollout) : given;
         const template = description.path ?? templateOf(route.path);
         const path = own === undefined ? template : template.replace('{model}', () => encodeURIComponent(own.name));
         const isGuarded = needsCredentials(host.guard, route, hasModel || asked !== undefined);
         return { route, path: path || '/', model: own ?? meantOf(route, asked), description, isGuarded };
       });
-    if (route.operation === 'infer' && hasModel && !/:(version|label)\b/.test(route.path))
+    if (asksModel(route) && hasModel && !/:(version|label)\b/.test(route.path))
       return models.map((model) => document(model, model));
     const meant = route.meant?.();
     const asked = meant === undefined ? undefined : models.find(({ name }) => name === meant);
     return [document(asked ?? (hasModel && models.length === 1 ? models[0] : undefined), undefined)];
   });
   return (await Promise.all(documented)).flat();
+}
+
+function asksModel({ operation }: RouteEntry): boolean {
+  return operation === 'infer' || operation === 'reward';
+}
+
+/** Whatever the protocol, a rollout's requests are assigned by the same headers, and answers name the decision. */
+function withAssignment(description: RouteDescription, { reward }: ServedRollout): RouteDescription {
+  const own: readonly ParameterDescription[] = [
+    { name: keyHeader, in: 'header', description: 'The unit by which the rollout assigns: the same key, the same arm' },
+    {
+      name: contextHeader,
+      in: 'header',
+      description: 'What a contextual bandit chooses by: numbers with commas between',
+    },
+  ];
+  return {
+    ...description,
+    parameters: [...(description.parameters ?? []), ...own],
+    ...(reward && {
+      responseHeaders: { ...description.responseHeaders, [decisionHeader]: 'Names the decision, for its reward' },
+    }),
+  };
 }
 
 function isList(found: RouteDescriptions): found is readonly RouteDescription[] {
@@ -187,7 +215,8 @@ function operationOf(
   identify: (text: string) => string,
 ): JsonSchema {
   const { route, path, description, isGuarded } = documented;
-  const { summary, request, response, isBodyOptional = false, isAnswered = true, parameters: read = [] } = description;
+  const { summary, request, response, responseHeaders, isBodyOptional = false, isAnswered = true } = description;
+  const { parameters: read = [] } = description;
   const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name as string);
   const parameters = [...names.map((name) => pathParameter(name, modelNames)), ...read.map(readParameter)];
   return {
@@ -198,7 +227,13 @@ function operationOf(
     ...(schemes && { security: isGuarded ? Object.keys(schemes).map((name) => ({ [name]: [] })) : [] }),
     ...(request && { requestBody: { required: !isBodyOptional, content: contentOf(request) } }),
     responses: {
-      ...(isAnswered && { '200': { description: 'The answer', ...(response && { content: contentOf(response) }) } }),
+      ...(isAnswered && {
+        '200': {
+          description: 'The answer',
+          ...(responseHeaders && { headers: headersOf(responseHeaders) }),
+          ...(response && { content: contentOf(response) }),
+        },
+      }),
       ...Object.fromEntries(
         errorsOf(documented).map(([status, { description: text, response: bodies }]) => [
           status,
@@ -221,6 +256,12 @@ function pathParameter(name: string, modelNames: readonly string[]): JsonSchema 
     required: true,
     schema: isModel ? { type: 'string', enum: modelNames } : { type: 'string' },
   };
+}
+
+function headersOf(headers: Readonly<Record<string, string>>): JsonSchema {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  );
 }
 
 function readParameter({

@@ -18,6 +18,7 @@ import {
   torchServe,
   vertexAi,
 } from '../index';
+import { closeAll, halved } from '../rollouts.fixture';
 import {
   type DescribedOperation,
   operationsOf,
@@ -138,12 +139,12 @@ describe('what is described is what is answered', () => {
   });
 });
 
+const bodyOf = (operation: DescribedOperation | undefined, type = 'application/json') =>
+  operation?.requestBody?.content[type];
+
 describe('what a description holds', () => {
   const documentOf = async (protocol: ServingProtocol, signature: ModelSignature) =>
     readDocument(createHandler({ model: await runnerOf(signature) }, { protocols: [protocol, openApi()] }));
-  const bodyOf = (operation: DescribedOperation | undefined, type = 'application/json') =>
-    operation?.requestBody?.content[type];
-
   it('names, types and shapes of the tensors', async () => {
     const { paths } = await documentOf(tensorflowServing(), signatures.matrix as ModelSignature);
     const row = {
@@ -246,6 +247,72 @@ describe('what a description holds', () => {
     expect(Object.keys(models ?? {}).sort()).toEqual(['get', 'post']);
     expect(Object.keys(models?.post?.responses ?? {})).toEqual(['200', '400', '409', '500', '507']);
     await repository.close();
+  });
+});
+
+describe('a rollout', () => {
+  afterEach(closeAll);
+
+  it('is described with what it is assigned by, its decisions and its rewards, by every protocol', async () => {
+    const [rollout, plain] = [await halved({ rewards: {} }), await runnerOf(signatures.matrix as ModelSignature)];
+    const protocolsOfIt = [
+      openInference(),
+      tensorflowServing(),
+      torchServe(),
+      mlflowScoring({ model: 'rollout' }),
+      vertexAi({ model: 'rollout' }),
+      azureMl({ model: 'rollout' }),
+      openApi(),
+    ];
+    const handle = createHandler({ rollout, plain }, { protocols: protocolsOfIt });
+    const document = await readDocument(handle);
+    const { answered, faults } = await tryAll(handle, document);
+    expect(faults).toEqual([]);
+    expect(answered).toContain('POST /v2/models/rollout/rewards application/json');
+    expect(await refuseAll(handle, document)).toEqual([]);
+    for (const path of [
+      '/v2/models/rollout/infer',
+      '/v1/models/rollout:predict',
+      '/predictions/rollout',
+      '/invocations',
+      '/predict',
+      '/score',
+    ]) {
+      const { parameters, responses } = document.paths[path]?.post ?? expect.fail(path);
+      expect(parameters?.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['x-fairlead-key', 'x-fairlead-context']),
+      );
+      expect(responses['200']).toHaveProperty('headers.x-fairlead-decision-id');
+    }
+    const bodyOfInfer = bodyOf(document.paths['/v2/models/rollout/infer']?.post);
+    expect(bodyOfInfer?.schema).toHaveProperty('properties.parameters.properties.key');
+    // What assigns nothing has none of it.
+    expect(Object.keys(document.paths).filter((path) => path.endsWith('/rewards'))).toEqual([
+      '/v2/models/rollout/rewards',
+    ]);
+    const infer = document.paths['/v2/models/plain/infer']?.post;
+    expect(JSON.stringify(infer)).not.toContain('x-fairlead');
+    expect(bodyOf(infer)?.schema).not.toHaveProperty('properties.parameters.properties.key');
+  });
+
+  it('that remembers nothing has no rewards', async () => {
+    const handle = createHandler({ rollout: await halved() }, { protocols: [openInference(), openApi()] });
+    const { paths } = await readDocument(handle);
+    expect(Object.keys(paths).filter((path) => path.endsWith('/rewards'))).toEqual([]);
+    const { parameters, responses } = paths['/v2/models/rollout/infer']?.post ?? expect.fail();
+    expect(parameters).toHaveLength(2);
+    expect(responses['200']).not.toHaveProperty('headers');
+  });
+
+  it('stands on the page, with fields for its headers', async () => {
+    const handle = createHandler(
+      { rollout: await halved({ rewards: {} }) },
+      { protocols: [openInference(), openApi()] },
+    );
+    const page = await (await handle(new Request('http://test/docs'))).text();
+    expect(page).toContain('/v2/models/rollout/rewards');
+    expect(page).toContain('x-fairlead-key');
+    expect(page).toContain('decision_id');
   });
 });
 

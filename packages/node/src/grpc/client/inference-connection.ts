@@ -1,9 +1,16 @@
 import { type DType, elementCount, FairleadError, type Tensor, type TensorSpec } from '@fairlead/core';
 import type { RemoteAnswer, RemoteConnection, RemoteInfer } from '@fairlead/core/remote';
-import { datatypeOf, decodeMetadata, dtypeOf, toBinary } from '@fairlead/core/serving';
+import {
+  datatypeOf,
+  decisionParameter,
+  decodeMetadata,
+  dtypeOf,
+  toBinary,
+  writeAssignment,
+} from '@fairlead/core/serving';
 import { tensorOfContents, tensorOfRaw } from '../inference/contents';
 import * as messages from '../inference/messages';
-import { batchAxisKey, digestKey, inferenceService } from '../inference/service';
+import { batchAxisKey, digestKey, extensionsKey, inferenceService } from '../inference/service';
 import type { MessageOf } from '../wire/index';
 import type { Channels } from './channels';
 import { notAsPromised } from './not-as-promised';
@@ -16,6 +23,7 @@ export function inferenceConnection(channels: Channels, settings: RemoteGrpcSett
   const { address, model, version = '' } = settings;
   const pathOf = (method: string): string => `/${inferenceService}/${method}`;
   const named = messages.ModelRequest.encode({ name: model, version });
+  let isAssigned = false;
   return {
     url: `grpc://${address}/${model}${version === '' ? '' : `/versions/${version}`}`,
     encoding: 'protobuf',
@@ -28,12 +36,22 @@ export function inferenceConnection(channels: Channels, settings: RemoteGrpcSett
       );
       const [axis] = metadata.get(batchAxisKey);
       const [digest] = metadata.get(digestKey);
+      const extensions = metadata.get(extensionsKey);
       const stated = axis === 'null' ? { batch_axis: null } : axis === undefined ? {} : { batch_axis: Number(axis) };
-      const { versions, digest: known, signature } = decodeMetadata({ ...message, parameters: { ...stated, digest } });
+      const {
+        versions,
+        digest: known,
+        signature,
+        isAssigned: assigns,
+      } = decodeMetadata({
+        ...message,
+        parameters: { ...stated, digest, extensions },
+      });
+      isAssigned = assigns;
       return { signature, version: versions.at(-1) ?? '', digest: known };
     },
     async infer(request) {
-      const bytes = encodeRequest(request, model, version);
+      const bytes = encodeRequest(request, model, version, isAssigned);
       const { message } = await channels.ask(pathOf('ModelInfer'), bytes, messages.ModelInferResponse, request);
       return notAsPromised(what, () => readResponse(message, request.signature.outputs));
     },
@@ -46,13 +64,18 @@ export function inferenceConnection(channels: Channels, settings: RemoteGrpcSett
 }
 
 function encodeRequest(
-  { signature, tensors, priority, timeoutMs }: RemoteInfer,
+  { signature, tensors, priority, timeoutMs, assignment }: RemoteInfer,
   model: string,
   version: string,
+  isAssigned: boolean,
 ): Buffer {
-  const parameters = new Map<string, { readonly int64_param: number }>();
+  const parameters = new Map<string, { readonly int64_param: number } | { readonly string_param: string }>();
   parameters.set('timeout', { int64_param: Math.max(1, Math.round(timeoutMs * 1000)) });
   if (priority !== 'normal') parameters.set('priority', { int64_param: priority === 'high' ? 1 : 3 });
+  if (isAssigned && assignment !== undefined) {
+    for (const [name, text] of Object.entries(writeAssignment(assignment)))
+      parameters.set(name, { string_param: text });
+  }
   return messages.ModelInferRequest.encode({
     model_name: model,
     model_version: version,
@@ -84,7 +107,8 @@ function readResponse(response: InferResponse, specs: readonly TensorSpec[]): Re
         : tensorOfContents(dtype, shape, output.contents, name);
   }
   const digest = parameters.get('digest')?.string_param;
-  return { outputs: { ...outputs }, modelVersion: version === '' ? undefined : version, digest };
+  const decisionId = parameters.get(decisionParameter)?.string_param;
+  return { outputs: { ...outputs }, modelVersion: version === '' ? undefined : version, digest, decisionId };
 }
 
 function checkOutput({ name, datatype, shape }: messages.InferTensor, dtype: DType): void {

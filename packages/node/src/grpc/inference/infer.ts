@@ -4,6 +4,7 @@ import {
   classify,
   compileRequestDecoder,
   datatypeOf,
+  decisionParameter,
   type HostLimits,
   type ModelRequest,
   perModel,
@@ -51,7 +52,8 @@ export function createReadInfer<A>(limits: HostLimits, write: (response: GivenIn
       inputs: tensors,
       timeoutMs: asked.timeoutMs,
       priority: asked.priority,
-      write({ model: answered, outputs: computed }) {
+      assignment: asked.assignment,
+      write({ model: answered, outputs: computed }, decisionId) {
         const names = asked.outputs ?? model.outputNames;
         const { batchAxis } = model.runner.signature;
         const found = asked.classes.size === 0 ? computed : classify(computed, asked.classes, batchAxis);
@@ -61,7 +63,7 @@ export function createReadInfer<A>(limits: HostLimits, write: (response: GivenIn
           model_name: model.name,
           model_version: answered.version,
           id: request.id,
-          parameters: answered.digest === '' ? new Map() : new Map([['digest', { string_param: answered.digest }]]),
+          parameters: parametersOf(answered.digest, decisionId),
           outputs: given.map(([name, tensor]) => ({
             name,
             datatype: datatypeOf(tensor.dtype),
@@ -73,6 +75,13 @@ export function createReadInfer<A>(limits: HostLimits, write: (response: GivenIn
       },
     };
   };
+}
+
+function parametersOf(digest: string, decisionId: string | undefined): ReadonlyMap<string, { string_param: string }> {
+  const parameters = new Map<string, { string_param: string }>();
+  if (digest !== '') parameters.set('digest', { string_param: digest });
+  if (decisionId !== undefined) parameters.set(decisionParameter, { string_param: decisionId });
+  return parameters;
 }
 
 /** The answer to a call of its own. */

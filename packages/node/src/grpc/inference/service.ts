@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/core';
 import {
+  assignmentExtension,
   type Catalog,
   encodeConfig,
   encodeMetadata,
@@ -21,9 +22,13 @@ import * as messages from './messages';
 /** The service's name. */
 export const inferenceService = 'inference.GRPCInferenceService';
 
-/** Trailing metadata of a model's metadata, beyond the protocol: its digest, and the axis along which rows of callers are joined. */
+/**
+ * Metadata of a model's metadata, beyond the protocol: its digest, the axis along which rows of callers are joined, and what else it
+ * offers.
+ */
 export const digestKey = 'fairlead-model-digest';
 export const batchAxisKey = 'fairlead-batch-axis';
+export const extensionsKey = 'fairlead-extensions';
 
 const protocol = 'open-inference';
 /** What beyond the protocol is answered, as the server's metadata name it. */
@@ -104,10 +109,11 @@ export function inferenceMethods(host: ModelHost, readiness: Readiness): readonl
       }),
     ),
     ofModel('ModelMetadata', 'metadata', ({ name, version }) => {
-      const { name: served, runner } = catalog.find(name, version);
+      const { name: served, runner, rollout } = catalog.find(name, version);
       const metadata = new Metadata();
       if (runner.model.digest !== '') metadata.set(digestKey, runner.model.digest);
       metadata.set(batchAxisKey, String(runner.signature.batchAxis));
+      if (rollout !== undefined) metadata.set(extensionsKey, assignmentExtension);
       const json = JSON.parse(encodeMetadata(served, runner.model, runner.signature));
       return { message: messages.ModelMetadataResponse.encode(json), metadata };
     }),

@@ -3,12 +3,13 @@ import {
   type Arrival,
   type Call,
   createFailureLog,
+  decisionHeader,
   type ModelHost,
   type ModelRequest,
   type Operation,
   type ServedModel,
 } from '@fairlead/core/serving';
-import type { Metadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import type { MessageType } from '../wire/index';
 import type { Arrivals } from './arrivals';
 import { type PeerSource, peerOf } from './peer';
@@ -117,7 +118,7 @@ export function createAnswerer(host: ModelHost, arrivals: Arrivals): Answerer {
       };
       const answered = await method.answer(request, exchange);
       begun.end();
-      return answered;
+      return begun.decisionId === undefined ? answered : withDecision(answered, begun.decisionId);
     } catch (thrown) {
       arrivals.of(metadata)?.leave();
       // A message that could not be read names no model; observers hear of it all the same.
@@ -128,6 +129,12 @@ export function createAnswerer(host: ModelHost, arrivals: Arrivals): Answerer {
   };
 
   return { answer, fail };
+}
+
+function withDecision(answer: Answer, decisionId: string): Answer {
+  const metadata = answer.metadata ?? new Metadata();
+  metadata.set(decisionHeader, decisionId);
+  return { ...answer, metadata };
 }
 
 function protocolOf(path: string): string {
