@@ -1,5 +1,4 @@
 import type { Clock } from './clock';
-import { describeValue } from './config';
 import { FairleadError, stacklessError } from './errors';
 import type { RunOptions } from './runner/runner';
 
@@ -26,9 +25,8 @@ function checked(value: unknown, field: string): number {
 
 function invalid(field: string, value: unknown): FairleadError {
   const expected = field === 'timeoutMs' ? 'milliseconds, 0 or more' : 'milliseconds of the clock';
-  const given = describeValue(value);
-  return new FairleadError('INVALID_ARGUMENT', `${field}: expected ${expected}, given ${given}.`, {
-    details: { field, expected, given },
+  return new FairleadError('INVALID_ARGUMENT', `${field}: expected ${expected}, given ${String(value)}.`, {
+    details: { field, expected, given: String(value) },
   });
 }
 
