@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './scripts/longest-first.ts';
 import { project, workers } from './vitest.workspace.ts';
 
 /** Tests against third-party models and services: `npm run test:interop`, never `npm test`. */
 export default defineConfig({
-  test: { maxWorkers: workers, projects: [project('interop', './test/interop')], passWithNoTests: true },
+  test: {
+    maxWorkers: workers,
+    sequence: { sequencer: LongestFirst },
+    projects: [project('interop', './test/interop')],
+    passWithNoTests: true,
+  },
 });

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './scripts/longest-first.ts';
 
 /** Vitest would take one worker on a machine of two cores, and leave one idle. */
 export const workers = Math.max(2, availableParallelism() - 1);
@@ -30,6 +31,7 @@ export function project(name: string, folder: string, exclude: string[] = []) {
 export default defineConfig({
   test: {
     maxWorkers: workers,
+    sequence: { sequencer: LongestFirst },
     projects: [
       project('core', './packages/core'),
       project('node', './packages/node'),

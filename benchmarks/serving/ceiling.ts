@@ -11,17 +11,19 @@ const elements = 784;
 export async function measureCeiling({ driver, settings, note }: Measuring): Promise<Result[]> {
   const server = await startServer('fixed', '');
   try {
-    note(`driver of the load, beside ${server.settings}`);
+    note(`driver of the load: ${driver.closedBy}, beside ${server.settings}`);
     const contestants = [
       { title: 'JSON', port: server.port, requests: requestsOf(elements, jsonBody) },
       { title: 'binary', port: server.port, requests: requestsOf(elements, binaryBody) },
     ];
-    const contest = await holdContest(driver, contestants, 64, settings.rounds, settings.length, note);
-    return contestants.map((contestant) => ({
-      name: `driver of the load, 64 connections: at most, ${contestant.title}`,
-      value: contest.rate(contestant),
-      unit: 'requests/s',
-    }));
+    const contest = await holdContest(driver, contestants, 64, settings.rounds, settings.length);
+    return contestants.flatMap((contestant) => {
+      const label = `driver of the load (${driver.closedBy}), 64 connections, ${contestant.title}`;
+      return [
+        { name: `${label}: at most`, value: contest.rate(contestant), unit: 'requests/s' },
+        { name: `${label}: its own processor time a request`, value: contest.driverMicros(contestant), unit: 'µs' },
+      ];
+    });
   } finally {
     await server.stop();
   }

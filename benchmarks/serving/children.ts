@@ -1,16 +1,23 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { ClosedLoad, LoadFigures } from './closed-load';
 import type { GrpcLoad, GrpcLoadResult } from './grpc-load';
 import type { HttpLoad, HttpLoadResult } from './http-load';
 import type { Ready } from './servers/ours';
+import { driveByWrk, wrkTitle } from './wrk';
 
 /** A contestant that listens. */
 export interface Running extends Ready {
   stop(): Promise<void>;
 }
 
-/** What drives loads, in a process of its own. */
+/** What drives loads, in processes of its own. */
 export interface Driver {
+  /** What drives closed loops, for the reader of the figures. */
+  readonly closedBy: string;
+  /** Drives a closed loop as cheaply as it can be had. */
+  driveClosed(load: ClosedLoad): Promise<LoadFigures>;
+  /** Drives a loop by Node, closed or at a rate: two that are compared have to come from one driver. */
   drive(load: HttpLoad): Promise<HttpLoadResult>;
   driveGrpc(load: GrpcLoad): Promise<GrpcLoadResult>;
   stop(): Promise<void>;
@@ -23,8 +30,12 @@ export async function startServer(kind: string, modelPath: string): Promise<Runn
   return { ...ready, stop: () => stopChild(child) };
 }
 
-/** Starts the driver of loads. */
-export async function startDriver(): Promise<Driver> {
+/**
+ * Starts the driver of loads.
+ *
+ * @param wrk the command that drives closed loops. @default Node drives them
+ */
+export async function startDriver(wrk?: string): Promise<Driver> {
   const child = forkFile('./load.process.ts', []);
   await nextMessage(child);
   const drive = async <Result>(load: HttpLoad | GrpcLoad): Promise<Result> => {
@@ -35,6 +46,8 @@ export async function startDriver(): Promise<Driver> {
     return result;
   };
   return {
+    closedBy: wrk === undefined ? `Node ${process.versions.node}, one thread` : wrkTitle,
+    driveClosed: (load) => (wrk === undefined ? drive<HttpLoadResult>(load) : driveByWrk(wrk, load)),
     drive: (load) => drive<HttpLoadResult>(load),
     driveGrpc: (load) => drive<GrpcLoadResult>(load),
     stop: () => stopChild(child),

@@ -1,7 +1,7 @@
 import { median } from '../lib/statistics';
-import type { Result, SuiteContext } from '../lib/suite';
+import type { Result } from '../lib/suite';
 import type { Driver } from './children';
-import type { HttpLoadResult } from './http-load';
+import type { LoadFigures } from './closed-load';
 
 /** A server and the bodies that it is asked with. */
 export interface Contestant {
@@ -24,11 +24,15 @@ export interface Contest {
   /** The median over the rounds of one's rate by another's, each taken in the same round. */
   ratio(contestant: Contestant, other: Contestant): number;
   rate(contestant: Contestant): number;
+  /** Microseconds of processor time that the driver took for a request of one. */
+  driverMicros(contestant: Contestant): number;
 }
 
 /**
  * Drives contestants in turn, `rounds` times, in the reverse order every other time, so that what else happens on the machine
  * meets all of them.
+ *
+ * @throws Error when one answers with another status than 200, or not at all: its figures would say nothing
  */
 export async function holdContest(
   driver: Driver,
@@ -36,20 +40,22 @@ export async function holdContest(
   connections: number,
   rounds: number,
   length: RoundLength,
-  note: SuiteContext['note'],
 ): Promise<Contest> {
-  const figures = new Map<Contestant, HttpLoadResult[]>(contestants.map((contestant) => [contestant, []]));
+  const figures = new Map<Contestant, LoadFigures[]>(contestants.map((contestant) => [contestant, []]));
   for (let round = 0; round < rounds; round++) {
     for (const contestant of round % 2 === 0 ? contestants : contestants.toReversed()) {
       const { port, requests, title } = contestant;
-      const result = await driver.drive({ port, requests, connections, ...length });
+      const result = await driver.driveClosed({ port, requests, connections, ...length });
       const { 200: _, ...others } = result.statuses;
-      if (Object.keys(others).length > 0) note(`${title}: answers that do not count: ${JSON.stringify(others)}`);
-      if (!(result.perSecond > 0)) throw new Error(`${title} gave no answer at ${connections} connections.`);
+      if (!(result.perSecond > 0) || Object.keys(others).length > 0) {
+        throw new Error(
+          `${title} at ${connections} connections did not answer 200 alone: ${JSON.stringify(result.statuses)}`,
+        );
+      }
       figures.get(contestant)?.push(result);
     }
   }
-  const roundsOf = (contestant: Contestant): readonly HttpLoadResult[] => figures.get(contestant) ?? [];
+  const roundsOf = (contestant: Contestant): readonly LoadFigures[] => figures.get(contestant) ?? [];
   const middle = (contestant: Contestant, figure: 'perSecond' | 'p50' | 'p99' | 'driverBusy'): number =>
     median(roundsOf(contestant).map((result) => result[figure]));
   return {
@@ -61,9 +67,10 @@ export async function holdContest(
     ratio: (contestant, other) =>
       median(
         roundsOf(contestant).map(
-          ({ perSecond }, round) => perSecond / (roundsOf(other)[round] as HttpLoadResult).perSecond,
+          ({ perSecond }, round) => perSecond / (roundsOf(other)[round] as LoadFigures).perSecond,
         ),
       ),
     rate: (contestant) => middle(contestant, 'perSecond'),
+    driverMicros: (contestant) => (middle(contestant, 'driverBusy') / middle(contestant, 'perSecond')) * 1e6,
   };
 }

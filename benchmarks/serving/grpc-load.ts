@@ -62,7 +62,8 @@ export async function driveGrpc(load: GrpcLoad): Promise<GrpcLoadResult> {
       });
     });
   const call = async (client: Client): Promise<void> => {
-    while (performance.now() < endAt && failed < 1000) await ask(client);
+    // One call counts at least, however slow the server is.
+    while ((performance.now() < endAt || times.length === 0) && failed < 1000) await ask(client);
   };
   await Promise.all(Array.from({ length: inFlight }, (_, index) => call(clients[index % clients.length] as Client)));
   const elapsedMs = performance.now() - countFrom;

@@ -1,30 +1,21 @@
 import { connect, type Socket } from 'node:net';
 import { quantile } from '../lib/load';
+import type { ClosedLoad, LoadFigures } from './closed-load';
 import { createResponseReader } from './responses';
 
-/** A load on an HTTP server of this machine. */
-export interface HttpLoad {
-  readonly port: number;
-  /** Whole requests, head and body as they go over the wire, in base64; sent in turn. */
-  readonly requests: readonly string[];
-  readonly connections: number;
-  /** Milliseconds that count; whatever is under way at their end is waited for. */
-  readonly durationMs: number;
-  /** Milliseconds before them that do not. */
-  readonly warmUpMs: number;
+/** A load on an HTTP server, closed or at a rate; whatever is under way at its end is waited for. */
+export interface HttpLoad extends ClosedLoad {
   /** Arrivals a second, evenly spaced, whatever becomes of those before. @default each connection asks again once it has its answer */
   readonly perSecond?: number;
   /** Milliseconds after which an answer is of no use. @default none */
   readonly patienceMs?: number;
 }
 
-/** What a load came to. */
-export interface HttpLoadResult {
-  /** Answers with status 200 a second, within their patience: where arrivals have a rate, of those that were due in the time that counts. */
-  readonly perSecond: number;
-  /** Milliseconds from the request's due time to its whole answer, of those with status 200; NaN where there is none. */
-  readonly p50: number;
-  readonly p99: number;
+/**
+ * What a load came to. Only answers within their patience count for `perSecond`, and where arrivals have a rate, only those that were
+ * due in the time that counts. Latencies are those of answers with status 200.
+ */
+export interface HttpLoadResult extends LoadFigures {
   readonly slowest: number;
   /** Requests that were sent. */
   readonly sent: number;
@@ -32,10 +23,6 @@ export interface HttpLoadResult {
   readonly skipped: number;
   /** Answers with status 200 past their patience. */
   readonly late: number;
-  /** Answers by status, and connections that broke as `broken`. */
-  readonly statuses: Readonly<Record<string, number>>;
-  /** Processor time of this process by the time that counts: near 1, the load is as fast as its driver. */
-  readonly driverBusy: number;
 }
 
 /** Drives a load over sockets, without an HTTP client between: it would cost more than many a server. */

@@ -34,7 +34,10 @@ export const overloads: readonly Overload[] = [
 ];
 
 const peakConnections = 64;
-/** What our server still does when three times as much comes as it can do, and no caller waits for ever. */
+/**
+ * What our server still does when three times as much comes as it can do, and no caller waits for ever. Both loads are Node's, peak and
+ * overload: wrk sends at no rate, and figures of two drivers have no ratio.
+ */
 export async function measureOverload(
   { title, path, elements }: ServedModel,
   { label: what, toBody, overload: { connections, patience } }: Arrivals,
@@ -104,6 +107,8 @@ export async function measureOverload(
         'arrived, of the peak, sent or not for want of a connection',
         (sent + sum(({ skipped }) => skipped)) / seconds / median(peaks),
       ),
+      // Near 1, what was sent is all that the driver could, and the figures above say little of the server.
+      share('processor time of the driver, of the time', median(measured.map(({ driverBusy }) => driverBusy))),
       share('answered too late, of those sent', ofSent(sum(({ late }) => late))),
       ...statuses.map((status) =>
         share(`answered ${status}, of those sent`, ofSent(sum((result) => result.statuses[status] ?? 0))),

@@ -84,7 +84,7 @@ async function fasterBare(
     const server = await start(kind, 'bare Fastify');
     candidates.push({ title: kind, port: server.port, requests, server });
   }
-  const contest = await holdContest(driver, candidates, goalConnections, settings.rounds, settings.length, note);
+  const contest = await holdContest(driver, candidates, goalConnections, settings.rounds, settings.length);
   const [best] = candidates.sort((a, b) => contest.rate(b) - contest.rate(a));
   if (best === undefined) throw new Error('There is no bare server.');
   for (const { server } of candidates) if (server !== best.server) await server.stop();
@@ -109,11 +109,11 @@ async function measureOwn(
   };
   const contestants = Object.values(all);
   const results: Result[] = [];
-  // Compilers and caches get warm, of the driver's too.
-  await holdContest(driver, contestants, goalConnections, 1, settings.length, note);
+  // Compilers and caches get warm.
+  await holdContest(driver, contestants, goalConnections, 1, settings.length);
   for (const connections of settings.connections) {
     note(`${title}: ours and bare Fastify, ${connections} connections`);
-    const contest = await holdContest(driver, contestants, connections, settings.rounds, settings.length, note);
+    const contest = await holdContest(driver, contestants, connections, settings.rounds, settings.length);
     results.push(...rowsOf(contest, contestants, title, connections));
     if (connections !== goalConnections) continue;
     const ratio = (what: string, a: Contestant, b: Contestant, goal?: string): Result => ({
@@ -155,9 +155,11 @@ async function measurePeer(
       const server = await start(candidate);
       try {
         const contestant = { title: peer.title, port: server.port, requests };
-        const contest = await holdContest(driver, [contestant], goalConnections, 2, settings.length, note);
+        const contest = await holdContest(driver, [contestant], goalConnections, 2, settings.length);
         note(`${peer.title}: ${server.settings}: ${Math.round(contest.rate(contestant))} requests/s`);
         if (contest.rate(contestant) > bestRate) [best, bestRate] = [candidate, contest.rate(contestant)];
+      } catch (error) {
+        note(`${peer.title}: ${server.settings}: left out: ${String(error)}`);
       } finally {
         await server.stop();
       }
@@ -172,14 +174,7 @@ async function measurePeer(
     const theirs = { title: `${peer.title} ${version}, JSON`, port: server.port, requests };
     const results: Result[] = [];
     for (const connections of settings.connections) {
-      const contest = await holdContest(
-        driver,
-        [oursJson, theirs],
-        connections,
-        settings.rounds,
-        settings.length,
-        note,
-      );
+      const contest = await holdContest(driver, [oursJson, theirs], connections, settings.rounds, settings.length);
       results.push(...rowsOf(contest, [theirs], title, connections));
       if (connections !== goalConnections) continue;
       results.push({

@@ -11,6 +11,7 @@ import { chosenPeers, type Peer, type PeerSettings } from '../serving/peers';
 import { binaryBody, jsonBody } from '../serving/requests';
 import { servingSettings } from '../serving/settings';
 import { measureModel, type ServedModel } from '../serving/throughput';
+import { prepareWrk } from '../serving/wrk';
 
 /** Our server over HTTP beside others that serve the same model: one load, one machine, one run. */
 export default {
@@ -21,7 +22,7 @@ export default {
     const settings = servingSettings(context);
     const peers = chosenPeers(note);
     const folder = await mkdtemp(join(tmpdir(), 'fairlead-bench-'));
-    const driver = await startDriver();
+    const driver = await startDriver(await prepareWrk(note));
     const measuring = { driver, settings, note };
     try {
       const models = await writeModels(folder);

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Subject } from './conformance-page/main';
 import { findBrowser, noBrowser } from './find-browser';
 import { launchArguments } from './launch-arguments';
-import { buildPage, removePage, type Site, servePage } from './site';
+import { buildPage, isolationHeaders, removePage, type Site, serveFolder } from './site';
 import { type TfjsModelName, type WireGolden, writeTfjsModels } from './tfjs-models';
 import { fromWire, toWire, type WireTensors } from './wire';
 
@@ -44,8 +44,10 @@ function tests(path: string): void {
   beforeAll(async () => {
     const started = chromium.launch({ executablePath: path, args: launchArguments });
     folder = await buildPage('es', new URL('./conformance-page', import.meta.url).pathname);
-    plain = await servePage(folder, false);
-    isolated = await servePage(folder, true);
+    // As hosts send files whose names hold their digests: hundreds of workers start here, and each would be compiled anew.
+    const headers = { 'cache-control': 'public, max-age=3600' };
+    plain = await serveFolder(folder, { headers });
+    isolated = await serveFolder(folder, { headers: { ...headers, ...isolationHeaders } });
     digits = await goldenDigits();
     tiny = await writeTfjsModels(join(folder, 'tfjs'));
     browser = await started;

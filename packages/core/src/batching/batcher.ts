@@ -111,6 +111,9 @@ export class Batcher {
   readonly #costs = new Map<string, ShapeCosts>();
   /** The cohort that took the last request: the next one may join it. */
   #open: Cohort | undefined;
+  /** Where that cohort waits, and options with which any request may join it; undefined where each has to be looked at. */
+  #openBucket: Bucket | undefined;
+  #openOptions: SubmitOptions | undefined;
   /** The last request that was refused in this turn. */
   #refused:
     | {
@@ -148,6 +151,7 @@ export class Batcher {
     this.#arrivals = limits.objective === 'throughput' ? new ArrivalRate() : undefined;
     this.#execution = new Execution({
       signature,
+      model,
       joinable,
       maxBatchRows: () => this.#cap.rows,
       clock,
@@ -240,6 +244,25 @@ export class Batcher {
    * @throws FairleadError (rejects) `OVERLOADED`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, or what the runtime failed with
    */
   submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
+    return this.#joinOpen(admitted, options) ?? this.#submit(admitted, options);
+  }
+
+  /** Lets a request with the very options of the one before it join that one, at the price of a copy and a promise: what most do. */
+  #joinOpen(request: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
+    const open = this.#open;
+    const bucket = this.#openBucket;
+    if (options !== this.#openOptions || open === undefined || bucket === undefined) return undefined;
+    const { layout } = bucket;
+    if (request.shapeKey !== layout.key || request.fit !== undefined || open.state !== 'queued') return undefined;
+    if (this.#refused !== undefined) return undefined;
+    const promise = this.#append(bucket, open, request);
+    if (promise === undefined) return undefined;
+    this.#arrivals?.add(request.rows, this.#turnTime());
+    this.#dispatcher.onArrival(bucket);
+    return promise;
+  }
+
+  #submit(admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
     const request = this.#collator.bucketed(admitted, options.group);
     const bucket = this.#queue.bucketOf(this.#collator.layoutOf(request, options.group));
     const refused = this.#refusedAlike(bucket, admitted.rows, options);
@@ -251,15 +274,20 @@ export class Batcher {
   }
 
   /** Lets a request join the one before it, where the queue could not tell them apart: what most requests do. */
-  #join({ layout }: Bucket, request: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
-    const { rows } = request;
+  #join(bucket: Bucket, request: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
     const open = this.#open;
-    if (open === undefined || options.deadline !== noDeadline || !this.#isLike(open, layout, options)) return undefined;
+    if (open === undefined || options.deadline !== noDeadline) return undefined;
+    return this.#isLike(open, bucket.layout, options) ? this.#append(bucket, open, request) : undefined;
+  }
+
+  /** Adds a request to a cohort where there is room behind it. */
+  #append(bucket: Bucket, open: Cohort, request: Admitted): Promise<RunResult> | undefined {
     const { slab } = open;
+    const { rows } = request;
     if (slab.room < rows || open.start + open.rows !== slab.filled) return undefined;
-    if (!this.#admission.hasRoom(rows, rows * layout.rowBytes)) return undefined;
+    if (!this.#admission.hasRoom(rows, rows * bucket.layout.rowBytes)) return undefined;
     slab.append(request);
-    this.#queue.grow(open, rows);
+    this.#queue.grow(bucket, open, rows);
     return open.join(rows);
   }
 
@@ -283,11 +311,11 @@ export class Batcher {
     const slab = this.#collator.place(bucket.layout, admitted);
     const start = slab.filled - rows;
     if (isLike && open.state === 'queued' && open.slab === slab && open.start + open.rows === start) {
-      this.#queue.grow(open, rows);
+      this.#queue.grow(bucket, open, rows);
       return open.join(rows);
     }
     const cohort = new Cohort(slab, start, traits);
-    if (options.signal === undefined) this.#open = cohort;
+    if (options.signal === undefined) this.#letJoin(cohort, bucket, options);
     else this.#aborts.add(cohort, options.signal);
     if (options.isPart === true) cohort.isPart = true;
     slab.hold();
@@ -295,6 +323,14 @@ export class Batcher {
     this.#queue.push(cohort);
     if (traits.deadline !== noDeadline) this.#expiry.add(cohort);
     return promise;
+  }
+
+  /** From now on the next request may join this cohort. */
+  #letJoin(cohort: Cohort, bucket: Bucket, options: SubmitOptions): void {
+    this.#open = cohort;
+    this.#openBucket = bucket;
+    const isPlain = options.deadline === noDeadline && options.key === undefined;
+    this.#openOptions = isPlain ? options : undefined;
   }
 
   /** A request that was sent in parts has ended: answered, or failed with `error`. */
@@ -345,7 +381,10 @@ export class Batcher {
   readonly #endTurn = (): void => {
     this.#turnNow = Number.NaN;
     this.#open = undefined;
+    this.#openBucket = undefined;
+    this.#openOptions = undefined;
     this.#refused = undefined;
+    this.#dispatcher.onTurnEnd();
   };
 
   #traitsOf({ deadline, rank, key, idempotent = false }: SubmitOptions, now: number): CohortTraits {

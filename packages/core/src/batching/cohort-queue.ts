@@ -92,9 +92,8 @@ export class CohortQueue {
     return listOf(this.bucketOf(cohort.slab.layout), cohort).mayGrow(cohort);
   }
 
-  /** A request of so many rows joined a cohort that waits. */
-  grow(cohort: Cohort, rows: number): void {
-    const bucket = this.bucketOf(cohort.slab.layout);
+  /** A request of so many rows joined a cohort that waits in a bucket. */
+  grow(bucket: Bucket, cohort: Cohort, rows: number): void {
     listOf(bucket, cohort).resize(cohort, rows);
     this.#count(bucket, rows, 1);
   }

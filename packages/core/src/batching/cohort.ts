@@ -89,6 +89,9 @@ export class Cohort {
   readonly #settle: () => void;
   #outcome: Outcome | undefined;
   #parts: readonly Part[] | undefined;
+  /** Requests and rows that were collected. */
+  #collected = 0;
+  #collectedRows = 0;
 
   constructor(
     readonly slab: Slab,
@@ -110,11 +113,18 @@ export class Cohort {
 
   /** Takes a request in whose rows lie behind the last ones. The promise is its own: it ends as the request does. */
   join(rows: number): Promise<RunResult> {
-    const from = this.rows;
     this.rows += rows;
     this.memberRows.push(rows);
-    return this.#settled.then(() => this.#collect(from, rows));
+    return this.#settled.then(this.#collectNext);
   }
+
+  /** One for all requests: a promise calls back in the order in which it was asked, so that none needs a closure of its own. */
+  readonly #collectNext = (): RunResult | Promise<RunResult> => {
+    const from = this.#collectedRows;
+    const rows = this.memberRows[this.#collected++] as number;
+    this.#collectedRows += rows;
+    return this.#collect(from, rows);
+  };
 
   /** Ends all of its requests. */
   end(outcome: Outcome): void {

@@ -16,9 +16,6 @@ import type { Settlement } from './settlement';
 
 /** One batch in so many may be larger than what is thought best. */
 const exploreEvery = 64;
-/** Calls back at the end of this turn, at a fifth of the price of `queueMicrotask` in Node. */
-const settled = Promise.resolve();
-
 /** What dispatching needs. */
 export interface DispatcherParts {
   readonly lanes: readonly LaneSlot[];
@@ -45,6 +42,8 @@ export interface DispatcherParts {
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   #isScheduled = false;
+  /** Whether what is scheduled waits for the end of the turn in which requests arrive. */
+  #isAtTurnEnd = false;
   #isFilling = false;
   #reason: BatchReason = 'idle';
   /** Whether the last batch was of one request, and none waited behind it. */
@@ -58,8 +57,26 @@ export class Dispatcher {
 
   /** Something waits in a bucket that did not before. */
   onArrival(bucket: Bucket): void {
+    // Most join others that will be seen to anyway.
+    if (this.#isScheduled && bucket.rows < bucket.costs.readyRows && bucket.layout.joinable) return;
     if (!this.#parts.joinable || this.#isReady(bucket)) this.fill('idle');
-    else if (!this.#isScheduled && this.#idleLane() !== -1) this.schedule('idle');
+    else if (!this.#isScheduled && this.#idleLane() !== -1) {
+      this.#isScheduled = true;
+      this.#isAtTurnEnd = true;
+      this.#reason = 'idle';
+    }
+  }
+
+  /** All that arrived in this turn is there. */
+  onTurnEnd(): void {
+    if (!this.#isAtTurnEnd) return;
+    this.#isAtTurnEnd = false;
+    // It may have left as a full batch.
+    if (this.#parts.queue.requests === 0) this.#isScheduled = false;
+    // A turn of the event loop collects what other sockets bring as well. Where callers come one at a time there is
+    // nothing to collect, and a turn costs more than all else that is done for them.
+    else if (this.#isLonely) this.#fillNow();
+    else this.#parts.clock.defer(this.#fillNow);
   }
 
   /** One place in a lane is free: the next large batch goes before the answers, a smaller one after them. */
@@ -92,15 +109,12 @@ export class Dispatcher {
     this.#stopWaiting();
   }
 
-  /** Fills lanes at the end of this turn of the event loop. */
+  /** Fills lanes in the next turn of the event loop. */
   schedule(reason: BatchReason): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.#reason = reason;
-    // A turn of the event loop collects what other sockets bring as well. Where callers come one at a time there is
-    // nothing to collect, and a turn costs more than all else that is done for them.
-    if (this.#isLonely && reason === 'idle') void settled.then(this.#fillNow);
-    else this.#parts.clock.defer(this.#fillNow);
+    this.#parts.clock.defer(this.#fillNow);
   }
 
   /** Does what was left to the end of this turn now, if anything was: what else happens there may take its time. */
@@ -112,6 +126,7 @@ export class Dispatcher {
     // It may have been done before its time.
     if (!this.#isScheduled) return;
     this.#isScheduled = false;
+    this.#isAtTurnEnd = false;
     this.fill(this.#reason);
   };
 
@@ -147,7 +162,7 @@ export class Dispatcher {
 
   /** Whether what waits of a shape is large enough for a lane that is not idle. */
   #isReady({ layout, rows, costs }: Bucket): boolean {
-    return !layout.joinable || rows >= Math.min(this.#parts.cap.rows, costs.sizes(0).target);
+    return !layout.joinable || rows >= Math.min(this.#parts.cap.rows, costs.readyRows);
   }
 
   #mostUrgent(now: number): Bucket | undefined {

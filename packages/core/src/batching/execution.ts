@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
+import { noDeadline } from '../deadline';
 import type { FairleadError } from '../errors';
-import type { BatchReason, RunTiming } from '../runner/runner';
+import type { BatchReason, ModelInfo, RunTiming } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { AnswerReach } from './answer-reach';
@@ -32,6 +33,7 @@ export interface Dispatch {
 /** What executing batches needs. */
 export interface ExecutionParts {
   readonly signature: ModelSignature;
+  readonly model: ModelInfo;
   /** Whether rows of several requests share a batch. */
   readonly joinable: boolean;
   /** Most rows for which there is memory, now. */
@@ -173,10 +175,11 @@ export class Execution {
       }
       if (cohort.state !== 'done') {
         const { deadline } = cohort.traits;
-        if (deadline !== Number.POSITIVE_INFINITY) hasDeadlines = true;
+        const hasDeadline = deadline !== noDeadline;
+        if (hasDeadline) hasDeadlines = true;
         // Answers take time as well, so the clock is asked for each cohort that has a deadline: one that would reach its
         // caller later is too late.
-        if (deadline - reachMs < clock.now()) settlement.expire(cohort);
+        if (hasDeadline && deadline - reachMs < clock.now()) settlement.expire(cohort);
         else {
           const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs, batches });
           settlement.answer(cohort, split, start, timing, rows);
@@ -187,10 +190,12 @@ export class Execution {
     if (hasDeadlines) this.#reach.observe(rows, now);
     teller.tell(
       queueMs && {
+        model: this.#parts.model,
         lane: dispatch.lane.name,
         reason: dispatch.reason,
         rows,
         requests,
+        answered: 0,
         queueMs,
         computeMs,
         inputs: batch.inputs,

@@ -1,20 +1,11 @@
 import type { Clock } from '../clock';
 import type { ErrorCode } from '../errors';
-import type { BatchReason } from '../runner/runner';
-import type { Tensors } from '../tensor/tensor';
+import type { BatchEndEvent } from '../runner/runner';
 
-/** A batch that was computed, as its observers see it. */
-export interface BatchReport {
-  readonly lane: string;
-  readonly reason: BatchReason;
-  readonly rows: number;
-  readonly requests: number;
-  /** Requests that were answered since the report before. */
-  readonly answered: number;
-  readonly queueMs: readonly number[];
-  readonly computeMs: number;
-  readonly inputs: Tensors;
-  readonly outputs: Tensors;
+/** A batch that was computed, as its observers see it: one object from the lane to the last listener. */
+export interface BatchReport extends BatchEndEvent {
+  /** Known when it is told. */
+  answered: number;
 }
 
 /** Whom the batcher tells. Reports come in a later turn of the event loop than the answers. */
@@ -60,7 +51,7 @@ export class BatchTeller {
   }
 
   /** Tells of a batch in a later turn, then calls `done`: its memory is needed until then. Without a report, at once. */
-  tell(report: Omit<BatchReport, 'answered'> | undefined, done: () => void): void {
+  tell(report: BatchReport | undefined, done: () => void): void {
     if (report === undefined) {
       this.#told = this.#parts.answered();
       done();
@@ -72,7 +63,8 @@ export class BatchTeller {
       this.#parts.onTelling();
       const answered = this.#parts.answered() - this.#told;
       this.#told += answered;
-      observer.onBatch({ ...report, answered });
+      report.answered = answered;
+      observer.onBatch(report);
       done();
       this.#pending--;
       this.#parts.onTold();

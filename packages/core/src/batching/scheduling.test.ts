@@ -12,6 +12,7 @@ import {
   rejection,
   until,
 } from '../testing/test-kit.fixture';
+import { createVirtualClock } from '../testing/virtual-clock';
 
 const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
 
@@ -347,6 +348,42 @@ describe('a full queue', () => {
     expect(light[0]?.state).toBe('resolved');
     expect(flood.filter(({ state }) => state === 'rejected').length).toBeGreaterThan(0);
     expect(flood.filter(({ state }) => state === 'resolved').length).toBeGreaterThan(4);
+    await closeBench(bench);
+  });
+});
+
+describe('what arrives in one turn', () => {
+  test('waits for the next one, unless it fills a batch', async () => {
+    const clock = createVirtualClock();
+    let turns = 0;
+    const counting = {
+      ...clock,
+      defer(callback: () => void) {
+        turns++;
+        clock.defer(callback);
+      },
+    };
+    const bench = await openBench({ latencyMs: () => 4 }, { clock: counting, batching: { maxBatchRows: 4 } }, clock);
+    turns = 0;
+    send(bench, range(4));
+    await clock.advance(5);
+    expect([bench.backend.calls.length, turns]).toEqual([1, 0]);
+    send(bench, range(3));
+    await clock.advance(5);
+    expect([bench.backend.calls.length, turns]).toEqual([2, 1]);
+    await closeBench(bench);
+  });
+
+  test('gets each its own rows, however many each has and however they are parted into batches', async () => {
+    const bench = await openBench({ latencyMs: () => 4 }, { batching: { maxBatchRows: 4 } });
+    const sent = [[1], [2, 3], [4], [5, 6, 7], [8]].map((values) => ({
+      values,
+      promise: until(bench.runner.run(inputOf(...values)), bench.clock),
+    }));
+    for (const { values, promise } of sent) {
+      const { outputs } = await promise;
+      expect(numbersOf(outputs)).toEqual(doubled(...values));
+    }
     await closeBench(bench);
   });
 });

@@ -47,12 +47,15 @@ export class ShapeCosts {
   readonly #objective: BatchObjective;
   #maxRows: number;
   #sinceRefresh = 0;
+  /** Rows from which on a batch is large enough for a lane that is not idle. */
+  readyRows: number;
 
   constructor(lanes: number, maxRows: number, objective: BatchObjective) {
     this.#models = Array.from({ length: lanes }, createCostModel);
     this.#maxRows = maxRows;
     this.#objective = objective;
     this.#sizes = this.#models.map((model) => this.#sizesOf(model));
+    this.readyRows = this.sizes(0).target;
   }
 
   /** Takes over what a warm-up measured on a lane. */
@@ -119,6 +122,7 @@ export class ShapeCosts {
     for (let lane = 0; lane < this.#models.length; lane++) {
       this.#sizes[lane] = this.#sizesOf(this.#models[lane] as CostModel);
     }
+    this.readyRows = this.sizes(0).target;
   }
 
   #sizesOf(model: CostModel): BatchSizes {

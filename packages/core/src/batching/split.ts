@@ -48,6 +48,8 @@ interface OutputRows {
   readonly data: DataOf;
   readonly shape: readonly number[];
   readonly rowElements: number;
+  /** Most elements that are copied for a caller. */
+  readonly copiedElements: number;
 }
 
 /**
@@ -75,12 +77,12 @@ export function createSplit(outputs: Tensors, specs: readonly TensorSpec[]): (st
 
 function rowsOfOutput(name: string, { dtype, data, shape }: Tensor): OutputRows {
   const rowElements = data.length / (shape[0] as number);
-  return { name, dtype, data, shape, rowElements };
+  return { name, dtype, data, shape, rowElements, copiedElements: mostCopied(dtype) };
 }
 
-function rowData({ dtype, data, rowElements }: OutputRows, start: number, rows: number): DataOf {
+function rowData({ data, rowElements, copiedElements }: OutputRows, start: number, rows: number): DataOf {
   const from = start * rowElements;
-  return ownPart(dtype, data, from, from + rows * rowElements);
+  return partOf(data, from, from + rows * rowElements, copiedElements);
 }
 
 /** The rows of one caller in one output. */
@@ -93,15 +95,24 @@ export function sliceTensor(tensor: Tensor, start: number, rows: number): Tensor
 
 /** A range of a batch's output for one caller: a copy where it is small, else a view. */
 export function ownPart(dtype: DType, data: DataOf, from: number, to: number): DataOf {
-  if (!Array.isArray(data) && (to - from) * bytesPerElement(dtype) > maxCopiedBytes) return data.subarray(from, to);
-  return copyRange(data, from, to);
+  return partOf(data, from, to, mostCopied(dtype));
+}
+
+/** Most elements of a dtype that are copied for a caller; strings have no bytes to view, so all of them are. */
+function mostCopied(dtype: DType): number {
+  return dtype === 'string' ? Number.POSITIVE_INFINITY : maxCopiedBytes / bytesPerElement(dtype);
+}
+
+function partOf(data: DataOf, from: number, to: number, copiedElements: number): DataOf {
+  if (to - from <= copiedElements) return copyRange(data, from, to);
+  return (data as Float32Array).subarray(from, to);
 }
 
 /** Up to so many elements a loop beats the call of `slice` into the engine. */
 const fewElements = 24;
 
 function copyRange(data: DataOf, from: number, to: number): DataOf {
-  if (Array.isArray(data) || to - from > fewElements) return data.slice(from, to);
+  if (to - from > fewElements || Array.isArray(data)) return data.slice(from, to);
   const copy = new (data.constructor as Float32ArrayConstructor)(to - from);
   // Source and copy are of one class, whatever it is.
   for (let index = from; index < to; index++) copy[index - from] = data[index] as number;

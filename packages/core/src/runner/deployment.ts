@@ -71,8 +71,9 @@ export interface Deployment {
   readonly info: ModelInfo;
   readonly loaded: LoadedModel;
   readonly signature: ModelSignature;
-  readonly device: string;
-  readonly fallbacks: readonly DeviceFallback[];
+  /** The device that computes, and those that could not be had; a lane that brings itself back may change both. */
+  device(): string;
+  fallbacks(): readonly DeviceFallback[];
   readonly lanes: OpenLanes;
   readonly batcher: Batcher;
   /** Its buckets, where the runner has some. */
@@ -257,13 +258,9 @@ export async function createDeployment(
     info,
     loaded,
     signature,
-    // A lane that brings itself back may change both.
-    get device() {
-      return first.session.device;
-    },
-    get fallbacks() {
-      return first.session.fallbacks;
-    },
+    // No accessors: an object that has some is looked up by name at every call of its functions.
+    device: () => first.session.device,
+    fallbacks: () => first.session.fallbacks,
     lanes,
     batcher,
     shapes,
@@ -305,7 +302,7 @@ export async function createDeployment(
 function observerOf(model: ModelInfo, { events, onTrouble }: DeploymentParts): BatcherObserver {
   return {
     wantsReports: () => events.listenerCount('batch-end') > 0,
-    onBatch: (report) => events.emit('batch-end', { model, ...report }),
+    onBatch: (report) => events.emit('batch-end', report),
     onBatchFail: (lane, rows, error) => {
       onTrouble(error);
       events.emit('batch-fail', { model, lane, rows, error });

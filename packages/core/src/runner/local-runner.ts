@@ -131,8 +131,8 @@ export async function createLocalRunner(parts: LocalRunnerParts, options: CallOp
       return {
         model: info,
         backend: backend.name,
-        device,
-        fallbacks,
+        device: device(),
+        fallbacks: fallbacks(),
         lanes: {
           reason: lanes.reason,
           tuning: lanes.tuning,

@@ -6,7 +6,15 @@ import { deadlineOf, noDeadline } from '../deadline';
 import { FairleadError } from '../errors';
 import type { Priority, RunOptions } from './runner';
 
-const plain: SubmitOptions = { deadline: noDeadline, rank: priorityRanks.normal };
+/** With the same fields as all others, so that whoever reads them finds one kind of object. */
+const plain: SubmitOptions = {
+  deadline: noDeadline,
+  rank: priorityRanks.normal,
+  signal: undefined,
+  key: undefined,
+  group: undefined,
+  idempotent: false,
+};
 
 /**
  * Brings the options of one call into the form in which the batcher takes them.

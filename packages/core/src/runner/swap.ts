@@ -106,8 +106,8 @@ export async function createSwapper(parts: SwapperParts, model: LoadedModel, opt
   };
 
   const announce = ({ info, loaded, device, loadMs, fallbacks }: Deployment): void => {
-    for (const fallback of fallbacks) tellFallback({ events, logger }, info, fallback);
-    events.emit('model-ready', { model: info, device, loadMs, loaded });
+    for (const fallback of fallbacks()) tellFallback({ events, logger }, info, fallback);
+    events.emit('model-ready', { model: info, device: device(), loadMs, loaded });
   };
 
   const retire = (deployment: Deployment): Promise<void> => {

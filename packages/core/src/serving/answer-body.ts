@@ -16,7 +16,7 @@ import { headerDeadline } from './request-deadline';
  * @throws FairleadError what `host.run` throws; `INVALID_ARGUMENT` for a header that sets no deadline, `LIMIT_EXCEEDED`,
  * `UNSUPPORTED` for a packing that is not read here
  */
-export async function answerBody<A>(
+export function answerBody<A>(
   host: ModelHost,
   call: Call,
   request: ServiceRequest,

@@ -130,11 +130,13 @@ function challenge(error: FairleadError, status: number): Readonly<Record<string
   return { 'www-authenticate': typeof asked === 'string' ? asked : 'Bearer' };
 }
 
+const json = Object.freeze({ 'content-type': 'application/json' });
+
 /** An answer in JSON. */
 export function jsonResponse(
   status: number,
   body: string,
-  headers: Readonly<Record<string, string>> = {},
+  headers?: Readonly<Record<string, string>>,
 ): ServiceResponse {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body };
+  return { status, headers: headers === undefined ? json : { ...json, ...headers }, body };
 }

@@ -49,29 +49,10 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
   for (const protocol of protocols) protocol.addRoutes(tableOf(protocol.name), context);
   if (metrics !== undefined) addMetricsRoute(tableOf('metrics'), metrics);
 
-  const answerBy = async (
-    { protocol, use, handler }: Route,
-    parameters: PathParameters,
-    request: ServiceRequest,
-  ): Promise<ServiceResponse> => {
-    const call = beginCall(host, protocol, use, request, parameters);
-    try {
-      const admitting = call.admit();
-      if (admitting !== undefined) await admitting;
-      const response = await handler(request, parameters, call);
-      if (isInPieces(response.body))
-        return { ...response, body: watchPieces(response.body, (error) => call.end(error)) };
-      call.end();
-      const { decisionId } = call;
-      return decisionId === undefined ? response : withDecision(response, decisionId);
-    } catch (error) {
-      call.end(error);
-      throw error;
-    }
-  };
-
+  /** In one function: each that is asynchronous costs a request a turn of the queue of jobs, or three. */
   const answered = async (request: ServiceRequest): Promise<ServiceResponse> => {
     let use: RouteUse | undefined;
+    let call: Call | undefined;
     try {
       const method = request.method === 'HEAD' ? 'GET' : request.method;
       const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
@@ -82,9 +63,21 @@ export function createService(served: ServedRunners | ModelHost, options?: Servi
         use = others[0].route.use;
         return withHeaders(use, request, wrongMethod(request.method, others));
       }
-      use = found.route.use;
-      return withHeaders(use, request, await answerBy(found.route, found.parameters, request));
+      const { route, parameters } = found;
+      use = route.use;
+      const begun = beginCall(host, route.protocol, use, request, parameters);
+      call = begun;
+      const admitting = begun.admit();
+      if (admitting !== undefined) await admitting;
+      const response = await route.handler(request, parameters, begun);
+      const { body } = response;
+      if (isInPieces(body))
+        return withHeaders(use, request, { ...response, body: watchPieces(body, (error) => begun.end(error)) });
+      begun.end();
+      const { decisionId } = begun;
+      return withHeaders(use, request, decisionId === undefined ? response : withDecision(response, decisionId));
     } catch (error) {
+      call?.end(error);
       const response = errorResponse(error, use?.errorBody);
       const { status } = response;
       if (status >= 500) logFailure(error, { method: request.method, path: request.path, status });

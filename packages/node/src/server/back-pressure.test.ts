@@ -89,25 +89,42 @@ describe('createBackPressure', () => {
     expect([readOf(late), pressure.held, clock.pendingTimers]).toEqual([2, 0, 0]);
   });
 
-  it('reads them again in parts, each twice as large, once the loop keeps up', async () => {
+  it('reads them again in parts, each four times as large, once the loop keeps up', async () => {
     const { clock, loop, refuseAll, readOf } = make();
     loop.behind = 100;
-    const sockets = refuseAll(40);
+    const sockets = refuseAll(20);
     await clock.advance(100);
     expect(readOf(sockets)).toBe(0);
     loop.behind = 0;
     await clock.advance(10);
-    expect(readOf(sockets)).toBe(8);
+    expect(readOf(sockets)).toBe(2);
     await clock.advance(10);
-    expect(readOf(sockets)).toBe(24);
+    expect(readOf(sockets)).toBe(10);
     // Behind again, and after that as carefully as at first.
     loop.behind = 100;
     await clock.advance(10);
     loop.behind = 0;
     await clock.advance(10);
-    expect(readOf(sockets)).toBe(32);
+    expect(readOf(sockets)).toBe(12);
     await clock.advance(10);
-    expect([readOf(sockets), clock.pendingTimers]).toEqual([40, 0]);
+    expect([readOf(sockets), clock.pendingTimers]).toEqual([20, 0]);
+  });
+
+  it('holds whoever is refused as long as one is held, though the loop keeps up for a moment', async () => {
+    const { clock, loop, pressure, open, refuse, refuseAll, readOf } = make();
+    loop.behind = 100;
+    const sockets = refuseAll(20);
+    loop.behind = 0;
+    await clock.advance(20);
+    expect(readOf(sockets)).toBe(10);
+    // What was read again has to be held again, so that no more than at first are read again.
+    const again = open();
+    expect(refuse(again)).toBeGreaterThan(0);
+    await clock.advance(10);
+    expect(readOf(sockets)).toBe(12);
+    await clock.advance(20);
+    expect([again.isRead, pressure.held]).toEqual([true, 0]);
+    expect(refuse(open())).toBeUndefined();
   });
 
   it('counts what lay there as sent when reading stopped, and pardons its refusal', async () => {

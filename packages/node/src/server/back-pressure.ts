@@ -26,8 +26,8 @@ export interface BackPressure {
 const behindAfterMs = 50;
 /** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
 const answersPerRelease = 32;
-/** How often is looked whether the loop keeps up again, in milliseconds, how many connections are then read again, and by what more each time. */
-const [intervalMs, fewestAtOnce, growth] = [10, 8, 2];
+/** How often is looked whether the loop keeps up again, in milliseconds, how many connections are then read again, and how many times as many the next time. */
+const [intervalMs, fewestAtOnce, growth] = [10, 2, 4];
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
 const mostHeld = 4096;
 
@@ -43,6 +43,11 @@ const mostHeld = 4096;
  * Those that have waited longest are read first: one for every {@link answersPerRelease} answers, and each after `longestMs` at
  * the latest. A request that lay there as its connection was read again counts as sent when reading stopped, for it may have been;
  * its refusal stops reading no second time, so that the next one of its connection has its chance.
+ *
+ * Once one is held, every other that is refused is held at once, until none is. A loop whose overload is held back keeps up now and then, if only
+ * because a client or a lane stood still for some milliseconds: would that end it, all would be read again, and refused, until the loop
+ * had been behind for long enough again. For the same reason few are read again at first, and again few as soon as one of them had to
+ * be held.
  *
  * @param longestMs milliseconds that a connection is held at most
  * @param keepAliveMs milliseconds that a connection may be idle once it is read again
@@ -62,6 +67,8 @@ export function createBackPressure(
   let timer: ClockTimer | undefined;
   let answers = 0;
   let releasedAtOnce = fewestAtOnce;
+  /** Whether one was held since the last look. */
+  let hasHeld = false;
   let hasEnded = false;
   /** What a connection was held for lately. */
   let lastHoldMs = 0;
@@ -89,9 +96,11 @@ export function createBackPressure(
   const look = (): void => {
     timer = undefined;
     release(Number.POSITIVE_INFINITY, clock.now() - longestMs);
-    if (loop.behindMs() > 0) releasedAtOnce = fewestAtOnce;
-    else {
-      // A loop that has time left takes twice as many the next time: after a pause, most were held for nothing.
+    const keepsUp = loop.behindMs() === 0;
+    if (!keepsUp || hasHeld) releasedAtOnce = fewestAtOnce;
+    hasHeld = false;
+    if (keepsUp) {
+      // A loop that has time left takes more the next time: after a pause, most were held for nothing.
       release(releasedAtOnce);
       releasedAtOnce *= growth;
     }
@@ -121,7 +130,7 @@ export function createBackPressure(
     },
     refuse(socket) {
       if (pardoned.delete(socket) || hasEnded || held.size >= mostHeld) return undefined;
-      if (loop.behindMs() < behindAfterMs) return undefined;
+      if (held.size === 0 && loop.behindMs() < behindAfterMs) return undefined;
       const [longestHeldAt = clock.now()] = held.values();
       return Math.min(longestMs, Math.max(intervalMs, lastHoldMs, clock.now() - longestHeldAt));
     },
@@ -130,6 +139,7 @@ export function createBackPressure(
       // It is not idle: whatever comes is left where it is.
       socket.setTimeout(0).pause();
       held.set(socket, clock.now());
+      hasHeld = true;
       wait();
     },
     end() {

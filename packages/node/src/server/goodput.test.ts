@@ -31,6 +31,22 @@ const kinds: Readonly<Record<string, Omit<SimulatedServer, 'countsDelay' | 'hold
     maxRows: 64,
     isInline: true,
   },
+  'a small model in workers, its requests in JSON': {
+    exchangeMs: 0.05,
+    decodeMs: 0.04,
+    batchMs: 0.1,
+    rowMs: 0.02,
+    maxRows: 64,
+    isInline: false,
+  },
+  'a small model in workers, its requests as bytes': {
+    exchangeMs: 0.045,
+    decodeMs: 0.012,
+    batchMs: 0.1,
+    rowMs: 0.02,
+    maxRows: 64,
+    isInline: false,
+  },
   'a small model, its requests as bytes': {
     exchangeMs: 0.06,
     decodeMs: 0.015,
@@ -43,9 +59,15 @@ const kinds: Readonly<Record<string, Omit<SimulatedServer, 'countsDelay' | 'hold
 
 const peakLoad: SimulatedLoad = { connections: 64, patienceMs: 60_000, durationMs: 1000, warmUpMs: 200 };
 
-function overload(server: SimulatedServer, connections: number, patience: number) {
-  const peak = simulate(server, peakLoad);
+function overload(
+  server: SimulatedServer,
+  connections: number,
+  patience: number,
+  clients: Pick<SimulatedLoad, 'clientMs' | 'clientPauses'> = {},
+) {
+  const peak = simulate(server, { ...peakLoad, ...clients });
   const load: SimulatedLoad = {
+    ...clients,
     connections,
     perSecond: 3 * peak.goodput,
     patienceMs: Math.ceil(patience * peak.p50),
@@ -56,18 +78,29 @@ function overload(server: SimulatedServer, connections: number, patience: number
   return { ...outcome, ofPeak: outcome.goodput / peak.goodput };
 }
 
+const overloads = [
+  [384, 8],
+  [1024, 4],
+] as const;
+
 describe.each(Object.entries(kinds))('%s', (_name, kind) => {
   const server: SimulatedServer = { ...kind, countsDelay: true, holds: true };
 
-  it.each([
-    [384, 8],
-    [1024, 4],
-  ])(
+  it.each(overloads)(
     'holds 0.9 of its peak behind %i connections whose callers wait for %i times its median',
     (connections, patience) => {
       const { ofPeak, late, sent } = overload(server, connections, patience);
       expect(ofPeak).toBeGreaterThanOrEqual(0.9);
       expect(late / sent).toBeLessThan(0.1);
+    },
+  );
+
+  it.each(overloads)(
+    'holds it too where threads stand still now and then, behind %i connections whose callers wait for %i times its median',
+    (connections, patience) => {
+      const clients = { clientMs: 0.02, clientPauses: { everyMs: 17, forMs: 4 } };
+      const { ofPeak } = overload({ ...server, pauses: { everyMs: 29, forMs: 3 } }, connections, patience, clients);
+      expect(ofPeak).toBeGreaterThanOrEqual(0.9);
     },
   );
 

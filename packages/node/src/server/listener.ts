@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/core';
@@ -58,6 +58,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   const { clock, logger, answerTimeoutMs } = settings;
   const loop = createLoopDelay(clock);
   const { keepAliveTimeoutMs } = settings;
+  const isOwn = keepAliveTimeoutMs !== undefined;
   const pressure =
     keepAliveTimeoutMs === undefined ? undefined : createBackPressure(clock, loop, longestHoldMs, keepAliveTimeoutMs);
   /** Connections whose request is read in pieces. */
@@ -118,7 +119,9 @@ export function createListener(service: Service, settings: ListenerSettings): Li
       });
     }
     if (response.destroyed) return;
-    sendWhole(request, response, { ...found, headers: paced(request, response, found), body }, isSendingAway, clock);
+    const { status } = found;
+    const headers = paced(request, response, found);
+    sendWhole(request, response, { status, headers, body }, isSendingAway, clock, isOwn);
     watchReading(request, response);
     return;
   };
@@ -207,22 +210,40 @@ function sendWhole(
   { status, headers, body }: WholeAnswer,
   isSendingAway: boolean,
   clock: Clock,
+  isOwn: boolean,
 ): void {
   const bytes = Buffer.byteLength(body);
   // What is left of a body that nobody reads would be taken for the next request.
   const isUnread = !request.complete && hasBody(request);
   const isBodyLeft = isUnread && (isSendingAway || !isCheaplyDropped(request));
-  const closing = isSendingAway || isBodyLeft ? { connection: 'close' } : {};
-  response.writeHead(status, { ...headers, ...closing, 'content-length': bytes });
+  const sent: OutgoingHttpHeaders = { ...headers, 'content-length': bytes };
+  if (isSendingAway || isBodyLeft) sent.connection = 'close';
+  response.writeHead(status, sent);
   const content = request.method === 'HEAD' ? '' : body;
   if (!isBodyLeft) {
-    response.end(content);
+    endWith(response, content, bytes, isOwn);
     if (isUnread) request.resume();
     return;
   }
   // To close now would reset the connection under a client that still sends, and it would never read the answer.
   response.write(content);
   dropRest(request, clock, () => response.end());
+}
+
+/** Bytes of an answer that are sent as text: more would take longer to become text than that saves. */
+const mostAsText = 16 * 1024;
+
+/**
+ * Sends the last of an answer. Node joins text to the head, and sends bytes beside it, which takes it longer; so a few bytes are given as
+ * text whose letters are a byte each. Not where others may look at what is sent, and take it for what it is not.
+ *
+ * @param bytes length of `content` in bytes, or of what is not sent to HEAD
+ */
+function endWith(response: ServerResponse, content: WholeAnswer['body'], bytes: number, isOwn: boolean): void {
+  // Text that is as long as its bytes is ASCII, which needs no encoding.
+  if (typeof content === 'string') response.end(content, content.length === bytes ? 'latin1' : 'utf8');
+  else if (!isOwn || bytes > mostAsText) response.end(content);
+  else response.end(Buffer.from(content.buffer, content.byteOffset, bytes).toString('latin1'), 'latin1');
 }
 
 /** Whether the rest of a body is dropped sooner than a new connection is made. A client that waits to be told to go on may never send it. */

@@ -3,6 +3,12 @@ import type { Clock } from '@fairlead/core';
 import { createBackPressure } from './back-pressure';
 import { createLoopDelay } from './loop-delay';
 
+/** A thread stands still for so long, as often as that, in milliseconds: a machine has other things to do. */
+export interface Pauses {
+  readonly everyMs: number;
+  readonly forMs: number;
+}
+
 /** What a server takes, in milliseconds. */
 export interface SimulatedServer {
   /** Of the event loop, to read a request and send its answer, whatever that is. */
@@ -16,6 +22,8 @@ export interface SimulatedServer {
   readonly maxRows: number;
   /** Whether the lane is the event loop itself. */
   readonly isInline: boolean;
+  /** @default none */
+  readonly pauses?: Pauses | undefined;
   /** Whether what the loop takes counts, and whether connections of refused requests are left unread. */
   readonly countsDelay: boolean;
   readonly holds: boolean;
@@ -27,6 +35,10 @@ export interface SimulatedLoad {
   /** Arrivals a second; without it each connection asks again once it has its answer. */
   readonly perSecond?: number;
   readonly patienceMs: number;
+  /** What the clients' one thread, which runs beside the server's, takes for an answer and the next request. @default 0 */
+  readonly clientMs?: number;
+  /** Of that thread. @default none */
+  readonly clientPauses?: Pauses | undefined;
   readonly durationMs: number;
   /** Milliseconds before them that do not count. */
   readonly warmUpMs: number;
@@ -53,6 +65,12 @@ interface Connection {
   dueAt: number | undefined;
   /** When it can be read; the system's buffers have it from then on. */
   inTime: number;
+}
+
+/** When a thread does what it would do at a time. */
+function awake(at: number, pauses: Pauses | undefined): number {
+  if (pauses === undefined) return at;
+  return Math.max(at, at - (at % pauses.everyMs) + pauses.forMs);
 }
 
 /** A request in the queue of the model. */
@@ -117,26 +135,44 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
     if (dueAt >= load.warmUpMs) sent++;
     waiting.add(connection);
   };
+  /** Answers on their way to the clients, which take one after the other. */
+  const coming: { readonly connection: Connection; readonly ok: boolean; readonly at: number }[] = [];
+  let clientFreeAt = 0;
   const receive = (connection: Connection, ok: boolean): void => {
-    const dueAt = connection.dueAt as number;
-    if (dueAt >= load.warmUpMs && dueAt < endAt) {
-      if (!ok) refused++;
-      else if (now - dueAt > load.patienceMs) late++;
-      else {
-        times.push(now - dueAt);
-        inTimeOf[connection.index] = (inTimeOf[connection.index] as number) + 1;
+    clientFreeAt = awake(Math.max(clientFreeAt, now), load.clientPauses) + (load.clientMs ?? 0);
+    coming.push({ connection, ok, at: clientFreeAt });
+  };
+  /** What clients have taken until a time. */
+  const take = (until: number): void => {
+    for (let next = coming[0]; next !== undefined && next.at <= until; next = coming[0]) {
+      coming.shift();
+      const { connection, ok, at } = next;
+      const dueAt = connection.dueAt as number;
+      if (dueAt >= load.warmUpMs && dueAt < endAt) {
+        if (!ok) refused++;
+        else if (at - dueAt > load.patienceMs) late++;
+        else {
+          times.push(at - dueAt);
+          inTimeOf[connection.index] = (inTimeOf[connection.index] as number) + 1;
+        }
       }
+      if (load.perSecond === undefined) ask(connection, at);
+      else idle.push(connection);
     }
-    if (load.perSecond === undefined) ask(connection, now);
-    else idle.push(connection);
   };
   /** What clients do until now: whoever is answered last asks first. */
   const arrive = (): void => {
-    if (load.perSecond === undefined) return;
-    for (; (due * 1000) / load.perSecond <= now; due++) {
-      const connection = idle.pop();
-      if (connection !== undefined) ask(connection, (due * 1000) / load.perSecond);
+    if (load.perSecond !== undefined) {
+      for (; (due * 1000) / load.perSecond <= now; due++) {
+        const dueAt = (due * 1000) / load.perSecond;
+        const sentAt = awake(dueAt, load.clientPauses);
+        if (sentAt > now) break;
+        take(sentAt);
+        const connection = idle.pop();
+        if (connection !== undefined) ask(connection, dueAt);
+      }
     }
+    take(now);
   };
 
   const queue: Queued[] = [];
@@ -189,6 +225,7 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
   if (load.perSecond === undefined) for (const connection of connections) ask(connection, 0);
   else idle.push(...connections);
   while (now < endAt) {
+    now = awake(now, server.pauses);
     for (const timer of timers.filter(({ at }) => at <= now)) {
       timers = timers.filter((other) => other !== timer);
       timer.callback();

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { FairleadError } from '@fairlead/core';
 import { bodyTooLarge, joinSmall } from '@fairlead/core/serving';
+import { type BodyTaker, ServedRequest } from './served-request';
 
 /** Whether a request declares more than a limit. */
 export function declaresMoreThan(request: IncomingMessage, maxBytes: number): boolean {
@@ -23,37 +24,52 @@ export function readRequestBody(
       reject(bodyTooLarge(maxBytes));
       return;
     }
-    const chunks: Uint8Array[] = [];
+    const pieces: Uint8Array[] = [];
     let joined = 0;
     let size = 0;
-    let isOver = false;
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      try {
-        if (size > maxBytes) throw bodyTooLarge(maxBytes);
-        onBytes?.(size);
-        chunks.push(chunk);
-        joined = joinSmall(chunks, joined);
-      } catch (error) {
-        release();
-        request.pause();
-        reject(error);
-      }
+    const taker: BodyTaker = {
+      onPiece(piece: Buffer): boolean {
+        size += piece.length;
+        try {
+          if (size > maxBytes) throw bodyTooLarge(maxBytes);
+          onBytes?.(size);
+          pieces.push(piece);
+          joined = joinSmall(pieces, joined);
+          return true;
+        } catch (error) {
+          reject(error);
+          return false;
+        }
+      },
+      onEnd: () => resolve(pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, size)),
+      onBroken: (cause: unknown) =>
+        reject(new FairleadError('ABORTED', 'The client went away before its body was whole.', { cause })),
     };
-    // The listeners of a body that was read to its end go with the request.
-    const onEnd = (): void => {
-      isOver = true;
-      resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size));
-    };
-    const onBroken = (cause?: unknown): void => {
-      if (isOver) return;
-      release();
-      reject(new FairleadError('ABORTED', 'The client went away before its body was whole.', { cause }));
-    };
-    const release = (): void => {
-      isOver = true;
-      request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
-    };
-    request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
+    if (!(request instanceof ServedRequest) || !request.takeBody(taker)) takeStream(request, taker);
   });
+}
+
+/** The same of a request that is a stream and nothing else, as frameworks and their servers have them. */
+function takeStream(request: IncomingMessage, taker: BodyTaker): void {
+  let isOver = false;
+  const onData = (piece: Buffer): void => {
+    if (taker.onPiece(piece)) return;
+    release();
+    request.pause();
+  };
+  // The listeners of a body that was read to its end go with the request.
+  const onEnd = (): void => {
+    isOver = true;
+    taker.onEnd();
+  };
+  const onBroken = (cause?: unknown): void => {
+    if (isOver) return;
+    release();
+    taker.onBroken(cause);
+  };
+  const release = (): void => {
+    isOver = true;
+    request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
+  };
+  request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
 }

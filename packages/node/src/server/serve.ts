@@ -6,6 +6,7 @@ import { createService, type ModelHost, type ServedRunners } from '@fairlead/cor
 import { createListener, type Listener } from './listener';
 import { parseServeOptions, type ServeOptions, type ServeSettings } from './options';
 import { applyPlatform, tellPlatform } from './platform-options';
+import { ServedRequest } from './served-request';
 import { onEndSignal } from './signals';
 
 /** A server that listens. */
@@ -59,6 +60,7 @@ export async function serve(served: ServedRunners | ModelHost, options?: ServeOp
 function openServer(listener: Listener, settings: ServeSettings): HttpServer | HttpsServer {
   const { requestTimeoutMs, headersTimeoutMs, keepAliveTimeoutMs, maxHeaderBytes, maxConnections, tls } = settings;
   const limits = {
+    IncomingMessage: ServedRequest,
     requestTimeout: requestTimeoutMs,
     headersTimeout: headersTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,

@@ -37,9 +37,8 @@ export function toServiceRequest(request: IncomingMessage, settings: ReadingSett
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
-    async body(maxBytes, onBytes) {
-      const before = takenBefore(request, maxBytes);
-      if (before !== undefined) return before;
+    body(maxBytes, onBytes) {
+      if (request.readableEnded) return readBefore(request, maxBytes, onBytes);
       proceedWithin(maxBytes);
       return readRequestBody(request, maxBytes, onBytes);
     },
@@ -64,6 +63,14 @@ function withoutOrigin(target: string): string {
   const origin = /^https?:\/\/[^/?#]*/i.exec(target)?.[0] ?? '';
   const rest = target.slice(origin.length);
   return origin === '' || rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+async function readBefore(
+  request: IncomingMessage,
+  maxBytes: number,
+  onBytes?: (bytes: number) => void,
+): Promise<Uint8Array> {
+  return takenBefore(request, maxBytes) ?? readRequestBody(request, maxBytes, onBytes);
 }
 
 function takenBefore(request: IncomingMessage, maxBytes: number): Buffer | undefined {

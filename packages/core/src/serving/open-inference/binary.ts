@@ -46,14 +46,28 @@ export function splitBody(
   return { json: body.subarray(0, length), binary: body.subarray(length) };
 }
 
+const utf8 = new TextEncoder();
+
 /** The body of a message: its JSON and the binary tensors behind it. */
 export function joinBody(
   json: string,
   parts: readonly Uint8Array[],
 ): { body: Uint8Array<ArrayBuffer>; jsonLength: number } {
-  const head = new TextEncoder().encode(json);
-  const size = parts.reduce((sum, part) => sum + part.byteLength, head.byteLength);
-  return { body: joinChunks([head, ...parts], size) as Uint8Array<ArrayBuffer>, jsonLength: head.byteLength };
+  const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  const body = new Uint8Array(json.length + size);
+  const { read, written } = utf8.encodeInto(json, body);
+  // It is as long as its text where that is ASCII, as nearly all is.
+  if (read !== json.length || written !== json.length) {
+    const head = utf8.encode(json);
+    const joined = joinChunks([head, ...parts], head.byteLength + size) as Uint8Array<ArrayBuffer>;
+    return { body: joined, jsonLength: head.byteLength };
+  }
+  let offset = written;
+  for (const part of parts) {
+    body.set(part, offset);
+    offset += part.byteLength;
+  }
+  return { body, jsonLength: written };
 }
 
 /** Reads from the beginning of `bytes`. */
@@ -90,7 +104,7 @@ export function createBinaryReader(bytes: Uint8Array): BinaryReader {
 export function toBinary(tensor: Tensor): Uint8Array {
   const { data } = tensor;
   if (!Array.isArray(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const texts = data.map((text) => new TextEncoder().encode(text));
+  const texts = data.map((text) => utf8.encode(text));
   const bytes = new Uint8Array(texts.reduce((sum, text) => sum + 4 + text.byteLength, 0));
   const view = new DataView(bytes.buffer);
   let offset = 0;
@@ -108,7 +122,7 @@ function readStrings(bytes: Uint8Array, count: number, name: string): string[] {
     throw invalid(`${name}.data`, `${count} elements with a length of 4 bytes each`, `${bytes.byteLength} bytes`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const texts: string[] = [];
   let offset = 0;
   for (let index = 0; index < count; index++) {
@@ -117,7 +131,7 @@ function readStrings(bytes: Uint8Array, count: number, name: string): string[] {
     offset += 4;
     if (!(offset + length <= bytes.byteLength)) throw invalid(field, 'a length and so many bytes', 'fewer bytes');
     try {
-      texts.push(utf8.decode(bytes.subarray(offset, offset + length)));
+      texts.push(decoder.decode(bytes.subarray(offset, offset + length)));
     } catch {
       throw invalid(field, 'UTF-8', 'other bytes');
     }

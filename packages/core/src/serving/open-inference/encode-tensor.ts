@@ -11,7 +11,10 @@ import { datatypeOf } from './datatypes';
  * Protocol Buffers. Where `binary` wants the tensor, its elements go there instead.
  */
 export function encodeTensor(name: string, tensor: Tensor, binary?: BinaryParts): string {
-  const head = `{"name":${JSON.stringify(name)},"shape":[${tensor.shape.join(',')}],"datatype":"${datatypeOf(tensor.dtype)}"`;
+  const { dtype, shape } = tensor;
+  let sizes = '';
+  for (let axis = 0; axis < shape.length; axis++) sizes += axis === 0 ? shape[axis] : `,${shape[axis]}`;
+  const head = `{"name":${JSON.stringify(name)},"shape":[${sizes}],"datatype":"${datatypeOf(dtype)}"`;
   if (binary?.wants(name)) {
     const bytes = toBinary(tensor);
     binary.parts.push(bytes);

@@ -1,5 +1,4 @@
-import { readTensorJson } from '../../tensor/json/tensor-json';
-import { answerBody, decodeText } from '../answer-body';
+import { answerBody } from '../answer-body';
 import type { ServiceRequest, ServiceResponse } from '../exchange';
 import type { Call } from '../host/call';
 import type { ServedModel } from '../host/catalog';
@@ -7,7 +6,9 @@ import type { ModelHost, ModelRequest } from '../host/model-host';
 import { perModel } from '../host/per-model';
 import { jsonResponse } from '../http-error';
 import { joinBody, jsonLengthHeader, splitBody } from './binary';
+import { createBinaryRequestReader } from './binary-requests';
 import { classify } from './classification';
+import { createJsonRequestReader } from './json-requests';
 import { compileRequestDecoder, encodeInferResponse, type InferRequest } from './messages';
 import { mayNamePriority } from './names-priority';
 import { decodeRawRequest } from './raw-request';
@@ -21,15 +22,18 @@ export type Infer = (request: ServiceRequest, call: Call) => Promise<ServiceResp
  */
 export function createInfer(host: ModelHost): Infer {
   const { maxTensorElements } = host.limits;
-  const decoderOf = perModel(({ runner }) => compileRequestDecoder(runner.signature, maxTensorElements));
+  const readersOf = perModel(({ runner }) => {
+    const decode = compileRequestDecoder(runner.signature, maxTensorElements);
+    return { readJson: createJsonRequestReader(decode), readBinary: createBinaryRequestReader(decode) };
+  });
 
   const readMessage = (body: Uint8Array, model: ServedModel, jsonLength: string | null | undefined): InferRequest => {
     const { json, binary } = splitBody(body, jsonLength);
     // A body without any JSON is the one input's elements and nothing else.
     if (binary !== undefined && json.byteLength === 0)
       return decodeRawRequest(binary, model.runner.signature, maxTensorElements);
-    const decode = decoderOf(model);
-    return readTensorJson(json, decodeText, (message) => decode(message, binary));
+    const { readJson, readBinary } = readersOf(model);
+    return binary === undefined ? readJson(json) : readBinary(json, binary);
   };
 
   return (request, call) => {

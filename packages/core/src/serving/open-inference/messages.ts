@@ -200,9 +200,8 @@ export function encodeInferResponse(
   binary?: BinaryParts,
   decisionId?: string,
 ): string {
-  const head = `{"model_name":${JSON.stringify(modelName)},"model_version":${JSON.stringify(model.version)}`;
+  const { head, digest } = writtenModel(modelName, model);
   const echo = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
-  const digest = model.digest === '' ? '' : `,"parameters":{"digest":${JSON.stringify(model.digest)}}`;
   const parameters = decisionId === undefined ? digest : parametersOf(model.digest, decisionId);
   let tensors = '';
   for (let index = 0; index < names.length; index++) {
@@ -217,6 +216,33 @@ export function encodeInferResponse(
     tensors += (index === 0 ? '' : ',') + encodeTensor(name, tensor, binary);
   }
   return `${head}${echo}${parameters},"outputs":[${tensors}]}`;
+}
+
+/** What a response says of its model. */
+interface WrittenModel {
+  readonly modelName: string;
+  readonly version: string;
+  readonly of: string;
+  readonly head: string;
+  readonly digest: string;
+}
+
+/** The answers of a version have one object that tells of it. */
+const writtenModels = new WeakMap<ModelInfo, WrittenModel>();
+
+function writtenModel(modelName: string, model: ModelInfo): WrittenModel {
+  const before = writtenModels.get(model);
+  const { version, digest } = model;
+  if (before?.modelName === modelName && before.version === version && before.of === digest) return before;
+  const written: WrittenModel = {
+    modelName,
+    version,
+    of: digest,
+    head: `{"model_name":${JSON.stringify(modelName)},"model_version":${JSON.stringify(version)}`,
+    digest: digest === '' ? '' : `,"parameters":{"digest":${JSON.stringify(digest)}}`,
+  };
+  writtenModels.set(model, written);
+  return written;
 }
 
 function parametersOf(digest: string, decisionId: string): string {

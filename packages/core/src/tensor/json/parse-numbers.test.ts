@@ -4,11 +4,12 @@ import { parseNumbers } from './parse-numbers';
 
 const utf8 = new TextEncoder();
 
-function parse(text: string, data: Parameters<typeof parseNumbers>[3]): boolean {
-  // Others lie around it, as in a message.
-  const bytes = utf8.encode(`[7${text}]7,7]`);
-  return parseNumbers(bytes, 2, bytes.length - 5, data);
+/** Others lie around the text, as in a message; what comes close behind it is read otherwise than what does not. */
+function parse(text: string, data: Parameters<typeof parseNumbers>[3], behind = ']7,7]'): boolean {
+  const bytes = utf8.encode(`[7${text}${behind}`);
+  return parseNumbers(bytes, 2, bytes.length - behind.length, data);
 }
+const farBehind = `],"datatype":"FP32","shape":[1,${'1'.repeat(40)}]`;
 
 /** Numbers as many a client writes them. */
 const numberText = fc.oneof(
@@ -47,6 +48,57 @@ describe('parseNumbers', () => {
     );
   });
 
+  it('reads float32s as it reads doubles and rounds them, wherever they lie and whatever is wrong with them', () => {
+    const wrong = fc.constantFrom(
+      '',
+      '-',
+      '.',
+      '1.',
+      '.5',
+      '01',
+      '-00.5',
+      '1..2',
+      '1.5.',
+      '+1',
+      '1e',
+      '0x1',
+      '1 2',
+      '\v1',
+      'é',
+      '1.5E',
+      '1_0',
+    );
+    const digits = (most: number) =>
+      fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: most });
+    const decimal = fc
+      .tuple(fc.constantFrom('', '-'), fc.oneof(fc.constant('0'), fc.nat().map(String)), fc.nat(50), digits(30))
+      .map(([sign, whole, zeros, rest]) => `${sign}${whole}.${'0'.repeat(zeros)}${rest}`);
+    const space = fc.constantFrom('', '', '', ' ', '\n\t', '\r');
+    const element = fc.oneof(
+      { weight: 20, arbitrary: fc.oneof(decimal, numberText, digits(3)) },
+      { weight: 1, arbitrary: wrong },
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(space, element, space), { minLength: 1, maxLength: 6 }), (parts) => {
+        const text = parts.map((part) => part.join('')).join(',');
+        let expected: readonly number[] | undefined;
+        try {
+          expected = JSON.parse(`[${text}]`);
+        } catch {
+          // No JSON.
+        }
+        const rounded = Float32Array.from(expected ?? []);
+        const fits = rounded.length === parts.length && rounded.every(Number.isFinite);
+        for (const behind of [']', ']}]}', farBehind]) {
+          const floats = new Float32Array(parts.length);
+          expect(parse(text, floats, behind), text).toBe(fits);
+          if (fits) expect(sameBits(floats, rounded), text).toBe(true);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
   it('rounds a float32 half-way between two as the double of its digits would be', () => {
     fc.assert(
       fc.property(
@@ -57,8 +109,10 @@ describe('parseNumbers', () => {
           const middle = (value + next) / 2;
           const text = `${Number.isInteger(middle) ? `${middle}.` : middle}${tail}`.replace(/\.$/, '.0');
           const floats = new Float32Array(1);
-          expect(parse(text, floats)).toBe(true);
-          expect(floats[0], text).toBe(Math.fround(Number(text)));
+          for (const behind of [']7,7]', farBehind]) {
+            expect(parse(text, floats, behind)).toBe(true);
+            expect(floats[0], text).toBe(Math.fround(Number(text)));
+          }
         },
       ),
       { numRuns: 3000 },
@@ -80,9 +134,11 @@ describe('parseNumbers', () => {
   });
 
   it('keeps the sign of zero', () => {
-    const data = new Float32Array(4);
-    expect(parse('-0,0,-0.0,-0e5', data)).toBe(true);
-    expect([...data].map((value) => Object.is(value, -0))).toEqual([true, false, true, true]);
+    for (const behind of [']', farBehind]) {
+      const data = new Float32Array(6);
+      expect(parse('-0,0,-0.0,-0e5,0.000,-0.00000000', data, behind)).toBe(true);
+      expect([...data].map((value) => Object.is(value, -0))).toEqual([true, false, true, true, false, true]);
+    }
   });
 
   it.each([
@@ -119,6 +175,7 @@ describe('parseNumbers', () => {
     '1,2x',
   ])('refuses %j for two numbers', (text) => {
     expect(parse(text, new Float32Array(2))).toBe(false);
+    expect(parse(text, new Float32Array(2), farBehind)).toBe(false);
     expect(parse(text, new Float64Array(2))).toBe(false);
   });
 

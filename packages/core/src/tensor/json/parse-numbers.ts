@@ -4,6 +4,8 @@
  * against 15 to 20 here. What is not plainly a number that the array can hold is left to JSON.parse, with its rules and messages.
  */
 
+import { type Cursor, isSpace, parseDecimals } from './parse-decimals';
+
 /** Where numbers go that doubles hold exactly. */
 export type NumberArray =
   | Float32Array
@@ -46,8 +48,17 @@ export function parseNumbers(bytes: Uint8Array, from: number, to: number, data: 
   const { length } = data;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const lastQuad = to - 4;
+  const plain: Cursor | undefined = isFloat32 ? { at: from, count: 0 } : undefined;
   let at = from;
   for (let index = 0; index < length; index++) {
+    if (plain !== undefined) {
+      plain.at = at;
+      plain.count = index;
+      parseDecimals(bytes, view, plain, data as Float32Array);
+      at = plain.at;
+      index = plain.count;
+      if (index === length) break;
+    }
     let byte = bytes[at] as number;
     while (byte <= 0x20 && isSpace(byte)) byte = bytes[++at] as number;
     if (index > 0) {
@@ -60,7 +71,11 @@ export function parseNumbers(bytes: Uint8Array, from: number, to: number, data: 
     if (isNegative) byte = bytes[++at] as number;
 
     // The digits that count: the first ones in high, those after in low, the rest are left out.
-    let [high, highDigits, low, lowDigits, leftOut] = [0, 0, 0, 0, 0];
+    let high = 0;
+    let highDigits = 0;
+    let low = 0;
+    let lowDigits = 0;
+    let leftOut = 0;
     let digit = byte - zero;
     if (digit >>> 0 > 9) return false;
     if (digit === 0) {
@@ -150,10 +165,6 @@ export function parseNumbers(bytes: Uint8Array, from: number, to: number, data: 
   }
   while (at < to && isSpace(bytes[at] as number)) at++;
   return at === to;
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 function textOf(bytes: Uint8Array, from: number, to: number): string {

@@ -33,14 +33,14 @@ export function readTensorJson<T>(
 }
 
 /** Where the brackets of a long array of numbers are. */
-interface Place {
+export interface ArrayPlace {
   readonly open: number;
   readonly close: number;
 }
 
-/** Finds what looks like long arrays of numbers outside of strings; whether it is shows when it is parsed. */
-function findArrays(bytes: Uint8Array): readonly Place[] {
-  const places: Place[] = [];
+/** Finds what looks like long arrays of numbers outside of strings, in order; whether it is shows when it is parsed. */
+export function findArrays(bytes: Uint8Array): readonly ArrayPlace[] {
+  const places: ArrayPlace[] = [];
   const { length } = bytes;
   for (let at = 0; at < length; at++) {
     const byte = bytes[at];
@@ -71,7 +71,7 @@ function endOfString(bytes: Uint8Array, from: number): number {
 
 function decodeAround<T>(
   bytes: Uint8Array,
-  places: readonly Place[],
+  places: readonly ArrayPlace[],
   textOf: (bytes: Uint8Array) => string,
   decode: (message: unknown) => T,
 ): T {
