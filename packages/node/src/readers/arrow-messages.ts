@@ -1,7 +1,7 @@
 import { bodyLengthOf } from './arrow-metadata';
 
 /** What a stream is refused for, in words that follow "given". */
-export type Refuse = (given: string) => Error;
+type Refuse = (given: string) => Error;
 
 /** Stands before the length of a message's metadata, but in streams of Arrow before 0.15. */
 const continuation = 0xff_ff_ff_ff;
