@@ -156,7 +156,7 @@ export default [
   {
     name: '@fairlead/node/auth, without jose',
     path: 'packages/node/dist/auth.js',
-    limit: '16 kB',
+    limit: '16.2 kB',
     gzip: true,
     modifyEsbuildConfig: (config) => ({ ...leavingOut(withoutLaterChunks)(config), platform: 'node' }),
   },
@@ -177,7 +177,7 @@ export default [
   {
     name: '@fairlead/core/rollouts: all of it',
     path: 'packages/core/dist/rollouts.js',
-    limit: '55.6 kB',
+    limit: '56.2 kB',
     gzip: true,
     modifyEsbuildConfig,
   },

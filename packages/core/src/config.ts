@@ -30,6 +30,7 @@ export function parseOptions<S extends z.ZodMiniType>(schema: S, options: unknow
 
 interface Issue {
   readonly code?: string | undefined;
+  readonly origin?: string | undefined;
   readonly message?: string | undefined;
   readonly expected?: unknown;
   readonly minimum?: unknown;
@@ -39,16 +40,25 @@ interface Issue {
 }
 
 function expectationOf(issue: unknown): string {
-  const { code, message, expected, minimum, maximum, inclusive, values } = (issue ?? {}) as Issue;
+  const { code, origin, message, expected, minimum, maximum, inclusive, values } = (issue ?? {}) as Issue;
   if (values !== undefined) return `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`;
-  if (code === 'too_small') return `${inclusive === false ? 'more than' : 'at least'} ${String(minimum)}`;
-  if (code === 'too_big') return `${inclusive === false ? 'less than' : 'at most'} ${String(maximum)}`;
-  if (expected === 'record') return 'an object, by name';
+  if (code === 'too_small') return `${inclusive === false ? 'more than' : 'at least'} ${amount(minimum, origin)}`;
+  if (code === 'too_big') return `${inclusive === false ? 'less than' : 'at most'} ${amount(maximum, origin)}`;
   if (typeof expected === 'string') return article(expected);
   return message !== undefined && message !== 'Invalid input' ? message : 'another value';
 }
 
-function article(noun: string): string {
+/** A limit of a value, or of the length of a text. */
+function amount(limit: unknown, origin: string | undefined): string {
+  if (origin !== 'string') return String(limit);
+  return `${String(limit)} ${limit === 1 ? 'character' : 'characters'}`;
+}
+
+/** Types of the library in words that its users have. */
+const plainWords: Readonly<Record<string, string>> = { record: 'plain object', tuple: 'list' };
+
+function article(type: string): string {
+  const noun = plainWords[type] ?? type;
   return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
 

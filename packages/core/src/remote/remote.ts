@@ -234,8 +234,9 @@ function createRemoteRunner(
   };
 
   /** Says nothing of how the model stands. */
-  const reward: RemoteRunner['reward'] = async (decisionId, value, { at, signal, timeoutMs } = {}) => {
-    checkReward(decisionId, value, at, clock.epochMs());
+  const reward: RemoteRunner['reward'] = async (decisionId, value, given = {}) => {
+    const at = checkReward(decisionId, value, given, clock.epochMs());
+    const { signal, timeoutMs } = given;
     if (connection.reward === undefined) throw noRewards(what);
     const leave = inFlight.enter();
     try {

@@ -24,10 +24,17 @@ export function checkedRunOptions(options: RolloutRunOptions): RolloutRunOptions
 
 /**
  * Who wants something done, and why: it goes into the history, and so into the store.
+ * @param others fields beside these two. What is none is refused: `promote({ arms })` would promote whoever is first
  * @throws FairleadError `INVALID_ARGUMENT`
  */
-export function checkedActor<A extends Actor>(by: A): A {
-  if (typeof by !== 'object' || by === null) throw invalid('by', 'an object with actor and reason', by);
+export function checkedActor<A extends Actor>(by: A, others: readonly string[] = []): A {
+  const fields = ['actor', 'reason', ...others];
+  const expected = `an object with ${fields.join(', ')}, each of which may be left out`;
+  if (typeof by !== 'object' || by === null) throw invalid('by', expected, by);
+  for (const field of Object.keys(by)) {
+    if (!fields.includes(field))
+      throw invalid(field, `no such field, but ${expected}`, (by as Record<string, unknown>)[field]);
+  }
   for (const field of ['actor', 'reason'] as const) {
     if (by[field] !== undefined && typeof by[field] !== 'string') throw invalid(field, 'a text', by[field]);
   }

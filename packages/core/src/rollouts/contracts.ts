@@ -112,6 +112,8 @@ export interface Strategy {
   lacks?(state: StrategyState): string | undefined;
   /** What it would do where nothing harms, for a dry run. */
   plan(arms: readonly string[]): readonly PlannedStep[];
+  /** What it hears of requests by, such as a shadow: a rollout without it among its `observers` says so when it is made. */
+  readonly hearsBy?: readonly object[];
 }
 
 /**

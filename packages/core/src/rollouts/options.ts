@@ -115,6 +115,20 @@ export interface RolloutOptions<S extends AnySignature = AnySignature> {
   readonly on?: EventListeners<RolloutEventMap>;
 }
 
+/** Complete by its type: a listener of a name that is none would never hear anything. */
+const eventNames: Readonly<Record<keyof RolloutEventMap, true>> = {
+  'rollout-change': true,
+  'approval-request': true,
+  'request-fall-back': true,
+  'arm-open': true,
+  'arm-close': true,
+  'arm-load-fail': true,
+  'sample-ratio-mismatch': true,
+  'store-fail': true,
+  'store-back': true,
+  'alias-fail': true,
+};
+
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 /** Whether a value is a runner; what a function of a challenger answers is asked too. */
 export const isRunner = (value: unknown): value is ModelRunner =>
@@ -221,6 +235,21 @@ export function parseRolloutOptions(options: unknown): RolloutSettings {
       throw optionError('createRollout', `challengers.${name}`, 'another name: every object has something of it', name);
     }
   }
+  for (const [event, listener] of Object.entries(settings.on ?? {})) {
+    if (!Object.hasOwn(eventNames, event)) {
+      throw optionError('createRollout', `on.${event}`, `one of ${Object.keys(eventNames).join(', ')}`, event);
+    }
+    if (listener !== undefined && typeof listener !== 'function') {
+      throw optionError('createRollout', `on.${event}`, 'a function', listener);
+    }
+  }
+  for (const [field, runner] of [
+    ['champion', settings.champion] as const,
+    ...Object.entries(settings.challengers).map(([name, runner]) => [`challengers.${name}`, runner] as const),
+  ]) {
+    if (typeof runner === 'function' || runner.health?.().status !== 'closed') continue;
+    throw optionError('createRollout', field, 'a runner that is open', 'one that was closed');
+  }
   const seen = new Set<string>();
   settings.guardrails.forEach(({ name, margin, bounds, harmfulWhen, windowMs }, index) => {
     const field = `guardrails.${index}`;
@@ -260,13 +289,22 @@ function hasMethods(value: unknown, ...methods: readonly string[]): boolean {
   return methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
 }
 
-/** Guardrails that hear nothing of what they measure: with them nothing is ever shown to be non-inferior. A sentence each. */
-export function silentGuardrails(settings: RolloutSettings): readonly string[] {
-  const { guardrails, costOf, driftOf, rewards, strategy } = settings;
+/** What hears nothing of what it goes by, so that the rollout would stand still without a word. A sentence each. */
+export function whatHearsNothing(settings: RolloutSettings): readonly string[] {
+  const { guardrails, costOf, driftOf, observers, rewards, strategy } = settings;
   const given = { costOf, driftOf, rewards: rewards ?? strategy.learn };
-  return guardrails.flatMap(({ name, needs }) =>
-    needs === undefined || given[needs] !== undefined
-      ? []
-      : [`The guardrail "${name}" hears nothing without the option ${needs}, so nothing is ever promoted by evidence.`],
-  );
+  const heard: readonly object[] = observers;
+  const isDeaf = strategy.hearsBy?.some((observer) => !heard.includes(observer)) === true;
+  return [
+    ...(isDeaf
+      ? [`The strategy "${strategy.name}" hears of no request until its mirror is among the option observers.`]
+      : []),
+    ...guardrails.flatMap(({ name, needs }) =>
+      needs === undefined || given[needs] !== undefined
+        ? []
+        : [
+            `The guardrail "${name}" hears nothing without the option ${needs}, so nothing is ever promoted by evidence.`,
+          ],
+    ),
+  ];
 }

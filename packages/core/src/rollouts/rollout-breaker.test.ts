@@ -80,10 +80,14 @@ describe('the breaker', () => {
     expect(rollout.describe().arms[1]).toMatchObject({ arm: 'canary', circuit: 'open' });
     expect(rollout.rolloutStats().arms.canary).toMatchObject({ requests: 3, fellBack: 3, diverted: 17 });
     expect(told('arm-open')).toMatchObject([{ arm: 'canary', retryAfterMs: 5000 }]);
+    const degraded = ['canary keeps failing: the champion serves its share for a while.'];
+    expect(rollout.describe().degraded).toEqual(degraded);
+    expect(rollout.health()).toMatchObject({ status: 'degraded', ready: true, reasons: degraded });
     broken = false;
     await clock.advance(5000);
     expect((await send(20)).at(-1)).toBe('canary');
     expect(told('arm-close')).toHaveLength(1);
+    expect(rollout.describe().degraded).toEqual([]);
     await rollout.close();
   });
 

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { pair } from '../resilience/scripted-runner.fixture';
+import { pair, scriptedRunner } from '../resilience/scripted-runner.fixture';
 import { createVirtualClock } from '../testing/virtual-clock';
 import { linUcb } from './bandits/lin-ucb';
 import type { RolloutStore, StoredRollout } from './contracts';
 import { driftGuardrail } from './evidence/guardrails';
 import { setUpRollout } from './rollout.fixture';
+import { createShadow } from './shadow/create-shadow';
 import { createMemoryRolloutStore } from './store/memory-rollout-store';
 import { abTest } from './strategies/ab-test';
+import { canary } from './strategies/canary';
 import { linearRamp } from './strategies/linear-ramp';
+import { shadow } from './strategies/shadow';
 
 /** A memory store whose calls take a while of the virtual clock, from when it is told. */
 function slowStore(clock: ReturnType<typeof createVirtualClock>) {
@@ -167,7 +170,26 @@ describe('a rollout', () => {
     await expect(rollout.run(pair(), null as never)).rejects.toMatchObject(refused('options'));
     await expect(rollout.rollback(null as never)).rejects.toMatchObject(refused('by'));
     await expect(rollout.promote({ actor: 7 as never })).rejects.toMatchObject(refused('actor'));
+    await expect(rollout.promote({ arms: 'canary' } as never)).rejects.toMatchObject(refused('arms'));
+    await expect(rollout.rollback({ arm: 'canary' } as never)).rejects.toMatchObject(refused('arm'));
     expect(rollout.describe().status).toBe('running');
+    await rollout.close();
+  });
+
+  it('that was closed refuses rewards, which nobody would learn of', async () => {
+    const { rollout, clock } = await setUpRollout({ strategy: abTest(), rewards: {} });
+    const asked = rollout.run(pair());
+    await clock.advance(20);
+    const { rollout: trace } = await asked;
+    await rollout.close();
+    expect(() => rollout.reward(trace.decisionId, 1)).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+  });
+
+  it('refuses a time of a reward that is none, which would count as now', async () => {
+    const { rollout } = await setUpRollout({ strategy: abTest(), rewards: {} });
+    for (const time of [Date.now(), null, 'now']) {
+      expect(() => rollout.reward('a', 1, time as never)).toThrow('"time" is wrong: expected an object such as { at }');
+    }
     await rollout.close();
   });
 
@@ -175,6 +197,20 @@ describe('a rollout', () => {
     const { rollout, log } = await setUpRollout({ guardrails: [driftGuardrail()] });
     expect(log.join()).toContain('The guardrail "drift" hears nothing without the option driftOf');
     await rollout.close();
+  });
+
+  it('says that a shadow is not among its observers, and would compare nothing', async () => {
+    const clock = createVirtualClock();
+    const champion = scriptedRunner(clock, undefined, '1');
+    const challenger = scriptedRunner(clock, undefined, '2');
+    const mirror = createShadow({ champion, shadow: challenger, clock });
+    const options = { champion, challengers: { canary: challenger }, strategy: shadow({ mirror, next: canary() }) };
+    const deaf = await setUpRollout(options, {}, clock);
+    expect(deaf.log.join()).toContain('hears of no request until its mirror is among the option observers');
+    const heard = await setUpRollout({ ...options, observers: [mirror] }, {}, clock);
+    expect(heard.log).toEqual([]);
+    for (const { rollout } of [deaf, heard]) await rollout.close();
+    await mirror.close();
   });
 
   it('stands still while it is paused: a ramp goes on from where it was', async () => {

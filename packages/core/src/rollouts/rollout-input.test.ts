@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../errors';
 import { failure, pair, pairSignature, scriptedRunner } from '../resilience/scripted-runner.fixture';
+import { createRunner } from '../runner/create-runner';
+import { createMockBackend, mockModel } from '../testing/mock-backend';
 import { createVirtualClock } from '../testing/virtual-clock';
 import { errorsGuardrail } from './evidence/guardrails';
 import type { RolloutOptions } from './options';
@@ -11,6 +13,8 @@ import { canary } from './strategies/canary';
 
 const clock = createVirtualClock();
 const runner = (version: string) => scriptedRunner(clock, undefined, version);
+const openRunner = () =>
+  createRunner({ model: mockModel('1'), backend: createMockBackend(), lanes: 'inline', warmUp: false });
 const good = (): RolloutOptions => ({
   name: 'digits',
   champion: runner('1'),
@@ -58,6 +62,8 @@ describe('options that cannot be', () => {
     ['lookEveryMs', { lookEveryMs: 2 ** 31 }],
     ['store', { store: { read() {}, write() {} } }],
     ['alias', { alias: { move() {} } }],
+    ['on.rollout-changed', { on: { 'rollout-changed': () => {} } }],
+    ['on.rollout-change', { on: { 'rollout-change': 'log' } }],
     ['weights', { weights: {} }],
     ['weights.canary', { strategy: abTest({ weights: { champion: 0.5, other: 0.5 } }) }],
   ])('name %s', async (field, wrong) => {
@@ -73,6 +79,18 @@ describe('options that cannot be', () => {
     const error = await createRollout({ ...good(), champion, challengers }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'SIGNATURE_MISMATCH' });
     expect(champion.closed).toBe(false);
+  });
+});
+
+describe('a runner that was closed', () => {
+  it.each(['champion', 'challengers.canary'])('is refused as %s', async (field) => {
+    const closed = await openRunner();
+    await closed.close();
+    const wrong = field === 'champion' ? { champion: closed } : { challengers: { canary: closed } };
+    await expect(createRollout({ ...good(), ...wrong })).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      details: { field, expected: 'a runner that is open' },
+    });
   });
 });
 

@@ -56,7 +56,7 @@ export interface RolloutRunner<S extends AnySignature = AnySignature> extends Mo
    * @param at when it was earned, in milliseconds since 1970-01-01 UTC. @default now
    * @throws FairleadError `NOT_FOUND` for what is no id of this rollout; `INVALID_ARGUMENT`; `CONFLICT` where the store has a rollout of other
    * models, whose decision it is: another replica takes it; `UNSUPPORTED` without
-   * `rewards` and a strategy that learns
+   * `rewards` and a strategy that learns; `CLOSED`
    */
   reward(decisionId: string, value: number, time?: RewardTime): RolloutRewardOutcome;
   /** The decisions that are held, oldest first, with what they earned: what off-policy estimates read. */

@@ -17,7 +17,7 @@ import { championArm, type StoredRollout } from './contracts';
 import { createController } from './controller';
 import { dryRunOf } from './dry-run';
 import { harmlessHooks } from './harmless-hooks';
-import { parseRolloutOptions, type RolloutOptions, type RolloutSettings, silentGuardrails } from './options';
+import { parseRolloutOptions, type RolloutOptions, type RolloutSettings, whatHearsNothing } from './options';
 import { championOr, checkedWeights, createPlan, layoutOf, type Plan, sameWeights, weightsOf } from './plan';
 import { createAnswerer } from './request';
 import type { RolloutDescription, RolloutEventMap, RolloutResult, RolloutRunOptions, RolloutStats } from './result';
@@ -57,7 +57,7 @@ export async function createRollout<S extends AnySignature = AnySignature>(
   const state = settings.strategy.start(challengers, settings.clock.epochMs());
   const layout = layoutOf(checkedWeights(settings.strategy.weights(state)), challengers);
   checkMissingReward(settings.strategy, state, settings.rewards?.missingReward);
-  for (const sentence of silentGuardrails(settings)) settings.logger.warn({}, `${settings.name}: ${sentence}`);
+  for (const sentence of whatHearsNothing(settings)) settings.logger.warn({}, `${settings.name}: ${sentence}`);
   // Inside, signatures are data: the type parameter speaks to the caller alone.
   const { rollout, controller } = rolloutOf(settings, layout, options.store !== undefined);
   await controller.look();
@@ -87,6 +87,8 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
   const assigning = others as AssignmentOptions;
   let numbered = 0;
   let closed = false;
+  /** What is told now reaches neither the store nor a strategy any more. */
+  let isReleased = false;
   let timer: ClockTimer | undefined;
 
   const hooks = harmlessHooks(settings);
@@ -206,9 +208,10 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
       ...(downSince === undefined ? [] : ['The store cannot be had: nothing is decided but harm.']),
       ...(isKnown ? [] : ['The store was never read: the champion serves.']),
       ...(isForeign ? ['The store has a rollout of other models or another strategy: the champion serves.'] : []),
-      ...arms.challengers.flatMap(({ name: arm, runner }) =>
-        runner === undefined ? [`${arm} is not loaded: the champion serves its share.`] : [],
-      ),
+      ...arms.challengers.flatMap(({ name: arm, runner, circuit }) => {
+        if (runner === undefined) return [`${arm} is not loaded: the champion serves its share.`];
+        return circuit?.state === 'open' ? [`${arm} keeps failing: the champion serves its share for a while.`] : [];
+      }),
       ...hooks.failures(),
     ];
   };
@@ -217,6 +220,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
     timer?.clear();
     await pending.drained();
     await controller.look();
+    isReleased = true;
     await link.close();
     await controller.record.close();
     try {
@@ -230,9 +234,13 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
     return releasing.close();
   };
 
-  const whileOpen = async <A extends Actor>(by: A, work: (by: A) => Promise<void>): Promise<void> => {
+  const whileOpen = async <A extends Actor>(
+    by: A,
+    work: (by: A) => Promise<void>,
+    fields?: readonly string[],
+  ): Promise<void> => {
     if (closed) throw closedError('a rollout');
-    await work(checkedActor(by));
+    await work(checkedActor(by, fields));
   };
 
   const rollout: RolloutRunner = {
@@ -307,6 +315,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
     },
     dryRun: () => dryRunOf(settings),
     reward(decisionId, value, time) {
+      if (isReleased) throw closedError('a rollout');
       if (rewards !== undefined) return rewards.reward(decisionId, value, time);
       throw new FairleadError(
         'UNSUPPORTED',
@@ -317,7 +326,7 @@ function rolloutOf(settings: RolloutSettings, layout: Plan['weights'], isShared:
     decisions: () => rewards?.decisions() ?? [].values(),
     rewardStats: () => rewards?.stats(),
     start: (by = {}) => whileOpen(by, controller.start),
-    promote: (by = {}) => whileOpen(by, ({ arm, ...who }) => controller.promote(arm, who)),
+    promote: (by = {}) => whileOpen(by, ({ arm, ...who }) => controller.promote(arm, who), ['arm']),
     rollback: (by = {}) => whileOpen(by, controller.rollback),
     abort: (by = {}) => whileOpen(by, controller.abort),
     pause: (by = {}) => whileOpen(by, controller.pause),

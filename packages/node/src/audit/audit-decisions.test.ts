@@ -355,4 +355,14 @@ describe('verify-audit --decisions', () => {
     });
     expect((await verifyCommand(file)).out).not.toContain('bob');
   });
+
+  it('are of a rollout: a runner by itself is refused', async () => {
+    const runner = await createRunner({ model: '1', backend: createMockBackend(), logger });
+    const audit = await createAuditLog({ file, sync: false, logger });
+    for (const wrong of [runner, undefined]) {
+      expect(() => audit.observeRollout(wrong as never)).toThrow('expected a rollout that createRollout() made');
+    }
+    await audit.close();
+    await runner.close();
+  });
 });

@@ -333,6 +333,8 @@ describe('an audit log', () => {
     );
     expect(await refused({ file: join(folder, 'calls.jsonl', '\0') })).toContain('STORE_FAILED');
     await expect(verifyAuditLog([])).rejects.toThrow('given none');
+    await expect(verifyAuditLog(undefined as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(verifyAuditLog([7] as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
     await expect(verifyAuditLog(join(folder, 'none'))).rejects.toThrow('cannot be read');
   });
 });

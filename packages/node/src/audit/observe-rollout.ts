@@ -1,4 +1,4 @@
-import { type Closeable, closeable } from '@fairlead/core';
+import { type Closeable, closeable, FairleadError } from '@fairlead/core';
 import type { HistoryEntry, RolloutRunner } from '@fairlead/core/rollouts';
 import { type AuditedDecision, describeDecision } from './decision';
 
@@ -22,8 +22,16 @@ const maxTold = 1000;
  * at then. A process that starts again does not write its past again.
  *
  * @returns closing it ends that
+ * @throws FairleadError `INVALID_ARGUMENT` for what is no rollout
  */
 export function observeRollout(rollout: AuditableRollout, writer: DecisionWriter): Closeable {
+  const { describe, rolloutEvents } = (rollout ?? {}) as Partial<AuditableRollout>;
+  if (typeof describe !== 'function' || typeof rolloutEvents?.on !== 'function') {
+    const expected = 'a rollout that createRollout() made';
+    throw new FairleadError('INVALID_ARGUMENT', `observeRollout: expected ${expected}, given something else.`, {
+      details: { field: 'rollout', expected },
+    });
+  }
   const told = new Set<string>();
 
   /** Takes an entry once, however often a rollout tells it, as it does where a store lost what it had. */

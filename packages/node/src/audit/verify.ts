@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { FairleadError, messageOf } from '@fairlead/core';
+import { describeValue, FairleadError, messageOf } from '@fairlead/core';
 import { logOf, readHead } from './audit-file';
 import { type ChainLine, type ChainPosition, chainStart, openLine, sha256 } from './chain';
 import type { AuditedDecision } from './decision';
@@ -79,11 +79,16 @@ export async function verifyAuditLog(
   files: string | readonly string[],
   options: VerifyAuditOptions = {},
 ): Promise<AuditReport> {
-  const given = [files].flat();
-  if (given.length === 0) {
-    throw new FairleadError('INVALID_OPTION', 'verifyAuditLog: expected one file or more, given none.', {
-      details: { field: 'files', expected: 'one file or more' },
-    });
+  const given: readonly unknown[] = [files].flat();
+  if (!areFiles(given)) {
+    const expected = 'the path of one file or more';
+    throw new FairleadError(
+      'INVALID_OPTION',
+      `verifyAuditLog: expected ${expected}, given ${given.length === 0 ? 'none' : describeValue(files)}.`,
+      {
+        details: { field: 'files', expected },
+      },
+    );
   }
   const isSigned = options.key && createIsSigned(options.key, 'verifyAuditLog');
   // Before the lines: of a log that is being written, more lines may come than the head knows, and not fewer.
@@ -99,6 +104,10 @@ export async function verifyAuditLog(
     state,
     parts.map(({ file }) => file),
   );
+}
+
+function areFiles(given: readonly unknown[]): given is readonly string[] {
+  return given.length > 0 && given.every((file) => typeof file === 'string' && file !== '');
 }
 
 interface State {

@@ -237,6 +237,10 @@ describe('a file of API keys', () => {
     expect(refused({})).toContain('INVALID_OPTION apiKeys: expected option "keys" or "file"');
     expect(refused({ file: join(folder, 'none.jsonl') })).toContain('create-key --file');
     expect(refused({ keys: [key] })).toContain('option "keys[0]" is no record');
+    expect(refused({ keys: key })).toBe(
+      'INVALID_OPTION apiKeys: option "keys" is wrong: expected a list of records that createApiKey() made. ' +
+        '{"field":"keys","expected":"a list of records that createApiKey() made"}',
+    );
     expect(refused({ keys: [{ ...record, hash: key }] })).toContain('"hash" is wrong');
     expect(refused({ keys: [record, record] })).toContain('two keys with the id');
     expect(refused({ keys: [], rateLimit: { requestsPerSecond: 0 } })).toContain('rateLimit.requestsPerSecond');

@@ -67,6 +67,7 @@ const nobody = Buffer.alloc(32);
  * @throws FairleadError `INVALID_OPTION`
  */
 export function apiKeys(options: ApiKeysOptions): Guard {
+  checkKeysAreRecords(options);
   const parsed = parseOptions(schema, options, 'apiKeys');
   const { clock = systemClock, logger = consoleLogger, header = 'authorization', open, rateLimit } = parsed;
   const { keys = [], file, fileCheckMs = 1000 } = parsed;
@@ -109,6 +110,16 @@ export function apiKeys(options: ApiKeysOptions): Guard {
       return found instanceof Promise ? found.then((inFile) => decide(call, key, inFile)) : decide(call, key, found);
     },
   };
+}
+
+/** Checked apart, so that no message quotes a key that somebody gave instead of its record. */
+function checkKeysAreRecords(options: unknown): void {
+  const { keys } = (options ?? {}) as { readonly keys?: unknown };
+  if (keys === undefined || Array.isArray(keys)) return;
+  const expected = 'a list of records that createApiKey() made';
+  throw new FairleadError('INVALID_OPTION', `apiKeys: option "keys" is wrong: expected ${expected}.`, {
+    details: { field: 'keys', expected },
+  });
 }
 
 function isPast(instant: string | undefined, now: number): boolean {

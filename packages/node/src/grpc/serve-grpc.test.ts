@@ -392,10 +392,27 @@ describe('TLS', () => {
       });
     }
     await server.close();
-    await expect(serveGrpc({ m: runner }, { ...quick, tls: { cert: 'none', key: 'none' } })).rejects.toMatchObject({
-      code: 'INVALID_OPTION',
-      details: { field: 'tls' },
-    });
+  });
+
+  it('refuses what it cannot use, says what it takes, and quotes no key', async () => {
+    const pair = { cert: read('localhost.pem'), key: read('localhost.key') };
+    const secret = String(pair.key).split('\n')[1] as string;
+    for (const [tls, field] of [
+      [true, 'tls'],
+      [{ cert: pair.cert }, 'tls.key'],
+      // As serve() has them.
+      [{ cert: './localhost.pem', key: './localhost.key' }, 'tls.cert'],
+      [{ ...pair, key: { pem: String(pair.key) } }, 'tls.key'],
+      [{ ...pair, requestClientCertificate: 'required' }, 'tls.requestClientCertificate'],
+      [{ ...pair, requireClientCertificate: 'yes' }, 'tls.requireClientCertificate'],
+      [{ cert: pair.key, key: pair.cert }, 'tls.cert'],
+      [{ ...pair, ca: 'nobody', requireClientCertificate: true }, 'tls.ca'],
+      [{ ...pair, cert: read('ca.pem') }, 'tls.cert'],
+    ] as const) {
+      const error = await serveGrpc({ m: runner }, { ...quick, tls: tls as never }).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'INVALID_OPTION', details: { field } });
+      expect(`${(error as Error).message} ${JSON.stringify(error)}`).not.toContain(secret.slice(0, 20));
+    }
   });
 
   it('of both sides: who has no certificate is not let in, and the guard sees who has', async () => {

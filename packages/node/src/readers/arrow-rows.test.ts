@@ -219,6 +219,23 @@ describe('bytes that are no whole stream of Arrow', () => {
     );
   });
 
+  it('with any number in it so large that its bytes are not there: the library is not left to count them', async () => {
+    const { ask } = await open({ maxBatchBytes: 100_000 });
+    const refused = new Set<number>();
+    for (const number of [0x7f_ff_ff_ff, 0x00_10_00_00]) {
+      for (let at = 0; at < whole.length; at += 4) {
+        const bytes = whole.slice();
+        new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, number, true);
+        const response = await ask(bytes, 'application/x-ndjson');
+        expect([200, 400, 413, 415]).toContain(response.status);
+        const answer = await response.text();
+        expect(answer.length).toBeLessThan(100_000);
+        if (answer.includes('a message whose parts do not lie within it')) refused.add(at);
+      }
+    }
+    expect(refused.size).toBeGreaterThan(20);
+  });
+
   it('that are something else, or nothing', async () => {
     const { ask } = await open();
     for (const bytes of [new Uint8Array(0), new TextEncoder().encode('[1,2]\n'), new Uint8Array(100).fill(255)]) {

@@ -3,6 +3,7 @@ import type { BatchFormat, InputRow, RowReading, RowWriter } from '@fairlead/cor
 import type { Field, RecordBatch, RecordBatchReader } from 'apache-arrow';
 import * as z from 'zod/mini';
 import { checkVector, type RowsOfBatch, readableColumn } from './arrow-columns';
+import { checkedMessages } from './arrow-messages';
 import { createArrowWriter } from './arrow-writer';
 import { loadLibrary } from './libraries';
 
@@ -120,8 +121,16 @@ function boundedPieces(body: AsyncIterable<Uint8Array>, maxBytes: number): Bound
       throw error;
     }
   }
+  async function* checked(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* checkedMessages(pieces(), maxBytes, noArrow);
+    } catch (error) {
+      failed ??= { error };
+      throw error;
+    }
+  }
   return {
-    pieces: pieces(),
+    pieces: checked(),
     failure: () => failed,
     restart() {
       held = 0;

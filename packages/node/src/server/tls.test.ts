@@ -104,6 +104,8 @@ describe('serve over TLS', () => {
     expect(await refused({ ...pem, key: { pem: stranger.key } })).toMatch(/^INVALID_OPTION tls\.cert /);
     expect(await refused({ ...pem, cert: join(folder, 'none.pem') })).toMatch(/^INVALID_OPTION tls\.cert .*ENOENT/);
     expect(await refused({ ...pem, requestClientCertificate: 'required' })).toMatch(/^INVALID_OPTION tls\.ca /);
+    const authorities = { ca: { pem: 'nobody' }, requestClientCertificate: 'required' };
+    expect(await refused({ ...pem, ...authorities })).toMatch(/^INVALID_OPTION tls\.ca .*one certificate or more/);
     expect(await refused({ ...pem, minVersion: 'SSLv3' })).toMatch(/^INVALID_OPTION minVersion /);
     expect(await refused({ ...pem, ciphers: 'none at all' })).toMatch(/^INVALID_OPTION /);
     expect(await refused('yes')).toMatch(/^INVALID_OPTION tls /);

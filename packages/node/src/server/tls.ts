@@ -121,6 +121,7 @@ function follow(server: TlsServer, { sources, contextOf, first, checkFilesMs, cl
       const now = markOf(found);
       if (now === mark || isStopped) return;
       const context = contextOf(found);
+      checkAuthorities(context);
       createSecureContext(context);
       server.setSecureContext(context);
       // Who comes back to a session is not asked for his certificate, which may be one that is no longer good.
@@ -183,6 +184,7 @@ async function readAll(sources: Following['sources']): Promise<Material> {
 }
 
 function checkContext(context: SecureContextOptions): void {
+  checkAuthorities(context);
   try {
     createSecureContext(context);
   } catch (cause) {
@@ -192,6 +194,11 @@ function checkContext(context: SecureContextOptions): void {
       cause,
     );
   }
+}
+
+/** OpenSSL takes a text without a certificate for a list of none, and then nobody is let in. */
+function checkAuthorities({ ca }: SecureContextOptions): void {
+  if (Buffer.isBuffer(ca) && !ca.includes('CERTIFICATE-----')) throw wrong('ca', 'one certificate or more, in PEM');
 }
 
 /** Looks first at what could be a secret, so that no message quotes it. */

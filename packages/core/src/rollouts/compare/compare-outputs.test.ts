@@ -83,6 +83,9 @@ describe('two answers', () => {
   });
   test.each<[string, Tensors, Tensors, string]>([
     ['an output of one alone', y('float32', [1, 2], 2), {}, 'y'],
+    ['no outputs', undefined as never, {}, 'reference'],
+    ['no outputs of the other', {}, null as never, 'other'],
+    ['an output that is none', { y: null as never }, { y: null as never }, 'y'],
     ['an output of the other alone', {}, y('float32', [1, 2], 2), 'y'],
     ['other dtypes', y('float32', [1, 2], 2), y('float64', [1, 2], 2), 'y'],
     ['other shapes', y('float32', [1, 2], 2), y('float32', [2, 1], 2), 'y'],

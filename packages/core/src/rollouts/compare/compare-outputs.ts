@@ -1,3 +1,5 @@
+import * as z from 'zod/mini';
+import { describeValue } from '../../config';
 import { FairleadError } from '../../errors';
 import { agree, elementOf, toleranceOf } from '../../golden/compare';
 import type { DType } from '../../tensor/dtype';
@@ -14,6 +16,22 @@ export interface CompareOutputsOptions {
    */
   readonly scores?: string | false;
 }
+
+const toleranceField = z.optional(z.number().check(z.gte(0)));
+
+/** The option `compare` of what compares; an option that is none would let everything pass, or nothing. */
+export const compareField = z.prefault(
+  z.strictObject({
+    tolerance: z.optional(z.strictObject({ absolute: toleranceField, relative: toleranceField })),
+    scores: z.optional(
+      z.custom<string | false>(
+        (value) => value === false || typeof value === 'string',
+        'the name of an output, or false',
+      ),
+    ),
+  }),
+  {},
+);
 
 /** Two answers to the same inputs, compared row by row. A plain object. */
 export interface OutputComparison {
@@ -45,6 +63,9 @@ export function compareOutputs(
   other: Tensors,
   options: CompareOutputsOptions = {},
 ): OutputComparison {
+  for (const [given, field] of [[reference, 'reference'] as const, [other, 'other'] as const]) {
+    if (typeof given !== 'object' || given === null) throw different(field, 'outputs by name', describeValue(given));
+  }
   const names = Object.keys(reference);
   const rows = reference[names[0] ?? '']?.shape[0] ?? 0;
   for (const name of new Set([...names, ...Object.keys(other)])) checkOutput(name, reference[name], other[name], rows);
@@ -134,12 +155,16 @@ function scoresOf(outputs: Tensors, given: string | false | undefined): string |
 }
 
 function checkOutput(name: string, reference: Tensor | undefined, other: Tensor | undefined, rows: number): void {
-  if (reference === undefined) throw different(name, 'an output of both', 'of the second alone');
-  if (other === undefined) throw different(name, 'an output of both', 'of the first alone');
+  if (!isTensor(reference)) throw different(name, 'an output of both', 'of the second alone');
+  if (!isTensor(other)) throw different(name, 'an output of both', 'of the first alone');
   if (reference.dtype !== other.dtype) throw different(name, reference.dtype, other.dtype);
   const [expected, given] = [formatShape(reference.shape), formatShape(other.shape)];
   if (expected !== given) throw different(name, `shape ${expected}`, `shape ${given}`);
   if (reference.shape[0] !== rows) throw different(name, `${rows} rows`, `shape ${expected}`);
+}
+
+function isTensor(value: Tensor | undefined): value is Tensor {
+  return typeof value === 'object' && value !== null;
 }
 
 function different(field: string, expected: string, given: string): FairleadError {

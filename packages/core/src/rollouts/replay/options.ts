@@ -5,7 +5,7 @@ import type { PredictionFilter, PredictionLog } from '../../monitoring/predictio
 import type { PredictionRecord } from '../../monitoring/predictions/prediction-record';
 import type { ModelRunner, Priority } from '../../runner/runner';
 import type { Tensors } from '../../tensor/tensor';
-import type { CompareOutputsOptions } from '../compare/compare-outputs';
+import { type CompareOutputsOptions, compareField } from '../compare/compare-outputs';
 import { type EstimateOptions, estimateFields } from '../off-policy/options';
 
 /** What a candidate answered to a logged request. */
@@ -57,7 +57,6 @@ export interface ReplayProgress {
 }
 
 const aFunction = <T>() => z.optional(z.custom<T>((value) => typeof value === 'function', 'a function'));
-const anObject = <T>(expected: string) => z.custom<T>((value) => typeof value === 'object' && value !== null, expected);
 
 const schema = z.strictObject({
   candidate: z.custom<ModelRunner>(
@@ -68,7 +67,7 @@ const schema = z.strictObject({
   rewardOf: aFunction<NonNullable<ReplayOptions['rewardOf']>>(),
   contextOf: aFunction<NonNullable<ReplayOptions['contextOf']>>(),
   estimate: z.prefault(z.strictObject(estimateFields), {}),
-  compare: z._default(anObject<CompareOutputsOptions>('options of compareOutputs'), {}),
+  compare: compareField,
   concurrency: z._default(z.int().check(z.gte(1), z.lte(4096)), 64),
   priority: z._default(z.enum(['high', 'normal', 'low']), 'low'),
   onAnswer: aFunction<NonNullable<ReplayOptions['onAnswer']>>(),

@@ -3,6 +3,7 @@ import { FairleadError, messageOf, throwIfAborted } from '../../errors';
 import type { LoggedValues, PredictionRecord } from '../../monitoring/predictions/prediction-record';
 import { codeOf } from '../../resilience/remedies';
 import type { Tensors } from '../../tensor/tensor';
+import type { CompareOutputsOptions } from '../compare/compare-outputs';
 import { createOffPolicyEstimator, type OffPolicyReport } from '../off-policy/estimator';
 import type { LoggedDecision } from '../rewards/logged-decision';
 import { parseReplayOptions, type ReplayDecision, type ReplayOptions, type ReplaySource } from './options';
@@ -85,7 +86,7 @@ export async function replay(log: ReplaySource, options: ReplayOptions): Promise
 
   let current: Readonly<Record<string, number>> = {};
   const estimator = createOffPolicyEstimator({ ...estimateOf(settings.estimate), policy: () => current });
-  const tally = createReplayTally(settings.compare);
+  const tally = createReplayTally(settings.compare as CompareOutputsOptions);
   let records = 0;
   let answered = 0;
   let withoutInputs = 0;

@@ -6,15 +6,20 @@ const clockSkewMs = 1000;
 
 /**
  * Checks what is told of a reward.
- * @param at when it was earned, where that is told
+ * @param time when it was earned, where that is told: `{ at }`
+ * @returns when it was earned, as it was told
  * @throws FairleadError `INVALID_ARGUMENT`
  */
-export function checkReward(decisionId: unknown, reward: unknown, at: number | undefined, now: number): void {
+export function checkReward(decisionId: unknown, reward: unknown, time: unknown, now: number): number | undefined {
   if (typeof decisionId !== 'string') throw invalidReward('decisionId', 'the id of a decision', decisionId);
   if (!Number.isFinite(reward)) throw invalidReward('reward', 'a finite number', reward);
-  if (at !== undefined && !(at <= now + clockSkewMs)) {
-    throw invalidReward('at', `milliseconds since 1970, at most ${now}`, at);
-  }
+  if (time === undefined) return undefined;
+  // A bare number would be read as no time at all, and a late reward would count.
+  if (typeof time !== 'object' || time === null) throw invalidReward('time', 'an object such as { at }', time);
+  const { at } = time as { readonly at?: unknown };
+  if (at === undefined) return undefined;
+  if (typeof at === 'number' && at <= now + clockSkewMs) return at;
+  throw invalidReward('at', `milliseconds since 1970, at most ${now}`, at);
 }
 
 /**

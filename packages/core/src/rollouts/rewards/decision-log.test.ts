@@ -199,6 +199,10 @@ describe('createDecisionLog', () => {
       [() => log.reward(id, 1, { at: now - 1001 }), 'at'],
       [() => log.reward(id, 1, { at: Number.NaN }), 'at'],
       [() => log.reward(7 as unknown as string, 1), 'decisionId'],
+      [() => log.reward(id, 1, { at: String(now) as never }), 'at'],
+      [() => log.reward(id, 1, { at: new Date(now) as never }), 'at'],
+      [() => log.reward(id, 1, now as never), 'time'],
+      [() => log.reward(id, 1, null as never), 'time'],
     ] as const) {
       expect(thrownBy(call, 'INVALID_ARGUMENT').details.field).toBe(field);
     }

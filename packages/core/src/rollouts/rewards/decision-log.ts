@@ -233,9 +233,9 @@ export function createDecisionLogOf(options: DecisionLogOptions, parts?: Decisio
       if (randomised) count(arm, 'decisions', 1);
       return nameOf(ring.add(now, arm, propensity, context?.slice(), randomised, parts?.run() ?? 0));
     },
-    reward(decisionId, value, { at } = {}) {
+    reward(decisionId, value, time) {
       const now = clock.epochMs();
-      checkReward(decisionId, value, at, now);
+      const at = checkReward(decisionId, value, time, now);
       const number = numberOf(decisionId);
       expire(now);
       const outcome = outcomeOf(number, value, at, now);

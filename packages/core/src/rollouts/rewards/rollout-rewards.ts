@@ -185,13 +185,13 @@ export function createRolloutRewards(parts: RolloutRewardsParts): RolloutRewards
 
   return {
     add: (decision) => log.add(decision),
-    reward(decisionId, value, time = {}) {
+    reward(decisionId, value, time) {
       const now = clock.epochMs();
-      checkReward(decisionId, value, time.at, now);
+      const at = checkReward(decisionId, value, time, now);
       if (decisionId.startsWith(`${replica}:`)) return log.reward(decisionId, value, time);
       const decision = sealNow()?.read(decisionId);
       if (decision === undefined) throw unknown(decisionId);
-      const outcome = rewardForeign(decision, value, time.at, now);
+      const outcome = rewardForeign(decision, value, at, now);
       foreign[outcome]++;
       return outcome;
     },

@@ -313,6 +313,16 @@ describe('the strategy', () => {
 
   test('refuses options that are wrong', async () => {
     expect(() => shadow({ mirror: {} as Shadow })).toThrow('mirror');
+    for (const [compare, field] of [
+      [{ tolerance: { absolute: Number.NaN } }, 'compare.tolerance.absolute'],
+      [{ tolerance: { relative: -1 } }, 'compare.tolerance.relative'],
+      [{ tolerance: 0.1 }, 'compare.tolerance'],
+      [{ tolerances: {} }, 'compare.tolerances'],
+      [{ scores: 'none of it' }, 'compare.scores'],
+    ] as const) {
+      const wrong = { compare } as unknown as Parameters<typeof setUp>[0];
+      expect(() => setUp(wrong)).toThrow(`"${field}" is wrong`);
+    }
     const { mirror } = setUp();
     expect(() => shadow({ mirror, maxExcess: { top: 2 } })).toThrow('maxExcess.top');
     // One mirror asks one model: what it finds says nothing of another one.

@@ -9,7 +9,7 @@ import type { ComputedBatch, ModelRunner, RunOptions, RunResult } from '../../ru
 import type { AnySignature, InputsOf } from '../../signature';
 import type { Tensors } from '../../tensor/tensor';
 import { createKeyHash } from '../assignment/hash';
-import { compareOutputs } from '../compare/compare-outputs';
+import { type CompareOutputsOptions, compareOutputs } from '../compare/compare-outputs';
 import { createOutputAgreement } from '../compare/output-agreement';
 import { championArm, type Tally } from '../contracts';
 import { mergeTallies } from '../evidence/tally';
@@ -60,7 +60,8 @@ const overloads: ReadonlySet<string | undefined> = new Set(['OVERLOADED', 'DEADL
  */
 export function createShadow<S extends AnySignature = AnySignature>(options: ShadowOptions<S>): Shadow {
   const settings = parseShadowOptions(options);
-  const { champion, shadow, budget: limits, noiseEvery, timeoutMs, compare, alpha, clock, logger } = settings;
+  const { champion, shadow, budget: limits, noiseEvery, timeoutMs, alpha, clock, logger } = settings;
+  const compare = settings.compare as CompareOutputsOptions;
   checkInterchangeable(champion.signature, shadow.signature);
   const events = createEvents<ShadowEventMap>(logger, settings.on);
   const agreement = createOutputAgreement({ alpha });

@@ -3,10 +3,11 @@ import type { Clock } from '../../clock';
 import { parseOptions } from '../../config';
 import type { EventListeners } from '../../events';
 import type { Logger } from '../../logger';
+import { optionError } from '../../option-checks';
 import { clockField, listenersField, loggerField } from '../../resilience/options';
 import type { ModelRunner } from '../../runner/runner';
 import type { AnySignature } from '../../signature';
-import type { CompareOutputsOptions } from '../compare/compare-outputs';
+import { type CompareOutputsOptions, compareField } from '../compare/compare-outputs';
 import type { ShadowEventMap } from './shadow-events';
 
 /** What a shadow may take. */
@@ -72,10 +73,7 @@ const schema = z.strictObject({
   ),
   noiseEvery: z._default(z.int().check(z.gte(0)), 8),
   timeoutMs: z._default(z.number().check(z.gt(0)), 30_000),
-  compare: z._default(
-    z.custom<CompareOutputsOptions>((value) => typeof value === 'object' && value !== null),
-    {},
-  ),
+  compare: compareField,
   alpha: z._default(z.number().check(z.gt(0), z.lt(1)), 0.05),
   clock: clockField,
   logger: loggerField,
@@ -86,5 +84,10 @@ const schema = z.strictObject({
 export type ShadowSettings = z.output<typeof schema>;
 
 export function parseShadowOptions(options: unknown): ShadowSettings {
-  return parseOptions(schema, options, 'createShadow');
+  const settings = parseOptions(schema, options, 'createShadow');
+  const { scores } = settings.compare;
+  const { outputs } = settings.champion.signature;
+  if (typeof scores !== 'string' || outputs.some(({ name }) => name === scores)) return settings;
+  const expected = `one of ${outputs.map(({ name }) => name).join(', ')}, or false`;
+  throw optionError('createShadow', 'compare.scores', expected, scores);
 }

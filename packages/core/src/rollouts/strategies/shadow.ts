@@ -73,6 +73,7 @@ export function shadow(options: ShadowStrategyOptions): Strategy {
 
   return {
     name: next === undefined ? 'shadow' : `shadow, then ${next.name}`,
+    hearsBy: [mirror, ...(next?.hearsBy ?? [])],
     start(arms, epochMs) {
       if (arms.length !== 1)
         throw optionError('shadow', 'challengers', 'exactly one challenger, whom the mirror asks', arms.length);

@@ -88,23 +88,12 @@ export interface ServeGrpcSettings {
 
 const milliseconds = (lowest: number) => z.optional(z.number().check(z.gte(lowest), z.lte(2 ** 31 - 1)));
 const count = (lowest: number) => z.optional(z.int().check(z.gte(lowest), z.lte(2 ** 31 - 1)));
-const text = z.custom<string | Uint8Array>(
-  (value) => (typeof value === 'string' && value !== '') || value instanceof Uint8Array,
-  'PEM, as a string or bytes',
-);
-
 const schema = z.strictObject({
   port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
   host: z.optional(z.string().check(z.minLength(1))),
   protocols: z.optional(z.array(z.enum(['open-inference', 'tensorflow'])).check(z.minLength(1))),
-  tls: z.optional(
-    z.strictObject({
-      cert: text,
-      key: text,
-      ca: z.optional(text),
-      requireClientCertificate: z.optional(z.boolean()),
-    }),
-  ),
+  // Checked apart, so that no key is quoted.
+  tls: z.optional(z.custom<GrpcTlsOptions>()),
   isReady: z.optional(z.custom<() => boolean>((value) => typeof value === 'function', 'a function')),
   maxStreamRequests: count(1),
   maxConcurrentStreams: count(1),
@@ -140,7 +129,7 @@ export function parseServeGrpcOptions(options: ServeGrpcOptions | undefined, has
     port: parsed.port ?? 8001,
     address: parsed.host ?? '127.0.0.1',
     protocols: parsed.protocols ?? ['open-inference', 'tensorflow'],
-    tls: parsed.tls as GrpcTlsOptions | undefined,
+    tls: parsed.tls,
     isReady: parsed.isReady ?? (() => true),
     maxStreamRequests: parsed.maxStreamRequests ?? 16,
     maxConcurrentStreams: parsed.maxConcurrentStreams ?? 1024,

@@ -1,8 +1,7 @@
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import { type Closeable, closeable, FairleadError, messageOf } from '@fairlead/core';
 import { createModelHost, isModelHost, type ModelHost, type ServedRunners } from '@fairlead/core/serving';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import type { CloseOptions } from '../../server/close-options';
 import { limitConnections } from '../../server/limit-connections';
 import { onEndSignal } from '../../server/signals';
@@ -11,9 +10,10 @@ import { createArrivals } from './arrivals';
 import { createCalls } from './calls';
 import { drain } from './drain';
 import { createAnswerer } from './exchange';
-import { type GrpcTlsOptions, parseServeGrpcOptions, type ServeGrpcOptions, type ServeGrpcSettings } from './options';
+import { parseServeGrpcOptions, type ServeGrpcOptions, type ServeGrpcSettings } from './options';
 import { createReadiness } from './readiness';
 import { addServices } from './services';
+import { credentialsOf } from './tls';
 
 /** A gRPC server that listens. */
 export interface GrpcServer extends Closeable {
@@ -88,22 +88,6 @@ export async function serveGrpc(runners: ServedRunners | ModelHost, options?: Se
   };
   if (settings.handleSignals) stopListening = onEndSignal(close);
   return { address: `${hostOfAddress(settings.address)}:${port}`, port, close, ...disposal };
-}
-
-function credentialsOf(tls: GrpcTlsOptions | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const { cert, key, ca, requireClientCertificate = false } = tls;
-  try {
-    // Told here, with its field, and not when the first client comes.
-    createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key), ca: ca && Buffer.from(ca) });
-    const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
-    return ServerCredentials.createSsl(ca === undefined ? null : Buffer.from(ca), [pair], requireClientCertificate);
-  } catch (cause) {
-    throw new FairleadError('INVALID_OPTION', `serveGrpc: option "tls" is wrong: ${messageOf(cause)}.`, {
-      cause,
-      details: { field: 'tls', expected: 'a certificate and its key, in PEM' },
-    });
-  }
 }
 
 function listen(server: NetServer, { port, address }: ServeGrpcSettings): Promise<number> {

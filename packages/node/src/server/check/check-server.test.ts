@@ -5,6 +5,8 @@ import { createHandler, createModelRepository, type Guard, type Handler } from '
 import { createMockBackend, type MockBackendOptions } from '@fairlead/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../doctor/command';
+import { createAuthority } from '../certificates.fixture';
+import { serve } from '../serve';
 import { checkServer, renderServerReport, type ServerReport } from './index';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -119,6 +121,14 @@ describe('checkServer', () => {
     expect(await code(url, { timeoutMs: 0 })).toBe('INVALID_OPTION');
     await open.pop()?.close();
     expect(await code(url, { model: 'm' })).toBe('REMOTE_FAILED');
+  });
+
+  it('says of a server whose certificate is not trusted that it is that, and what to do', async () => {
+    const own = createAuthority('nobody knows').issue({ commonName: 'server', names: ['IP:127.0.0.1'] });
+    const tls = { cert: { pem: own.cert }, key: { pem: own.key } };
+    const server = await serve({ m: await runnerOf() }, { port: 0, tls, drainDelayMs: 0, logger: silent });
+    open.push(server);
+    await expect(checkServer(server.url)).rejects.toThrow(/Its certificate is not trusted here: .*NODE_EXTRA_CA_CERTS/);
   });
 
   it('finds a model that is not there', async () => {

@@ -43,8 +43,10 @@ export async function checkServer(url: string, options?: CheckServerOptions): Pr
   try {
     await probe.get('/v2/health/live');
   } catch (cause) {
-    const reason = messageOf(cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause);
-    throw new FairleadError('REMOTE_FAILED', `Nobody answers at ${base}: ${reason}. Is the server up?`, { cause });
+    const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    throw new FairleadError('REMOTE_FAILED', `Nobody answers at ${base}: ${messageOf(why)}. ${adviceFor(why)}`, {
+      cause,
+    });
   }
   const extensions = await checkTop(probe, recorder);
   const model = named ?? (await firstModel(probe));
@@ -130,4 +132,11 @@ function baseOf(url: string): string {
     `"${url}" is no address. Expected one such as http://127.0.0.1:8080, the part in front of /v2.`,
     { details: { field: 'url', expected: 'an http or https address', given: url } },
   );
+}
+
+/** A server whose certificate is not trusted is up, and says nothing to who does not trust it. */
+function adviceFor(error: unknown): string {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  if (typeof code !== 'string' || !/CERT|ISSUER|LEAF_SIGNATURE|SELF_SIGNED/.test(code)) return 'Is the server up?';
+  return 'Its certificate is not trusted here: name a file with its authority in PEM by NODE_EXTRA_CA_CERTS, and check the name in the address.';
 }

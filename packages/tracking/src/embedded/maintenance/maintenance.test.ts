@@ -311,7 +311,7 @@ test('where damage may hide a reference, no artifact is collected', async () => 
   expect((await readdir(join(dir, 'artifacts'))).filter(isKept)).toEqual([digest]);
 });
 
-test('a check finds a flipped byte wherever it is and names its place', { timeout: 60_000 }, async () => {
+test('a check finds a flipped byte wherever it is and names its place', { timeout: 240_000 }, async () => {
   const dir = await temporaryFolder();
   const tracker = await openTracker({ dir });
   await tracker.withRun({ params: { lr: 0.1 } }, async (run) => {
