@@ -4,6 +4,7 @@ import type { RoundLength } from './contest';
 /** How much is measured. */
 export interface ServingSettings {
   readonly connections: readonly number[];
+  /** Rounds at the connections of the goals; at others there is one. */
   readonly rounds: number;
   readonly length: RoundLength;
   /** Of a round of overload: all connections must have had their turn before what counts begins. */

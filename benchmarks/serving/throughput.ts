@@ -30,6 +30,10 @@ export interface Measuring {
 /** Connections at which the goals are stated. */
 const goalConnections = 64;
 
+/** What no goal is about is looked at once. */
+const roundsAt = (connections: number, { rounds }: ServingSettings): number =>
+  connections === goalConnections ? rounds : 1;
+
 /** Settings of our server that are worth a look on two cores, each with the one that serves as it does, but infers nothing. */
 const ownSettings = [
   { kind: 'ours', emptyKind: 'empty' },
@@ -136,7 +140,13 @@ async function measureOwn(
   await holdContest(driver, contestants, goalConnections, 1, settings.length);
   for (const connections of settings.connections) {
     note(`${title}: ours and bare Fastify, ${connections} connections`);
-    const contest = await holdContest(driver, contestants, connections, settings.rounds, settings.length);
+    const contest = await holdContest(
+      driver,
+      contestants,
+      connections,
+      roundsAt(connections, settings),
+      settings.length,
+    );
     results.push(...rowsOf(contest, contestants, title, connections));
     if (connections !== goalConnections) continue;
     const ratio = (what: string, a: Contestant, b: Contestant, goal?: string): Result => ({
@@ -199,7 +209,8 @@ async function measurePeer(
     const theirs = { title: `${peer.title} ${version}, JSON`, port: server.port, requests };
     const results: Result[] = [];
     for (const connections of settings.connections) {
-      const contest = await holdContest(driver, [oursJson, theirs], connections, settings.rounds, settings.length);
+      const rounds = roundsAt(connections, settings);
+      const contest = await holdContest(driver, [oursJson, theirs], connections, rounds, settings.length);
       results.push(...rowsOf(contest, [theirs], title, connections));
       if (connections !== goalConnections) continue;
       results.push({
