@@ -128,13 +128,13 @@ export class Slab {
   }
 }
 
-/** Up to so many elements a loop beats the call of `set` into the engine. */
-const fewElements = 24;
-
 /** Copies a whole array to a place in another of the same dtype. */
 export function copyInto(target: DataOf, source: DataOf, offset: number): void {
-  const { length } = source;
-  // The door has checked that both arrays are of one dtype.
-  if (length > fewElements && !Array.isArray(target)) (target as Float32Array).set(source as Float32Array, offset);
-  else for (let index = 0; index < length; index++) target[offset + index] = source[index] as number;
+  if (Array.isArray(target)) {
+    for (let index = 0; index < source.length; index++) target[offset + index] = source[index] as string;
+    return;
+  }
+  // The door has checked that both arrays are of one dtype. No loop, though it would be faster for a few elements: a number that is read
+  // and written again can lose what bits of a NaN say.
+  (target as Float32Array).set(source as Float32Array, offset);
 }

@@ -105,11 +105,6 @@ export interface Strategy {
    * What it learnt of each arm, the champion and those that left among them. Strategies that learn have it.
    */
   estimates?(state: StrategyState): Readonly<Record<string, RewardEstimate>>;
-  /**
-   * What keeps it from ever hearing of a request, in one sentence that says what to do; undefined where nothing does. Asked at looks once
-   * requests have come, and told to the logger once.
-   */
-  lacks?(state: StrategyState): string | undefined;
   /** What it would do where nothing harms, for a dry run. */
   plan(arms: readonly string[]): readonly PlannedStep[];
   /** What it hears of requests by, such as a shadow: a rollout without it among its `observers` says so when it is made. */

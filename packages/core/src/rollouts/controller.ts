@@ -293,15 +293,6 @@ export function createController(parts: ControllerParts): Controller {
     }
   };
 
-  let isLackTold = false;
-  const tellLack = (): void => {
-    if (isLackTold || arms.all.every((arm) => arm.counts.requests === 0)) return;
-    const lack = strategy.lacks?.(record.stored.state);
-    if (lack === undefined) return;
-    isLackTold = true;
-    logger.warn({}, `${name}: ${lack}`);
-  };
-
   /** Whether the store gave and took everything. */
   const lookOnce = async (): Promise<boolean> => {
     counts.looks++;
@@ -323,7 +314,6 @@ export function createController(parts: ControllerParts): Controller {
     }
     const { stored, isForeign } = record;
     if (isForeign || !isActive(stored.status)) return isReachable;
-    tellLack();
     const time = { epochMs: clock.epochMs(), approved: false };
     const found = evidence();
     trail.add(time.epochMs, found);

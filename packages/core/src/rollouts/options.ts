@@ -297,7 +297,9 @@ export function whatHearsNothing(settings: RolloutSettings): readonly string[] {
   const isDeaf = strategy.hearsBy?.some((observer) => !heard.includes(observer)) === true;
   return [
     ...(isDeaf
-      ? [`The strategy "${strategy.name}" hears of no request until its mirror is among the option observers.`]
+      ? [
+          `The strategy "${strategy.name}" hears of no request until its mirror is among the option observers. Give it to createRollout: observers: [mirror].`,
+        ]
       : []),
     ...guardrails.flatMap(({ name, needs }) =>
       needs === undefined || given[needs] !== undefined

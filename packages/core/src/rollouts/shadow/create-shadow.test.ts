@@ -253,28 +253,6 @@ describe('the strategy', () => {
     return { ...setup, mirror };
   };
 
-  test('says once that its mirror is not among the observers', async () => {
-    const clock = createVirtualClock();
-    const champion = scriptedRunner(clock, () => ({ afterMs: 2 }), '1');
-    const challenger = scriptedRunner(clock, () => ({ afterMs: 20 }), '1');
-    const mirror = createShadow({ champion, shadow: challenger, clock });
-    const strategy = shadow({ mirror, next: canary() });
-    const parts = { champion, challengers: { canary: challenger }, strategy };
-    const forgotten = await setUpRollout(parts, {}, clock);
-    await forgotten.rollout.look();
-    expect(forgotten.log).toEqual([]);
-    await forgotten.send(5);
-    await forgotten.rollout.look();
-    await forgotten.rollout.look();
-    expect(forgotten.log).toEqual([
-      'warn: digits: The mirror of the shadow hears of no request, so nothing is compared. Give it to createRollout: observers: [mirror].',
-    ]);
-    const heard = await setUpRollout({ ...parts, observers: [mirror] }, {}, clock);
-    await heard.send(5);
-    await heard.rollout.look();
-    expect(heard.log).toEqual([]);
-  });
-
   test('serves everybody by the champion, and says how it stands', async () => {
     const { send, rollout, mirror } = await mirrored(['1', '2']);
     const ends = await send(2000);

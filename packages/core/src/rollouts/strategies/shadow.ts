@@ -118,10 +118,6 @@ export function shadow(options: ShadowStrategyOptions): Strategy {
       const decision = next.decide(inner(state), evidence, time);
       return { ...decision, state: around(state, decision.state) };
     },
-    lacks: (state) =>
-      !isOver(state) && hasMethod(mirror, 'stats') && mirror.stats().requests === 0
-        ? 'The mirror of the shadow hears of no request, so nothing is compared. Give it to createRollout: observers: [mirror].'
-        : undefined,
     plan: (arms) => [
       {
         weights: evenWeights(arms, 0),
