@@ -61,10 +61,14 @@ const rollout = await createRollout({
   },
 });
 
-/** Rewards that the bandit has learnt from, as the store has it. */
-async function learnt(): Promise<number> {
-  const sums = ((await store.read('digits'))?.state.sums ?? {}) as Readonly<Record<string, { readonly count: number }>>;
-  return Object.values(sums).reduce((sum, { count }) => sum + count, 0);
+/** Rewards that the bandit has learnt from, as the store has it, and whether this replica knows that state; -1 of a store that is away. */
+async function learnt(): Promise<{ readonly rewards: number; readonly isCurrent: boolean }> {
+  // A busy machine may not answer in time: that is no answer, and who asks asks again.
+  const found = await store.read('digits').catch(() => null);
+  if (found === null) return { rewards: -1, isCurrent: false };
+  const sums = (found?.state.sums ?? {}) as Readonly<Record<string, { readonly count: number }>>;
+  const rewards = Object.values(sums).reduce((sum, { count }) => sum + count, 0);
+  return { rewards, isCurrent: (found?.epoch ?? 0) === rollout.describe().epoch };
 }
 
 async function command(line: string): Promise<void> {
@@ -76,7 +80,7 @@ async function command(line: string): Promise<void> {
   } else if (verb === 'reward') {
     tell('outcome', { outcome: rollout.reward(id, Number(value)) });
   } else if (verb === 'learnt') {
-    tell('learnt', { rewards: await learnt(), waiting: rollout.rewardStats()?.shared?.waiting });
+    tell('learnt', { ...(await learnt()), waiting: rollout.rewardStats()?.shared?.waiting });
   } else {
     const { status, weights, promoted, history, arms, epoch, sampleRatio } = rollout.describe();
     const requests = arms.find(({ arm }) => arm === 'next')?.evidence?.requests ?? 0;

@@ -317,6 +317,18 @@ export interface StoredRollout {
    * none of them takes rewards.
    */
   readonly secret?: string;
+  /** Set when a replica gave this back to a store that had lost it: epochs began again. Absent where that never was. */
+  readonly restored?: RestoredFrom;
+}
+
+/** From what a replica gave a store its state back. */
+export interface RestoredFrom {
+  /** When, which tells this restoration from others. */
+  readonly atEpochMs: number;
+  /** The restoration before; 0 for none. */
+  readonly after: number;
+  /** The epoch, counted since that one, of what the replica knew. */
+  readonly epoch: number;
 }
 
 /** A reward on its way to all replicas. */

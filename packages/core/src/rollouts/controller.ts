@@ -17,6 +17,8 @@ import type { RolloutEventMap } from './result';
 
 /** Rewards that wait for the store; older ones are forgotten, as the next state that is read has them not. */
 const maxUnwritten = 10_000;
+/** Rewards of this process that are in the store, and are learnt again where a replica that had not heard of them gives it its state back. */
+const maxWritten = 1000;
 
 /** How often something was done in this process. */
 export interface ControllerCounts {
@@ -25,6 +27,12 @@ export interface ControllerCounts {
   promote: number;
   rollback: number;
   abort: number;
+}
+
+interface Learnt {
+  readonly arm: string;
+  readonly reward: number;
+  readonly context: readonly number[] | undefined;
 }
 
 /** What a controller has to do with. */
@@ -78,8 +86,8 @@ export function createController(parts: ControllerParts): Controller {
   const counts: ControllerCounts = { looks: 0, step: 0, promote: 0, rollback: 0, abort: 0 };
   let exchange: EvidenceExchange | undefined;
   const trail = createEvidenceTrail();
-  let unwritten: { readonly arm: string; readonly reward: number; readonly context: readonly number[] | undefined }[] =
-    [];
+  let unwritten: Learnt[] = [];
+  let written: { readonly reward: Learnt; readonly epoch: number }[] = [];
   let isStartDue = settings.autoStart;
   let isFirstRead = true;
   let reason = 'Nothing was started yet.';
@@ -154,10 +162,21 @@ export function createController(parts: ControllerParts): Controller {
     events,
     onWrite: () => unwritten.length,
     onAdopt(stored, before, learnt) {
-      unwritten.splice(0, learnt);
+      const own = unwritten.splice(0, learnt);
+      const { restored } = stored;
+      if (restored?.atEpochMs !== before.restored?.atEpochMs) {
+        // Who gave the store its state back knew of what was written up to an epoch; what this process wrote after it is not in there.
+        const isNext = restored?.after === (before.restored?.atEpochMs ?? 0);
+        const missed = isNext ? written.filter(({ epoch }) => epoch > restored.epoch) : [];
+        unwritten.unshift(...missed.map(({ reward }) => reward));
+        written = [];
+      }
+      written.push(...own.map((reward) => ({ reward, epoch: stored.epoch })));
+      if (written.length > maxWritten) written.splice(0, written.length - maxWritten);
       if (stored.evidenceEpoch !== before.evidenceEpoch) {
         openExchange(stored.evidenceEpoch);
         unwritten = [];
+        written = [];
       } else if (unwritten.length > 0) learnAgain();
       if (stored.history.length > 0) reason = stored.history.at(-1)?.reason ?? reason;
       show();

@@ -146,10 +146,14 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     adopt(found, own?.learnt ?? 0);
   };
 
+  /** Whether it is another state than the one here. An epoch alone does not tell: in a store that lost everything they begin again. */
+  const isOther = (found: StoredRollout): boolean =>
+    found.epoch !== stored.epoch || found.restored?.atEpochMs !== stored.restored?.atEpochMs;
+
   const readAgain = async (): Promise<void> => {
     const found = await read();
     isStale = false;
-    if (found !== undefined && found.epoch !== stored.epoch) adoptRead(found);
+    if (found !== undefined && isOther(found)) adoptRead(found);
   };
 
   const write = async (next: Omit<StoredRollout, 'epoch'>, expectedEpoch: number): Promise<boolean> => {
@@ -181,11 +185,14 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     const { epoch: _epoch, ...mine } = stored;
     if (found === undefined) {
       // A store that lost what it had gets it back from whoever comes first.
-      if (stored.epoch > 0) await write(mine, 0);
+      if (stored.epoch === 0) return;
+      const after = stored.restored?.atEpochMs ?? 0;
+      const restored = { atEpochMs: Math.max(after + 1, clock.epochMs()), after, epoch: stored.epoch };
+      await write({ ...mine, restored }, 0);
       return;
     }
     const last = stored.history.at(-1);
-    if (isUnsynced && found.epoch === stored.epoch) {
+    if (isUnsynced && !isOther(found)) {
       await write(mine, found.epoch);
     } else if (isOurs(found) && !isActive(stored.status) && last !== undefined) {
       // The others went on meanwhile; that an arm harms counts for them too.
@@ -193,7 +200,7 @@ export function createRecord(parts: RecordParts): RolloutRecord {
     } else if (isOurs(found) && stored.status === 'paused' && last !== undefined) {
       const { epoch: _before, ...theirs } = found;
       await write({ ...theirs, status: 'paused', history: [...found.history, last] }, found.epoch);
-    } else if (found.epoch !== stored.epoch) {
+    } else if (isOther(found)) {
       isUnsynced = false;
       adoptRead(found);
     }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../errors';
+import { closeable } from '../lifecycle';
 import { failure, pair, scriptedRunner } from '../resilience/scripted-runner.fixture';
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock';
 import { thompson } from './bandits/thompson';
@@ -451,6 +452,52 @@ describe('rewards at another replica', () => {
     await clock.advance(5000);
     await closing;
   });
+
+  it.each([0, 1])(
+    'are not lost with the store, though who gives it back had not heard of them, and has %i more',
+    async (more) => {
+      const clock = createVirtualClock();
+      let inner = createMemoryRolloutStore();
+      const shareRewards = (): NonNullable<RolloutStore['shareRewards']> => {
+        if (inner.shareRewards === undefined) throw new Error('The store shares no rewards.');
+        return inner.shareRewards;
+      };
+      // It is not watched, so each look reads.
+      const store: RolloutStore = {
+        ...closeable(() => inner.close()),
+        name: 'forgetful',
+        read: (...given) => inner.read(...given),
+        write: (...given) => inner.write(...given),
+        add: (...given) => inner.add(...given),
+        sum: (...given) => inner.sum(...given),
+        shareRewards: (...given) => shareRewards()(...given),
+      };
+      const start = (replica: string) => setUpReplica(store, clock, { replica, strategy: thompson(), guardrails: [] });
+      const [a, b] = [await start('a'), await start('b')];
+      const id = await decide(a);
+      const others = more === 0 ? [] : [await decide(b)];
+      await clock.advance(3000);
+      // One learns of a reward, and the other one hears nothing of it before the store loses everything.
+      b.isCutOff = true;
+      expect(a.rollout.reward(id, 1)).toBe('counted');
+      for (const other of others) expect(b.rollout.reward(other, 1)).toBe('counted');
+      await clock.advance(3000);
+      expect(await learntBy(store)).toBe(1);
+      a.isCutOff = true;
+      inner = createMemoryRolloutStore();
+      b.isCutOff = false;
+      await clock.advance(3000);
+      expect(await learntBy(store)).toBe(more);
+      // With one more, the epochs of both are the same number.
+      expect(b.rollout.describe().epoch).toBe(more + 1);
+      expect(a.rollout.describe().epoch).toBe(2);
+      a.isCutOff = false;
+      await clock.advance(5000);
+      expect(await learntBy(store)).toBe(1 + more);
+      expect(b.rollout.describe().weights).toEqual(a.rollout.describe().weights);
+      await closeAll([a, b], clock);
+    },
+  );
 
   it('of a run that is over teach nothing to the next', async () => {
     const { store, clock, replicas: starting } = bandits();
