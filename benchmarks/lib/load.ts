@@ -15,6 +15,9 @@ export interface LoadResult {
   readonly latencies: Float64Array;
 }
 
+/** Requests between two looks at the clock: to look at each would cost a tenth of what the smallest models take. */
+const lookEvery = 64;
+
 /** Runs a load to its end. `latencies: true` times each request, which costs about 0.1 µs. */
 export async function drive(load: Load, options: { readonly latencies?: boolean } = {}): Promise<LoadResult> {
   const { callers, durationMs, request } = load;
@@ -23,10 +26,16 @@ export async function drive(load: Load, options: { readonly latencies?: boolean 
   const endAt = startedAt + durationMs;
   let index = 0;
   let answered = 0;
+  let isOver = durationMs <= 0;
+  // Where answers come without a turn of the event loop no timer ends a load, and where they take long no count does.
+  const timer = setTimeout(() => {
+    isOver = true;
+  }, durationMs);
   const call = async (): Promise<void> => {
-    while (performance.now() < endAt) {
+    while (!isOver) {
       await request(index++);
       answered++;
+      if (index % lookEvery === 0 && performance.now() >= endAt) isOver = true;
     }
   };
   const timedCall = async (): Promise<void> => {
@@ -39,6 +48,7 @@ export async function drive(load: Load, options: { readonly latencies?: boolean 
     }
   };
   await Promise.all(Array.from({ length: callers }, options.latencies === true ? timedCall : call));
+  clearTimeout(timer);
   const perSecond = (answered / (performance.now() - startedAt)) * 1000;
   return { perSecond, latencies: Float64Array.from(times).sort() };
 }

@@ -12,6 +12,7 @@ export interface ServedModel {
   readonly path: string;
   readonly elements: number;
   readonly goals: {
+    /** One process beside one without inference. Several processes have no such goal: what the model computes is taken from the cores that read. */
     readonly jsonOfEmpty?: string;
     readonly binaryOfBare?: string;
     readonly jsonOfBare?: string;
@@ -66,7 +67,8 @@ export async function measureModel(
     const tuned = await fastest(model, 'ours', kinds, jsonBody, measuring, start);
     const own = ownSettings.find(({ kind }) => kind === tuned.kind) ?? ownSettings[0];
     const ours = tuned.kind === 'ours' ? tuned : await start('ours', 'ours');
-    const empty = await start(own.emptyKind, 'ours without inference');
+    const empty = await start('empty', 'ours without inference');
+    const tunedEmpty = tuned === ours ? empty : await start(own.emptyKind, 'ours as tuned, without inference');
     const bare = await fastest(model, 'bare Fastify', ['fastify-default', 'fastify-one'], binaryBody, measuring, start);
     const [row] = makeRows(1, model.elements) as [Float32Array];
     const expected = (await askOnce(ours.port, row)) ?? [];
@@ -74,7 +76,7 @@ export async function measureModel(
 
     checkSame('Ours as tuned', await askOnce(tuned.port, row), expected);
 
-    const results = await measureOwn(model, { ours, tuned, empty, bare }, measuring);
+    const results = await measureOwn(model, { ours, tuned, empty, tunedEmpty, bare }, measuring);
     for (const peer of peers) {
       try {
         results.push(...(await measurePeer(model, peer, tunedPeers, tuned, expected, measuring)));
@@ -116,7 +118,13 @@ async function fastest(
 
 async function measureOwn(
   model: ServedModel,
-  { ours, tuned, empty, bare }: Readonly<Record<'ours' | 'tuned' | 'empty' | 'bare', Running>>,
+  {
+    ours,
+    tuned,
+    empty,
+    tunedEmpty,
+    bare,
+  }: Readonly<Record<'ours' | 'tuned' | 'empty' | 'tunedEmpty' | 'bare', Running>>,
   { driver, settings, note }: Measuring,
 ): Promise<Result[]> {
   const { title, elements, goals } = model;
@@ -128,13 +136,17 @@ async function measureOwn(
     tunedBinary: { title: 'ours as tuned, binary', port: tuned.port, requests: binary },
     empty: { title: 'ours without inference, JSON', port: empty.port, requests: json },
     emptyBinary: { title: 'ours without inference, binary', port: empty.port, requests: binary },
+    tunedEmpty: { title: 'ours as tuned, without inference, JSON', port: tunedEmpty.port, requests: json },
+    tunedEmptyBinary: { title: 'ours as tuned, without inference, binary', port: tunedEmpty.port, requests: binary },
     bare: { title: 'bare Fastify, JSON', port: bare.port, requests: json },
     bareBinary: { title: 'bare Fastify, binary', port: bare.port, requests: binary },
   };
   // Where our server is fastest as nobody sets anything, there is one of it.
-  const { tuned: tunedJson, tunedBinary } =
-    tuned.port === ours.port ? { tuned: all.ours, tunedBinary: all.oursBinary } : all;
-  const contestants = [...new Set(Object.values({ ...all, tuned: tunedJson, tunedBinary }))];
+  const asTuned =
+    tuned.port === ours.port
+      ? { tuned: all.ours, tunedBinary: all.oursBinary, tunedEmpty: all.empty, tunedEmptyBinary: all.emptyBinary }
+      : all;
+  const contestants = [...new Set(Object.values({ ...all, ...asTuned }))];
   const results: Result[] = [];
   // Compilers and caches get warm.
   await holdContest(driver, contestants, goalConnections, 1, settings.length);
@@ -156,10 +168,12 @@ async function measureOwn(
       ...(goal !== undefined && { goal }),
     });
     results.push(
-      ratio('ours as tuned by itself without inference, JSON', tunedJson, all.empty, goals.jsonOfEmpty),
-      ratio('ours as tuned by itself without inference, binary', tunedBinary, all.emptyBinary),
-      ratio('ours as tuned by bare Fastify, JSON', tunedJson, all.bare, goals.jsonOfBare),
-      ratio('ours as tuned by bare Fastify, binary', tunedBinary, all.bareBinary, goals.binaryOfBare),
+      ratio('ours by itself without inference, JSON', all.ours, all.empty, goals.jsonOfEmpty),
+      ratio('ours by itself without inference, binary', all.oursBinary, all.emptyBinary),
+      ratio('ours as tuned by itself without inference, JSON', asTuned.tuned, asTuned.tunedEmpty),
+      ratio('ours as tuned by itself without inference, binary', asTuned.tunedBinary, asTuned.tunedEmptyBinary),
+      ratio('ours as tuned by bare Fastify, JSON', asTuned.tuned, all.bare, goals.jsonOfBare),
+      ratio('ours as tuned by bare Fastify, binary', asTuned.tunedBinary, all.bareBinary, goals.binaryOfBare),
       ratio('ours by bare Fastify, JSON', all.ours, all.bare),
       ratio('ours by bare Fastify, binary', all.oursBinary, all.bareBinary),
     );

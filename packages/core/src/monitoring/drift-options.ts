@@ -5,6 +5,7 @@ import { FairleadError } from '../errors';
 import type { EventListeners } from '../events';
 import { consoleLogger, type Logger } from '../logger';
 import { checkReference, type ReferenceFault } from './check-reference';
+import { defaultCpuShare } from './cpu-budget';
 import { rowsNeeded } from './detectors/reference-size';
 import type { DriftEventMap } from './drift-events';
 import type { Reference } from './reference';
@@ -52,7 +53,7 @@ export interface DriftMonitorOptions {
   readonly cooldownRows?: number;
   /**
    * Most of the time that the monitor may spend, measured on the clock: above it, it observes a sample of the rows.
-   * Above 0, at most 1. @default 0.05
+   * Above 0, at most 1. @default 0.03
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */
@@ -109,7 +110,7 @@ const optionsSchema = z.strictObject({
   minimumEffect: z._default(z.number().check(z.minimum(0), z.maximum(0.5)), 0),
   learnRows: z.optional(z.int().check(z.minimum(100), z.maximum(100_000))),
   cooldownRows: z.optional(z.int().check(z.minimum(0))),
-  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), 0.05),
+  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), defaultCpuShare),
   on: z.optional(anObject<EventListeners<DriftEventMap>>('an object of listeners by event name')),
   logger: z._default(anObject<Logger>('a logger with debug, info, warn and error'), consoleLogger),
   clock: z._default(anObject<Clock>('a clock'), systemClock),

@@ -3,7 +3,7 @@ import { messageOf } from '../errors';
 import { type Closeable, closeable } from '../lifecycle';
 import { consoleLogger } from '../logger';
 import { checkReference } from '../monitoring/check-reference';
-import { CpuBudget } from '../monitoring/cpu-budget';
+import { CpuBudget, defaultCpuShare } from '../monitoring/cpu-budget';
 import { watchRunner } from '../monitoring/runner-watch';
 import { optionError } from '../option-checks';
 import type { BatchEndEvent, ModelInfo, ModelRunner } from '../runner/runner';
@@ -62,7 +62,7 @@ export function createTelemetryRecorder(
 ): TelemetryRecorder {
   const owner = 'createTelemetryRecorder';
   const rules = parseRecorderOptions(options, owner);
-  const { predictions, variant = 'default', maxRowsPerWindow = 100_000, maxCpuShare = 0.05 } = options;
+  const { predictions, variant = 'default', maxRowsPerWindow = 100_000, maxCpuShare = defaultCpuShare } = options;
   const { isAllowed = () => true, logger = consoleLogger, clock = systemClock } = options;
   const reference =
     options.reference === undefined

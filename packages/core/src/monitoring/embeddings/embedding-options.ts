@@ -4,6 +4,7 @@ import { parseOptions } from '../../config';
 import { FairleadError } from '../../errors';
 import type { EventListeners } from '../../events';
 import { consoleLogger, type Logger } from '../../logger';
+import { defaultCpuShare } from '../cpu-budget';
 import { checkReferenceSize } from '../drift-options';
 import { checkEmbeddingReference, type EmbeddingReference } from './embedding-reference';
 import type { EmbeddingEventMap } from './embedding-report';
@@ -42,7 +43,7 @@ export interface EmbeddingMonitorOptions {
   readonly windowRows?: number;
   /**
    * Most of the time that the monitor may spend, measured on the clock: half of it on rows, of which it otherwise observes a sample,
-   * half on the two-sample tests, which otherwise take longer. Above 0, at most 1, which is no limit. @default 0.05
+   * half on the two-sample tests, which otherwise take longer. Above 0, at most 1, which is no limit. @default 0.03
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */
@@ -100,7 +101,7 @@ const optionsSchema = z.strictObject({
     {},
   ),
   windowRows: z.optional(whole(50, 10_000_000)),
-  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), 0.05),
+  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), defaultCpuShare),
   on: z.optional(anObject<EventListeners<EmbeddingEventMap>>('an object of listeners by event name')),
   logger: z._default(anObject<Logger>('a logger with debug, info, warn and error'), consoleLogger),
   clock: z._default(anObject<Clock>('a clock'), systemClock),

@@ -4,6 +4,7 @@ import { parseOptions } from '../../config';
 import type { EventListeners } from '../../events';
 import { consoleLogger, type Logger } from '../../logger';
 import { optionError } from '../../option-checks';
+import { defaultCpuShare } from '../cpu-budget';
 import type { PredictionLogEventMap } from './prediction-log-events';
 import type { PredictionLimits, PredictionSink } from './prediction-sink';
 import type { Redaction } from './redaction';
@@ -39,7 +40,7 @@ export interface PredictionLogOptions {
   readonly ttlMs?: number;
   /**
    * Most of the time that recording the rows of attached runners may take: above it, rows are passed over and counted. Above 0, at
-   * most 1. @default 0.05
+   * most 1. @default 0.03
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */
@@ -88,7 +89,7 @@ const schema = z.strictObject({
   maxBytes: z._default(z.int().check(z.minimum(1)), 64 * 2 ** 20),
   maxRecordBytes: z._default(z.int().check(z.minimum(256), z.maximum(8 * 2 ** 20)), 65_536),
   ttlMs: z._default(z.number().check(z.minimum(1), z.maximum(1e14)), 30 * 86_400_000),
-  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), 0.05),
+  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), defaultCpuShare),
   on: z.optional(anObject<EventListeners<PredictionLogEventMap>>('an object of listeners by event name')),
   logger: z._default(anObject<Logger>('a logger with debug, info, warn and error'), consoleLogger),
   clock: z._default(anObject<Clock>('a clock'), systemClock),

@@ -4,6 +4,7 @@ import { parseOptions } from '../../config';
 import { FairleadError } from '../../errors';
 import type { EventListeners } from '../../events';
 import { consoleLogger, type Logger } from '../../logger';
+import { defaultCpuShare } from '../cpu-budget';
 import { checkSchema } from './check-schema';
 import type { DataRecord } from './infer-schema';
 import type { QualityEventMap } from './quality-events';
@@ -36,7 +37,7 @@ export interface QualityMonitorOptions<Row = DataRecord> {
   readonly redact?: (value: unknown, feature: string, rule: string) => string;
   /**
    * Most of the time that the monitor may spend, measured on the clock: above it, it checks a sample of the rows.
-   * Above 0, at most 1. @default 0.05
+   * Above 0, at most 1. @default 0.03
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */
@@ -72,7 +73,7 @@ const optionsSchema = z.strictObject({
   redact: z.optional(
     z.custom<NonNullable<QualitySettings['redact']>>((value) => typeof value === 'function', 'a function'),
   ),
-  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), 0.05),
+  maxCpuShare: z._default(z.number().check(z.gt(0), z.maximum(1)), defaultCpuShare),
   on: z.optional(anObject<EventListeners<QualityEventMap>>('an object of listeners by event name')),
   logger: z._default(anObject<Logger>('a logger with debug, info, warn and error'), consoleLogger),
   clock: z._default(anObject<Clock>('a clock'), systemClock),

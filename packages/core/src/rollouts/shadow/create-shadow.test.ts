@@ -79,6 +79,33 @@ describe('a shadow', () => {
     expect(comparisons).toBeGreaterThan(400);
   });
 
+  test.each([
+    // A run is over four milliseconds after a request, six before the next: time for one second answer after another.
+    { championMs: 1, shadowMs: 3, at: [4, 5, 6, 7] },
+    // Three milliseconds are left, and the champion takes four: at the begin of a later lull.
+    { championMs: 4, shadowMs: 3, at: [4] },
+    // Two are left, so a later lull is waited for, and has room for a second one.
+    { championMs: 2, shadowMs: 6, at: [2, 4] },
+  ])(
+    'asks the champion again in the lull of the run where there is time: $championMs beside $shadowMs ms',
+    async (each) => {
+      const { request, mirror, champion, clock } = setUp(
+        {},
+        { champion: () => ({ afterMs: each.championMs }), shadow: () => ({ afterMs: each.shadowMs }) },
+      );
+      for (let sent = 0; sent < 3000; sent++) {
+        void request();
+        await clock.advance(10);
+      }
+      const again = champion.calls.map(({ at }) => at % 10).filter((at) => at !== 0);
+      expect(again.length).toBe(mirror.stats().noiseComparisons);
+      expect(again.length).toBeGreaterThan(40);
+      // What the champion takes is not known the first time.
+      expect(new Set(again.slice(1))).toEqual(new Set(each.at));
+      expect(mirror.stats().overlapped).toBe(0);
+    },
+  );
+
   test('makes large runs where requests come at random, and meets no more of them than its share', async () => {
     // A hundred a second, each of 2 ms; a run takes the shadow 8 ms, however many share it.
     const { request, mirror, clock } = setUp({}, { shadow: () => ({ afterMs: 8 }) });

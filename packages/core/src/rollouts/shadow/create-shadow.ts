@@ -34,6 +34,8 @@ interface Sample {
 
 /** Milliseconds in which requests of a run are gathered. */
 const gatherMs = 100;
+/** The champion is taken to need so many times what it did of late. */
+const caution = 2;
 /** Milliseconds without mirroring after the champion refused a request. */
 const restMs = 1000;
 
@@ -83,6 +85,8 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
   let round: Promise<void> | undefined;
   let playing: readonly Sample[] = [];
   let lastLagMs = 0;
+  /** What the champion takes for one request that nobody waits for, of late; not known at first. */
+  let championMs = Number.POSITIVE_INFINITY;
   let timer: ClockTimer | undefined;
   let closed = false;
 
@@ -218,9 +222,16 @@ export function createShadow<S extends AnySignature = AnySignature>(options: Sha
 
   const isNoiseDue = (): boolean => noiseEvery > 0 && (counts.comparisons - 1) % noiseEvery === 0;
 
+  /**
+   * The champion's own noise. Best in the lull of the run, where that is long enough: it brings the champion's weights back into the cache,
+   * which the shadow's have taken, before the next caller needs them.
+   */
   const compareChampion = async (sample: Sample): Promise<void> => {
-    if (!(await moments.next())) return;
+    if (!moments.isFree(caution * championMs) && !(await moments.next())) return;
+    const began = clock.now();
     const [answer] = await asked(champion, [sample]);
+    const tookMs = clock.now() - began;
+    championMs = Number.isFinite(championMs) ? (championMs + tookMs) / 2 : tookMs;
     // What the champion fails at here says nothing about the shadow.
     if (answer?.status === 'fulfilled') await compared(sample, 'champion', answer.value);
   };

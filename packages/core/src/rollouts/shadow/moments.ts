@@ -8,6 +8,9 @@ const patienceMs = 1000;
 /** Milliseconds for which traffic is then taken to leave none. */
 const denseMs = 10_000;
 
+/** Requests that come within a time, on average, for it to count as one in which none comes. */
+const asGoodAsNone = 0.02;
+
 /** What good moments depend on. */
 export interface MomentsParts {
   readonly clock: Clock;
@@ -27,6 +30,8 @@ export interface Moments {
    * @returns whether there is one; false when closed
    */
   next(): Promise<boolean>;
+  /** Whether so many milliseconds from now would be in nobody's way, as far as traffic of late tells. */
+  isFree(ms: number): boolean;
   /** A request has ended. */
   onEnd(): void;
   close(): void;
@@ -67,6 +72,7 @@ export function createMoments({ clock, traffic, isBusy, onPostpone }: MomentsPar
         else timer = clock.setTimer(look, lookMs);
       });
     },
+    isFree: (ms) => !closed && !isBusy() && (traffic.metWithin(ms) ?? 1) <= asGoodAsNone,
     onEnd() {
       if (resolve === undefined || traffic.inFlight > 0) return;
       // After the caller has heard: it may have the next request at hand.
