@@ -113,7 +113,7 @@ const fewElements = 24;
 
 function copyRange(data: DataOf, from: number, to: number): DataOf {
   if (to - from > fewElements || Array.isArray(data)) return data.slice(from, to);
-  // Most are of one class, and a class that is known when this is compiled costs half of one that is looked up.
+  // Most are of one class, and a class that is known when this is compiled need not be looked up.
   const copy =
     data instanceof Float32Array
       ? new Float32Array(to - from)

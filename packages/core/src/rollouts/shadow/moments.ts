@@ -1,5 +1,5 @@
 import type { Clock, ClockTimer } from '../../clock';
-import type { Traffic } from './traffic';
+import { asGoodAsNone, type Traffic } from './traffic';
 
 /** Milliseconds until it is looked whether there happens to be a good moment, where no answer brought one. */
 const lookMs = 100;
@@ -7,9 +7,6 @@ const lookMs = 100;
 const patienceMs = 1000;
 /** Milliseconds for which traffic is then taken to leave none. */
 const denseMs = 10_000;
-
-/** Requests that come within a time, on average, for it to count as one in which none comes. */
-const asGoodAsNone = 0.02;
 
 /** What good moments depend on. */
 export interface MomentsParts {

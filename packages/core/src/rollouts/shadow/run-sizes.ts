@@ -1,10 +1,7 @@
+import { asGoodAsNone } from './traffic';
+
 /** A run is taken to last so many times as long as it is known to: not all are as fast. */
 const caution = 1.25;
-/**
- * Requests met by a run that count as none. A run that fits into every lull is worth more than any that does not, until one of those
- * brings many times the answers.
- */
-const asGoodAsNone = 0.02;
 /** What the last run of a size adds to what is known of its time: less where it was slower, which something else may have made it. */
 const fasterWeight = 0.5;
 const slowerWeight = 0.2;
@@ -47,6 +44,7 @@ export function createRunSizes(most: number): RunSizes {
         const met = metWithin(caution * timeOf(size));
         if (met === undefined) return most;
         if (size === 1 && tries < leastTries && met > asGoodAsNone) return 1;
+        // A run that fits into every lull is worth more than any that does not, until one of those brings many times the answers.
         const worth = Math.min(size, most) / (asGoodAsNone + met);
         if (worth > bestWorth) [best, bestWorth] = [size, worth];
         // One step at a time into what is not known.

@@ -5,6 +5,9 @@ const savedRequests = 2000;
 /** Requests that are remembered, with the lulls before them. */
 const remembered = 128;
 
+/** Requests that come within a time, on average, for it to count as one in which none comes. */
+export const asGoodAsNone = 0.02;
+
 /** The requests of callers, as a shadow sees them: whether some are under way, and how many were while it ran. */
 export interface Traffic {
   /** Requests under way. */
