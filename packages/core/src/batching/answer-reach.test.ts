@@ -14,10 +14,10 @@ function movingClock() {
   return { clock: moving, answer };
 }
 
-test('an answer has a tenth of a millisecond at least, as long as nothing is known', () => {
+test('an answer has a quarter of a millisecond at least, as long as nothing is known', () => {
   const reach = new AnswerReach(createVirtualClock());
-  expect(reach.of(1)).toBe(0.1);
-  expect(reach.of(1000)).toBe(0.1);
+  expect(reach.of(1)).toBe(0.25);
+  expect(reach.of(1000)).toBe(0.25);
 });
 
 test('answers that took long to reach their callers leave more time to the next ones, by their number', async () => {
@@ -26,7 +26,7 @@ test('answers that took long to reach their callers leave more time to the next 
   for (let batch = 0; batch < 100; batch++) await answer(reach, 50, 0.2);
   expect(reach.of(50)).toBeCloseTo(0.4, 2);
   expect(reach.of(100)).toBeCloseTo(0.8, 2);
-  expect(reach.of(10)).toBe(0.1);
+  expect(reach.of(10)).toBe(0.25);
 });
 
 test('no more than a millisecond is left, however long callers hold the thread', async () => {

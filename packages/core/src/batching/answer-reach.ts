@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
 
-/** Milliseconds in which an answer reaches its caller at least. */
-const leastMs = 0.1;
+/** Milliseconds in which an answer reaches its caller at least: what a thread is now and then held up for, as by its garbage. */
+const leastMs = 0.25;
 /** However slow the callers of late, no more is left for an answer than this, milliseconds. */
 const mostMs = 1;
 /** Weight of the latest batch. */

@@ -34,7 +34,7 @@ function fits(code: ErrorCode, { plan, afterClose, deadline, outcome, sentAt }: 
       return plan.abortAfterMs !== undefined && at === sentAt + Math.max(0, plan.abortAfterMs);
     case 'DEADLINE_EXCEEDED':
       // An answer needs a moment to reach its caller.
-      return at >= deadline - 0.1;
+      return at >= deadline - 0.25;
     case 'LIMIT_EXCEEDED':
       return plan.rows > queueRows && at === sentAt;
     case 'OVERLOADED':
