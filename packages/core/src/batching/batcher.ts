@@ -136,7 +136,7 @@ export class Batcher {
     this.#expiry = new ExpiryWheel(clock, (cohort) => this.#endEarly(cohort, undefined));
     this.#aborts = new AbortWatch((cohort, signal) => this.#endEarly(cohort, abortedError(signal, 'The request')));
     this.#collator = new Collator(signature, maxBatchRows, joinable);
-    this.#settlement = new Settlement(model, this.#expiry, (code, rows) => observer.onRequestFail(code, rows));
+    this.#settlement = new Settlement(model, this.#expiry, clock, (code, rows) => observer.onRequestFail(code, rows));
     this.#teller = new BatchTeller({
       observer,
       clock,

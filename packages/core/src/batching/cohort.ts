@@ -41,6 +41,8 @@ export type Outcome =
       readonly model: ModelInfo;
       readonly timing: RunTiming;
       readonly batchSize: number;
+      /** Asked by each request of so many rows as it collects its answer: the error of one that comes too late; undefined where there is no deadline. */
+      readonly late: ((rows: number) => Error | undefined) | undefined;
     };
 
 /** A list in which cohorts wait, as they know it. */
@@ -190,7 +192,9 @@ export class Cohort {
     if (this.#parts !== undefined) return this.#collectFromPart(this.#parts, from, rows);
     const outcome = this.#outcome as Outcome;
     if ('error' in outcome) throw outcome.error;
-    const { split, start, model, timing, batchSize } = outcome;
+    const { split, start, model, timing, batchSize, late } = outcome;
+    const error = late?.(rows);
+    if (error !== undefined) throw error;
     return { outputs: split(start + from, rows, this.slab.fitAt(this.start + from)), model, timing, batchSize };
   }
 

@@ -195,6 +195,22 @@ describe('a deadline', () => {
     await closeBench(bench);
   });
 
+  test('is looked at once more when the caller takes the answer: a thread may be held up in between', async () => {
+    const { clock, skewed, skew } = skewable();
+    const bench = await openBench({ latencyMs: () => 20 }, { clock: skewed }, clock);
+    const failures: string[] = [];
+    bench.runner.events.on('request-fail', ({ code, rows }) => void failures.push(`${code} ${rows}`));
+    // What is done last before the promise is settled is that the signal is no longer listened to.
+    const { signal } = new AbortController();
+    signal.removeEventListener = () => skew(15);
+    const late = send(bench, 1, { timeoutMs: 30, signal });
+    await clock.advance(20);
+    expect(asError(late.error, 'DEADLINE_EXCEEDED').message).toContain('while its answer was on its way');
+    expect(failures).toEqual(['DEADLINE_EXCEEDED 1']);
+    expect(bench.runner.describe().batching).toMatchObject({ requests: 0, rows: 0, batches: 1 });
+    await closeBench(bench);
+  });
+
   test('is looked at again when the answer is there, even if its timer has not run', async () => {
     const { clock, skewed, skew } = skewable();
     const bench = await openBench({ latencyMs: () => 20 }, { clock: skewed }, clock);

@@ -1,4 +1,5 @@
-import { deadlineError } from '../deadline';
+import type { Clock } from '../clock';
+import { deadlineError, noDeadline } from '../deadline';
 import { type ErrorCode, FairleadError, messageOf } from '../errors';
 import type { ModelInfo, RunTiming } from '../runner/runner';
 import type { Cohort, Split } from './cohort';
@@ -8,15 +9,22 @@ import type { ExpiryWheel } from './expiry-wheel';
 export class Settlement {
   readonly #model: ModelInfo;
   readonly #expiry: ExpiryWheel;
+  readonly #clock: Clock;
   readonly #onRequestFail: (code: ErrorCode, rows: number) => void;
   /** Requests answered. */
   requests = 0;
   /** Rows answered. */
   rows = 0;
 
-  constructor(model: ModelInfo, expiry: ExpiryWheel, onRequestFail: (code: ErrorCode, rows: number) => void) {
+  constructor(
+    model: ModelInfo,
+    expiry: ExpiryWheel,
+    clock: Clock,
+    onRequestFail: (code: ErrorCode, rows: number) => void,
+  ) {
     this.#model = model;
     this.#expiry = expiry;
+    this.#clock = clock;
     this.#onRequestFail = onRequestFail;
   }
 
@@ -25,7 +33,23 @@ export class Settlement {
     this.#forget(cohort);
     this.rows += cohort.rows;
     if (!cohort.isPart) this.requests += cohort.requests;
-    cohort.end({ split, start, model: this.#model, timing, batchSize });
+    const late = cohort.traits.deadline === noDeadline ? undefined : (rows: number) => this.#lateError(cohort, rows);
+    cohort.end({ split, start, model: this.#model, timing, batchSize, late });
+  }
+
+  /**
+   * The error of a request whose answer was given in time, and is collected too late: the system may hold a thread up in between, for
+   * milliseconds, which nobody can foresee.
+   */
+  #lateError(cohort: Cohort, rows: number): FairleadError | undefined {
+    if (this.#clock.now() <= cohort.traits.deadline) return undefined;
+    this.rows -= rows;
+    const error = deadlineError('while its answer was on its way');
+    if (!cohort.isPart) {
+      this.requests--;
+      this.#onRequestFail(error.code, rows);
+    }
+    return error;
   }
 
   /** Fails every request of a cohort that has not ended. */

@@ -388,9 +388,11 @@ class WindowedDriftMonitor implements DriftMonitor {
 
   #warnOfDrift(report: DriftReport): void {
     const movers = report.topMovers.slice(0, 3).map(({ name }) => name);
+    // All together may have moved, and no feature by itself.
+    const most = movers.length > 0 ? `, most in ${movers.join(', ')}` : '';
     this.#settings.logger.warn(
       { episode: report.episode, evidenceLog10: report.evidenceLog10 },
-      `The inputs drifted from the training rows after ${report.rowsSeen} rows, most in ${movers.join(', ')}. Listen to "drift-start" of the monitor, or see its report().`,
+      `The inputs drifted from the training rows after ${report.rowsSeen} rows${most}. Listen to "drift-start" of the monitor, or see its report().`,
     );
   }
 
