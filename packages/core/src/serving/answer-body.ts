@@ -30,7 +30,11 @@ export function answerBody<A>(
   return host.run(call, {
     deadline,
     receive: (place) => readBody(request, maxBodyBytes, place, host.clock),
-    read,
+    read(body, model) {
+      const asked = read(body, model);
+      if (asked.isCopied === true) request.release?.();
+      return asked;
+    },
     mayBeUrgent,
   });
 }

@@ -17,6 +17,11 @@ export interface ServiceRequest {
    */
   readonly body: (maxBytes: number, onBytes?: (bytes: number) => void) => Promise<Uint8Array>;
   /**
+   * Called when nobody needs the bytes any more that `body` gave: their memory may be given back at once. Absent where the adapter
+   * leaves that to the runtime.
+   */
+  readonly release?: () => void;
+  /**
    * Reads the body in pieces, as they come. Nothing is read ahead, so whoever takes no piece slows down the client; leaving
    * the loop ends the reading. Called at most once, and not beside `body`.
    * @param maxBytes in all

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { FairleadError } from '@fairlead/core';
 import { bodyTooLarge, joinSmall } from '@fairlead/core/serving';
+import { freeMemory } from './free-memory';
 import { type BodyTaker, ServedRequest } from './served-request';
 
 /** Whether a request declares more than a limit. */
@@ -12,12 +13,15 @@ export function declaresMoreThan(request: IncomingMessage, maxBytes: number): bo
  * Reads the body of a request, and gives up as soon as it passes the limit, declared or not; the rest then stays unread.
  *
  * @param onBytes told how many bytes are held so far; what it throws ends the reading, and is thrown
+ * @param onOwn told of the bytes where nobody else has them, so that they may be freed: a stream of a framework's may have handed its
+ * pieces to others as well
  * @throws FairleadError `LIMIT_EXCEEDED`; `ABORTED` when the client goes away before its body is whole
  */
 export function readRequestBody(
   request: IncomingMessage,
   maxBytes: number,
   onBytes?: (bytes: number) => void,
+  onOwn?: (bytes: Uint8Array) => void,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     if (declaresMoreThan(request, maxBytes)) {
@@ -27,6 +31,7 @@ export function readRequestBody(
     const pieces: Uint8Array[] = [];
     let joined = 0;
     let size = 0;
+    let isOwn = false;
     const taker: BodyTaker = {
       onPiece(piece: Buffer): boolean {
         size += piece.length;
@@ -41,11 +46,18 @@ export function readRequestBody(
           return false;
         }
       },
-      onEnd: () => resolve(pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, size)),
+      onEnd() {
+        const isOne = pieces.length === 1;
+        const bytes = isOne ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, size);
+        if (isOwn || !isOne) onOwn?.(bytes);
+        resolve(bytes);
+        if (isOwn && !isOne) for (const piece of pieces) freeMemory(piece);
+      },
       onBroken: (cause: unknown) =>
         reject(new FairleadError('ABORTED', 'The client went away before its body was whole.', { cause })),
     };
-    if (!(request instanceof ServedRequest) || !request.takeBody(taker)) takeStream(request, taker);
+    isOwn = request instanceof ServedRequest && request.takeBody(taker);
+    if (!isOwn) takeStream(request, taker);
   });
 }
 

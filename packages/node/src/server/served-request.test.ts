@@ -1,8 +1,10 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { systemClock } from '@fairlead/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readRequestBody } from './request-body';
 import { ServedRequest } from './served-request';
+import { toServiceRequest } from './service-request';
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];
@@ -129,5 +131,41 @@ describe('a body that is taken from the parser', () => {
     request.on('error', () => {});
     request.write('half', () => request.destroy());
     expect(await failure).toMatchObject({ code: 'ABORTED' });
+  });
+});
+
+describe('a body that nobody needs any more', () => {
+  const settings = {
+    target: '/',
+    delay: { beforeMs: 0, afterMs: 0 },
+    proceed: undefined,
+    onStream: () => {},
+    clock: systemClock,
+    signal: new AbortController().signal,
+    idleTimeoutMs: 10_000,
+  };
+  const body = 'x'.repeat(3 * 2 ** 20);
+  /** Bytes of the body before and after it is released. */
+  const sizes = async (request: IncomingMessage): Promise<string> => {
+    const asked = toServiceRequest(request, settings);
+    const bytes = await asked.body(2 ** 23);
+    const before = bytes.byteLength;
+    asked.release?.();
+    return `[${before} ${bytes.byteLength}]`;
+  };
+
+  it('gives its memory back at once, in one piece or in many', async () => {
+    const port = await start(sizes);
+    expect(await answers(port, 1, post(body))).toEqual([`[${body.length} 0]`]);
+  });
+
+  it('leaves the pieces of a stream alone, which may have given them to others', async () => {
+    const pieces: Buffer[] = [];
+    const port = await start((request) => {
+      request.on('data', (piece: Buffer) => void pieces.push(piece));
+      return sizes(request);
+    });
+    expect(await answers(port, 1, post(body))).toEqual([`[${body.length} 0]`]);
+    expect(pieces.reduce((sum, piece) => sum + piece.length, 0)).toBe(body.length);
   });
 });

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { bodyTooLarge, type Delay, type ServiceRequest } from '@fairlead/core/serving';
+import { freeMemory } from './free-memory';
 import { peerOf } from './peer';
 import { bodyReadBefore } from './read-before';
 import { declaresMoreThan, readRequestBody } from './request-body';
@@ -23,6 +24,7 @@ export function toServiceRequest(request: IncomingMessage, settings: ReadingSett
   const target = settings.target.startsWith('/') ? settings.target : withoutOrigin(settings.target);
   const question = target.indexOf('?');
   const isReadBefore = request.readableEnded;
+  let own: Uint8Array | undefined;
   /** A client whose body is refused by its declared size never sends it. */
   const proceedWithin = (maxBytes: number): void => {
     if (!declaresMoreThan(request, maxBytes)) proceed?.();
@@ -40,7 +42,13 @@ export function toServiceRequest(request: IncomingMessage, settings: ReadingSett
     body(maxBytes, onBytes) {
       if (request.readableEnded) return readBefore(request, maxBytes, onBytes);
       proceedWithin(maxBytes);
-      return readRequestBody(request, maxBytes, onBytes);
+      return readRequestBody(request, maxBytes, onBytes, (bytes) => {
+        own = bytes;
+      });
+    },
+    release() {
+      if (own !== undefined) freeMemory(own);
+      own = undefined;
     },
     stream(maxBytes) {
       if (isReadBefore)

@@ -61,6 +61,7 @@ export function azureMl(options: AzureMlOptions = {}): ServingProtocol {
           const write = (values: string): string => (isBare ? values : `{"predictions":${values}}`);
           return {
             inputs,
+            isCopied: true,
             write: ({ outputs }) => jsonResponse(200, write(encodePredictionValues(outputs, signature))),
           };
         });

@@ -29,6 +29,11 @@ export interface ModelRequest<A> {
   /** What a rollout assigns it by, where the protocol has a place for it beside the headers; not looked at yet. */
   readonly assignment?: AssignmentParameters | undefined;
   /**
+   * Whether neither the inputs nor anything else that is kept of the request shares memory with the body, so that it need not be kept.
+   * @default false
+   */
+  readonly isCopied?: boolean | undefined;
+  /**
    * Turns the model's answer into the protocol's.
    * @param decisionId names the decision of a rollout that remembers it
    */

@@ -87,6 +87,7 @@ async function score({ host }: ProtocolContext, request: ServiceRequest, call: C
   checkMediaType(media, request.header('content-type'));
   if (call.model === undefined) throw noSuchModel(host);
   return answerBody(host, call, request, (body, model) => ({
+    isCopied: true,
     inputs: readInputs(media.type, body, model, host.limits.maxTensorElements),
     write: ({ outputs }) => {
       const predictions = encodePredictionValues(outputs, model.runner.signature, print);

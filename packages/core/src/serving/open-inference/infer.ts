@@ -27,13 +27,18 @@ export function createInfer(host: ModelHost): Infer {
     return { readJson: createJsonRequestReader(decode), readBinary: createBinaryRequestReader(decode) };
   });
 
-  const readMessage = (body: Uint8Array, model: ServedModel, jsonLength: string | null | undefined): InferRequest => {
+  const readMessage = (
+    body: Uint8Array,
+    model: ServedModel,
+    jsonLength: string | null | undefined,
+  ): ModelRequest<ServiceResponse> => {
     const { json, binary } = splitBody(body, jsonLength);
     // A body without any JSON is the one input's elements and nothing else.
     if (binary !== undefined && json.byteLength === 0)
-      return decodeRawRequest(binary, model.runner.signature, maxTensorElements);
+      return modelRequest(decodeRawRequest(binary, model.runner.signature, maxTensorElements), model, false);
     const { readJson, readBinary } = readersOf(model);
-    return binary === undefined ? readJson(json) : readBinary(json, binary);
+    if (binary !== undefined) return modelRequest(readBinary(json, binary), model, false);
+    return modelRequest(readJson(json), model, true);
   };
 
   return (request, call) => {
@@ -42,16 +47,17 @@ export function createInfer(host: ModelHost): Infer {
       host,
       call,
       request,
-      (body, model) => modelRequest(readMessage(body, model, jsonLength), model),
+      (body, model) => readMessage(body, model, jsonLength),
       (body) => mayNamePriority(splitBody(body, jsonLength).json),
     );
   };
 }
 
-function modelRequest(message: InferRequest, model: ServedModel): ModelRequest<ServiceResponse> {
+function modelRequest(message: InferRequest, model: ServedModel, isCopied: boolean): ModelRequest<ServiceResponse> {
   const { id, inputs, timeoutMs, priority, assignment, wantsBinary, classes } = message;
   return {
     inputs,
+    isCopied,
     timeoutMs,
     priority,
     assignment,

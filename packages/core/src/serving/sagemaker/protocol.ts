@@ -124,7 +124,8 @@ async function invoke(
   if (wanted === undefined) return notAcceptable();
   return answerBody(host, call, request, (body, { runner: { signature } }) => {
     const { inputs, isBare } = readInvocation(type, media, body, signature, host.limits.maxTensorElements);
-    return { inputs, timeoutMs, write: ({ outputs }) => writeInvocation(wanted, outputs, signature, isBare) };
+    const isCopied = type === 'application/json' || type === 'text/csv';
+    return { inputs, isCopied, timeoutMs, write: ({ outputs }) => writeInvocation(wanted, outputs, signature, isBare) };
   });
 }
 

@@ -124,7 +124,7 @@ function addCallRoutes(routes: ProtocolRoutes, host: ModelHost, resolve: Resolve
     if (label !== undefined) versionOf(resolve, model, label);
     return answerBody<ServiceResponse>(host, call, request, (body, served) => {
       const { inputs, write } = readJson(decodeText(body), readers[verb](served));
-      return { inputs, write: (result) => jsonResponse(200, write(result)) };
+      return { inputs, isCopied: true, write: (result) => jsonResponse(200, write(result)) };
     });
   };
   const use = useOf(resolve, (parameters) => targetOf(parameters).model);

@@ -93,7 +93,7 @@ function createPredict(host: ModelHost): RouteHandler {
           : form === 'text' && takesText(model)
             ? readText(body, model)
             : readJson(decodeText(body), decoderOf(model));
-      return { inputs, write: (result) => jsonResponse(200, write(result)) };
+      return { inputs, isCopied: form !== 'bytes', write: (result) => jsonResponse(200, write(result)) };
     });
   };
 }

@@ -67,6 +67,7 @@ export function vertexAi(options: VertexAiOptions = {}): ServingProtocol {
         if (call.model === undefined) throw noSuchModel(host);
         const { maxTensorElements } = host.limits;
         return answerBody(host, call, request, (body, { name, runner }) => ({
+          isCopied: true,
           inputs: readJson(decodeText(body), (message) =>
             decodeScoringMessage(message, runner.signature, dialect, maxTensorElements),
           ),
