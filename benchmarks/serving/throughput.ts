@@ -148,8 +148,8 @@ async function measureOwn(
       : all;
   const contestants = [...new Set(Object.values({ ...all, ...asTuned }))];
   const results: Result[] = [];
-  // Compilers and caches get warm.
-  await holdContest(driver, contestants, goalConnections, 1, settings.length);
+  // Compilers and caches get warm: a server takes some six seconds of requests until its code is what it stays.
+  await holdContest(driver, contestants, goalConnections, settings.rounds, settings.length);
   for (const connections of settings.connections) {
     note(`${title}: ours and bare Fastify, ${connections} connections`);
     const contest = await holdContest(
