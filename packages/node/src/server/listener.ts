@@ -9,6 +9,7 @@ import { answerClientError } from './client-error';
 import { createConnections } from './connections';
 import { createLoopDelay } from './loop-delay';
 import { hasBody } from './read-before';
+import { ServedRequest } from './served-request';
 import { toServiceRequest } from './service-request';
 
 /** Answers Node's requests by a service, and knows which are under way. */
@@ -231,7 +232,8 @@ function sendWhole(
   const content = request.method === 'HEAD' ? '' : body;
   if (!isBodyLeft) {
     endWith(response, content, bytes, isOwn);
-    if (isUnread) request.resume();
+    if (request instanceof ServedRequest) request.dropBody();
+    else if (isUnread) request.resume();
     return;
   }
   // To close now would reset the connection under a client that still sends, and it would never read the answer.

@@ -56,8 +56,13 @@ export function readRequestBody(
       onBroken: (cause: unknown) =>
         reject(new FairleadError('ABORTED', 'The client went away before its body was whole.', { cause })),
     };
-    isOwn = request instanceof ServedRequest && request.takeBody(taker);
-    if (!isOwn) takeStream(request, taker);
+    if (request instanceof ServedRequest) {
+      // Said before, since all of the body may be there.
+      isOwn = true;
+      if (request.takeBody(taker)) return;
+      isOwn = false;
+    }
+    takeStream(request, taker);
   });
 }
 

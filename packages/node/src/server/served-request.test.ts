@@ -134,6 +134,53 @@ describe('a body that is taken from the parser', () => {
   });
 });
 
+describe('a body that nobody has asked for yet', () => {
+  const someTurns = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next));
+  };
+
+  it('waits aside, and is whole for whoever takes it, or reads it as a stream', async () => {
+    const port = await start(async (request) => {
+      await someTurns();
+      return wholeText(request);
+    });
+    expect(await answers(port, 2, post('one'), post('two'))).toEqual(['[one]', '[two]']);
+    const streamed = await start(async (request) => {
+      await someTurns();
+      const pieces: Buffer[] = [];
+      for await (const piece of request) pieces.push(piece);
+      return `(${Buffer.concat(pieces).toString()})`;
+    });
+    expect(await answers(streamed, 2, post('one'), post('two'))).toEqual(['(one)', '(two)']);
+  });
+
+  it('is not read on beyond a bound, and then to its end', async () => {
+    const large = 'x'.repeat(8 * 2 ** 20);
+    let bytesEarly = 0;
+    const port = await start(async (request) => {
+      await someTurns();
+      bytesEarly = request.socket.bytesRead;
+      return `[${(await readRequestBody(request, 2 ** 24)).byteLength}]`;
+    });
+    expect(await answers(port, 1, post(large))).toEqual([`[${large.length}]`]);
+    expect(bytesEarly).toBeGreaterThan(0);
+    expect(bytesEarly).toBeLessThan(2 ** 20);
+  });
+
+  it('may be dropped, and the next request on its connection is read', async () => {
+    const port = await start(async (request) => {
+      const { url } = request;
+      if (url === '/') return wholeText(request);
+      if (url === '/later') await someTurns();
+      request.dropBody();
+      return `dropped ${url}`;
+    });
+    const to = (path: string, body: string): string => post(body).replace('POST /', `POST ${path}`);
+    const all = [to('/now', 'none of this'), to('/', 'this'), to('/later', 'nor this'), to('/', 'and this')];
+    expect(await answers(port, 4, ...all)).toEqual(['dropped /now', '[this]', 'dropped /later', '[and this]']);
+  });
+});
+
 describe('a body that nobody needs any more', () => {
   const settings = {
     target: '/',
