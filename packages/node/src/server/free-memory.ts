@@ -3,7 +3,8 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 /** Buffers are freed when so many wait for it, or so many bytes: to free one by itself takes longer than to free one of many. */
 const [mostWaiting, mostWaitingBytes] = [32, 2 ** 20];
 
-const waiting: ArrayBuffer[] = [];
+/** Each once: a list with one twice is refused as a whole. */
+const waiting = new Set<ArrayBuffer>();
 let waitingBytes = 0;
 let closedPort: MessagePort | undefined;
 /** Other runtimes that call themselves Node may keep what is sent to a port that is closed. */
@@ -18,11 +19,12 @@ const isNode = process.release.name === 'node' && process.versions.bun === undef
  */
 export function freeMemory({ buffer, byteLength }: Uint8Array): void {
   if (!isNode || !(buffer instanceof ArrayBuffer) || byteLength === 0 || byteLength !== buffer.byteLength) return;
-  waiting.push(buffer);
+  waiting.add(buffer);
   waitingBytes += byteLength;
-  if (waiting.length < mostWaiting && waitingBytes < mostWaitingBytes) return;
+  if (waiting.size < mostWaiting && waitingBytes < mostWaitingBytes) return;
   closedPort ??= openClosedPort();
-  const freed = waiting.splice(0);
+  const freed = [...waiting];
+  waiting.clear();
   waitingBytes = 0;
   // What is transferred is taken from whoever had it, and a port that is closed passes nothing on.
   closedPort.postMessage(undefined, freed);
