@@ -31,13 +31,6 @@ export async function drive(load: Load, options: { readonly latencies?: boolean 
   const timer = setTimeout(() => {
     isOver = true;
   }, durationMs);
-  const call = async (): Promise<void> => {
-    while (!isOver) {
-      await request(index++);
-      answered++;
-      if (index % lookEvery === 0 && performance.now() >= endAt) isOver = true;
-    }
-  };
   const timedCall = async (): Promise<void> => {
     for (let now = performance.now(); now < endAt; ) {
       await request(index++);
@@ -47,7 +40,22 @@ export async function drive(load: Load, options: { readonly latencies?: boolean 
       now = after;
     }
   };
-  await Promise.all(Array.from({ length: callers }, options.latencies === true ? timedCall : call));
+  /** All callers, each a chain of callbacks: an async function for each costs a twentieth of what the smallest models take. */
+  const callAll = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      let calling = callers;
+      const call = (): void => {
+        if (!isOver) request(index++).then(next, reject);
+        else if (--calling === 0) resolve();
+      };
+      const next = (): void => {
+        answered++;
+        if (answered % lookEvery === 0 && performance.now() >= endAt) isOver = true;
+        call();
+      };
+      for (let caller = 0; caller < callers; caller++) call();
+    });
+  await (options.latencies === true ? Promise.all(Array.from({ length: callers }, timedCall)) : callAll());
   clearTimeout(timer);
   const perSecond = (answered / (performance.now() - startedAt)) * 1000;
   return { perSecond, latencies: Float64Array.from(times).sort() };

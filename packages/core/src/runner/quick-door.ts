@@ -71,7 +71,7 @@ function quickDoorOfOne(
   return (inputs) => {
     const data = (inputs as Readonly<Record<string, unknown>> | null | undefined)?.[name];
     if (!isDataOf(dtype, data) || data.length > maxElements) return undefined;
-    const rows = data.length / elements;
+    const rows = data.length === elements ? 1 : data.length / elements;
     if (!Number.isInteger(rows) || rows === 0) return undefined;
     for (const given in inputs) if (given !== name) return undefined;
     tensor.data = data;
