@@ -59,17 +59,17 @@ describe('createBackPressure', () => {
     expect([fake.isRead, pressure.held]).toEqual([true, 0]);
   });
 
-  it('reads one that was held again for every 32 answers, the longest held first', () => {
+  it('reads one that was held again for every 64 answers, the longest held first', () => {
     const { loop, pressure, open, refuseAll, readOf } = make();
     loop.behind = 100;
     const sockets = refuseAll(3);
     expect(readOf(sockets)).toBe(0);
     const { socket } = open();
-    for (let answers = 0; answers < 31; answers++) pressure.answered(socket);
+    for (let answers = 0; answers < 63; answers++) pressure.answered(socket);
     expect(readOf(sockets)).toBe(0);
     pressure.answered(socket);
     expect(sockets.map(({ isRead }) => isRead)).toEqual([true, false, false]);
-    for (let answers = 0; answers < 64; answers++) pressure.answered(socket);
+    for (let answers = 0; answers < 128; answers++) pressure.answered(socket);
     expect([readOf(sockets), pressure.held]).toEqual([3, 0]);
   });
 
@@ -108,6 +108,26 @@ describe('createBackPressure', () => {
     expect(readOf(sockets)).toBe(12);
     await clock.advance(10);
     expect([readOf(sockets), clock.pendingTimers]).toEqual([20, 0]);
+  });
+
+  it('reads no more of them again than one for every eight requests that come anyway', async () => {
+    const { clock, loop, pressure, open, refuseAll, readOf } = make();
+    loop.behind = 100;
+    const sockets = refuseAll(60);
+    loop.behind = 0;
+    const { socket } = open();
+    const others = (count: number): void => {
+      for (let read = 0; read < count; read++) pressure.arrived(socket);
+    };
+    const released: number[] = [];
+    for (const count of [100, 44, 100, 0]) {
+      others(count);
+      const before = readOf(sockets);
+      await clock.advance(10);
+      released.push(readOf(sockets) - before);
+    }
+    // Two and eight for a beginning, then 12 of 100, and where nothing comes as many as are left.
+    expect(released).toEqual([2, 5, 12, 41]);
   });
 
   it('holds whoever is refused as long as one is held, though the loop keeps up for a moment', async () => {

@@ -25,9 +25,11 @@ export interface BackPressure {
 /** A loop that was behind for so long, in milliseconds, does not keep up. */
 const behindAfterMs = 50;
 /** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
-const answersPerRelease = 32;
+const answersPerRelease = 64;
 /** How often is looked whether the loop keeps up again, in milliseconds, how many connections are then read again, and how many times as many the next time. */
 const [intervalMs, fewestAtOnce, growth] = [10, 2, 4];
+/** Requests read since the last look for each connection that is then read again: a loop that has time for a moment has not time for twice as many. */
+const readsPerRelease = 8;
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
 const mostHeld = 4096;
 
@@ -46,8 +48,8 @@ const mostHeld = 4096;
  *
  * Once one is held, every other that is refused is held at once, until none is. A loop whose overload is held back keeps up now and then, if only
  * because a client or a lane stood still for some milliseconds: would that end it, all would be read again, and refused, until the loop
- * had been behind for long enough again. For the same reason few are read again at first, and again few as soon as one of them had to
- * be held.
+ * had been behind for long enough again. For the same reason few are read again at first, again few as soon as one of them had to
+ * be held, and never many beside what is read anyway.
  *
  * @param longestMs milliseconds that a connection is held at most
  * @param keepAliveMs milliseconds that a connection may be idle once it is read again
@@ -67,6 +69,8 @@ export function createBackPressure(
   let timer: ClockTimer | undefined;
   let answers = 0;
   let releasedAtOnce = fewestAtOnce;
+  /** Requests that were read since the last look, but for those that had waited on a connection that was held. */
+  let reads = 0;
   /** Whether one was held since the last look. */
   let hasHeld = false;
   let hasEnded = false;
@@ -101,9 +105,11 @@ export function createBackPressure(
     hasHeld = false;
     if (keepsUp) {
       // A loop that has time left takes more the next time: after a pause, most were held for nothing.
-      release(releasedAtOnce);
+      const most = reads === 0 ? releasedAtOnce : Math.max(fewestAtOnce, Math.floor(reads / readsPerRelease));
+      release(Math.min(releasedAtOnce, most));
       releasedAtOnce *= growth;
     }
+    reads = 0;
     wait();
   };
   const wait = (): void => {
@@ -117,7 +123,10 @@ export function createBackPressure(
     arrived(socket) {
       const delay = loop.read();
       const heldAt = released.get(socket);
-      if (heldAt === undefined) return delay;
+      if (heldAt === undefined) {
+        reads++;
+        return delay;
+      }
       released.delete(socket);
       pardoned.add(socket);
       return { ...delay, beforeMs: Math.max(delay.beforeMs, clock.now() - heldAt) };
