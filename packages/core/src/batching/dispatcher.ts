@@ -16,6 +16,12 @@ import type { Settlement } from './settlement';
 
 /** One batch in so many may be larger than what is thought best. */
 const exploreEvery = 64;
+/**
+ * While a lane computes, another that is idle is left alone for as long as each turn of the event loop brings more, up to so many
+ * milliseconds: to wake a worker on a machine whose cores are busy takes about half of that, and the lane that computes soon takes all with it.
+ */
+const mostHeldMs = 0.5;
+
 /** What dispatching needs. */
 export interface DispatcherParts {
   readonly lanes: readonly LaneSlot[];
@@ -50,6 +56,10 @@ export class Dispatcher {
   #isLonely = false;
   #isDraining = false;
   #waitTimer: ClockTimer | undefined;
+  /** Requests that came since it was last looked at whether more come. */
+  #came = 0;
+  /** When what is scheduled was first held, in milliseconds of the clock; not a number while it is not. */
+  #heldSince = Number.NaN;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -57,6 +67,7 @@ export class Dispatcher {
 
   /** Something waits in a bucket that did not before. */
   onArrival(bucket: Bucket): void {
+    this.#came++;
     // Most join others that will be seen to anyway.
     if (this.#isScheduled && bucket.rows < bucket.costs.readyRows && bucket.layout.joinable) return;
     if (!this.#parts.joinable || this.#isReady(bucket)) this.fill('idle');
@@ -64,6 +75,7 @@ export class Dispatcher {
       this.#isScheduled = true;
       this.#isAtTurnEnd = true;
       this.#reason = 'idle';
+      this.#heldSince = Number.NaN;
     }
   }
 
@@ -76,12 +88,16 @@ export class Dispatcher {
     // A turn of the event loop collects what other sockets bring as well. Where callers come one at a time there is
     // nothing to collect, and a turn costs more than all else that is done for them.
     else if (this.#isLonely) this.#fillNow();
-    else this.#parts.clock.defer(this.#fillNow);
+    else {
+      this.#came = 0;
+      this.#parts.clock.defer(this.#fillUnlessHeld);
+    }
   }
 
   /** One place in a lane is free: the next large batch goes before the answers, a smaller one after them. */
   onFree(): void {
     this.#parts.admission.onBatch();
+    this.#reason = 'free';
     if (this.#parts.queue.requests === 0) return;
     if (this.#isDraining || this.#parts.queue.mostUrgent(0, (bucket) => this.#isReady(bucket)) !== undefined)
       this.fill('free');
@@ -129,6 +145,28 @@ export class Dispatcher {
     this.#isAtTurnEnd = false;
     this.fill(this.#reason);
   };
+
+  readonly #fillUnlessHeld = (): void => {
+    if (!this.#isScheduled || !this.#holds()) {
+      this.#fillNow();
+      return;
+    }
+    this.#came = 0;
+    this.#parts.clock.defer(this.#fillUnlessHeld);
+  };
+
+  /** Whether what waits is held for more: see `mostHeldMs`. */
+  #holds(): boolean {
+    if (this.#came === 0 || this.#reason !== 'idle' || this.#isDraining || !this.#isAnyBusy()) return false;
+    const now = this.#parts.clock.now();
+    if (Number.isNaN(this.#heldSince)) this.#heldSince = now;
+    return now - this.#heldSince < mostHeldMs;
+  }
+
+  #isAnyBusy(): boolean {
+    for (const { alive, inFlight } of this.#parts.lanes) if (alive && inFlight > 0) return true;
+    return false;
+  }
 
   /** Fills lanes: large batches for any lane with a free place, the rest for idle lanes if `reason` allows it. */
   fill(reason: BatchReason): void {

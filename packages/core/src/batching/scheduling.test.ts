@@ -35,6 +35,53 @@ async function teach(bench: Bench, maxRows: number): Promise<void> {
   }
 }
 
+/** Sends two requests in each of so many turns of the event loop, the values counted from 1; `onTurn` is called in each. */
+function trickle(bench: Bench, turns: number, onTurn: () => void = () => {}): void {
+  const next = (turn: number): void => {
+    onTurn();
+    send(bench, [2 * turn - 1, 2 * turn]);
+    if (turn < turns) bench.clock.defer(() => next(turn + 1));
+  };
+  next(1);
+}
+
+/** Has two lanes, of which one is idle and the other computes for some milliseconds more. */
+async function halfBusy(bench: Bench): Promise<void> {
+  send(bench, [-1]);
+  await bench.clock.advance(5);
+  send(bench, [-2, -3]);
+  await bench.clock.advance(6);
+  expect(batchesOf(bench)).toEqual([[-1], [-2, -3]]);
+}
+
+describe('while a lane computes, an idle one', () => {
+  test('is left alone as long as each turn brings more, and then takes all of it', async () => {
+    const bench = await openBench({ workers: true, latencyMs: () => 10 }, { lanes: 2 });
+    await halfBusy(bench);
+    trickle(bench, 4);
+    await bench.clock.settle();
+    expect(batchesOf(bench).slice(2)).toEqual([range(8, 1)]);
+    await bench.clock.advance(20);
+    await closeBench(bench);
+  });
+
+  test('takes what there is when half a millisecond has passed', async () => {
+    const clock = createVirtualClock();
+    let skewMs = 0;
+    const skewed = Object.create(clock, { now: { value: () => clock.now() + skewMs } });
+    const bench = await openBench({ workers: true, latencyMs: () => 10 }, { lanes: 2, clock: skewed }, clock);
+    await halfBusy(bench);
+    trickle(bench, 8, () => {
+      skewMs += 0.2;
+    });
+    await clock.settle();
+    expect(batchesOf(bench).slice(2)).toEqual([range(10, 1)]);
+    await clock.advance(20);
+    expect(batchesOf(bench).slice(2).flat()).toEqual(range(16, 1));
+    await closeBench(bench);
+  });
+});
+
 describe('what batches cost', () => {
   test('is learned from them, and shown', async () => {
     const bench = await openBench({ latencyMs: (rows) => 4 + rows }, { batching: { maxBatchRows: 16 } });
