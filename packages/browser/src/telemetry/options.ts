@@ -71,7 +71,7 @@ export interface StartTelemetryOptions {
   readonly retry?: TelemetryRetry;
   /** Rows that are counted between two reports; further ones are not. 1 to 1,000,000. @default 100000 */
   readonly maxRowsPerWindow?: number;
-  /** Most of the time that counting may take. Above 0, at most 1. @default 0.03 */
+  /** Most of the time that counting may take. Above 0, at most 1. @default 0.02 */
   readonly maxCpuShare?: number;
   /** What fetches. @default the platform's `fetch` */
   readonly fetch?: typeof fetch;

@@ -211,6 +211,20 @@ describe('a deadline', () => {
     await closeBench(bench);
   });
 
+  test.each([
+    [9.6, 'fails: from there to its caller it may be held up once more', 'rejected'],
+    [9.4, 'is given', 'resolved'],
+  ])('an answer on its way for %d of the 10 ms that are left of 50 %s', async (heldUpMs, _, state) => {
+    const { clock, skewed, skew } = skewable();
+    const bench = await openBench({ latencyMs: () => 40 }, { clock: skewed }, clock);
+    const { signal } = new AbortController();
+    signal.removeEventListener = () => skew(heldUpMs);
+    const request = send(bench, 1, { timeoutMs: 50, signal });
+    await clock.advance(40);
+    expect(request.state).toBe(state);
+    await closeBench(bench);
+  });
+
   test('is looked at again when the answer is there, even if its timer has not run', async () => {
     const { clock, skewed, skew } = skewable();
     const bench = await openBench({ latencyMs: () => 20 }, { clock: skewed }, clock);

@@ -5,6 +5,12 @@ import type { ModelInfo, RunTiming } from '../runner/runner';
 import type { Cohort, Split } from './cohort';
 import type { ExpiryWheel } from './expiry-wheel';
 
+/**
+ * An answer must reach its caller so long before its deadline, in milliseconds, or that share of the time that the request had where it is
+ * less: from the last look at the clock to the caller are some promises, and now and then a pause of the garbage collector.
+ */
+const [mostSpareMs, spareShare] = [0.5, 0.01];
+
 /** Ends cohorts: answers or fails each of their requests, exactly once, and counts. */
 export class Settlement {
   readonly #model: ModelInfo;
@@ -42,7 +48,9 @@ export class Settlement {
    * milliseconds, which nobody can foresee.
    */
   #lateError(cohort: Cohort, rows: number): FairleadError | undefined {
-    if (this.#clock.now() <= cohort.traits.deadline) return undefined;
+    const { deadline, enqueuedAt } = cohort.traits;
+    const spareMs = Math.min(mostSpareMs, (deadline - enqueuedAt) * spareShare);
+    if (this.#clock.now() + spareMs <= deadline) return undefined;
     this.rows -= rows;
     const error = deadlineError('while its answer was on its way');
     if (!cohort.isPart) {

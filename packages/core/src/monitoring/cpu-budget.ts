@@ -2,9 +2,9 @@ import type { Clock } from '../clock';
 
 /**
  * Share of the time that a watcher may take where nobody says. Lanes that compute in workers stand still while the thread that feeds them
- * looks at rows, and share their cores with it: a share of .05 cost a runner at its limit about a tenth of its rows, this one half of that.
+ * looks at rows, and share their cores with it: a share of .05 cost a runner at its limit about a tenth of its rows, one of .03 half of that.
  */
-export const defaultCpuShare = 0.03;
+export const defaultCpuShare = 0.02;
 
 /**
  * How long an idle time may be saved up for, in milliseconds: after it, what such a time allows may be spent at once. Short,

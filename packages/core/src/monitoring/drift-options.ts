@@ -53,7 +53,7 @@ export interface DriftMonitorOptions {
   readonly cooldownRows?: number;
   /**
    * Most of the time that the monitor may spend, measured on the clock: above it, it observes a sample of the rows.
-   * Above 0, at most 1. @default 0.03
+   * Above 0, at most 1. @default 0.02
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */

@@ -51,7 +51,7 @@ export interface TelemetryRecorderOptions {
   readonly privacy?: TelemetryPrivacy;
   /** Rows that are counted between two reports; further ones are not. 1 to 1,000,000. @default 100000 */
   readonly maxRowsPerWindow?: number;
-  /** Most of the time that counting may take: above it, features are counted of a sample of the rows. @default 0.03 */
+  /** Most of the time that counting may take: above it, features are counted of a sample of the rows. @default 0.02 */
   readonly maxCpuShare?: number;
   /** Asked before each batch whether it may be counted. @default always */
   readonly isAllowed?: () => boolean;

@@ -43,7 +43,7 @@ export interface EmbeddingMonitorOptions {
   readonly windowRows?: number;
   /**
    * Most of the time that the monitor may spend, measured on the clock: half of it on rows, of which it otherwise observes a sample,
-   * half on the two-sample tests, which otherwise take longer. Above 0, at most 1, which is no limit. @default 0.03
+   * half on the two-sample tests, which otherwise take longer. Above 0, at most 1, which is no limit. @default 0.02
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */

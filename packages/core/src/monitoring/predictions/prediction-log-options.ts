@@ -40,7 +40,7 @@ export interface PredictionLogOptions {
   readonly ttlMs?: number;
   /**
    * Most of the time that recording the rows of attached runners may take: above it, rows are passed over and counted. Above 0, at
-   * most 1. @default 0.03
+   * most 1. @default 0.02
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */

@@ -37,7 +37,7 @@ export interface QualityMonitorOptions<Row = DataRecord> {
   readonly redact?: (value: unknown, feature: string, rule: string) => string;
   /**
    * Most of the time that the monitor may spend, measured on the clock: above it, it checks a sample of the rows.
-   * Above 0, at most 1. @default 0.03
+   * Above 0, at most 1. @default 0.02
    */
   readonly maxCpuShare?: number;
   /** Listeners, attached before anything can happen. */
