@@ -143,9 +143,9 @@ it.each([
     const clients = Array.from({ length: 4 }, () => rawClient(address));
     const loads = [
       ...clients.flatMap((client) => Array.from({ length: 4 }, () => keepAsking(client, tally))),
-      ...Array.from({ length: 2 }, () => keepOpening(address, isServing, tally)),
       ...(hasHttp ? Array.from({ length: 4 }, () => keepFetching(url, tally)) : []),
     ];
+    const openings = Array.from({ length: 2 }, () => keepOpening(address, isServing, tally));
     const streams = clients.slice(0, 2).map((client) => keepStreaming(client, tally));
 
     const isUnderLoad = () => [tally.answers > 200, tally.fresh > 4, tally.streamed > 50, tally.http > 50 || !hasHttp];
@@ -155,6 +155,9 @@ it.each([
     await vi.waitFor(async () => expect(await check()).toBe(notServing), { timeout: 10_000 });
     expect([await ask('ServerReady'), await ask('ServerLive')]).toEqual([false, true]);
     if (hasHttp) expect((await fetch(`${url}/v2/health/ready`)).status).toBe(503);
+    // A connection that was begun while it was ready may send its first request only now: the time that it stays open
+    // for is meant for it, and here it ends by this word.
+    await Promise.all(openings);
     server.process.stdin.write('go on');
     await Promise.all(loads);
 

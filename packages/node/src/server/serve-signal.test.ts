@@ -19,7 +19,7 @@ afterEach(() => {
 async function startServer() {
   const process_ = spawn(process.execPath, ['--import', 'tsx', script], {
     cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   child = process_;
   const ended = once(process_, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
@@ -89,6 +89,7 @@ it('loses no accepted request when SIGTERM comes under load, and ends by it', as
   await vi.waitFor(async () => expect(await isReady()).toBe(false), { timeout: 10_000 });
   expect((await fetch(`${url}/v2/health/live`)).status).toBe(200);
   await Promise.all([...keeping, ...opening]);
+  server.process.stdin.write('go on');
   half.write(body.slice(20));
   await halfEnded;
   const [code, signal] = await server.ended;
