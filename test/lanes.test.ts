@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -10,6 +10,7 @@ import { backendConformance } from '@fairlead/core/testing';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSharedLaneHost } from '../packages/node/src/lanes/shared-lane-host';
+import { laneNiceness } from '../packages/node/src/lanes/thread-priority';
 import { tinySlow } from '../packages/node/src/onnx/tiny-onnx';
 
 /* Worker lanes need the built worker script, so these tests use the build of @fairlead/node. */
@@ -174,6 +175,16 @@ describe('a worker lane', () => {
       expect(run).toMatchObject({ reason: { code: 'LANE_LOST', message: expect.stringContaining(message) } });
     }
     expect(lost).toHaveLength(1);
+    await session.close();
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the thread of a lane, on Linux', () => {
+  test('lets the other threads of its process go first', async () => {
+    const session = await openLane(modelOf(await readFile(digits)));
+    const threads = await readdir('/proc/self/task');
+    expect(threads.map((thread) => getPriority(Number(thread)))).toContain(laneNiceness);
+    expect(getPriority(process.pid)).toBe(0);
     await session.close();
   });
 });

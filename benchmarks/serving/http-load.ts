@@ -48,7 +48,18 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
 
   const idle: Client[] = [];
   let busy = 0;
+  let due = 0;
   let onIdle = (): void => {};
+  /** Sends what is due by now, as far as connections are idle. */
+  const arrive = (ratePerSecond: number, now: number): void => {
+    for (; ; due++) {
+      const dueAt = begin + (due * 1000) / ratePerSecond;
+      if (dueAt > now || dueAt >= endAt) return;
+      const client = idle.pop();
+      if (client !== undefined) ask(client, dueAt);
+      else if (dueAt >= countFrom) skipped++;
+    }
+  };
   const open = (): Promise<Client> =>
     openClient(load.port, (client, dueAt, status) => {
       busy--;
@@ -56,7 +67,11 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
       // One request counts at least, however slow the server is.
       const goesOn = perSecond === undefined && (performance.now() < endAt || sent === 0);
       if (goesOn) ask(client, performance.now());
-      else idle.push(client);
+      else {
+        // Those that came while it was busy are lost to it; the next one is not, and may be due before a timer says so.
+        if (perSecond !== undefined) arrive(perSecond, performance.now());
+        idle.push(client);
+      }
       if (busy === 0) onIdle();
     });
   const ask = (client: Client, dueAt: number): void => {
@@ -73,14 +88,8 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
   if (perSecond === undefined) for (const client of clients) ask(client, performance.now());
   else {
     idle.push(...clients);
-    let due = 0;
     for (let now = performance.now(); now < endAt; now = performance.now()) {
-      for (; begin + (due * 1000) / perSecond <= now; due++) {
-        const dueAt = begin + (due * 1000) / perSecond;
-        const client = idle.pop();
-        if (client !== undefined) ask(client, dueAt);
-        else if (dueAt >= countFrom) skipped++;
-      }
+      arrive(perSecond, now);
       await new Promise<void>((resolve) => void setTimeout(resolve, 1));
     }
   }

@@ -3,6 +3,7 @@ import { getHeapStatistics } from 'node:v8';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { FairleadError, messageOf, type SessionUsage } from '@fairlead/core';
 import { type LanePort, serveLane } from '@fairlead/core/lanes';
+import { yieldToOtherThreads } from './thread-priority';
 
 /*
  * The script of a worker, built to dist/lane-worker.js and started by the lane hosts. It serves one lane to its owner;
@@ -13,6 +14,9 @@ const owner = parentPort;
 if (owner === null) {
   throw new FairleadError('UNSUPPORTED', 'lane-worker.js is the script of a worker thread and does nothing by itself.');
 }
+// What comes in goes first: a lane that has to wait for a core finds more in its next batch, and one that a core had to wait for delays
+// every request that is being read.
+yieldToOtherThreads();
 if ((workerData as { readonly shared: boolean }).shared) owner.on('message', serveOver);
 else serveLane(ownPortOf(owner), { measure });
 

@@ -89,59 +89,56 @@ describe('createBackPressure', () => {
     expect([readOf(late), pressure.held, clock.pendingTimers]).toEqual([2, 0, 0]);
   });
 
-  it('reads them again in parts, each four times as large, once the loop keeps up', async () => {
-    const { clock, loop, refuseAll, readOf } = make();
-    loop.behind = 100;
-    const sockets = refuseAll(20);
-    await clock.advance(100);
-    expect(readOf(sockets)).toBe(0);
-    loop.behind = 0;
-    await clock.advance(10);
-    expect(readOf(sockets)).toBe(2);
-    await clock.advance(10);
-    expect(readOf(sockets)).toBe(10);
-    // Behind again, and after that as carefully as at first.
-    loop.behind = 100;
-    await clock.advance(10);
-    loop.behind = 0;
-    await clock.advance(10);
-    expect(readOf(sockets)).toBe(12);
-    await clock.advance(10);
-    expect([readOf(sockets), clock.pendingTimers]).toEqual([20, 0]);
-  });
-
-  it('reads no more of them again than one for every eight requests that come anyway', async () => {
+  it('reads one after the other again while the loop keeps up now and then, and many once it goes on', async () => {
     const { clock, loop, pressure, open, refuseAll, readOf } = make();
     loop.behind = 100;
     const sockets = refuseAll(60);
-    loop.behind = 0;
+    await clock.advance(100);
+    expect(readOf(sockets)).toBe(0);
     const { socket } = open();
-    const others = (count: number): void => {
-      for (let read = 0; read < count; read++) pressure.arrived(socket);
-    };
     const released: number[] = [];
-    for (const count of [100, 44, 100, 0]) {
-      others(count);
+    const look = async (behindMs: number): Promise<void> => {
+      loop.behind = behindMs;
+      // As many requests come anyway as allow for twelve.
+      for (let read = 0; read < 100; read++) pressure.arrived(socket);
       const before = readOf(sockets);
       await clock.advance(10);
       released.push(readOf(sockets) - before);
+    };
+    for (const behindMs of [0, 0, 0, 0, 100]) await look(behindMs);
+    expect(released).toEqual([1, 1, 1, 1, 0]);
+    for (let looks = 0; looks < 8; looks++) await look(0);
+    expect(released.slice(5)).toEqual([1, 1, 1, 1, 1, 4, 12, 12]);
+  });
+
+  it('reads many of them again at once where nothing comes any more', async () => {
+    const { clock, loop, refuseAll, readOf } = make();
+    loop.behind = 100;
+    const sockets = refuseAll(60);
+    await clock.advance(10);
+    loop.behind = 0;
+    const read: number[] = [];
+    for (let looks = 0; looks < 3; looks++) {
+      await clock.advance(10);
+      read.push(readOf(sockets));
     }
-    // Two and eight for a beginning, then 12 of 100, and where nothing comes as many as are left.
-    expect(released).toEqual([2, 5, 12, 41]);
+    expect(read).toEqual([4, 20, 60]);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it('holds whoever is refused as long as one is held, though the loop keeps up for a moment', async () => {
     const { clock, loop, pressure, open, refuse, refuseAll, readOf } = make();
     loop.behind = 100;
-    const sockets = refuseAll(20);
+    const sockets = refuseAll(30);
+    await clock.advance(10);
     loop.behind = 0;
     await clock.advance(20);
-    expect(readOf(sockets)).toBe(10);
-    // What was read again has to be held again, so that no more than at first are read again.
+    expect(readOf(sockets)).toBe(20);
+    // What was read again has to be held again, so that no more than one is read again next.
     const again = open();
     expect(refuse(again)).toBeGreaterThan(0);
     await clock.advance(10);
-    expect(readOf(sockets)).toBe(12);
+    expect(readOf(sockets)).toBe(21);
     await clock.advance(20);
     expect([again.isRead, pressure.held]).toEqual([true, 0]);
     expect(refuse(open())).toBeUndefined();

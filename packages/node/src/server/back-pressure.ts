@@ -26,8 +26,12 @@ export interface BackPressure {
 const behindAfterMs = 50;
 /** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
 const answersPerRelease = 64;
-/** How often is looked whether the loop keeps up again, in milliseconds, how many connections are then read again, and how many times as many the next time. */
-const [intervalMs, fewestAtOnce, growth] = [10, 2, 4];
+/** How often is looked whether the loop keeps up again, in milliseconds. */
+const intervalMs = 10;
+/** Looks in a row that found so, with nobody held between them, after which it is believed; until then one connection is read again at each. */
+const looksOfDoubt = 5;
+/** How many times as many are read again at each look after that. */
+const growth = 4;
 /** Requests read since the last look for each connection that is then read again: a loop that has time for a moment has not time for twice as many. */
 const readsPerRelease = 8;
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
@@ -48,8 +52,9 @@ const mostHeld = 4096;
  *
  * Once one is held, every other that is refused is held at once, until none is. A loop whose overload is held back keeps up now and then, if only
  * because a client or a lane stood still for some milliseconds: would that end it, all would be read again, and refused, until the loop
- * had been behind for long enough again. For the same reason few are read again at first, again few as soon as one of them had to
- * be held, and never many beside what is read anyway.
+ * had been behind for long enough again. For the same reason one by one is read again until the loop has kept up for a while in which nobody
+ * had to be held, and then never many beside what is read anyway: each costs a refusal of what has waited there too long, and another as
+ * soon as it is one too many.
  *
  * @param longestMs milliseconds that a connection is held at most
  * @param keepAliveMs milliseconds that a connection may be idle once it is read again
@@ -68,7 +73,8 @@ export function createBackPressure(
   const pardoned = new WeakSet<Socket>();
   let timer: ClockTimer | undefined;
   let answers = 0;
-  let releasedAtOnce = fewestAtOnce;
+  /** Looks in a row that found that the loop keeps up, with nobody held before them. */
+  let calmLooks = 0;
   /** Requests that were read since the last look, but for those that had waited on a connection that was held. */
   let reads = 0;
   /** Whether one was held since the last look. */
@@ -101,13 +107,15 @@ export function createBackPressure(
     timer = undefined;
     release(Number.POSITIVE_INFINITY, clock.now() - longestMs);
     const keepsUp = loop.behindMs() === 0;
-    if (!keepsUp || hasHeld) releasedAtOnce = fewestAtOnce;
+    calmLooks = keepsUp && !hasHeld ? calmLooks + 1 : 0;
     hasHeld = false;
     if (keepsUp) {
-      // A loop that has time left takes more the next time: after a pause, most were held for nothing.
-      const most = reads === 0 ? releasedAtOnce : Math.max(fewestAtOnce, Math.floor(reads / readsPerRelease));
-      release(Math.min(releasedAtOnce, most));
-      releasedAtOnce *= growth;
+      // Where nothing comes any more, most were held for nothing.
+      if (reads === 0) release(growth ** calmLooks);
+      else
+        release(
+          Math.min(growth ** Math.max(0, calmLooks - looksOfDoubt), Math.max(1, Math.floor(reads / readsPerRelease))),
+        );
     }
     reads = 0;
     wait();
