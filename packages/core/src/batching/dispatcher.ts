@@ -17,10 +17,10 @@ import type { Settlement } from './settlement';
 /** One batch in so many may be larger than what is thought best. */
 const exploreEvery = 64;
 /**
- * While a lane computes, another that is idle is left alone for as long as each turn of the event loop brings more, up to so many
- * milliseconds: to wake a worker on a machine whose cores are busy takes about half of that, and the lane that computes soon takes all with it.
+ * While a lane computes, another that is or becomes idle is left alone for as long as each turn of the event loop brings more, up to so
+ * many milliseconds: to wake a worker on a machine whose cores are busy takes a good part of that, and the lane that computes soon takes all with it.
  */
-const mostHeldMs = 0.5;
+const mostHeldMs = 1;
 
 /** What dispatching needs. */
 export interface DispatcherParts {
@@ -130,7 +130,9 @@ export class Dispatcher {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.#reason = reason;
-    this.#parts.clock.defer(this.#fillNow);
+    this.#came = 0;
+    this.#heldSince = Number.NaN;
+    this.#parts.clock.defer(this.#fillUnlessHeld);
   }
 
   /** Does what was left to the end of this turn now, if anything was: what else happens there may take its time. */
@@ -157,7 +159,7 @@ export class Dispatcher {
 
   /** Whether what waits is held for more: see `mostHeldMs`. */
   #holds(): boolean {
-    if (this.#came === 0 || this.#reason !== 'idle' || this.#isDraining || !this.#isAnyBusy()) return false;
+    if (this.#came === 0 || this.#isDraining || !this.#isAnyBusy()) return false;
     const now = this.#parts.clock.now();
     if (Number.isNaN(this.#heldSince)) this.#heldSince = now;
     return now - this.#heldSince < mostHeldMs;

@@ -65,19 +65,34 @@ describe('while a lane computes, an idle one', () => {
     await closeBench(bench);
   });
 
-  test('takes what there is when half a millisecond has passed', async () => {
+  test('takes what there is when a millisecond has passed', async () => {
     const clock = createVirtualClock();
     let skewMs = 0;
     const skewed = Object.create(clock, { now: { value: () => clock.now() + skewMs } });
     const bench = await openBench({ workers: true, latencyMs: () => 10 }, { lanes: 2, clock: skewed }, clock);
     await halfBusy(bench);
     trickle(bench, 8, () => {
-      skewMs += 0.2;
+      skewMs += 0.4;
     });
     await clock.settle();
     expect(batchesOf(bench).slice(2)).toEqual([range(10, 1)]);
     await clock.advance(20);
     expect(batchesOf(bench).slice(2).flat()).toEqual(range(16, 1));
+    await closeBench(bench);
+  });
+});
+
+describe('while a lane computes, one that becomes idle', () => {
+  test('is left alone as long as each turn brings more, and then takes all of it', async () => {
+    const bench = await openBench({ workers: true, latencyMs: (rows) => 10 * rows }, { lanes: 2 });
+    await halfBusy(bench);
+    // The lane of -2 and -3 goes on when that of -4 is free; -5 has waited by then, and who has his answer asks again.
+    void bench.runner.run(inputOf(-4)).then(() => trickle(bench, 3));
+    await bench.clock.advance(1);
+    send(bench, [-5]);
+    await bench.clock.advance(9);
+    expect(batchesOf(bench).slice(2)).toEqual([[-4], [-5, ...range(6, 1)]]);
+    await bench.clock.advance(100);
     await closeBench(bench);
   });
 });
