@@ -183,8 +183,15 @@ describe.runIf(process.platform === 'linux')('the thread of a lane, on Linux', (
   test('lets the other threads of its process go first', async () => {
     const session = await openLane(modelOf(await readFile(digits)));
     const threads = await readdir('/proc/self/task');
-    expect(threads.map((thread) => getPriority(Number(thread)))).toContain(laneNiceness);
-    expect(getPriority(process.pid)).toBe(0);
+    const niceness = threads.map((thread) => {
+      try {
+        return getPriority(Number(thread));
+      } catch {
+        // It has ended meanwhile.
+        return undefined;
+      }
+    });
+    expect(niceness).toContain(getPriority(process.pid) + laneNiceness);
     await session.close();
   });
 });

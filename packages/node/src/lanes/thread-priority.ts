@@ -1,8 +1,10 @@
 import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 
-/** The niceness of a lane's thread, of -20 to 19; what is 0 besides gets three quarters of a core that both want. */
+/** How much nicer a lane's thread is than the others of its process; of a core that both want they get three quarters. */
 export const laneNiceness = 5;
+/** What Linux has as the highest. */
+const mostNiceness = 19;
 
 /**
  * Lets the process's other threads go first where there are more threads to run than cores. Threads that this one starts, as a session
@@ -16,7 +18,9 @@ export function yieldToOtherThreads(): void {
   try {
     // A link of its own for each thread that reads it: <process>/task/<thread>.
     const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    if (thread > 0 && thread !== process.pid) setPriority(thread, laneNiceness);
+    if (thread > 0 && thread !== process.pid) {
+      setPriority(thread, Math.min(mostNiceness, getPriority(thread) + laneNiceness));
+    }
   } catch {
     // A sandbox that forbids it costs speed, and nothing else.
   }
