@@ -150,6 +150,8 @@ function tests(path: string): void {
     const privacy = { minimumCount: 5 };
     const tab = await visit({ privacy });
     await call(tab, 'run', 3);
+    // A runner tells of its last batch in a later turn.
+    await tab.waitForFunction(() => globalThis.telemetryPage.stats().pendingRows === 3);
     await tab.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide')));
     await expect.poll(() => stored(tab, 'rests')).toBe(1);
     await tab.goto('about:blank');

@@ -166,10 +166,16 @@ export function startTelemetry(runner: ModelRunner, options: StartTelemetryOptio
       recorder.clear();
       return;
     }
-    if (queue?.keepRest === undefined) return;
+    if (queue !== undefined && queue.keepRest === undefined) return;
     const rest = recorder.takeRest();
     if (rest === undefined) return;
-    queue.keepRest(rest, clock.epochMs()).catch((error: unknown) => {
+    const now = clock.epochMs();
+    const keepIn = async ({ keepRest: keep }: ReportQueue): Promise<void> => {
+      if (keep === undefined) recorder.addRest(rest);
+      else await keep(rest, now);
+    };
+    // A page that is left may not see another turn, so a queue that is open is not awaited.
+    (queue === undefined ? queueOf().then(keepIn) : keepIn(queue)).catch((error: unknown) => {
       logger.warn({ error }, `Counts of telemetry are lost: ${messageOf(error)}`);
     });
   };
