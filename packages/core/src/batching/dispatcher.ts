@@ -132,7 +132,8 @@ export class Dispatcher {
     this.#reason = reason;
     this.#came = 0;
     this.#heldSince = Number.NaN;
-    this.#parts.clock.defer(this.#fillUnlessHeld);
+    // Where there is one lane, there is no other to compute meanwhile.
+    this.#parts.clock.defer(this.#parts.lanes.length > 1 ? this.#fillUnlessHeld : this.#fillNow);
   }
 
   /** Does what was left to the end of this turn now, if anything was: what else happens there may take its time. */
