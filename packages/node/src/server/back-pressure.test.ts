@@ -11,8 +11,12 @@ interface FakeSocket {
   timeoutMs: number;
 }
 
-/** Back-pressure over a loop that is as far behind as the test says, and over sockets that only keep whether they are read. */
-function make(longestMs = 2000) {
+/**
+ * Back-pressure over a loop that is as far behind as the test says, and over sockets that only keep whether they are read.
+ *
+ * @param active connections that something was just read from, of which three tenths may be held at once
+ */
+async function make(longestMs = 2000, active = 400) {
   const clock = createVirtualClock();
   const loop = { behind: 0, read: () => ({ beforeMs: 3, afterMs: 4 }), behindMs: () => loop.behind };
   const pressure = createBackPressure(clock, loop, longestMs, 5000);
@@ -34,8 +38,9 @@ function make(longestMs = 2000) {
     };
     return Object.assign(fake, { socket: fake as unknown as Socket });
   };
-  /** Refuses a request of a connection as a listener does. */
+  /** Reads a request of a connection and refuses it, as a listener does. */
   const refuse = ({ socket }: FakeSocket): number | undefined => {
+    pressure.arrived(socket);
     const holdMs = pressure.refuse(socket);
     if (holdMs !== undefined) pressure.hold(socket);
     return holdMs;
@@ -46,12 +51,14 @@ function make(longestMs = 2000) {
     return sockets;
   };
   const readOf = (sockets: readonly FakeSocket[]): number => sockets.filter(({ isRead }) => isRead).length;
+  for (let read = 0; read < active; read++) pressure.arrived(open().socket);
+  await clock.advance(10);
   return { clock, loop, pressure, open, refuse, refuseAll, readOf };
 }
 
 describe('createBackPressure', () => {
-  it('holds nobody while the loop keeps up, or has been behind for a moment only', () => {
-    const { loop, pressure, open, refuse } = make();
+  it('holds nobody while the loop keeps up, or has been behind for a moment only', async () => {
+    const { loop, pressure, open, refuse } = await make();
     const fake = open();
     expect(refuse(fake)).toBeUndefined();
     loop.behind = 49;
@@ -59,38 +66,53 @@ describe('createBackPressure', () => {
     expect([fake.isRead, pressure.held]).toEqual([true, 0]);
   });
 
-  it('reads one that was held again for every 64 answers, the longest held first', () => {
-    const { loop, pressure, open, refuseAll, readOf } = make();
+  it('holds no more than three tenths at once of those that are read', async () => {
+    const { clock, loop, pressure, open, refuse } = await make(2000, 0);
+    const sockets = Array.from({ length: 100 }, open);
+    loop.behind = 100;
+    const held: number[] = [];
+    for (let spans = 0; spans < 4; spans++) {
+      for (const fake of sockets) if (fake.isRead) refuse(fake);
+      held.push(pressure.held);
+      await clock.advance(10);
+    }
+    // Nobody was read before the first; then 100, 100 and 70 were.
+    expect(held).toEqual([0, 30, 60, 81]);
+    pressure.end();
+  });
+
+  it('reads one that was held again for every 256 answers, the longest held first', async () => {
+    const { loop, pressure, open, refuseAll, readOf } = await make();
     loop.behind = 100;
     const sockets = refuseAll(3);
     expect(readOf(sockets)).toBe(0);
     const { socket } = open();
-    for (let answers = 0; answers < 63; answers++) pressure.answered(socket);
+    for (let answers = 0; answers < 255; answers++) pressure.answered(socket);
     expect(readOf(sockets)).toBe(0);
     pressure.answered(socket);
     expect(sockets.map(({ isRead }) => isRead)).toEqual([true, false, false]);
-    for (let answers = 0; answers < 128; answers++) pressure.answered(socket);
+    for (let answers = 0; answers < 512; answers++) pressure.answered(socket);
     expect([readOf(sockets), pressure.held]).toEqual([3, 0]);
   });
 
   it('holds nobody for longer than it may, whatever is answered', async () => {
-    const { clock, loop, pressure, refuseAll, readOf } = make(500);
+    const { clock, loop, pressure, refuseAll, readOf } = await make(500);
     loop.behind = 100;
     const early = refuseAll(2);
     await clock.advance(300);
-    const late = refuseAll(2);
+    const late = refuseAll(1);
     await clock.advance(199);
     expect(readOf([...early, ...late])).toBe(0);
     await clock.advance(11);
     expect([readOf(early), readOf(late)]).toEqual([2, 0]);
     // What is not read is not idle.
-    expect([...early, ...late].map(({ timeoutMs }) => timeoutMs)).toEqual([5000, 5000, 0, 0]);
+    expect([...early, ...late].map(({ timeoutMs }) => timeoutMs)).toEqual([5000, 5000, 0]);
     await clock.advance(300);
-    expect([readOf(late), pressure.held, clock.pendingTimers]).toEqual([2, 0, 0]);
+    expect([readOf(late), pressure.held, clock.pendingTimers]).toEqual([1, 0, 0]);
   });
 
   it('reads one after the other again while the loop keeps up now and then, and many once it goes on', async () => {
-    const { clock, loop, pressure, open, refuseAll, readOf } = make();
+    const { clock, loop, pressure, open, refuseAll, readOf } = await make();
     loop.behind = 100;
     const sockets = refuseAll(60);
     await clock.advance(100);
@@ -106,13 +128,13 @@ describe('createBackPressure', () => {
       released.push(readOf(sockets) - before);
     };
     for (const behindMs of [0, 0, 0, 0, 100]) await look(behindMs);
-    expect(released).toEqual([1, 1, 1, 1, 0]);
+    expect(released).toEqual([1, 0, 0, 0, 0]);
     for (let looks = 0; looks < 8; looks++) await look(0);
-    expect(released.slice(5)).toEqual([1, 1, 1, 1, 1, 4, 12, 12]);
+    expect(released.slice(5)).toEqual([1, 0, 0, 0, 1, 4, 12, 12]);
   });
 
   it('reads many of them again at once where nothing comes any more', async () => {
-    const { clock, loop, refuseAll, readOf } = make();
+    const { clock, loop, refuseAll, readOf } = await make();
     loop.behind = 100;
     const sockets = refuseAll(60);
     await clock.advance(10);
@@ -127,7 +149,7 @@ describe('createBackPressure', () => {
   });
 
   it('holds whoever is refused as long as one is held, though the loop keeps up for a moment', async () => {
-    const { clock, loop, pressure, open, refuse, refuseAll, readOf } = make();
+    const { clock, loop, pressure, open, refuse, refuseAll, readOf } = await make();
     loop.behind = 100;
     const sockets = refuseAll(30);
     await clock.advance(10);
@@ -145,7 +167,7 @@ describe('createBackPressure', () => {
   });
 
   it('counts what lay there as sent when reading stopped, and pardons its refusal', async () => {
-    const { clock, loop, pressure, open, refuse } = make(500);
+    const { clock, loop, pressure, open, refuse } = await make(500);
     loop.behind = 100;
     const fake = open();
     refuse(fake);
@@ -169,7 +191,7 @@ describe('createBackPressure', () => {
   });
 
   it('takes what comes later on such a connection for fresh', async () => {
-    const { clock, loop, pressure, open, refuse } = make(500);
+    const { clock, loop, pressure, open, refuse } = await make(500);
     loop.behind = 100;
     const fake = open();
     refuse(fake);
@@ -179,7 +201,7 @@ describe('createBackPressure', () => {
   });
 
   it('tells for how long, as others were held, and never for longer than it may', async () => {
-    const { clock, loop, pressure, open, refuse } = make(500);
+    const { clock, loop, pressure, open, refuse } = await make(500);
     loop.behind = 100;
     expect(refuse(open())).toBe(10);
     await clock.advance(200);
@@ -190,7 +212,7 @@ describe('createBackPressure', () => {
   });
 
   it('leaves connections alone that are gone', async () => {
-    const { clock, loop, pressure, open, refuse } = make(500);
+    const { clock, loop, pressure, open, refuse } = await make(500);
     loop.behind = 100;
     const [gone, leaving] = [open(), open()];
     refuse(gone);
@@ -202,8 +224,8 @@ describe('createBackPressure', () => {
     expect([gone.isRead, leaving.isRead, pressure.held]).toEqual([false, true, 0]);
   });
 
-  it('reads all again when it ends, and holds none any more', () => {
-    const { clock, loop, pressure, refuseAll, readOf } = make();
+  it('reads all again when it ends, and holds none any more', async () => {
+    const { clock, loop, pressure, refuseAll, readOf } = await make();
     loop.behind = 100;
     const sockets = refuseAll(100);
     pressure.end();
@@ -211,8 +233,8 @@ describe('createBackPressure', () => {
     expect(readOf(refuseAll(3))).toBe(3);
   });
 
-  it('holds a bounded number', () => {
-    const { loop, pressure, refuseAll, readOf } = make();
+  it('holds a bounded number', async () => {
+    const { loop, pressure, refuseAll, readOf } = await make(2000, 20_000);
     loop.behind = 100;
     const sockets = refuseAll(5000);
     expect([readOf(sockets), pressure.held]).toEqual([904, 4096]);

@@ -25,11 +25,15 @@ export interface BackPressure {
 /** A loop that was behind for so long, in milliseconds, does not keep up. */
 const behindAfterMs = 50;
 /** Requests that are answered for each connection that is read again while the loop is behind: what refusals may cost. */
-const answersPerRelease = 64;
+const answersPerRelease = 256;
 /** How often is looked whether the loop keeps up again, in milliseconds. */
 const intervalMs = 10;
-/** Looks in a row that found so, with nobody held between them, after which it is believed; until then one connection is read again at each. */
+/** Of the connections that are read, the share that is held at most within that time. */
+const mostHeldAtOnce = 0.3;
+/** Looks in a row that found that the loop keeps up, with nobody held between them, after which it is believed. */
 const looksOfDoubt = 5;
+/** Until then one connection is read again at every so many of those that found so. */
+const looksPerRelease = 4;
 /** How many times as many are read again at each look after that. */
 const growth = 4;
 /** Requests read since the last look for each connection that is then read again: a loop that has time for a moment has not time for twice as many. */
@@ -50,11 +54,14 @@ const mostHeld = 4096;
  * the latest. A request that lay there as its connection was read again counts as sent when reading stopped, for it may have been;
  * its refusal stops reading no second time, so that the next one of its connection has its chance.
  *
- * Once one is held, every other that is refused is held at once, until none is. A loop whose overload is held back keeps up now and then, if only
- * because a client or a lane stood still for some milliseconds: would that end it, all would be read again, and refused, until the loop
- * had been behind for long enough again. For the same reason one by one is read again until the loop has kept up for a while in which nobody
- * had to be held, and then never many beside what is read anyway: each costs a refusal of what has waited there too long, and another as
- * soon as it is one too many.
+ * Once one is held, others that are refused are held too, until none is, but not many of those that are read at once: a thread that stood
+ * still for ten milliseconds is late with all that came meanwhile, and were all of it held, few would be left to read. Batches would be
+ * small, and the loop would turn for two or three requests at a time, until as many were read again.
+ *
+ * A loop whose overload is held back keeps up now and then, if only because a client or a lane stood still for some milliseconds: would that
+ * end it, all would be read again, and refused, until the loop had been behind for long enough again. For the same reason few are read
+ * again until the loop has kept up for a while in which nobody had to be held, and then never many beside what is read anyway: each
+ * costs a refusal of what has waited there too long, and another as soon as it is one too many.
  *
  * @param longestMs milliseconds that a connection is held at most
  * @param keepAliveMs milliseconds that a connection may be idle once it is read again
@@ -75,6 +82,8 @@ export function createBackPressure(
   let answers = 0;
   /** Looks in a row that found that the loop keeps up, with nobody held before them. */
   let calmLooks = 0;
+  /** Looks that found so. */
+  let looks = 0;
   /** Requests that were read since the last look, but for those that had waited on a connection that was held. */
   let reads = 0;
   /** Whether one was held since the last look. */
@@ -82,6 +91,24 @@ export function createBackPressure(
   let hasEnded = false;
   /** What a connection was held for lately. */
   let lastHoldMs = 0;
+
+  /** Connections that a request was read from in this span of `intervalMs`, and in the one before. */
+  let [active, activeBefore] = [0, 0];
+  /** The number of this span, when it began, and of the connections the one in which they were last read. */
+  let [span, spanBeganAt] = [0, Number.NEGATIVE_INFINITY];
+  const lastRead = new WeakMap<Socket, number>();
+  /** Connections that may be held in this span. */
+  let mayHold = 0;
+
+  /** Begins the next span once this one is over. */
+  const enterSpan = (): void => {
+    const now = clock.now();
+    if (now - spanBeganAt < intervalMs) return;
+    spanBeganAt = now;
+    span++;
+    [active, activeBefore] = [0, active];
+    mayHold = Math.ceil(mostHeldAtOnce * activeBefore);
+  };
 
   const release = (count: number, heldBefore = Number.POSITIVE_INFINITY): void => {
     const sockets: Socket[] = [];
@@ -112,10 +139,9 @@ export function createBackPressure(
     if (keepsUp) {
       // Where nothing comes any more, most were held for nothing.
       if (reads === 0) release(growth ** calmLooks);
-      else
-        release(
-          Math.min(growth ** Math.max(0, calmLooks - looksOfDoubt), Math.max(1, Math.floor(reads / readsPerRelease))),
-        );
+      else if (calmLooks > looksOfDoubt)
+        release(Math.min(growth ** (calmLooks - looksOfDoubt), Math.max(1, Math.floor(reads / readsPerRelease))));
+      else if (looks++ % looksPerRelease === 0) release(1);
     }
     reads = 0;
     wait();
@@ -130,6 +156,11 @@ export function createBackPressure(
     },
     arrived(socket) {
       const delay = loop.read();
+      enterSpan();
+      if (lastRead.get(socket) !== span) {
+        lastRead.set(socket, span);
+        active++;
+      }
       const heldAt = released.get(socket);
       if (heldAt === undefined) {
         reads++;
@@ -148,6 +179,9 @@ export function createBackPressure(
     refuse(socket) {
       if (pardoned.delete(socket) || hasEnded || held.size >= mostHeld) return undefined;
       if (held.size === 0 && loop.behindMs() < behindAfterMs) return undefined;
+      enterSpan();
+      if (mayHold <= 0) return undefined;
+      mayHold--;
       const [longestHeldAt = clock.now()] = held.values();
       return Math.min(longestMs, Math.max(intervalMs, lastHoldMs, clock.now() - longestHeldAt));
     },
