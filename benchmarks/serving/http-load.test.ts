@@ -79,6 +79,22 @@ describe('driveHttp', () => {
     expect(sent + skipped).toBeLessThanOrEqual(101);
   });
 
+  it('asks for the newest once a connection is free, and not for one that nobody waits for any more', async () => {
+    let requests = 0;
+    const server = createServer((_request, response) => {
+      if (requests++ > 0) response.end();
+      else setTimeout(() => response.end(), 800);
+    });
+    open.push(server);
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const result = await driveHttp(load(port, { perSecond: 500, connections: 1, durationMs: 1200, patienceMs: 700 }));
+    expect(result.late).toBe(1);
+    expect(result.sent).toBeGreaterThan(1);
+    expect(result.sent).toBe(requests);
+    expect(result.sent + result.skipped).toBeGreaterThan(550);
+  });
+
   it('counts an answer past the patience as late', async () => {
     const { port } = await serverOf(() => 200);
     const { late, sent, perSecond } = await driveHttp(load(port, { patienceMs: -1 }));

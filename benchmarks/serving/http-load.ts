@@ -50,15 +50,37 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
   let busy = 0;
   let due = 0;
   let onIdle = (): void => {};
+  const dueAtOf = (index: number, ratePerSecond: number): number => begin + (index * 1000) / ratePerSecond;
+  /** Gives up what came while all connections were busy, but for the last of it. */
+  const forgo = (ratePerSecond: number, now: number): void => {
+    for (; dueAtOf(due + 1, ratePerSecond) <= Math.min(now, endAt); due++) {
+      if (dueAtOf(due, ratePerSecond) >= countFrom) skipped++;
+    }
+  };
   /** Sends what is due by now, as far as connections are idle. */
   const arrive = (ratePerSecond: number, now: number): void => {
     for (; ; due++) {
-      const dueAt = begin + (due * 1000) / ratePerSecond;
+      const dueAt = dueAtOf(due, ratePerSecond);
       if (dueAt > now || dueAt >= endAt) return;
       const client = idle.pop();
       if (client !== undefined) ask(client, dueAt);
       else if (dueAt >= countFrom) skipped++;
     }
+  };
+  let timer: NodeJS.Timeout | undefined;
+  /** Sends what is due, and looks again while a connection is idle: a thread that wakes up for nothing takes its time from the server. */
+  const look = (ratePerSecond: number): void => {
+    arrive(ratePerSecond, performance.now());
+    if (idle.length > 0) timer ??= setTimeout(onTimer, 1, ratePerSecond);
+    else stopLooking();
+  };
+  const onTimer = (ratePerSecond: number): void => {
+    timer = undefined;
+    look(ratePerSecond);
+  };
+  const stopLooking = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
   };
   const open = (): Promise<Client> =>
     openClient(load.port, (client, dueAt, status) => {
@@ -68,9 +90,10 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
       const goesOn = perSecond === undefined && (performance.now() < endAt || sent === 0);
       if (goesOn) ask(client, performance.now());
       else {
-        // Those that came while it was busy are lost to it; the next one is not, and may be due before a timer says so.
-        if (perSecond !== undefined) arrive(perSecond, performance.now());
+        if (perSecond !== undefined && idle.length === 0) forgo(perSecond, performance.now());
         idle.push(client);
+        // Where one had just come it goes at once, and does not wait for a timer.
+        if (perSecond !== undefined) look(perSecond);
       }
       if (busy === 0) onIdle();
     });
@@ -88,10 +111,11 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
   if (perSecond === undefined) for (const client of clients) ask(client, performance.now());
   else {
     idle.push(...clients);
-    for (let now = performance.now(); now < endAt; now = performance.now()) {
-      arrive(perSecond, now);
-      await new Promise<void>((resolve) => void setTimeout(resolve, 1));
-    }
+    look(perSecond);
+    await new Promise<void>((resolve) => void setTimeout(resolve, endAt - performance.now()));
+    // Those that found every connection busy count to the last.
+    arrive(perSecond, performance.now());
+    stopLooking();
   }
   if (busy > 0) {
     await new Promise<void>((resolve) => {

@@ -58,7 +58,12 @@ export async function measureOverload(
     const patiences: number[] = [];
     const measured: HttpLoadResult[] = [];
     const atPeak = () =>
-      driver.drive({ port, requests: requestsWithin(60_000), connections: peakConnections, ...settings.length });
+      driver.drive({
+        port,
+        requests: requestsWithin(60_000),
+        connections: peakConnections,
+        ...settings.overloadLength,
+      });
     const patienceAt = ({ p50 }: HttpLoadResult): number => Math.ceil(patience * p50);
     const overloaded = (at: HttpLoadResult): Promise<HttpLoadResult> =>
       driver.drive({

@@ -7,7 +7,7 @@ export interface ServingSettings {
   /** Rounds at the connections of the goals; at others there is one. */
   readonly rounds: number;
   readonly length: RoundLength;
-  /** Of a round of overload: all connections must have had their turn before what counts begins. */
+  /** Of a round of overload, and of its peak: all connections must have had their turn before what counts begins. */
   readonly overloadLength: RoundLength;
   /** Whether several settings of a peer are tried. */
   readonly tunesPeers: boolean;

@@ -64,22 +64,29 @@ export async function measureModel(
   };
   try {
     const kinds = settings.tunesPeers ? ownSettings.map(({ kind }) => kind) : ['ours'];
-    const tuned = await fastest(model, 'ours', kinds, jsonBody, measuring, start);
-    const own = ownSettings.find(({ kind }) => kind === tuned.kind) ?? ownSettings[0];
-    const ours = tuned.kind === 'ours' ? tuned : await start('ours', 'ours');
-    const empty = await start('empty', 'ours without inference');
-    const tunedEmpty = tuned === ours ? empty : await start(own.emptyKind, 'ours as tuned, without inference');
-    const bare = await fastest(model, 'bare Fastify', ['fastify-default', 'fastify-one'], binaryBody, measuring, start);
+    const tuned = await fastest(model, 'ours', kinds, measuring, start);
+    const ours = [tuned.json, tuned.binary].find(({ kind }) => kind === 'ours') ?? (await start('ours', 'ours'));
+    const emptyOf = new Map([['empty', await start('empty', 'ours without inference')]]);
+    const withoutInference = async ({ kind }: Tuned): Promise<Running> => {
+      const { emptyKind } = ownSettings.find((own) => own.kind === kind) ?? ownSettings[0];
+      const known = emptyOf.get(emptyKind) ?? (await start(emptyKind, 'ours as tuned, without inference'));
+      emptyOf.set(emptyKind, known);
+      return known;
+    };
+    const tunedEmpty = { json: await withoutInference(tuned.json), binary: await withoutInference(tuned.binary) };
+    const bare = await fastest(model, 'bare Fastify', ['fastify-default', 'fastify-one'], measuring, start);
     const [row] = makeRows(1, model.elements) as [Float32Array];
     const expected = (await askOnce(ours.port, row)) ?? [];
-    checkSame('Bare Fastify', await askOnce(bare.port, row), expected);
+    for (const { json, binary } of [tuned, bare]) {
+      checkSame(json.settings, await askOnce(json.port, row), expected);
+      checkSame(binary.settings, await askOnce(binary.port, row), expected);
+    }
 
-    checkSame('Ours as tuned', await askOnce(tuned.port, row), expected);
-
+    const empty = emptyOf.get('empty') as Running;
     const results = await measureOwn(model, { ours, tuned, empty, tunedEmpty, bare }, measuring);
     for (const peer of peers) {
       try {
-        results.push(...(await measurePeer(model, peer, tunedPeers, tuned, expected, measuring)));
+        results.push(...(await measurePeer(model, peer, tunedPeers, tuned.json, expected, measuring)));
       } catch (error) {
         note(`NOT MEASURED: ${peer.title} with ${model.title}, whose rows are left out: ${String(error)}`);
       }
@@ -90,62 +97,78 @@ export async function measureModel(
   }
 }
 
-/** Of servers that differ in their settings the one that is fastest at the goal's connections; the others are stopped. */
+/** A server with the settings that it was fastest with. */
+type Tuned = Running & { readonly kind: string };
+
+/** The same for each kind of body: whichever is fastest by one need not be by the other. */
+interface ByBody<Server> {
+  readonly json: Server;
+  readonly binary: Server;
+}
+
+/** Of servers that differ in their settings those that are fastest at the goal's connections; the others are stopped. */
 async function fastest(
   model: ServedModel,
   title: string,
   kinds: readonly string[],
-  toBody: (row: Float32Array) => Body,
   { driver, settings, note }: Measuring,
   start: (kind: string, title: string) => Promise<Running>,
-): Promise<Running & { readonly kind: string }> {
-  const requests = requestsOf(model.elements, toBody);
-  const candidates: (Contestant & { readonly server: Running })[] = [];
-  for (const kind of kinds) {
-    const server = await start(kind, title);
-    candidates.push({ title: kind, port: server.port, requests, server });
-  }
-  const contest = await holdContest(driver, candidates, goalConnections, settings.rounds, settings.length);
-  for (const each of candidates) {
-    note(`${model.title}, ${title}: ${each.server.settings}: ${Math.round(contest.rate(each))} requests/s`);
-  }
-  const [best] = candidates.sort((a, b) => contest.rate(b) - contest.rate(a));
-  if (best === undefined) throw new Error(`There is no server of ${title}.`);
-  for (const { server } of candidates) if (server !== best.server) await server.stop();
-  note(`${model.title}, ${title}: taken for the fastest is ${best.server.settings}`);
-  return { ...best.server, kind: best.title };
+): Promise<ByBody<Tuned>> {
+  const servers: Tuned[] = [];
+  for (const kind of kinds) servers.push({ ...(await start(kind, title)), kind });
+  const fastestBy = async (body: string, toBody: (row: Float32Array) => Body): Promise<Tuned> => {
+    const requests = requestsOf(model.elements, toBody);
+    const candidates = servers.map((server) => ({ title: server.kind, port: server.port, requests, server }));
+    const contest = await holdContest(driver, candidates, goalConnections, settings.rounds, settings.length);
+    for (const each of candidates) {
+      note(`${model.title}, ${title}, ${body}: ${each.server.settings}: ${Math.round(contest.rate(each))} requests/s`);
+    }
+    const [best] = candidates.sort((a, b) => contest.rate(b) - contest.rate(a));
+    if (best === undefined) throw new Error(`There is no server of ${title}.`);
+    note(`${model.title}, ${title}, ${body}: taken for the fastest is ${best.server.settings}`);
+    return best.server;
+  };
+  // Code is compiled for good after some seconds of requests: what is tried first would be at a loss.
+  const requests = requestsOf(model.elements, jsonBody);
+  const warmUp = servers.map(({ port, kind }) => ({ title: kind, port, requests }));
+  await holdContest(driver, warmUp, goalConnections, settings.rounds, settings.length);
+  const found = { json: await fastestBy('JSON', jsonBody), binary: await fastestBy('binary', binaryBody) };
+  for (const server of servers) if (server !== found.json && server !== found.binary) await server.stop();
+  return found;
 }
 
 async function measureOwn(
   model: ServedModel,
-  {
-    ours,
-    tuned,
-    empty,
-    tunedEmpty,
-    bare,
-  }: Readonly<Record<'ours' | 'tuned' | 'empty' | 'tunedEmpty' | 'bare', Running>>,
+  servers: Readonly<Record<'ours' | 'empty', Running>> &
+    Readonly<Record<'tuned' | 'tunedEmpty' | 'bare', ByBody<Running>>>,
   { driver, settings, note }: Measuring,
 ): Promise<Result[]> {
   const { title, elements, goals } = model;
+  const { ours, tuned, empty, tunedEmpty, bare } = servers;
   const [json, binary] = [requestsOf(elements, jsonBody), requestsOf(elements, binaryBody)];
   const all = {
     ours: { title: 'ours, JSON', port: ours.port, requests: json },
     oursBinary: { title: 'ours, binary', port: ours.port, requests: binary },
-    tuned: { title: 'ours as tuned, JSON', port: tuned.port, requests: json },
-    tunedBinary: { title: 'ours as tuned, binary', port: tuned.port, requests: binary },
+    tuned: { title: 'ours as tuned, JSON', port: tuned.json.port, requests: json },
+    tunedBinary: { title: 'ours as tuned, binary', port: tuned.binary.port, requests: binary },
     empty: { title: 'ours without inference, JSON', port: empty.port, requests: json },
     emptyBinary: { title: 'ours without inference, binary', port: empty.port, requests: binary },
-    tunedEmpty: { title: 'ours as tuned, without inference, JSON', port: tunedEmpty.port, requests: json },
-    tunedEmptyBinary: { title: 'ours as tuned, without inference, binary', port: tunedEmpty.port, requests: binary },
-    bare: { title: 'bare Fastify, JSON', port: bare.port, requests: json },
-    bareBinary: { title: 'bare Fastify, binary', port: bare.port, requests: binary },
+    tunedEmpty: { title: 'ours as tuned, without inference, JSON', port: tunedEmpty.json.port, requests: json },
+    tunedEmptyBinary: {
+      title: 'ours as tuned, without inference, binary',
+      port: tunedEmpty.binary.port,
+      requests: binary,
+    },
+    bare: { title: 'bare Fastify, JSON', port: bare.json.port, requests: json },
+    bareBinary: { title: 'bare Fastify, binary', port: bare.binary.port, requests: binary },
   };
   // Where our server is fastest as nobody sets anything, there is one of it.
-  const asTuned =
-    tuned.port === ours.port
-      ? { tuned: all.ours, tunedBinary: all.oursBinary, tunedEmpty: all.empty, tunedEmptyBinary: all.emptyBinary }
-      : all;
+  const asTuned = {
+    ...(tuned.json.port === ours.port ? { tuned: all.ours, tunedEmpty: all.empty } : all),
+    ...(tuned.binary.port === ours.port
+      ? { tunedBinary: all.oursBinary, tunedEmptyBinary: all.emptyBinary }
+      : { tunedBinary: all.tunedBinary, tunedEmptyBinary: all.tunedEmptyBinary }),
+  };
   const contestants = [...new Set(Object.values({ ...all, ...asTuned }))];
   const results: Result[] = [];
   // Compilers and caches get warm: a server takes some six seconds of requests until its code is what it stays.
