@@ -70,8 +70,9 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
   let timer: NodeJS.Timeout | undefined;
   /** Sends what is due, and looks again while a connection is idle: a thread that wakes up for nothing takes its time from the server. */
   const look = (ratePerSecond: number): void => {
-    arrive(ratePerSecond, performance.now());
-    if (idle.length > 0) timer ??= setTimeout(onTimer, 1, ratePerSecond);
+    const now = performance.now();
+    arrive(ratePerSecond, now);
+    if (idle.length > 0 && now < endAt) timer ??= setTimeout(onTimer, 1, ratePerSecond);
     else stopLooking();
   };
   const onTimer = (ratePerSecond: number): void => {
@@ -112,7 +113,10 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
   else {
     idle.push(...clients);
     look(perSecond);
-    await new Promise<void>((resolve) => void setTimeout(resolve, endAt - performance.now()));
+    // A timer may fire a little early, and what is still under way is waited for only once the end has come.
+    for (let left = endAt - performance.now(); left > 0; left = endAt - performance.now()) {
+      await new Promise<void>((resolve) => void setTimeout(resolve, left));
+    }
     // Those that found every connection busy count to the last.
     arrive(perSecond, performance.now());
     stopLooking();

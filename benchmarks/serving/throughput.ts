@@ -164,7 +164,9 @@ async function measureOwn(
   };
   // Where our server is fastest as nobody sets anything, there is one of it.
   const asTuned = {
-    ...(tuned.json.port === ours.port ? { tuned: all.ours, tunedEmpty: all.empty } : all),
+    ...(tuned.json.port === ours.port
+      ? { tuned: all.ours, tunedEmpty: all.empty }
+      : { tuned: all.tuned, tunedEmpty: all.tunedEmpty }),
     ...(tuned.binary.port === ours.port
       ? { tunedBinary: all.oursBinary, tunedEmptyBinary: all.emptyBinary }
       : { tunedBinary: all.tunedBinary, tunedEmptyBinary: all.tunedEmptyBinary }),
