@@ -353,6 +353,7 @@ export class Batcher {
     this.#dispatcher.close();
     this.#expiry.close();
     this.#collator.close();
+    this.#aborts.close();
   }
 
   /** A lane came back to life, or a new one was added: let it work. */

@@ -49,11 +49,15 @@ function rankOf(priority: Priority | undefined): number {
   throw invalid('priority', '"high", "normal" or "low"', priority);
 }
 
-/** Whatever behaves like a signal will do: pages and polyfills have classes of their own. */
+/** Whatever behaves like a signal will do: pages and polyfills have classes of their own. The platform's is not asked, which takes a while. */
 function signalOf(signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined) return undefined;
-  if (typeof signal?.addEventListener === 'function' && typeof signal.aborted === 'boolean') return signal;
+  if (signal === undefined || signal instanceof AbortSignal || isLikeSignal(signal)) return signal;
   throw invalid('signal', 'an AbortSignal', signal);
+}
+
+function isLikeSignal(value: unknown): value is AbortSignal {
+  const { addEventListener, aborted } = (value ?? {}) as Partial<AbortSignal>;
+  return typeof addEventListener === 'function' && typeof aborted === 'boolean';
 }
 
 function invalid(field: string, expected: string, value: unknown): FairleadError {

@@ -28,14 +28,15 @@ export interface Connection {
  */
 export function createConnections(): Connections {
   const known = new WeakMap<Duplex, OpenConnection>();
-  const busy = new Set<OpenConnection>();
+  /** Those that are open, or of HTTP/2 those with something under way: what is looked at by nobody but `abortAll` costs nothing by the request. */
+  const open = new Set<OpenConnection>();
   let waiting: (() => void)[] = [];
   let underWay = 0;
 
   const ended = (connection: OpenConnection, requests: number): void => {
     connection.underWay -= requests;
     underWay -= requests;
-    if (connection.underWay === 0) busy.delete(connection);
+    if (connection.underWay === 0 && (connection.isGone || !connection.isShared)) open.delete(connection);
     if (underWay > 0) return;
     for (const resolve of waiting) resolve();
     waiting = [];
@@ -43,15 +44,23 @@ export function createConnections(): Connections {
 
   const connectionOf = ({ socket, httpVersionMajor }: IncomingMessage): OpenConnection => {
     // A connection of HTTP/2 carries many requests, which end each for itself.
-    if (httpVersionMajor > 1) return new OpenConnection();
+    if (httpVersionMajor > 1) {
+      const made = new OpenConnection(false);
+      open.add(made);
+      return made;
+    }
     const found = known.get(socket);
     if (found !== undefined) return found;
-    const made = new OpenConnection();
+    const made = new OpenConnection(true);
     known.set(socket, made);
+    open.add(made);
     // Requests that came one behind the other have responses that never hear of it: they had no turn yet.
     socket.once('close', () => {
       made.isGone = true;
-      if (made.underWay === 0) return;
+      if (made.underWay === 0) {
+        open.delete(made);
+        return;
+      }
       made.controller.abort(gone());
       ended(made, made.underWay);
     });
@@ -63,7 +72,6 @@ export function createConnections(): Connections {
       const connection = connectionOf(request);
       connection.underWay++;
       underWay++;
-      busy.add(connection);
       response.once('close', () => {
         onEnd();
         if (connection.isGone) return;
@@ -81,16 +89,22 @@ export function createConnections(): Connections {
         else waiting.push(resolve);
       }),
     abortAll(reason) {
-      for (const { controller } of busy) controller.abort(reason);
+      for (const { controller, underWay: requests } of open) if (requests > 0) controller.abort(reason);
     },
   };
 }
 
 class OpenConnection implements Connection {
+  /** Whether requests follow one another on it. */
+  readonly isShared: boolean;
   readonly controller = new AbortController();
   readonly signal = this.controller.signal;
   underWay = 0;
   isGone = false;
+
+  constructor(isShared: boolean) {
+    this.isShared = isShared;
+  }
 }
 
 function gone(): Error {

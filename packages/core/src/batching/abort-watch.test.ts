@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { AbortWatch } from './abort-watch';
+import type { Cohort } from './cohort';
+
+/** A signal that counts who listens to it. */
+function countingSignal() {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const counts = { added: 0, listening: 0 };
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = ((...listener: Parameters<AbortSignal['addEventListener']>) => {
+    counts.added++;
+    counts.listening++;
+    addEventListener.apply(signal, listener);
+  }) as AbortSignal['addEventListener'];
+  signal.removeEventListener = ((...listener: Parameters<AbortSignal['removeEventListener']>) => {
+    counts.listening--;
+    removeEventListener.apply(signal, listener);
+  }) as AbortSignal['removeEventListener'];
+  return { controller, signal, counts };
+}
+
+function makeWatch() {
+  const heard: Cohort[] = [];
+  const watch = new AbortWatch((cohort) => void heard.push(cohort));
+  const add = (signal: AbortSignal): Cohort => {
+    const cohort = { unlisten: undefined } as Cohort;
+    watch.add(cohort, signal);
+    return cohort;
+  };
+  return { watch, heard, add };
+}
+
+describe('AbortWatch', () => {
+  it('listens once to a signal that requests share, whether at a time or one after the other', () => {
+    const { add } = makeWatch();
+    const { signal, counts } = countingSignal();
+    const [first, second] = [add(signal), add(signal)];
+    first.unlisten?.();
+    second.unlisten?.();
+    add(signal).unlisten?.();
+    expect(counts).toEqual({ added: 1, listening: 1 });
+  });
+
+  it('tells all who wait with a signal, and nobody else', () => {
+    const { add, heard } = makeWatch();
+    const [aborted, other] = [countingSignal(), countingSignal()];
+    add(aborted.signal).unlisten?.();
+    const waiting = [add(aborted.signal), add(aborted.signal)];
+    add(other.signal);
+    aborted.controller.abort();
+    expect(heard).toEqual(waiting);
+    for (const cohort of waiting) cohort.unlisten?.();
+  });
+
+  it('tells nobody of a signal that nobody waits with', () => {
+    const { add, heard } = makeWatch();
+    const { controller, signal } = countingSignal();
+    add(signal).unlisten?.();
+    controller.abort();
+    expect(heard).toEqual([]);
+  });
+
+  it('leaves the signal that was not used for the longest, once 1,024 others were', () => {
+    const { add } = makeWatch();
+    const [longest, used] = [countingSignal(), countingSignal()];
+    add(longest.signal).unlisten?.();
+    add(used.signal).unlisten?.();
+    for (let others = 0; others < 1023; others++) add(new AbortController().signal).unlisten?.();
+    expect([longest.counts.listening, used.counts.listening]).toEqual([0, 1]);
+    add(longest.signal).unlisten?.();
+    expect(longest.counts).toEqual({ added: 2, listening: 1 });
+    expect(used.counts.listening).toBe(0);
+  });
+
+  it('leaves all signals when it closes, those that are waited with as soon as nobody does', () => {
+    const { watch, add, heard } = makeWatch();
+    const [idle, busy] = [countingSignal(), countingSignal()];
+    add(idle.signal).unlisten?.();
+    const cohort = add(busy.signal);
+    watch.close();
+    expect([idle.counts.listening, busy.counts.listening]).toEqual([0, 1]);
+    cohort.unlisten?.();
+    expect(busy.counts.listening).toBe(0);
+    busy.controller.abort();
+    expect(heard).toEqual([]);
+  });
+});
