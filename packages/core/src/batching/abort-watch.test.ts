@@ -61,28 +61,45 @@ describe('AbortWatch', () => {
     expect(heard).toEqual([]);
   });
 
-  it('leaves the signal that was not used for the longest, once 1,024 others were', () => {
+  it('leaves those that nobody waits with once it listens to 1,024', () => {
     const { add } = makeWatch();
-    const [longest, used] = [countingSignal(), countingSignal()];
-    add(longest.signal).unlisten?.();
-    add(used.signal).unlisten?.();
-    for (let others = 0; others < 1023; others++) add(new AbortController().signal).unlisten?.();
-    expect([longest.counts.listening, used.counts.listening]).toEqual([0, 1]);
-    add(longest.signal).unlisten?.();
-    expect(longest.counts).toEqual({ added: 2, listening: 1 });
-    expect(used.counts.listening).toBe(0);
-  });
-
-  it('leaves all signals when it closes, those that are waited with as soon as nobody does', () => {
-    const { watch, add, heard } = makeWatch();
     const [idle, busy] = [countingSignal(), countingSignal()];
     add(idle.signal).unlisten?.();
     const cohort = add(busy.signal);
-    watch.close();
+    for (let others = 0; others < 1022; others++) add(new AbortController().signal).unlisten?.();
+    expect(idle.counts.listening).toBe(1);
+    add(new AbortController().signal);
     expect([idle.counts.listening, busy.counts.listening]).toEqual([0, 1]);
     cohort.unlisten?.();
-    expect(busy.counts.listening).toBe(0);
-    busy.controller.abort();
+    add(idle.signal);
+    expect(idle.counts).toEqual({ added: 2, listening: 1 });
+  });
+
+  it('looks through many that are all waited with no more than once for twice as many', () => {
+    const { add } = makeWatch();
+    const first = countingSignal();
+    const waiting = [add(first.signal)];
+    const addUpTo = (count: number): void => {
+      while (waiting.length < count) waiting.push(add(new AbortController().signal));
+    };
+    addUpTo(1025);
+    waiting[0]?.unlisten?.();
+    addUpTo(2048);
+    expect(first.counts.listening).toBe(1);
+    addUpTo(2049);
+    expect(first.counts.listening).toBe(0);
+  });
+
+  it('leaves all signals when it closes', () => {
+    const { watch, add, heard } = makeWatch();
+    const [first, second] = [countingSignal(), countingSignal()];
+    for (const { signal } of [first, second, first]) add(signal).unlisten?.();
+    watch.close();
+    expect([first.counts, second.counts]).toEqual([
+      { added: 1, listening: 0 },
+      { added: 1, listening: 0 },
+    ]);
+    first.controller.abort();
     expect(heard).toEqual([]);
   });
 });
