@@ -32,20 +32,27 @@ function makeWatch() {
 }
 
 describe('AbortWatch', () => {
-  it('listens once to a signal that requests share, whether at a time or one after the other', () => {
+  it('listens once to a signal that requests share, until nobody waits with it', () => {
     const { add } = makeWatch();
     const { signal, counts } = countingSignal();
     const [first, second] = [add(signal), add(signal)];
-    first.unlisten?.();
-    second.unlisten?.();
-    add(signal).unlisten?.();
     expect(counts).toEqual({ added: 1, listening: 1 });
+    first?.unlisten?.();
+    second?.unlisten?.();
+    expect(counts.listening).toBe(0);
+  });
+
+  it('goes on listening to a signal that came back', () => {
+    const { add } = makeWatch();
+    const { signal, counts } = countingSignal();
+    for (let requests = 0; requests < 5; requests++) add(signal).unlisten?.();
+    expect(counts).toEqual({ added: 2, listening: 1 });
   });
 
   it('tells all who wait with a signal, and nobody else', () => {
     const { add, heard } = makeWatch();
     const [aborted, other] = [countingSignal(), countingSignal()];
-    add(aborted.signal).unlisten?.();
+    for (let requests = 0; requests < 2; requests++) add(aborted.signal).unlisten?.();
     const waiting = [add(aborted.signal), add(aborted.signal)];
     add(other.signal);
     aborted.controller.abort();
@@ -56,7 +63,7 @@ describe('AbortWatch', () => {
   it('tells nobody of a signal that nobody waits with', () => {
     const { add, heard } = makeWatch();
     const { controller, signal } = countingSignal();
-    add(signal).unlisten?.();
+    for (let requests = 0; requests < 2; requests++) add(signal).unlisten?.();
     controller.abort();
     expect(heard).toEqual([]);
   });
@@ -64,41 +71,38 @@ describe('AbortWatch', () => {
   it('leaves those that nobody waits with once it listens to 1,024', () => {
     const { add } = makeWatch();
     const [idle, busy] = [countingSignal(), countingSignal()];
-    add(idle.signal).unlisten?.();
-    const cohort = add(busy.signal);
-    for (let others = 0; others < 1022; others++) add(new AbortController().signal).unlisten?.();
+    for (let requests = 0; requests < 2; requests++) add(idle.signal).unlisten?.();
+    add(busy.signal);
+    for (let others = 0; others < 1022; others++) add(new AbortController().signal);
     expect(idle.counts.listening).toBe(1);
     add(new AbortController().signal);
     expect([idle.counts.listening, busy.counts.listening]).toEqual([0, 1]);
-    cohort.unlisten?.();
     add(idle.signal);
-    expect(idle.counts).toEqual({ added: 2, listening: 1 });
+    expect(idle.counts).toEqual({ added: 3, listening: 1 });
   });
 
   it('looks through many that are all waited with no more than once for twice as many', () => {
     const { add } = makeWatch();
-    const first = countingSignal();
-    const waiting = [add(first.signal)];
+    const idle = countingSignal();
+    let listening = 0;
     const addUpTo = (count: number): void => {
-      while (waiting.length < count) waiting.push(add(new AbortController().signal));
+      for (; listening < count; listening++) add(new AbortController().signal);
     };
     addUpTo(1025);
-    waiting[0]?.unlisten?.();
+    for (let requests = 0; requests < 2; requests++) add(idle.signal).unlisten?.();
+    addUpTo(2047);
+    expect(idle.counts.listening).toBe(1);
     addUpTo(2048);
-    expect(first.counts.listening).toBe(1);
-    addUpTo(2049);
-    expect(first.counts.listening).toBe(0);
+    expect(idle.counts.listening).toBe(0);
   });
 
   it('leaves all signals when it closes', () => {
     const { watch, add, heard } = makeWatch();
     const [first, second] = [countingSignal(), countingSignal()];
-    for (const { signal } of [first, second, first]) add(signal).unlisten?.();
+    for (const { signal } of [first, second, first, second]) add(signal).unlisten?.();
+    expect([first.counts.listening, second.counts.listening]).toEqual([1, 1]);
     watch.close();
-    expect([first.counts, second.counts]).toEqual([
-      { added: 1, listening: 0 },
-      { added: 1, listening: 0 },
-    ]);
+    expect([first.counts.listening, second.counts.listening]).toEqual([0, 0]);
     first.controller.abort();
     expect(heard).toEqual([]);
   });

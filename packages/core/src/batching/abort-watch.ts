@@ -3,6 +3,8 @@ import type { Cohort } from './cohort';
 interface Watched {
   readonly cohorts: Set<Cohort>;
   readonly listener: () => void;
+  /** Whether it is listened to though nobody waits with it. */
+  readonly isLasting: boolean;
 }
 
 /** Signals that are listened to before it is looked which of them nobody waits with. */
@@ -13,12 +15,14 @@ const fewestToSweep = 1024;
  * them, and one costs less.
  *
  * To listen and to stop listening costs more than most of what is done for a small request, and a connection has one signal for all that
- * come on it, mostly one after the other. So a signal that nobody waits with any more keeps its listener for the next, until there
- * are many.
+ * come on it, mostly one after the other. So a signal that came back after nobody waited with it keeps its listener from then on, until
+ * there are many.
  */
 export class AbortWatch {
   readonly #onAbort: (cohort: Cohort, signal: AbortSignal) => void;
   readonly #watched = new Map<AbortSignal, Watched>();
+  /** Signals that were left alone before. */
+  readonly #known = new WeakSet<AbortSignal>();
   #sweepAt = fewestToSweep;
 
   constructor(onAbort: (cohort: Cohort, signal: AbortSignal) => void) {
@@ -27,9 +31,14 @@ export class AbortWatch {
 
   /** Watches a signal for a cohort, until `cohort.unlisten` is called. */
   add(cohort: Cohort, signal: AbortSignal): void {
-    const { cohorts } = this.#watched.get(signal) ?? this.#listen(signal);
-    cohorts.add(cohort);
-    cohort.unlisten = () => void cohorts.delete(cohort);
+    const watched = this.#watched.get(signal) ?? this.#listen(signal);
+    watched.cohorts.add(cohort);
+    cohort.unlisten = () => {
+      watched.cohorts.delete(cohort);
+      if (watched.isLasting || watched.cohorts.size > 0) return;
+      this.#known.add(signal);
+      this.#leave(signal, watched);
+    };
   }
 
   /** Stops listening. Call it when nobody waits any more. */
@@ -48,17 +57,17 @@ export class AbortWatch {
       for (const cohort of [...cohorts]) this.#onAbort(cohort, signal);
     };
     signal.addEventListener('abort', listener, { once: true });
-    const watched = { cohorts, listener };
+    const watched = { cohorts, listener, isLasting: this.#known.has(signal) };
     this.#watched.set(signal, watched);
     return watched;
   }
 
-  /** Leaves alone what nobody waits with. */
   #sweep(): void {
-    for (const [signal, { cohorts, listener }] of this.#watched) {
-      if (cohorts.size > 0) continue;
-      this.#watched.delete(signal);
-      signal.removeEventListener('abort', listener);
-    }
+    for (const [signal, watched] of this.#watched) if (watched.cohorts.size === 0) this.#leave(signal, watched);
+  }
+
+  #leave(signal: AbortSignal, { listener }: Watched): void {
+    this.#watched.delete(signal);
+    signal.removeEventListener('abort', listener);
   }
 }
