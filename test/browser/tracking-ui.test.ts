@@ -385,6 +385,18 @@ function tests(path: string): void {
       await tab.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
       await tab.getByText('✓ lin').waitFor();
 
+      // A browser tells of a closed dialog a frame later: what was asked for in the meantime stays.
+      await tab.getByRole('button', { name: 'Vote on version 2' }).click();
+      await tab.getByRole('dialog', { name: 'Vote on version 2' }).waitFor();
+      await tab.evaluate(() => {
+        document.querySelector('dialog')?.close();
+        document.querySelector<HTMLElement>('[aria-label="Roll back champion"]')?.click();
+      });
+      await tab.getByRole('dialog', { name: 'Roll back @champion' }).waitFor();
+      await tab.evaluate(() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen))));
+      await tab.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+      await tab.getByRole('dialog').waitFor({ state: 'detached' });
+
       // Another process is faster: the dialog says so, and moves nothing.
       await champion.getByRole('button', { name: 'Roll back champion' }).click();
       await tab.getByRole('dialog').getByLabel('Why').fill('too late');

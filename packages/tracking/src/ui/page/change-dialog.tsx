@@ -33,12 +33,16 @@ export function ChangeDialog({ model, title, action, intent, onClose, children }
   const [failure, setFailure] = useState<RequestFailure>();
   const [busy, setBusy] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
+  const close = (): void => {
+    dialog.current?.close();
+    onClose();
+  };
   const submit = (): void => {
     if (intent === undefined || busy) return;
     setBusy(true);
     const order = { ...intent, evidence: { actor: actor.trim(), reason: reason.trim() } } as RegistryOrder;
     source.changeModel(model, order).then(
-      () => dialog.current?.close(),
+      close,
       (error: unknown) => {
         setBusy(false);
         setFailure(error instanceof RequestFailure ? error : undefined);
@@ -72,7 +76,7 @@ export function ChangeDialog({ model, title, action, intent, onClose, children }
           </div>
         )}
         <div class="actions">
-          <button type="button" class="button" onClick={() => dialog.current?.close()}>
+          <button type="button" class="button" onClick={close}>
             Cancel
           </button>
           <button type="submit" class="button primary" disabled={!ready || busy}>

@@ -26,7 +26,8 @@ export function ModelPage({ name }: { name: string }) {
       </Empty>
     );
   }
-  const close = (): void => setAsked(undefined);
+  // A browser tells of a closed dialog a frame later: another may have been asked for by then, and stays.
+  const close = (): void => setAsked((now) => (now === asked ? undefined : now));
   return (
     <>
       {failure !== undefined && <FailureBox failure={failure} />}
