@@ -49,6 +49,22 @@ describe('AbortWatch', () => {
     expect(counts).toEqual({ added: 2, listening: 1 });
   });
 
+  it('keeps one listener of a signal that many watch, and leaves it to another once it closed', () => {
+    const { signal, counts } = countingSignal();
+    const watches = Array.from({ length: 20 }, makeWatch);
+    const useAll = (): void => {
+      for (const { add } of watches) add(signal).unlisten?.();
+    };
+    for (let rounds = 0; rounds < 3; rounds++) useAll();
+    expect(counts.listening).toBe(1);
+    watches.shift()?.watch.close();
+    expect(counts.listening).toBe(0);
+    useAll();
+    const { added } = counts;
+    watches[0]?.add(signal).unlisten?.();
+    expect(counts).toEqual({ added, listening: 1 });
+  });
+
   it('tells all who wait with a signal, and nobody else', () => {
     const { add, heard } = makeWatch();
     const [aborted, other] = [countingSignal(), countingSignal()];

@@ -10,6 +10,9 @@ interface Watched {
 /** Signals that are listened to before it is looked which of them nobody waits with. */
 const fewestToSweep = 1024;
 
+/** Signals that some watch listens to though nobody waits with them. Each runner has a watch, and a signal may see many runners. */
+const lasting = new WeakSet<AbortSignal>();
+
 /**
  * Hears of aborts. However many requests share a signal, it has one listener: platforms take many for a leak and warn of
  * them, and one costs less.
@@ -57,7 +60,9 @@ export class AbortWatch {
       for (const cohort of [...cohorts]) this.#onAbort(cohort, signal);
     };
     signal.addEventListener('abort', listener, { once: true });
-    const watched = { cohorts, listener, isLasting: this.#known.has(signal) };
+    const isLasting = this.#known.has(signal) && !lasting.has(signal);
+    if (isLasting) lasting.add(signal);
+    const watched = { cohorts, listener, isLasting };
     this.#watched.set(signal, watched);
     return watched;
   }
@@ -66,7 +71,8 @@ export class AbortWatch {
     for (const [signal, watched] of this.#watched) if (watched.cohorts.size === 0) this.#leave(signal, watched);
   }
 
-  #leave(signal: AbortSignal, { listener }: Watched): void {
+  #leave(signal: AbortSignal, { listener, isLasting }: Watched): void {
+    if (isLasting) lasting.delete(signal);
     this.#watched.delete(signal);
     signal.removeEventListener('abort', listener);
   }
