@@ -95,6 +95,25 @@ describe('driveHttp', () => {
     expect(result.sent + result.skipped).toBeGreaterThan(550);
   });
 
+  it('sends what has waited for a connection in its turn, and what waited for too long not at all', async () => {
+    let requests = 0;
+    const server = createServer((_request, response) => {
+      if (requests++ > 0) response.end();
+      else setTimeout(() => response.end(), 800);
+    });
+    open.push(server);
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const waiting = { perSecond: 500, connections: 1, durationMs: 820, patienceMs: 700, waitMs: 400 };
+    const { sent, skipped, late, slowest } = await driveHttp(load(port, waiting));
+    expect(late).toBe(1);
+    // The first of those that were sent afterwards had waited for all of its time.
+    expect(slowest).toBeGreaterThan(390);
+    expect(sent).toBe(requests);
+    expect(skipped).toBeGreaterThan(190);
+    expect(sent + skipped).toBe(410);
+  });
+
   it('counts an answer past the patience as late', async () => {
     const { port } = await serverOf(() => 200);
     const { late, sent, perSecond } = await driveHttp(load(port, { patienceMs: -1 }));

@@ -9,6 +9,11 @@ export interface HttpLoad extends ClosedLoad {
   readonly perSecond?: number;
   /** Milliseconds after which an answer is of no use. @default none */
   readonly patienceMs?: number;
+  /**
+   * Milliseconds of its patience for which an arrival waits for a connection while all are busy, as it would in a pool of them; whichever
+   * waits longest is sent first. @default 0: the newest alone waits
+   */
+  readonly waitMs?: number;
 }
 
 /**
@@ -19,7 +24,7 @@ export interface HttpLoadResult extends LoadFigures {
   readonly slowest: number;
   /** Requests that were sent. */
   readonly sent: number;
-  /** Requests that were due while every connection was busy, and were not sent. */
+  /** Requests that found no connection in their time, and were not sent. */
   readonly skipped: number;
   /** Answers with status 200 past their patience. */
   readonly late: number;
@@ -27,7 +32,7 @@ export interface HttpLoadResult extends LoadFigures {
 
 /** Drives a load over sockets, without an HTTP client between: it would cost more than many a server. */
 export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
-  const { connections, durationMs, warmUpMs, perSecond, patienceMs = Number.POSITIVE_INFINITY } = load;
+  const { connections, durationMs, warmUpMs, perSecond, patienceMs = Number.POSITIVE_INFINITY, waitMs = 0 } = load;
   const requests = load.requests.map((text) => Buffer.from(text, 'base64'));
   const times: number[] = [];
   const statuses: Record<string, number> = {};
@@ -51,20 +56,18 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
   let due = 0;
   let onIdle = (): void => {};
   const dueAtOf = (index: number, ratePerSecond: number): number => begin + (index * 1000) / ratePerSecond;
-  /** Gives up what came while all connections were busy, but for the last of it. */
+  /** Gives up what has waited for a connection for too long, but for the newest. */
   const forgo = (ratePerSecond: number, now: number): void => {
-    for (; dueAtOf(due + 1, ratePerSecond) <= Math.min(now, endAt); due++) {
+    for (; dueAtOf(due + 1, ratePerSecond) <= Math.min(now - waitMs, endAt); due++) {
       if (dueAtOf(due, ratePerSecond) >= countFrom) skipped++;
     }
   };
   /** Sends what is due by now, as far as connections are idle. */
   const arrive = (ratePerSecond: number, now: number): void => {
-    for (; ; due++) {
+    for (; idle.length > 0; due++) {
       const dueAt = dueAtOf(due, ratePerSecond);
       if (dueAt > now || dueAt >= endAt) return;
-      const client = idle.pop();
-      if (client !== undefined) ask(client, dueAt);
-      else if (dueAt >= countFrom) skipped++;
+      ask(idle.pop() as Client, dueAt);
     }
   };
   let timer: NodeJS.Timeout | undefined;
@@ -93,7 +96,7 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
       else {
         if (perSecond !== undefined && idle.length === 0) forgo(perSecond, performance.now());
         idle.push(client);
-        // Where one had just come it goes at once, and does not wait for a timer.
+        // Where one waits it goes at once, and does not wait for a timer.
         if (perSecond !== undefined) look(perSecond);
       }
       if (busy === 0) onIdle();
@@ -117,9 +120,10 @@ export async function driveHttp(load: HttpLoad): Promise<HttpLoadResult> {
     for (let left = endAt - performance.now(); left > 0; left = endAt - performance.now()) {
       await new Promise<void>((resolve) => void setTimeout(resolve, left));
     }
-    // Those that found every connection busy count to the last.
     arrive(perSecond, performance.now());
     stopLooking();
+    // Those that found every connection busy count to the last.
+    for (; dueAtOf(due, perSecond) < endAt; due++) if (dueAtOf(due, perSecond) >= countFrom) skipped++;
   }
   if (busy > 0) {
     await new Promise<void>((resolve) => {
