@@ -68,7 +68,7 @@ describe('createBackPressure', () => {
 
   it('holds no more than three tenths at once of those that are read', async () => {
     const { clock, loop, pressure, open, refuse } = await make(2000, 0);
-    const sockets = Array.from({ length: 100 }, open);
+    const sockets = Array.from({ length: 300 }, open);
     loop.behind = 100;
     const held: number[] = [];
     for (let spans = 0; spans < 4; spans++) {
@@ -76,8 +76,48 @@ describe('createBackPressure', () => {
       held.push(pressure.held);
       await clock.advance(10);
     }
-    // Nobody was read before the first; then 100, 100 and 70 were.
-    expect(held).toEqual([0, 30, 60, 81]);
+    // Nobody was read before the first; then 300, 300 and 210 were.
+    expect(held).toEqual([0, 90, 180, 243]);
+    pressure.end();
+  });
+
+  it('goes on reading 32 of them, however long they are refused', async () => {
+    const { clock, loop, pressure, open, refuse, readOf } = await make(60_000, 0);
+    const sockets = Array.from({ length: 60 }, open);
+    loop.behind = 100;
+    const read: number[] = [];
+    for (let spans = 0; spans < 200; spans++) {
+      for (const fake of sockets) if (fake.isRead) refuse(fake);
+      read.push(readOf(sockets));
+      await clock.advance(10);
+    }
+    expect(read.slice(0, 4)).toEqual([60, 42, 32, 32]);
+    expect(read.at(-1)).toBe(32);
+    pressure.end();
+  });
+
+  it('holds none of a few that are late now and then, so that others are read again', async () => {
+    const { clock, loop, pressure, open, refuse, refuseAll } = await make();
+    loop.behind = 100;
+    refuseAll(100);
+    const few = Array.from({ length: 3 }, open);
+    const answerFew = async (times: number): Promise<void> => {
+      for (let answers = 0; answers < times; answers++) {
+        for (const { socket } of few) {
+          pressure.arrived(socket);
+          pressure.answered(socket);
+        }
+        await clock.advance(1);
+      }
+    };
+    await answerFew(600);
+    loop.behind = 0;
+    const heldBefore = pressure.held;
+    for (let pauses = 0; pauses < 20; pauses++) {
+      for (const fake of few) expect(refuse(fake)).toBeUndefined();
+      await answerFew(20);
+    }
+    expect(pressure.held).toBeLessThan(heldBefore - 10);
     pressure.end();
   });
 

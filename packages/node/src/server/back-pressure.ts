@@ -30,6 +30,10 @@ const answersPerRelease = 256;
 const intervalMs = 10;
 /** Of the connections that are read, the share that is held at most within that time. */
 const mostHeldAtOnce = 0.3;
+/** Connections that are read in any case. To refuse all of so few takes little time, and batches of fewer waste the lanes. */
+const fewestRead = 32;
+/** Requests by which is counted how many connections are read. */
+const stretchReads = 512;
 /** Looks in a row that found that the loop keeps up, with nobody held between them, after which it is believed. */
 const looksOfDoubt = 5;
 /** Until then one connection is read again at every so many of those that found so. */
@@ -56,7 +60,8 @@ const mostHeld = 4096;
  *
  * Once one is held, others that are refused are held too, until none is, but not many of those that are read at once: a thread that stood
  * still for ten milliseconds is late with all that came meanwhile, and were all of it held, few would be left to read. Batches would be
- * small, and the loop would turn for two or three requests at a time, until as many were read again.
+ * small, and the loop would turn for two or three requests at a time, until as many were read again. That may be for good: on a busy machine
+ * the few are late now and then as well, whose connections are held as fast as others are read again. So {@link fewestRead} always are.
  *
  * A loop whose overload is held back keeps up now and then, if only because a client or a lane stood still for some milliseconds: would that
  * end it, all would be read again, and refused, until the loop had been behind for long enough again. For the same reason few are read
@@ -97,6 +102,10 @@ export function createBackPressure(
   /** The number of this span, when it began, and of the connections the one in which they were last read. */
   let [span, spanBeganAt] = [0, Number.NEGATIVE_INFINITY];
   const lastRead = new WeakMap<Socket, number>();
+  /** Connections that a request was read from in this stretch of requests, and in the one before; and that were held in each. */
+  let [seen, seenBefore, heldSince, heldBefore] = [0, 0, 0, 0];
+  /** The first span of this stretch, and the requests that were read in it. */
+  let [firstSpan, stretch] = [0, 0];
   /** Connections that may be held in this span. */
   let mayHold = 0;
 
@@ -107,7 +116,12 @@ export function createBackPressure(
     spanBeganAt = now;
     span++;
     [active, activeBefore] = [0, active];
-    mayHold = Math.ceil(mostHeldAtOnce * activeBefore);
+    if (stretch >= stretchReads) {
+      [seen, seenBefore, heldSince, heldBefore] = [0, seen, 0, heldSince];
+      [firstSpan, stretch] = [span, 0];
+    }
+    const isRead = Math.max(seen, seenBefore) - heldSince - heldBefore;
+    mayHold = Math.min(Math.ceil(mostHeldAtOnce * activeBefore), isRead - fewestRead);
   };
 
   const release = (count: number, heldBefore = Number.POSITIVE_INFINITY): void => {
@@ -157,9 +171,12 @@ export function createBackPressure(
     arrived(socket) {
       const delay = loop.read();
       enterSpan();
-      if (lastRead.get(socket) !== span) {
+      stretch++;
+      const last = lastRead.get(socket) ?? -1;
+      if (last !== span) {
         lastRead.set(socket, span);
         active++;
+        if (last < firstSpan) seen++;
       }
       const heldAt = released.get(socket);
       if (heldAt === undefined) {
@@ -182,6 +199,7 @@ export function createBackPressure(
       enterSpan();
       if (mayHold <= 0) return undefined;
       mayHold--;
+      heldSince++;
       const [longestHeldAt = clock.now()] = held.values();
       return Math.min(longestMs, Math.max(intervalMs, lastHoldMs, clock.now() - longestHeldAt));
     },
