@@ -102,10 +102,12 @@ export function createBackPressure(
   /** The number of this span, when it began, and of the connections the one in which they were last read. */
   let [span, spanBeganAt] = [0, Number.NEGATIVE_INFINITY];
   const lastRead = new WeakMap<Socket, number>();
-  /** Connections that a request was read from in this stretch of requests, and in the one before; and that were held in each. */
-  let [seen, seenBefore, heldSince, heldBefore] = [0, 0, 0, 0];
-  /** The first span of this stretch, and the requests that were read in it. */
-  let [firstSpan, stretch] = [0, 0];
+  /** The number of this stretch of requests, and how many were read in it. */
+  let [stretch, stretchRead] = [0, 0];
+  /** Connections that are not held, and from which a request was last read in this stretch, and in the one before. */
+  let [recent, older] = [0, 0];
+  /** The stretch in which a request was last read from a connection that is not held. */
+  const lastStretch = new WeakMap<Socket, number>();
   /** Connections that may be held in this span. */
   let mayHold = 0;
 
@@ -116,12 +118,29 @@ export function createBackPressure(
     spanBeganAt = now;
     span++;
     [active, activeBefore] = [0, active];
-    if (stretch >= stretchReads) {
-      [seen, seenBefore, heldSince, heldBefore] = [0, seen, 0, heldSince];
-      [firstSpan, stretch] = [span, 0];
+    mayHold = Math.ceil(mostHeldAtOnce * activeBefore);
+    // A stretch knows few: where it knows as many as this, there may be more, and enough are left.
+    const isRead = recent + older;
+    if (isRead < 2 * fewestRead) mayHold = Math.min(mayHold, isRead - fewestRead);
+  };
+
+  const forget = (socket: Socket): void => {
+    const last = lastStretch.get(socket);
+    if (last === stretch) recent--;
+    else if (last === stretch - 1) older--;
+  };
+
+  /** Counts a connection among those that are read. */
+  const count = (socket: Socket): void => {
+    if (++stretchRead > stretchReads) {
+      [recent, older] = [0, recent];
+      stretch++;
+      stretchRead = 1;
     }
-    const isRead = Math.max(seen, seenBefore) - heldSince - heldBefore;
-    mayHold = Math.min(Math.ceil(mostHeldAtOnce * activeBefore), isRead - fewestRead);
+    if (lastStretch.get(socket) === stretch) return;
+    forget(socket);
+    lastStretch.set(socket, stretch);
+    recent++;
   };
 
   const release = (count: number, heldBefore = Number.POSITIVE_INFINITY): void => {
@@ -171,12 +190,10 @@ export function createBackPressure(
     arrived(socket) {
       const delay = loop.read();
       enterSpan();
-      stretch++;
-      const last = lastRead.get(socket) ?? -1;
-      if (last !== span) {
+      count(socket);
+      if (lastRead.get(socket) !== span) {
         lastRead.set(socket, span);
         active++;
-        if (last < firstSpan) seen++;
       }
       const heldAt = released.get(socket);
       if (heldAt === undefined) {
@@ -199,7 +216,6 @@ export function createBackPressure(
       enterSpan();
       if (mayHold <= 0) return undefined;
       mayHold--;
-      heldSince++;
       const [longestHeldAt = clock.now()] = held.values();
       return Math.min(longestMs, Math.max(intervalMs, lastHoldMs, clock.now() - longestHeldAt));
     },
@@ -208,6 +224,8 @@ export function createBackPressure(
       // It is not idle: whatever comes is left where it is.
       socket.setTimeout(0).pause();
       held.set(socket, clock.now());
+      forget(socket);
+      lastStretch.delete(socket);
       hasHeld = true;
       wait();
     },
