@@ -41,13 +41,10 @@ export function ChangeDialog({ model, title, action, intent, onClose, children }
     if (intent === undefined || busy) return;
     setBusy(true);
     const order = { ...intent, evidence: { actor: actor.trim(), reason: reason.trim() } } as RegistryOrder;
-    source.changeModel(model, order).then(
-      close,
-      (error: unknown) => {
-        setBusy(false);
-        setFailure(error instanceof RequestFailure ? error : undefined);
-      },
-    );
+    source.changeModel(model, order).then(close, (error: unknown) => {
+      setBusy(false);
+      setFailure(error instanceof RequestFailure ? error : undefined);
+    });
   };
   const ready = intent !== undefined && actor.trim() !== '' && reason.trim() !== '';
   return (
