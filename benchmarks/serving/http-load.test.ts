@@ -31,6 +31,18 @@ async function serverOf(statusOf: (index: number) => number | undefined): Promis
   return { port: (server.address() as AddressInfo).port, bodies };
 }
 
+/** A server that takes 800 ms for its first answer and none for the others; `count` of the requests that came. */
+async function slowAtFirst(): Promise<{ port: number; count: () => number }> {
+  let requests = 0;
+  const server = createServer((_request, response) => {
+    if (requests++ > 0) response.end();
+    else setTimeout(() => response.end(), 800);
+  });
+  open.push(server);
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  return { port: (server.address() as AddressInfo).port, count: () => requests };
+}
+
 const rows = makeRows(2, 8);
 const load = (port: number, changes: Partial<HttpLoad> = {}): HttpLoad => ({
   port,
@@ -80,36 +92,22 @@ describe('driveHttp', () => {
   });
 
   it('asks for the newest once a connection is free, and not for one that nobody waits for any more', async () => {
-    let requests = 0;
-    const server = createServer((_request, response) => {
-      if (requests++ > 0) response.end();
-      else setTimeout(() => response.end(), 800);
-    });
-    open.push(server);
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    const { port, count } = await slowAtFirst();
     const result = await driveHttp(load(port, { perSecond: 500, connections: 1, durationMs: 1200, patienceMs: 700 }));
     expect(result.late).toBe(1);
     expect(result.sent).toBeGreaterThan(1);
-    expect(result.sent).toBe(requests);
+    expect(result.sent).toBe(count());
     expect(result.sent + result.skipped).toBeGreaterThan(550);
   });
 
   it('sends what has waited for a connection in its turn, and what waited for too long not at all', async () => {
-    let requests = 0;
-    const server = createServer((_request, response) => {
-      if (requests++ > 0) response.end();
-      else setTimeout(() => response.end(), 800);
-    });
-    open.push(server);
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    const { port, count } = await slowAtFirst();
     const waiting = { perSecond: 500, connections: 1, durationMs: 820, patienceMs: 700, waitMs: 400 };
     const { sent, skipped, late, slowest } = await driveHttp(load(port, waiting));
     expect(late).toBe(1);
     // The first of those that were sent afterwards had waited for all of its time.
     expect(slowest).toBeGreaterThan(390);
-    expect(sent).toBe(requests);
+    expect(sent).toBe(count());
     expect(skipped).toBeGreaterThan(190);
     expect(sent + skipped).toBe(410);
   });
