@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -169,7 +169,11 @@ describe('client certificates', () => {
 describe('certificates in files', () => {
   it('are read again when they change, and connections that are open go on', async () => {
     const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem'), ca: join(folder, 'ca.pem') };
-    const write = (name: keyof typeof files, text: string) => writeFile(files[name], text);
+    // As whoever renews certificates does: a look at the files is under way, and finds a file as it was or as it is.
+    const write = async (name: keyof typeof files, text: string): Promise<void> => {
+      await writeFile(`${files[name]}.new`, text);
+      await rename(`${files[name]}.new`, files[name]);
+    };
     await write('cert', own.cert);
     await write('key', own.key);
     await write('ca', authority.cert);
@@ -188,8 +192,9 @@ describe('certificates in files', () => {
     expect(await fingerprintOf(server, client)).toBe(own.fingerprint);
     await clock.advance(1000);
 
-    await write('key', next.key);
+    // The key comes last: until then the change stays half of one.
     await write('ca', others.cert);
+    await write('key', next.key);
     await vi.waitFor(async () => {
       await clock.advance(1000);
       expect(logged.at(-1)).toBe('New certificates are in use.');
