@@ -157,7 +157,8 @@ export class Admission {
     const own = Math.min(ahead + rows, Math.max(target, rows));
     // What fills whole batches before it is computed first; the last of them is its own.
     const before = Math.max(0, ahead + rows - own);
-    const finish = earliest + others + before / rate + costs.predictP95Ms(first, own);
+    // The mean: to refuse one that would have been in time costs as much as to let one in that will not be.
+    const finish = earliest + others + before / rate + costs.predictMs(first, own);
     // Were the queue as long as just fits, every batch would have to be cut short for its first request.
     const reserve = Math.min(costs.predictMs(first, target), (traits.deadline - now) * mostReserved);
     return ahead === 0 ? finish : finish + reserve;

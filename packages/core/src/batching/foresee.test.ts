@@ -64,6 +64,20 @@ describe('a request that is asked for ahead', () => {
     await closeBench(bench);
   });
 
+  test('is let in where most batches are in time, though some are not', async () => {
+    let batches = 0;
+    const bench = await openBench(
+      { latencyMs: () => (++batches % 4 === 0 ? 50 : 20) },
+      { batching: { maxBatchRows: 4 } },
+    );
+    for (let batch = 0; batch < 64; batch++) await until(bench.runner.run(inputOf(1)), bench.clock);
+    const size = bench.runner.describe().batching.costs[0]?.sizes[0];
+    expect(size?.p95Ms).toBeGreaterThan(42);
+    expect(size?.meanMs).toBeLessThan(35);
+    expect(foresee(bench, { timeoutMs: 45 })).toBeUndefined();
+    await closeBench(bench);
+  });
+
   test('is refused by a full queue, unless that makes room for it', async () => {
     const { bench, failed } = await busyBench({ maxQueueRows: 4 });
     const low = follow(bench.runner.run(inputOf(1, 2, 3, 4), { priority: 'low' }), bench.clock);

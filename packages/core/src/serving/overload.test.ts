@@ -95,23 +95,30 @@ describe('a request that cannot be answered in time', () => {
     const { bench, service, outcomes } = await busyService();
     await bench.clock.advance(100);
     const answer = (delay: Delay) => until(service.handle(request(row(), within(100), delay)), bench.clock);
-    expect((await answer({ beforeMs: 30, afterMs: 30 })).status).toBe(200);
+    expect((await answer({ beforeMs: 30 })).status).toBe(200);
     // It counts as having come 30 ms before it was read.
     expect(outcomes[0]?.durationMs).toBeGreaterThanOrEqual(50);
     expect(outcomes[0]?.facts?.moments.receivedMs).toBe(30);
-    const waited = await answer({ beforeMs: 100, afterMs: 0 });
+    const waited = await answer({ beforeMs: 100 });
     expect([waited.status, codeOf(waited)]).toEqual([504, 'DEADLINE_EXCEEDED']);
-    const late = await answer({ beforeMs: 60, afterMs: 60 });
-    expect([late.status, codeOf(late), late.headers['retry-after-ms']]).toEqual([429, 'OVERLOADED', '20']);
-    // The model alone would be in time.
-    const both = await answer({ beforeMs: 40, afterMs: 50 });
-    expect([both.status, codeOf(both)]).toEqual([429, 'OVERLOADED']);
+    // The model takes 20 ms.
+    const late = await answer({ beforeMs: 90 });
+    expect([late.status, codeOf(late)]).toEqual([429, 'OVERLOADED']);
+  });
+
+  it('is refused where enough was read, whatever time it has, unless it has no deadline', async () => {
+    const { bench, service } = await busyService();
+    await bench.clock.advance(100);
+    const delay: Delay = { beforeMs: 0, isTooMuch: true };
+    const refused = await service.handle(request(unreadable, within(60_000), delay));
+    expect([refused.status, codeOf(refused), refused.headers['retry-after-ms']]).toEqual([429, 'OVERLOADED', '1']);
+    expect((await until(service.handle(request(row(), {}, delay)), bench.clock)).status).toBe(200);
   });
 
   it('may be given its time by its body too', async () => {
     const { bench, service } = await busyService();
     await bench.clock.advance(100);
-    const timed = request(row({ parameters: { timeout: 50_000 } }), {}, { beforeMs: 20, afterMs: 25 });
+    const timed = request(row({ parameters: { timeout: 50_000 } }), {}, { beforeMs: 45 });
     expect((await service.handle(timed)).status).toBe(429);
   });
 });

@@ -18,7 +18,12 @@ interface FakeSocket {
  */
 async function make(longestMs = 2000, active = 400) {
   const clock = createVirtualClock();
-  const loop = { behind: 0, read: () => ({ beforeMs: 3, afterMs: 4 }), behindMs: () => loop.behind };
+  const loop = {
+    behind: 0,
+    reading: { beforeMs: 3, turnMs: 1, turnReads: 1 },
+    read: () => loop.reading,
+    behindMs: () => loop.behind,
+  };
   const pressure = createBackPressure(clock, loop, longestMs, 5000);
   const open = (): FakeSocket => {
     const fake = {
@@ -222,12 +227,26 @@ describe('createBackPressure', () => {
       return fake.socket;
     };
     await clock.advance(510);
-    expect(delay).toEqual({ beforeMs: 500, afterMs: 4 });
+    expect(delay).toEqual({ beforeMs: 500 });
     expect([refuse(fake), fake.isRead]).toEqual([undefined, true]);
-    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, afterMs: 4 });
+    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, isTooMuch: false });
     expect(refuse(fake)).toBeGreaterThan(0);
     expect(fake.isRead).toBe(false);
     pressure.end();
+  });
+
+  it('has read too much where a turn is long and has read as many as fill a batch, while others are held', async () => {
+    const { loop, pressure, open, refuse } = await make();
+    const after = (turnMs: number, turnReads: number): boolean | undefined => {
+      loop.reading = { beforeMs: 3, turnMs, turnReads };
+      return pressure.arrived(open().socket).isTooMuch;
+    };
+    expect(after(20, 400)).toBe(false);
+    loop.behind = 100;
+    refuse(open());
+    expect([after(6, 400), after(20, 64), after(6.1, 65)]).toEqual([false, false, true]);
+    pressure.end();
+    expect(after(20, 400)).toBe(false);
   });
 
   it('takes what comes later on such a connection for fresh', async () => {
@@ -237,7 +256,7 @@ describe('createBackPressure', () => {
     refuse(fake);
     await clock.advance(510);
     expect(fake.isRead).toBe(true);
-    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, afterMs: 4 });
+    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, isTooMuch: false });
   });
 
   it('tells for how long, as others were held, and never for longer than it may', async () => {

@@ -5,7 +5,7 @@ import type { LoopDelay } from './loop-delay';
 
 /** Keeps what comes in within what can be read, by not reading connections whose request was just refused. */
 export interface BackPressure {
-  /** A request was read from a connection: what it lost before, and will lose until its answer can be sent. */
+  /** A request was read from a connection: what it lost before, and whether it is one too many. */
   arrived(socket: Socket): Delay;
   /** A request was answered otherwise than by a refusal. */
   answered(socket: Socket): void;
@@ -42,6 +42,12 @@ const looksPerRelease = 4;
 const growth = 4;
 /** Requests read since the last look for each connection that is then read again: a loop that has time for a moment has not time for twice as many. */
 const readsPerRelease = 8;
+/**
+ * Milliseconds that a turn of the loop may take to read requests while connections are held, and how many it reads in any case: as many as
+ * fill a batch. Each of several hundred under way takes a fifth longer than each of 64, and what is read more of than that only waits.
+ */
+const longestTurnMs = 6;
+const fewestTurnReads = 64;
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
 const mostHeld = 4096;
 
@@ -188,7 +194,7 @@ export function createBackPressure(
       return held.size;
     },
     arrived(socket) {
-      const delay = loop.read();
+      const { beforeMs, turnMs, turnReads } = loop.read();
       enterSpan();
       count(socket);
       if (lastRead.get(socket) !== span) {
@@ -198,11 +204,11 @@ export function createBackPressure(
       const heldAt = released.get(socket);
       if (heldAt === undefined) {
         reads++;
-        return delay;
+        return { beforeMs, isTooMuch: held.size > 0 && turnMs > longestTurnMs && turnReads > fewestTurnReads };
       }
       released.delete(socket);
       pardoned.add(socket);
-      return { ...delay, beforeMs: Math.max(delay.beforeMs, clock.now() - heldAt) };
+      return { beforeMs: Math.max(beforeMs, clock.now() - heldAt) };
     },
     answered(socket) {
       pardoned.delete(socket);

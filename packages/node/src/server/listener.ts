@@ -85,7 +85,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     proceed?: () => void,
   ): void => {
     const { socket } = request;
-    const delay = pressure?.arrived(socket) ?? loop.read();
+    const delay = pressure?.arrived(socket) ?? { beforeMs: loop.read().beforeMs };
     const connection = connections.begin(request, response, () => {
       streamed.delete(socket);
       if (unread.delete(response) && request.complete && mayHold(response, socket)) pressure?.hold(socket);

@@ -73,6 +73,9 @@ function awake(at: number, pauses: Pauses | undefined): number {
   return Math.max(at, at - (at % pauses.everyMs) + pauses.forMs);
 }
 
+/** Milliseconds in which an answer reaches its caller, as the runner has it. */
+const reachMs = 0.25;
+
 /** A request in the queue of the model. */
 interface Queued {
   readonly connection: Connection;
@@ -177,27 +180,44 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
 
   const queue: Queued[] = [];
   /** In the lane: the one that it computes, and where it is a worker the next, which lies ready there. */
-  const inLane: { readonly requests: readonly Queued[]; readonly endsAt: number }[] = [];
+  const inLane: { readonly requests: readonly Queued[]; readonly startedAt: number; readonly endsAt: number }[] = [];
   const batchMs = (rows: number): number => server.batchMs + rows * server.rowMs;
+  /** What batches took lately as the loop found them, of what they compute; and when it found the last one. */
+  let [foundTimes, foundAt] = [1, 0];
   const predict = (): number => {
+    let freeAt = foundAt;
+    for (const { requests, startedAt } of inLane) {
+      freeAt = Math.max(freeAt, startedAt) + foundTimes * batchMs(requests.length);
+    }
     const ahead = queue.length + 1;
     const full = Math.ceil(ahead / server.maxRows) * batchMs(server.maxRows);
-    const own = ahead <= server.maxRows ? batchMs(ahead) : full;
-    return Math.max(now, inLane.at(-1)?.endsAt ?? now) + own * 1.2;
+    return Math.max(now, freeAt) + foundTimes * (ahead <= server.maxRows ? batchMs(ahead) : full);
   };
+  /** What a prediction may use of the time that is left, as the runner has it. */
+  const usable = (deadline: number): number => deadline - Math.min(2, (deadline - now) / 10);
   const startBatches = (): void => {
     while (inLane.length < 2) {
       while (queue[0] !== undefined && queue[0].deadline <= now) refuse((queue.shift() as Queued).connection);
       const requests = queue.splice(0, server.maxRows);
       if (requests.length === 0) return;
-      inLane.push({ requests, endsAt: Math.max(now, inLane.at(-1)?.endsAt ?? now) + batchMs(requests.length) });
+      const endsAt = Math.max(now, inLane.at(-1)?.endsAt ?? now) + batchMs(requests.length);
+      inLane.push({ requests, startedAt: now, endsAt });
       if (!server.isInline) continue;
       now = inLane[0]?.endsAt as number;
       endBatch();
     }
   };
   const endBatch = (): void => {
-    for (const { connection } of inLane.shift()?.requests ?? []) {
+    const { requests = [], startedAt = now } = inLane.shift() ?? {};
+    const tookMs = now - Math.max(startedAt, foundAt);
+    foundTimes += 0.1 * (tookMs / batchMs(requests.length) - foundTimes);
+    foundAt = now;
+    for (const { connection, deadline } of requests) {
+      // Nobody is told an outcome after its time.
+      if (deadline <= now + reachMs) {
+        refuse(connection);
+        continue;
+      }
       now += server.exchangeMs / 2;
       pressure.answered(connection.socket);
       receive(connection, true);
@@ -211,10 +231,10 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
   };
   const read = (connection: Connection): void => {
     waiting.delete(connection);
-    const delay = server.countsDelay ? pressure.arrived(connection.socket) : { beforeMs: 0, afterMs: 0 };
-    const deadline = now - delay.beforeMs + load.patienceMs - delay.afterMs;
+    const delay = server.countsDelay ? pressure.arrived(connection.socket) : { beforeMs: 0 };
+    const deadline = now - delay.beforeMs + load.patienceMs;
     now += server.exchangeMs / 2;
-    if (deadline <= now || predict() > deadline) {
+    if (deadline <= now || (delay.isTooMuch && deadline < Number.POSITIVE_INFINITY) || predict() > usable(deadline)) {
       refuse(connection);
       return;
     }

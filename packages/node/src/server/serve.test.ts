@@ -95,6 +95,13 @@ describe('serve', () => {
     expect((await fetch(server.url + inferPath, { method: 'PUT', body: '{}' })).status).toBe(405);
   });
 
+  it('has the system keep more connections ready than Node asks it to, for when many dial at once', async () => {
+    const listen = vi.spyOn(NetServer.prototype, 'listen');
+    await start(await localRunner());
+    expect(listen).toHaveBeenCalledWith(expect.objectContaining({ backlog: 4096 }), expect.any(Function));
+    listen.mockRestore();
+  });
+
   it('takes a whole address as the target of a request', async () => {
     const server = await start(await localRunner());
     const get = async (target: string) => {

@@ -86,6 +86,12 @@ function openServer(listener: Listener, settings: ServeSettings): HttpServer | H
   return server;
 }
 
+/**
+ * Connections that the system opens for a server which has no time to take them. Of more than Node's 511 at once, as after a restart, the
+ * rest would wait for a whole second before the next try. The system's own limit, `somaxconn`, cuts it down where it is smaller.
+ */
+const backlog = 4096;
+
 function listen(server: HttpServer | HttpsServer, { port, host }: ServeSettings): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
@@ -93,7 +99,7 @@ function listen(server: HttpServer | HttpsServer, { port, host }: ServeSettings)
       const message = `serve: cannot listen on ${host}:${port}: ${messageOf(cause)}. ${advice}`;
       reject(new FairleadError('INVALID_OPTION', message, { cause, details: { field, given: `${host}:${port}` } }));
     });
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+    server.listen({ port, host, backlog }, () => resolve((server.address() as AddressInfo).port));
   });
 }
 

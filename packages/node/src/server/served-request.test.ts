@@ -184,7 +184,7 @@ describe('a body that nobody has asked for yet', () => {
 describe('a body that nobody needs any more', () => {
   const settings = {
     target: '/',
-    delay: { beforeMs: 0, afterMs: 0 },
+    delay: { beforeMs: 0 },
     proceed: undefined,
     onStream: () => {},
     clock: systemClock,

@@ -42,14 +42,15 @@ export interface PeerCertificate {
   readonly alternativeNames: readonly string[];
 }
 
-/**
- * Time of a request that passes in the process around the service, in milliseconds: a busy event loop reads late, and sends late.
- */
+/** What the process around the service does to a request: a busy event loop reads late. */
 export interface Delay {
-  /** Passed before the request could be read. It counts as if the request had arrived so much sooner. */
+  /** Milliseconds that passed before it could be read. It counts as if it had arrived so much sooner. */
   readonly beforeMs: number;
-  /** Will pass before its answer can be sent. The answer must be there so much sooner. */
-  readonly afterMs: number;
+  /**
+   * Whether more comes than can be answered, and enough of it was just read: a request with a deadline is then refused, though it might be
+   * answered in time. @default false
+   */
+  readonly isTooMuch?: boolean;
 }
 
 /** Whom a guard took the caller for. */

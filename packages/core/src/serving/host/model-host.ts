@@ -211,19 +211,16 @@ function refuseUnread<B, A>(
   if (refuse !== undefined && !mayBeUrgent(body)) throw refuse();
 }
 
-/** The runner may count on another clock, so it gets what is left, less what sending the answer takes. */
+/** The runner may count on another clock, so it gets what is left. */
 function timeLeft({ delay }: Call, deadline: number, now: number): { timeoutMs?: number } {
   if (deadline === noDeadline) return {};
   if (deadline <= now) throw deadlineError('before its body could be read');
-  const timeoutMs = deadline - now - (delay?.afterMs ?? 0);
-  if (timeoutMs <= 0) throw tooBusy(Math.max(1, Math.ceil(-timeoutMs)));
-  return { timeoutMs };
+  if (delay?.isTooMuch) throw tooMuch();
+  return { timeoutMs: deadline - now };
 }
 
-function tooBusy(retryAfterMs: number): FairleadError {
-  return stacklessError(
-    'OVERLOADED',
-    `The server is too busy to send an answer in the time that is left. Try again in ${retryAfterMs} ms.`,
-    { details: { retryAfterMs } },
-  );
+function tooMuch(): FairleadError {
+  return stacklessError('OVERLOADED', 'More requests come than can be answered. Try again in 1 ms.', {
+    details: { retryAfterMs: 1 },
+  });
 }
