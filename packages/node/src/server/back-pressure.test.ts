@@ -237,16 +237,16 @@ describe('createBackPressure', () => {
 
   it('has read too much where a turn is long and has read as many as fill a batch, while others are held', async () => {
     const { loop, pressure, open, refuse } = await make();
-    const after = (turnMs: number, turnReads: number): boolean | undefined => {
+    const isTooMuch = (turnMs: number, turnReads: number): boolean | undefined => {
       loop.reading = { beforeMs: 3, turnMs, turnReads };
       return pressure.arrived(open().socket).isTooMuch;
     };
-    expect(after(20, 400)).toBe(false);
+    expect(isTooMuch(20, 400)).toBe(false);
     loop.behind = 100;
     refuse(open());
-    expect([after(6, 400), after(20, 64), after(6.1, 65)]).toEqual([false, false, true]);
+    expect([isTooMuch(6, 400), isTooMuch(20, 64), isTooMuch(6.1, 65)]).toEqual([false, false, true]);
     pressure.end();
-    expect(after(20, 400)).toBe(false);
+    expect(isTooMuch(20, 400)).toBe(false);
   });
 
   it('takes what comes later on such a connection for fresh', async () => {
