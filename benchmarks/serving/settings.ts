@@ -31,7 +31,7 @@ export function servingSettings(
     connections: [1, 16, 64],
     rounds: Math.min(rounds, 3),
     length: { durationMs: 2000, warmUpMs: 600 },
-    overloadLength: { durationMs: 2000, warmUpMs: 2000 },
+    overloadLength: { durationMs: 1500, warmUpMs: 1000 },
     tunesPeers: true,
   };
 }
