@@ -8,7 +8,7 @@ import { AbortWatch } from './abort-watch';
 import { Admission, type QueueLimits } from './admission';
 import { ArrivalRate } from './arrival-rate';
 import { BatchCap } from './batch-cap';
-import { Cohort, type CohortTraits } from './cohort';
+import { Cohort, type CohortTraits, deadlineGrainMs } from './cohort';
 import { type Bucket, CohortQueue } from './cohort-queue';
 import { Collator } from './collate';
 import { Dispatcher } from './dispatcher';
@@ -83,8 +83,6 @@ export interface SubmitOptions {
 
 /** Batches' worth of rows that a key may have in a round before others come; see `FairList`. */
 const batchesPerRound = 1;
-/** Requests whose deadlines lie this close together, in milliseconds, are queued as one; the earliest counts for all. */
-const deadlineGrainMs = 0.25;
 /** Calls back at the end of this turn, at a fifth of the price of `queueMicrotask` in Node. */
 const settled = Promise.resolve();
 /** Shapes whose costs are remembered. */

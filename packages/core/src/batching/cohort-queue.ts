@@ -1,4 +1,4 @@
-import { ageingMs, type Cohort, type CohortTraits } from './cohort';
+import { ageingMs, type Cohort, type CohortTraits, urgencyOf } from './cohort';
 import { FairList } from './fair-list';
 import type { BatchLayout } from './layout';
 import type { ShapeCosts } from './shape-costs';
@@ -145,11 +145,11 @@ export class CohortQueue {
   }
 
   /** Rows of a bucket that leave before a request of these traits would. */
-  rowsBefore(bucket: Bucket, { rank, deadline, enqueuedAt, key }: CohortTraits): number {
-    const urgency = Math.min(deadline, enqueuedAt + ageingMs);
+  rowsBefore(bucket: Bucket, traits: CohortTraits): number {
+    const { rank, key } = traits;
     let rows = 0;
     for (let other = 0; other < rank; other++) rows += (bucket.classes[other] as FairList).rows;
-    return rows + (bucket.classes[rank] as FairList).rowsBefore(urgency, key);
+    return rows + (bucket.classes[rank] as FairList).rowsBefore(urgencyOf(traits), key);
   }
 
   /** Whom a request of these traits may push out of a full queue: one of a lower class, or of a key beyond its share. */

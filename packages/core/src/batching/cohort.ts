@@ -11,6 +11,12 @@ export const priorityRanks: Readonly<Record<Priority, number>> = { high: 0, norm
 
 /** A request that waits this long moves up by one priority class, so that low priority still moves under load. */
 export const ageingMs = 1000;
+/**
+ * Deadlines that lie this close together, in milliseconds, count as the same. Where a server takes what its event loop lost from what each
+ * request has, those that came together differ by microseconds, in no order: told apart, they would be queued and computed in that
+ * order and not as they came, and a batch copied together from rows that already lie in one piece.
+ */
+export const deadlineGrainMs = 0.25;
 
 /** What the queue looks at, the same for all requests of a cohort. */
 export interface CohortTraits {
@@ -26,6 +32,14 @@ export interface CohortTraits {
   readonly weight: number;
   /** Whether it may be run again when the worker that computed it died. */
   readonly idempotent: boolean;
+}
+
+/**
+ * What orders requests of one class, in milliseconds of the clock: the deadline, but no later than one ageing time after the arrival, so
+ * that a request without a deadline is not passed for ever by those that have one; in steps of {@link deadlineGrainMs}.
+ */
+export function urgencyOf({ deadline, enqueuedAt }: Pick<CohortTraits, 'deadline' | 'enqueuedAt'>): number {
+  return Math.floor(Math.min(deadline, enqueuedAt + ageingMs) / deadlineGrainMs) * deadlineGrainMs;
 }
 
 /** Gives the rows of one request out of a batch's outputs; `fit` takes the padding off, where there is some. */
@@ -76,10 +90,7 @@ export class Cohort {
   expirySlot: number = Number.NaN;
   /** The list that it waits in. */
   list: WaitingList | undefined = undefined;
-  /**
-   * What orders cohorts of one class, in milliseconds of the clock: the deadline, but no later than one ageing time
-   * after the arrival, so that a request without a deadline is not passed for ever by those that have one.
-   */
+  /** What orders cohorts of one class; see {@link urgencyOf}. */
   readonly urgency: number;
   /** Removes the abort listener; there is one only where a signal was given. */
   unlisten: (() => void) | undefined = undefined;
@@ -101,7 +112,7 @@ export class Cohort {
     readonly start: number,
     readonly traits: CohortTraits,
   ) {
-    this.urgency = Math.min(traits.deadline, traits.enqueuedAt + ageingMs);
+    this.urgency = urgencyOf(traits);
     let settle: (() => void) | undefined;
     this.#settled = new Promise((resolve) => {
       settle = resolve;

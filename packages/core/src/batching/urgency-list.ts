@@ -22,7 +22,8 @@ export class UrgencyList implements WaitingList {
     const items = this.#items;
     const index = this.#placeOf(cohort.urgency);
     if (this.#tail === items.length) items.push(undefined);
-    if (index < this.#tail) items.copyWithin(index + 1, index, this.#tail);
+    // Not `copyWithin`: for arrays of objects V8 looks each place up by its name.
+    for (let place = this.#tail; place > index; place--) items[place] = items[place - 1];
     items[index] = cohort;
     this.#tail++;
     cohort.list = this;
@@ -54,7 +55,7 @@ export class UrgencyList implements WaitingList {
     cohort.list = undefined;
     if (this.#head >= compactAt && this.#head * 2 >= this.#tail) {
       const count = this.#tail - this.#head;
-      this.#items.copyWithin(0, this.#head, this.#tail);
+      for (let place = 0; place < count; place++) this.#items[place] = this.#items[this.#head + place];
       this.#keep(count);
     }
   }

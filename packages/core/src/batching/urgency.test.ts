@@ -62,6 +62,14 @@ describe('who goes first', () => {
     expect(await orderOf(requests)).toEqual([6, 3, 5, 2, 1, 4]);
   });
 
+  test('the order of arrival decides among deadlines that are less than a quarter of a millisecond apart', async () => {
+    const requests = [300.2, 300.1, 299.9, 300.15, 300.3].map((timeoutMs, value) => ({
+      value,
+      options: { timeoutMs },
+    }));
+    expect(await orderOf(requests)).toEqual([2, 0, 1, 3, 4]);
+  });
+
   test('a request without a deadline is not passed for ever by those that have one', async () => {
     const requests = [
       { value: 0 },

@@ -115,6 +115,17 @@ describe('a request that cannot be answered in time', () => {
     expect((await until(service.handle(request(row(), {}, delay)), bench.clock)).status).toBe(200);
   });
 
+  it('is let in where enough was read, if it goes first', async () => {
+    const { bench, service } = await busyService();
+    await bench.clock.advance(100);
+    const delay: Delay = { beforeMs: 0, isTooMuch: true };
+    const statusAt = async (priority: number) => {
+      const body = row({ parameters: { priority, timeout: 60_000_000 } });
+      return (await until(service.handle(request(body, within(60_000), delay)), bench.clock)).status;
+    };
+    expect([await statusAt(1), await statusAt(0), await statusAt(2)]).toEqual([200, 429, 429]);
+  });
+
   it('may be given its time by its body too', async () => {
     const { bench, service } = await busyService();
     await bench.clock.advance(100);

@@ -48,7 +48,7 @@ export interface Delay {
   readonly beforeMs: number;
   /**
    * Whether more comes than can be answered, and enough of it was just read: a request with a deadline is then refused, though it might be
-   * answered in time. @default false
+   * answered in time, unless it has high priority. @default false
    */
   readonly isTooMuch?: boolean;
 }

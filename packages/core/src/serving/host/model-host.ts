@@ -152,7 +152,8 @@ async function answer<B, A>(
   const deadline =
     timeoutMs === undefined ? exchange.deadline : Math.min(exchange.deadline, call.arrivedAt + timeoutMs);
   const readAt = clock.now();
-  const plain: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(call, deadline, readAt) };
+  if (isOneTooMany(call, deadline) && priority !== 'high') throw tooMuch();
+  const plain: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(deadline, readAt) };
   const options = rollout === undefined ? plain : { ...plain, ...rollout.optionsOf(call, request.assignment) };
   const result = await runner.run(inputs, options);
   if (version !== undefined && result.model.version !== version) {
@@ -205,17 +206,21 @@ function refuseUnread<B, A>(
   body: B,
 ): void {
   // What the body gives can only be less.
-  const left = timeLeft(call, deadline, now);
+  const left = timeLeft(deadline, now);
   if (mayBeUrgent === undefined) return;
-  const refuse = runner.foresee?.(left);
+  const refuse = isOneTooMany(call, deadline) ? tooMuch : runner.foresee?.(left);
   if (refuse !== undefined && !mayBeUrgent(body)) throw refuse();
 }
 
+/** Whether its server has read more than it can answer in time; whoever waits for ever, or goes first, is let in all the same. */
+function isOneTooMany({ delay }: Call, deadline: number): boolean {
+  return delay?.isTooMuch === true && deadline !== noDeadline;
+}
+
 /** The runner may count on another clock, so it gets what is left. */
-function timeLeft({ delay }: Call, deadline: number, now: number): { timeoutMs?: number } {
+function timeLeft(deadline: number, now: number): { timeoutMs?: number } {
   if (deadline === noDeadline) return {};
   if (deadline <= now) throw deadlineError('before its body could be read');
-  if (delay?.isTooMuch) throw tooMuch();
   return { timeoutMs: deadline - now };
 }
 
