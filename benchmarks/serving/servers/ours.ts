@@ -3,7 +3,6 @@ import { onnx } from '@fairlead/node';
 import { startCluster } from '@fairlead/node/cluster';
 import { serveGrpc } from '@fairlead/node/grpc';
 import { type Server, serve } from '@fairlead/node/server';
-import { benchDevice } from '../../lib/device';
 import { modelName } from '../requests';
 
 /** What a server tells of itself once it listens. */
@@ -47,7 +46,7 @@ async function openRunner(
   choice?: 'auto' | 'inline',
 ): Promise<{ readonly runner: ModelRunner; readonly settings: string }> {
   const options = choice === undefined ? {} : { lanes: choice };
-  const runner = await createRunner({ model: modelPath, backend: onnx({ device: benchDevice() }), ...options });
+  const runner = await createRunner({ model: modelPath, backend: onnx({ device: 'cpu' }), ...options });
   const { slots, reason } = runner.describe().lanes;
   const lanes = slots.map(({ name, threads }) => `${name} (${threads ?? 'default'} threads)`).join(', ');
   return { runner, settings: `defaults; lanes found: ${lanes}; ${reason}` };
