@@ -12,9 +12,10 @@ export const priorityRanks: Readonly<Record<Priority, number>> = { high: 0, norm
 /** A request that waits this long moves up by one priority class, so that low priority still moves under load. */
 export const ageingMs = 1000;
 /**
- * Deadlines that lie this close together, in milliseconds, count as the same. Where a server takes what its event loop lost from what each
- * request has, those that came together differ by microseconds, in no order: told apart, they would be queued and computed in that
- * order and not as they came, and a batch copied together from rows that already lie in one piece.
+ * Deadlines are told apart by steps of so many milliseconds, and a request joins a cohort whose deadline is earlier by less, which then is its
+ * own too. Where a server takes what its event loop lost from what each request has, those that came together differ by microseconds, in no
+ * order: told apart, they would be queued and computed in that order and not as they came, and a batch copied together from rows that
+ * already lie in one piece.
  */
 export const deadlineGrainMs = 0.25;
 

@@ -62,7 +62,7 @@ describe('who goes first', () => {
     expect(await orderOf(requests)).toEqual([6, 3, 5, 2, 1, 4]);
   });
 
-  test('the order of arrival decides among deadlines that are less than a quarter of a millisecond apart', async () => {
+  test('the order of arrival decides among deadlines in the same quarter of a millisecond', async () => {
     const requests = [300.2, 300.1, 299.9, 300.15, 300.3].map((timeoutMs, value) => ({
       value,
       options: { timeoutMs },

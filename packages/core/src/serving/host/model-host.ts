@@ -212,7 +212,7 @@ function refuseUnread<B, A>(
   if (refuse !== undefined && !mayBeUrgent(body)) throw refuse();
 }
 
-/** Whether its server has read more than it can answer in time; whoever waits for ever, or goes first, is let in all the same. */
+/** Whether its server has read more than it can answer in time, for one who does not wait for ever. Who goes first is let in all the same. */
 function isOneTooMany({ delay }: Call, deadline: number): boolean {
   return delay?.isTooMuch === true && deadline !== noDeadline;
 }
