@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AbortWatch } from './abort-watch';
 import type { Cohort } from './cohort';
+import { cohortOf } from './cohort.fixture';
 
 /** A signal that counts who listens to it. */
 function countingSignal() {
@@ -24,28 +25,33 @@ function makeWatch() {
   const heard: Cohort[] = [];
   const watch = new AbortWatch((cohort) => void heard.push(cohort));
   const add = (signal: AbortSignal): Cohort => {
-    const cohort = { unlisten: undefined } as Cohort;
+    const cohort = cohortOf([]);
+    void cohort.join(1, signal);
     watch.add(cohort, signal);
     return cohort;
   };
   return { watch, heard, add };
 }
 
+function end(cohort: Cohort): void {
+  cohort.listening?.leave(cohort);
+}
+
 describe('AbortWatch', () => {
   it('listens once to a signal that requests share, until nobody waits with it', () => {
     const { add } = makeWatch();
     const { signal, counts } = countingSignal();
-    const [first, second] = [add(signal), add(signal)];
+    const [first, second] = [add(signal), add(signal)] as const;
     expect(counts).toEqual({ added: 1, listening: 1 });
-    first?.unlisten?.();
-    second?.unlisten?.();
+    end(first);
+    end(second);
     expect(counts.listening).toBe(0);
   });
 
   it('goes on listening to a signal that came back', () => {
     const { add } = makeWatch();
     const { signal, counts } = countingSignal();
-    for (let requests = 0; requests < 5; requests++) add(signal).unlisten?.();
+    for (let requests = 0; requests < 5; requests++) end(add(signal));
     expect(counts).toEqual({ added: 2, listening: 1 });
   });
 
@@ -53,7 +59,7 @@ describe('AbortWatch', () => {
     const { signal, counts } = countingSignal();
     const watches = Array.from({ length: 20 }, makeWatch);
     const useAll = (): void => {
-      for (const { add } of watches) add(signal).unlisten?.();
+      for (const { add } of watches) end(add(signal));
     };
     for (let rounds = 0; rounds < 3; rounds++) useAll();
     expect(counts.listening).toBe(1);
@@ -61,25 +67,25 @@ describe('AbortWatch', () => {
     expect(counts.listening).toBe(0);
     useAll();
     const { added } = counts;
-    watches[0]?.add(signal).unlisten?.();
+    for (const { add } of watches.slice(0, 1)) end(add(signal));
     expect(counts).toEqual({ added, listening: 1 });
   });
 
   it('tells all who wait with a signal, and nobody else', () => {
     const { add, heard } = makeWatch();
     const [aborted, other] = [countingSignal(), countingSignal()];
-    for (let requests = 0; requests < 2; requests++) add(aborted.signal).unlisten?.();
+    for (let requests = 0; requests < 2; requests++) end(add(aborted.signal));
     const waiting = [add(aborted.signal), add(aborted.signal)];
     add(other.signal);
     aborted.controller.abort();
     expect(heard).toEqual(waiting);
-    for (const cohort of waiting) cohort.unlisten?.();
+    for (const cohort of waiting) end(cohort);
   });
 
   it('tells nobody of a signal that nobody waits with', () => {
     const { add, heard } = makeWatch();
     const { controller, signal } = countingSignal();
-    for (let requests = 0; requests < 2; requests++) add(signal).unlisten?.();
+    for (let requests = 0; requests < 2; requests++) end(add(signal));
     controller.abort();
     expect(heard).toEqual([]);
   });
@@ -87,7 +93,7 @@ describe('AbortWatch', () => {
   it('leaves those that nobody waits with once it listens to 1,024', () => {
     const { add } = makeWatch();
     const [idle, busy] = [countingSignal(), countingSignal()];
-    for (let requests = 0; requests < 2; requests++) add(idle.signal).unlisten?.();
+    for (let requests = 0; requests < 2; requests++) end(add(idle.signal));
     add(busy.signal);
     for (let others = 0; others < 1022; others++) add(new AbortController().signal);
     expect(idle.counts.listening).toBe(1);
@@ -105,7 +111,7 @@ describe('AbortWatch', () => {
       for (; listening < count; listening++) add(new AbortController().signal);
     };
     addUpTo(1025);
-    for (let requests = 0; requests < 2; requests++) add(idle.signal).unlisten?.();
+    for (let requests = 0; requests < 2; requests++) end(add(idle.signal));
     addUpTo(2047);
     expect(idle.counts.listening).toBe(1);
     addUpTo(2048);
@@ -115,7 +121,7 @@ describe('AbortWatch', () => {
   it('leaves all signals when it closes', () => {
     const { watch, add, heard } = makeWatch();
     const [first, second] = [countingSignal(), countingSignal()];
-    for (const { signal } of [first, second, first, second]) add(signal).unlisten?.();
+    for (const { signal } of [first, second, first, second]) end(add(signal));
     expect([first.counts.listening, second.counts.listening]).toEqual([1, 1]);
     watch.close();
     expect([first.counts.listening, second.counts.listening]).toEqual([0, 0]);

@@ -8,7 +8,7 @@ import { AbortWatch } from './abort-watch';
 import { Admission, type QueueLimits } from './admission';
 import { ArrivalRate } from './arrival-rate';
 import { BatchCap } from './batch-cap';
-import { Cohort, type CohortTraits, deadlineGrainMs } from './cohort';
+import { Cohort, type CohortTraits, deadlineGrainMs, forEachPart } from './cohort';
 import { type Bucket, CohortQueue } from './cohort-queue';
 import { Collator } from './collate';
 import { Dispatcher } from './dispatcher';
@@ -107,9 +107,9 @@ export class Batcher {
   readonly #cap: BatchCap;
   readonly #arrivals: ArrivalRate | undefined;
   readonly #costs = new Map<string, ShapeCosts>();
-  /** The cohort that took the last request: the next one may join it. */
+  /** The cohort that took the last request, while it waits: the next one may join it. */
   #open: Cohort | undefined;
-  /** Where that cohort waits, and options with which any request may join it; undefined where each has to be looked at. */
+  /** Where that cohort waits, and options with which any request of this turn may join it; undefined where each has to be looked at. */
   #openBucket: Bucket | undefined;
   #openOptions: SubmitOptions | undefined;
   /** The last request that was refused in this turn. */
@@ -132,7 +132,7 @@ export class Batcher {
     const { maxBatchRows, joinable } = limits;
     this.#queue = new CohortQueue(batchesPerRound * maxBatchRows, ({ key }) => this.#costsOf(key));
     this.#expiry = new ExpiryWheel(clock, (cohort) => this.#endEarly(cohort, undefined));
-    this.#aborts = new AbortWatch((cohort, signal) => this.#endEarly(cohort, abortedError(signal, 'The request')));
+    this.#aborts = new AbortWatch((cohort, signal) => this.#abort(cohort, signal));
     this.#collator = new Collator(signature, maxBatchRows, joinable);
     this.#settlement = new Settlement(model, this.#expiry, clock, (code, rows) => observer.onRequestFail(code, rows));
     this.#teller = new BatchTeller({
@@ -181,7 +181,10 @@ export class Batcher {
       admission: this.#admission,
       execution: this.#execution,
       arrivals: this.#arrivals,
-      onFilled: () => this.#checkDrained(),
+      onFilled: () => {
+        this.#letGo();
+        this.#checkDrained();
+      },
     });
     this.#seed();
   }
@@ -274,50 +277,51 @@ export class Batcher {
   /** Lets a request join the one before it, where the queue could not tell them apart: what most requests do. */
   #join(bucket: Bucket, request: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
     const open = this.#open;
-    if (open === undefined || options.deadline !== noDeadline) return undefined;
-    return this.#isLike(open, bucket.layout, options) ? this.#append(bucket, open, request) : undefined;
+    if (open === undefined || options.deadline !== noDeadline || options.signal?.aborted) return undefined;
+    if (!this.#isLike(open, bucket.layout, options)) return undefined;
+    return this.#append(bucket, open, request, options.signal);
   }
 
   /** Adds a request to a cohort where there is room behind it. */
-  #append(bucket: Bucket, open: Cohort, request: Admitted): Promise<RunResult> | undefined {
+  #append(bucket: Bucket, open: Cohort, request: Admitted, signal?: AbortSignal): Promise<RunResult> | undefined {
     const { slab } = open;
     const { rows } = request;
     if (slab.room < rows || open.start + open.rows !== slab.filled) return undefined;
     if (!this.#admission.hasRoom(rows, rows * bucket.layout.rowBytes)) return undefined;
     slab.append(request);
     this.#queue.grow(bucket, open, rows);
-    return open.join(rows);
+    if (signal !== undefined) this.#aborts.add(open, signal);
+    return open.join(rows, signal);
   }
 
   /** Queues a request that was not let in as quickly. */
   #enqueue(bucket: Bucket, admitted: Admitted, options: SubmitOptions): Promise<RunResult> {
     const { rows } = admitted;
+    const { signal } = options;
     const now = this.#turnTime();
     const open = this.#open;
     const isLike = open !== undefined && this.#isLike(open, bucket.layout, options);
     const traits = isLike ? open.traits : this.#traitsOf(options, now);
-    const refusal = options.signal?.aborted
-      ? abortedError(options.signal, 'The request')
-      : this.#refusal(bucket, rows, traits, now);
+    const refusal = signal?.aborted ? abortedError(signal, 'The request') : this.#refusal(bucket, rows, traits, now);
     if (refusal !== undefined) {
       if (options.isPart !== true) this.#settlement.refuse(refusal.code, rows);
       const promise = Promise.reject<RunResult>(refusal);
-      if (refusal.code === 'OVERLOADED' && options.signal === undefined)
-        this.#refused = { bucket, rows, traits, promise };
+      if (refusal.code === 'OVERLOADED') this.#refused = { bucket, rows, traits, promise };
       return promise;
     }
     const slab = this.#collator.place(bucket.layout, admitted);
     const start = slab.filled - rows;
     if (isLike && open.state === 'queued' && open.slab === slab && open.start + open.rows === start) {
       this.#queue.grow(bucket, open, rows);
-      return open.join(rows);
+      if (signal !== undefined) this.#aborts.add(open, signal);
+      return open.join(rows, signal);
     }
     const cohort = new Cohort(slab, start, traits);
-    if (options.signal === undefined) this.#letJoin(cohort, bucket, options);
-    else this.#aborts.add(cohort, options.signal);
+    if (isSharing(options)) this.#letJoin(cohort, bucket, options);
+    if (signal !== undefined) this.#aborts.add(cohort, signal);
     if (options.isPart === true) cohort.isPart = true;
     slab.hold();
-    const promise = cohort.join(rows);
+    const promise = cohort.join(rows, signal);
     this.#queue.push(cohort);
     if (traits.deadline !== noDeadline) this.#expiry.add(cohort);
     return promise;
@@ -327,7 +331,7 @@ export class Batcher {
   #letJoin(cohort: Cohort, bucket: Bucket, options: SubmitOptions): void {
     this.#open = cohort;
     this.#openBucket = bucket;
-    const isPlain = options.deadline === noDeadline && options.key === undefined;
+    const isPlain = options.deadline === noDeadline && options.key === undefined && options.signal === undefined;
     this.#openOptions = isPlain ? options : undefined;
   }
 
@@ -361,7 +365,7 @@ export class Batcher {
 
   /** Fails whatever waits: there is no lane left that could compute it. */
   failQueued(error: FairleadError): void {
-    for (const cohort of this.#dispatcher.takeAll()) drop(this.#settlement, cohort, error);
+    forEachPart(this.#dispatcher.takeAll(), (cohort) => drop(this.#settlement, cohort, error));
     this.#checkDrained();
   }
 
@@ -379,12 +383,19 @@ export class Batcher {
 
   readonly #endTurn = (): void => {
     this.#turnNow = Number.NaN;
+    this.#openOptions = undefined;
+    this.#refused = undefined;
+    this.#letGo();
+    this.#dispatcher.onTurnEnd();
+  };
+
+  /** What waits no more must not be kept in memory, nor its rows and answers. */
+  #letGo(): void {
+    if (this.#open === undefined || this.#open.state === 'queued') return;
     this.#open = undefined;
     this.#openBucket = undefined;
     this.#openOptions = undefined;
-    this.#refused = undefined;
-    this.#dispatcher.onTurnEnd();
-  };
+  }
 
   #traitsOf({ deadline, rank, key, idempotent = false }: SubmitOptions, now: number): CohortTraits {
     const { weightOf } = this.#parts.limits;
@@ -397,8 +408,9 @@ export class Batcher {
     return (
       state === 'queued' &&
       slab.layout === layout &&
-      options.signal === undefined &&
+      isSharing(options) &&
       isPart === (options.isPart === true) &&
+      this.#turnTime() - traits.enqueuedAt < deadlineGrainMs &&
       traits.rank === options.rank &&
       traits.key === options.key &&
       traits.idempotent === (options.idempotent === true) &&
@@ -417,7 +429,7 @@ export class Batcher {
     if (refused === undefined || refused.bucket !== bucket || rows < refused.rows) return undefined;
     const { rank, deadline, key } = refused.traits;
     if (options.rank < rank || options.deadline > deadline + deadlineGrainMs || options.key !== key) return undefined;
-    if (options.signal !== undefined) return undefined;
+    if (options.signal?.aborted) return undefined;
     if (options.isPart !== true) this.#settlement.refuse('OVERLOADED', rows);
     return refused.promise;
   }
@@ -434,6 +446,27 @@ export class Batcher {
     return refusal;
   }
 
+  /** The signal of some of a cohort's requests was raised. */
+  #abort(cohort: Cohort, signal: AbortSignal): void {
+    if (cohort.state === 'done') return;
+    const error = abortedError(signal, 'The request');
+    for (const own of this.#apart(cohort, signal)) this.#endEarly(own, error);
+  }
+
+  /** Those of a cohort's requests that have a signal, as cohorts of which no other is part. */
+  #apart(cohort: Cohort, signal: AbortSignal): readonly Cohort[] {
+    const { state, signals = [] } = cohort;
+    if (signals.every((each) => each === signal)) return [cohort];
+    this.#expiry.remove(cohort);
+    const parts = cohort.partIntoRequests();
+    if (state === 'queued') {
+      this.#queue.bury(cohort);
+      for (const part of parts) this.#queue.push(part);
+    }
+    if (cohort.traits.deadline !== noDeadline) for (const part of parts) this.#expiry.add(part);
+    return parts.filter((part) => part.signals?.[0] === signal);
+  }
+
   /** Ends a cohort before its answer; without an error, because its time ran out. */
   #endEarly(cohort: Cohort, error: FairleadError | undefined): void {
     if (cohort.state === 'done') return;
@@ -443,6 +476,7 @@ export class Batcher {
     if (!wasQueued) return;
     this.#queue.bury(cohort);
     cohort.slab.release();
+    this.#letGo();
     this.#checkDrained();
   }
 
@@ -478,6 +512,11 @@ export class Batcher {
     this.#onDrained = undefined;
     done();
   }
+}
+
+/** Whether a request may share a cohort: of one that is parted again, each counts for the share of its key anew, and a part is told of by its whole. */
+function isSharing({ signal, key, isPart }: SubmitOptions): boolean {
+  return signal === undefined || (key === undefined && isPart !== true);
 }
 
 function checkedWeight(weight: unknown, key: string): number {

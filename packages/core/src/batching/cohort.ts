@@ -68,8 +68,16 @@ export interface WaitingList {
   bury(cohort: Cohort): void;
 }
 
+/** Who listens to the signals of cohorts. */
+export interface Listening {
+  /** A cohort ended. */
+  leave(cohort: Cohort): void;
+  /** Parts of a cohort wait in its place. */
+  move(whole: Cohort, parts: readonly Cohort[]): void;
+}
+
 /** A part that a cohort was parted into. */
-interface Part {
+export interface Part {
   /** Its first row, counted from the first row of the whole. */
   readonly from: number;
   readonly cohort: Cohort;
@@ -78,7 +86,7 @@ interface Part {
 /**
  * Requests that came in one turn, lie side by side in one slab, and differ in nothing that the queue looks at: queued,
  * taken and expired as one. They share one promise too, from which each derives its own, so that a request costs little
- * more than that. A request that has an abort signal of its own is a cohort of one.
+ * more than that. Where the abort signal of one is raised before the others end, they are parted.
  */
 export class Cohort {
   state: CohortState = 'queued';
@@ -93,8 +101,10 @@ export class Cohort {
   list: WaitingList | undefined = undefined;
   /** What orders cohorts of one class; see {@link urgencyOf}. */
   readonly urgency: number;
-  /** Removes the abort listener; there is one only where a signal was given. */
-  unlisten: (() => void) | undefined = undefined;
+  /** The abort signal of each request; undefined where none has one. */
+  signals: (AbortSignal | undefined)[] | undefined = undefined;
+  /** Who listens to them. */
+  listening: Listening | undefined = undefined;
   /** Part of a larger request, which tells of its end itself. */
   isPart = false;
   /** How often it was run again because its worker had died. */
@@ -102,7 +112,8 @@ export class Cohort {
   readonly #settled: Promise<void>;
   readonly #settle: () => void;
   #outcome: Outcome | undefined;
-  #parts: readonly Part[] | undefined;
+  /** What it was parted into, which stands in its place from then on. */
+  parts: readonly Part[] | undefined = undefined;
   /** Requests and rows that were collected. */
   #collected = 0;
   #collectedRows = 0;
@@ -126,7 +137,9 @@ export class Cohort {
   }
 
   /** Takes a request in whose rows lie behind the last ones. The promise is its own: it ends as the request does. */
-  join(rows: number): Promise<RunResult> {
+  join(rows: number, signal?: AbortSignal): Promise<RunResult> {
+    if (signal !== undefined) this.signals ??= new Array(this.memberRows.length).fill(undefined);
+    this.signals?.push(signal);
     this.rows += rows;
     this.memberRows.push(rows);
     return this.#settled.then(this.#collectNext);
@@ -181,6 +194,7 @@ export class Cohort {
       part.rows += rows;
       part.memberRows.push(rows);
     }
+    part.signals = this.signals?.slice(first, end);
     part.state = this.state;
     part.isPart = this.isPart;
     part.reruns = this.reruns;
@@ -189,7 +203,7 @@ export class Cohort {
 
   #partInto(cohorts: readonly Cohort[]): void {
     let from = 0;
-    this.#parts = cohorts.map((cohort) => {
+    this.parts = cohorts.map((cohort) => {
       cohort.slab.hold();
       const part = { from, cohort };
       from += cohort.rows;
@@ -197,11 +211,12 @@ export class Cohort {
     });
     this.slab.release();
     this.state = 'done';
+    this.listening?.move(this, cohorts);
     this.#settle();
   }
 
   #collect(from: number, rows: number): RunResult | Promise<RunResult> {
-    if (this.#parts !== undefined) return this.#collectFromPart(this.#parts, from, rows);
+    if (this.parts !== undefined) return this.#collectFromPart(this.parts, from, rows);
     const outcome = this.#outcome as Outcome;
     if ('error' in outcome) throw outcome.error;
     const { split, start, model, timing, batchSize, late } = outcome;
@@ -217,4 +232,26 @@ export class Cohort {
     const inside = from - part.from;
     return cohort.#settled.then(() => cohort.#collect(inside, rows));
   }
+}
+
+/** Calls `visit` for each of some cohorts, or for what it was parted into by then; `start` is the first row, of all that are given. */
+export function forEachPart(
+  cohorts: readonly Cohort[],
+  visit: (cohort: Cohort, start: number) => void,
+  from = 0,
+): void {
+  let start = from;
+  for (const cohort of cohorts) {
+    if (cohort.parts === undefined) visit(cohort, start);
+    else for (const part of cohort.parts) forEachPart([part.cohort], visit, start + part.from);
+    start += cohort.rows;
+  }
+}
+
+/** Some cohorts, or what they were parted into. */
+export function partsOf(cohorts: readonly Cohort[]): readonly Cohort[] {
+  if (cohorts.every(({ parts }) => parts === undefined)) return cohorts;
+  const found: Cohort[] = [];
+  forEachPart(cohorts, (cohort) => void found.push(cohort));
+  return found;
 }

@@ -2,7 +2,7 @@ import type { Admitted } from '../runner/door';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { BufferPool } from './buffer-pool';
-import type { Cohort } from './cohort';
+import { type Cohort, forEachPart } from './cohort';
 import { type BatchLayout, createLayouts } from './layout';
 import { OpenSlabs } from './open-slabs';
 import { Slab } from './slab';
@@ -31,7 +31,7 @@ export class CollatedBatch {
   /** Lets go of the memory of the batch and of its cohorts. */
   release(): void {
     this.releaseCopy();
-    for (const cohort of this.cohorts) cohort.slab.release();
+    forEachPart(this.cohorts, (cohort) => cohort.slab.release());
   }
 
   /** Lets go of the batch's own copy only: its cohorts still need theirs. */

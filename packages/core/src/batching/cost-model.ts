@@ -56,38 +56,38 @@ const keptWeight = 0.995;
 /** Makes a cost model that knows nothing yet. */
 export function createCostModel(): CostModel {
   const classes: (SizeClass | undefined)[] = [];
-  let line: readonly [fixedMs: number, msPerRow: number] = [0, 0];
+  let fixedMs = 0;
+  let msPerRow = 0;
   let known = false;
   /** Whether something was observed since the line was fitted: batches are many, and questions few. */
   let isStale = false;
 
-  const fittedLine = (): typeof line => {
-    if (isStale) line = fitLine(classes);
+  const refit = (): void => {
+    if (!isStale) return;
     isStale = false;
-    return line;
+    const line = fitLine(classes);
+    fixedMs = line.fixedMs;
+    msPerRow = line.msPerRow;
   };
 
-  const fitted = (rows: number): number => {
-    const [fixedMs, msPerRow] = fittedLine();
-    return fixedMs + msPerRow * rows;
-  };
-
-  /** The factor by which a class is off the line; 1 where it has not been seen. */
-  const correction = (rows: number): number => {
+  /** The line, times the factor by which the class of that size is off it, as far as it has been seen. In one piece: it is asked for each request. */
+  const predictMs = (rows: number): number => {
+    refit();
+    const ms = fixedMs + msPerRow * rows;
     const own = classes[classOf(rows)];
-    const expected = own === undefined ? 0 : fitted(own.rows);
-    if (own === undefined || expected <= 0) return 1;
-    return 1 + Math.min(1, own.weight / trustedFrom) * (own.meanMs / expected - 1);
+    if (own === undefined) return ms;
+    const expected = fixedMs + msPerRow * own.rows;
+    return expected <= 0 ? ms : ms * (1 + Math.min(1, own.weight / trustedFrom) * (own.meanMs / expected - 1));
   };
-
-  const predictMs = (rows: number): number => fitted(rows) * correction(rows);
 
   return {
     get fixedMs() {
-      return fittedLine()[0];
+      refit();
+      return fixedMs;
     },
     get msPerRow() {
-      return fittedLine()[1];
+      refit();
+      return msPerRow;
     },
     get known() {
       return known;
@@ -133,8 +133,9 @@ export function sizesUpTo(maxRows: number): number[] {
   return sizes;
 }
 
+/** Of 1, 2, 3–4, 5–8 rows and so on: 0, 1, 2, 3. */
 function classOf(rows: number): number {
-  return Math.ceil(Math.log2(rows));
+  return 32 - Math.clz32(Math.ceil(rows) - 1);
 }
 
 function learn(size: SizeClass, rows: number, ms: number): void {
@@ -154,7 +155,7 @@ function learn(size: SizeClass, rows: number, ms: number): void {
 }
 
 /** Weighted least squares of T(b) = α + β·b over the classes, with neither below 0. */
-function fitLine(classes: readonly (SizeClass | undefined)[]): [fixedMs: number, msPerRow: number] {
+function fitLine(classes: readonly (SizeClass | undefined)[]): { fixedMs: number; msPerRow: number } {
   let [weights, x, y, xx, xy] = [0, 0, 0, 0, 0];
   for (const size of classes) {
     if (size === undefined) continue;
@@ -167,10 +168,10 @@ function fitLine(classes: readonly (SizeClass | undefined)[]): [fixedMs: number,
     xy += weight * size.rows * size.meanMs;
   }
   const determinant = weights * xx - x * x;
-  if (determinant <= weights * xx * 1e-9) return [y / weights, 0];
+  if (determinant <= weights * xx * 1e-9) return { fixedMs: y / weights, msPerRow: 0 };
   const slope = (weights * xy - x * y) / determinant;
   const intercept = (y - slope * x) / weights;
-  if (slope < 0) return [y / weights, 0];
-  if (intercept < 0) return [0, xy / xx];
-  return [intercept, slope];
+  if (slope < 0) return { fixedMs: y / weights, msPerRow: 0 };
+  if (intercept < 0) return { fixedMs: 0, msPerRow: xy / xx };
+  return { fixedMs: intercept, msPerRow: slope };
 }

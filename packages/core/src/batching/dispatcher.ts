@@ -5,7 +5,7 @@ import type { BatchReason } from '../runner/runner';
 import type { Admission } from './admission';
 import type { ArrivalRate } from './arrival-rate';
 import type { BatchCap } from './batch-cap';
-import type { Cohort } from './cohort';
+import { type Cohort, forEachPart } from './cohort';
 import type { Bucket, CohortQueue } from './cohort-queue';
 import { drop, type Execution } from './execution';
 import type { ExpiryWheel } from './expiry-wheel';
@@ -299,14 +299,14 @@ export class Dispatcher {
 
   /** Fails those of some cohorts whose time has run out, or all of them with `error`; answers the others. */
   #withoutLate(cohorts: readonly Cohort[], now: number, error: FairleadError | undefined): Cohort[] {
-    return cohorts.filter((cohort) => {
+    const alive: Cohort[] = [];
+    forEachPart(cohorts, (cohort) => {
       const isLate = cohort.traits.deadline <= now;
-      if (isLate || error !== undefined) {
+      if (isLate || error !== undefined)
         drop(this.#parts.settlement, cohort, isLate ? deadlineError('in the queue') : error);
-        return false;
-      }
-      return true;
+      else alive.push(cohort);
     });
+    return alive;
   }
 
   /** Takes rows out of the queue. The parts of a cohort that was parted are watched for its deadline in its place. */

@@ -5,7 +5,7 @@ import type { BatchReason, ModelInfo, RunTiming } from '../runner/runner';
 import type { ModelSignature } from '../signature';
 import type { Tensors } from '../tensor/tensor';
 import { AnswerReach } from './answer-reach';
-import type { Cohort, Split } from './cohort';
+import { type Cohort, forEachPart, partsOf, type Split } from './cohort';
 import type { CollatedBatch, Collator } from './collate';
 import type { ExpiryWheel } from './expiry-wheel';
 import { type GroupRun, isolate } from './isolate';
@@ -130,7 +130,7 @@ export class Execution {
       partRows,
       specs: signature.outputs,
       run: (part) => compute(lane, part),
-      isWanted: () => cohorts.some((cohort) => this.#isOpen(cohort)),
+      isWanted: () => partsOf(cohorts).some((cohort) => this.#isOpen(cohort)),
       onOutOfMemory,
     });
   }
@@ -161,32 +161,29 @@ export class Execution {
       fit === undefined ? plain(start, rows) : fit.cut(outputs, start, rows, batch.rows);
     let queueMs: number[] | undefined = teller.isListenedTo() ? [] : undefined;
     let requests = 0;
-    let start = 0;
+    for (const cohort of cohorts) {
+      requests += cohort.requests;
+      if (queueMs === undefined) continue;
+      const waits = new Array<number>(cohort.requests).fill(waitedMs(cohort, startedAt));
+      queueMs = queueMs.length === 0 ? waits : queueMs.concat(waits);
+    }
     let hasDeadlines = false;
     const reachMs = this.#reach.of(rows);
     const batches = [{ lane: dispatch.lane.name, reason: dispatch.reason, rows, startedAt, computeMs }];
     this.batches++;
-    for (const cohort of cohorts) {
-      const waitedMs = Math.max(0, startedAt - cohort.traits.enqueuedAt);
-      requests += cohort.requests;
-      if (queueMs !== undefined) {
-        const waits = new Array<number>(cohort.requests).fill(waitedMs);
-        queueMs = queueMs.length === 0 ? waits : queueMs.concat(waits);
+    forEachPart(cohorts, (cohort, start) => {
+      if (cohort.state === 'done') return;
+      const { deadline } = cohort.traits;
+      const hasDeadline = deadline !== noDeadline;
+      if (hasDeadline) hasDeadlines = true;
+      // Answers take time as well, so the clock is asked for each cohort that has a deadline: one that would reach its
+      // caller later is too late.
+      if (hasDeadline && deadline - reachMs < clock.now()) settlement.expire(cohort);
+      else {
+        const timing: RunTiming = Object.freeze({ queueMs: waitedMs(cohort, startedAt), computeMs, batches });
+        settlement.answer(cohort, split, start, timing, rows);
       }
-      if (cohort.state !== 'done') {
-        const { deadline } = cohort.traits;
-        const hasDeadline = deadline !== noDeadline;
-        if (hasDeadline) hasDeadlines = true;
-        // Answers take time as well, so the clock is asked for each cohort that has a deadline: one that would reach its
-        // caller later is too late.
-        if (hasDeadline && deadline - reachMs < clock.now()) settlement.expire(cohort);
-        else {
-          const timing: RunTiming = Object.freeze({ queueMs: waitedMs, computeMs, batches });
-          settlement.answer(cohort, split, start, timing, rows);
-        }
-      }
-      start += cohort.rows;
-    }
+    });
     if (hasDeadlines) this.#reach.observe(rows, now);
     teller.tell(
       queueMs && {
@@ -209,7 +206,7 @@ export class Execution {
     const { teller, joinable, onOutOfMemory } = this.#parts;
     const error = asRunError(thrown);
     teller.tellFailure(dispatch.lane.name, batch.rows, error);
-    const suspects = batch.cohorts.filter((cohort) => cohort.state !== 'done');
+    const suspects = partsOf(batch.cohorts).filter((cohort) => cohort.state !== 'done');
     const isTooLarge = joinable && batch.rows > 1 && isOutOfMemory(error);
     if (error.code === 'RUN_FAILED' && !isTooLarge && countRequests(suspects) > 1) {
       void this.#isolate(dispatch, batch, suspects, error);
@@ -218,10 +215,10 @@ export class Execution {
     if (isTooLarge) onOutOfMemory(batch.rows);
     const mayWaitAgain = isTooLarge ? isOpen : error.code === 'LANE_LOST' ? this.#runsAgain : never;
     batch.releaseCopy();
-    for (const cohort of batch.cohorts) {
+    forEachPart(batch.cohorts, (cohort) => {
       if (mayWaitAgain(cohort)) this.#parts.requeue(cohort);
       else drop(this.#parts.settlement, cohort, error);
-    }
+    });
     this.#free(dispatch.lane);
     this.#end();
   }
@@ -243,10 +240,7 @@ export class Execution {
     let holders = 1;
     const letGo = (): void => {
       holders--;
-      if (holders > 0) return;
-      batch.releaseCopy();
-      for (const cohort of batch.cohorts) if (!suspects.includes(cohort)) cohort.slab.release();
-      for (const cohort of items) cohort.slab.release();
+      if (holders === 0) batch.release();
     };
     const rerun: GroupRun<Cohort> = async (group) => {
       let part: CollatedBatch | undefined;
@@ -323,6 +317,11 @@ export class Execution {
     this.inFlight--;
     this.#parts.onEnd();
   }
+}
+
+/** Milliseconds that a cohort waited for a batch that was begun at `startedAt`. */
+function waitedMs({ traits }: Cohort, startedAt: number): number {
+  return Math.max(0, startedAt - traits.enqueuedAt);
 }
 
 function isOpen(cohort: Cohort): boolean {

@@ -89,8 +89,7 @@ export class Settlement {
   #forget(cohort: Cohort): void {
     cohort.state = 'done';
     this.#expiry.remove(cohort);
-    cohort.unlisten?.();
-    cohort.unlisten = undefined;
+    cohort.listening?.leave(cohort);
   }
 }
 
