@@ -12,7 +12,7 @@ export interface ServiceRequest {
   readonly header: (name: string) => string | null | undefined;
   /**
    * Reads the whole body. Called at most once, and not beside `stream`.
-   * @param onBytes to be told how many bytes are held so far; what it throws ends the reading, and is thrown
+   * @param onBytes to be told how many bytes are held so far, and of all before they are given; what it throws ends the reading, and is thrown
    * @throws FairleadError `LIMIT_EXCEEDED` past `maxBytes`, before more than that is held; `ABORTED`
    */
   readonly body: (maxBytes: number, onBytes?: (bytes: number) => void) => Promise<Uint8Array>;

@@ -51,6 +51,18 @@ const fewestTurnReads = 64;
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
 const mostHeld = 4096;
 
+/** What is known of a connection that something was read from. */
+interface KnownConnection {
+  /** The span in which a request was last read from it. */
+  span: number;
+  /** The stretch in which one was; undefined while it is held. */
+  stretch: number | undefined;
+  /** Where it is read again, and may have a request that waited for that: when reading it had stopped. */
+  heldAt: number | undefined;
+  /** Whether its request has waited so, and its next refusal holds nobody. */
+  isPardoned: boolean;
+}
+
 /**
  * Makes the back-pressure of a server.
  *
@@ -85,10 +97,7 @@ export function createBackPressure(
 ): BackPressure {
   /** When reading stopped, by connection; the longest held first. */
   const held = new Map<Socket, number>();
-  /** Connections that are read again and may have a request that waited for it, by when reading them had stopped. */
-  const released = new WeakMap<Socket, number>();
-  /** Connections whose request has waited, and whose next refusal holds nobody. */
-  const pardoned = new WeakSet<Socket>();
+  const known = new WeakMap<Socket, KnownConnection>();
   let timer: ClockTimer | undefined;
   let answers = 0;
   /** Looks in a row that found that the loop keeps up, with nobody held before them. */
@@ -105,15 +114,12 @@ export function createBackPressure(
 
   /** Connections that a request was read from in this span of `intervalMs`, and in the one before. */
   let [active, activeBefore] = [0, 0];
-  /** The number of this span, when it began, and of the connections the one in which they were last read. */
+  /** The number of this span, and when it began. */
   let [span, spanBeganAt] = [0, Number.NEGATIVE_INFINITY];
-  const lastRead = new WeakMap<Socket, number>();
   /** The number of this stretch of requests, and how many were read in it. */
   let [stretch, stretchRead] = [0, 0];
   /** Connections that are not held, and from which a request was last read in this stretch, and in the one before. */
   let [recent, older] = [0, 0];
-  /** The stretch in which a request was last read from a connection that is not held. */
-  const lastStretch = new WeakMap<Socket, number>();
   /** Connections that may be held in this span. */
   let mayHold = 0;
 
@@ -130,22 +136,30 @@ export function createBackPressure(
     if (isRead < 2 * fewestRead) mayHold = Math.min(mayHold, isRead - fewestRead);
   };
 
-  const forget = (socket: Socket): void => {
-    const last = lastStretch.get(socket);
-    if (last === stretch) recent--;
-    else if (last === stretch - 1) older--;
+  const knownOf = (socket: Socket): KnownConnection => {
+    const before = known.get(socket);
+    if (before !== undefined) return before;
+    const made: KnownConnection = { span: -1, stretch: undefined, heldAt: undefined, isPardoned: false };
+    known.set(socket, made);
+    return made;
+  };
+
+  const forget = (connection: KnownConnection): void => {
+    if (connection.stretch === stretch) recent--;
+    else if (connection.stretch === stretch - 1) older--;
+    connection.stretch = undefined;
   };
 
   /** Counts a connection among those that are read. */
-  const count = (socket: Socket): void => {
+  const count = (connection: KnownConnection): void => {
     if (++stretchRead > stretchReads) {
       [recent, older] = [0, recent];
       stretch++;
       stretchRead = 1;
     }
-    if (lastStretch.get(socket) === stretch) return;
-    forget(socket);
-    lastStretch.set(socket, stretch);
+    if (connection.stretch === stretch) return;
+    forget(connection);
+    connection.stretch = stretch;
     recent++;
   };
 
@@ -155,7 +169,7 @@ export function createBackPressure(
       if (sockets.length >= count || heldAt > heldBefore) break;
       held.delete(socket);
       lastHoldMs = clock.now() - heldAt;
-      released.set(socket, heldAt);
+      knownOf(socket).heldAt = heldAt;
       sockets.push(socket);
       if (!socket.destroyed) socket.setTimeout(keepAliveMs).resume();
     }
@@ -164,7 +178,7 @@ export function createBackPressure(
     // Whatever lay there is read in the next turn; what comes after that is fresh.
     clock.defer(() =>
       clock.defer(() => {
-        for (const socket of sockets) released.delete(socket);
+        for (const socket of sockets) knownOf(socket).heldAt = undefined;
       }),
     );
   };
@@ -196,28 +210,32 @@ export function createBackPressure(
     arrived(socket) {
       const { beforeMs, turnMs, turnReads } = loop.read();
       enterSpan();
-      count(socket);
-      if (lastRead.get(socket) !== span) {
-        lastRead.set(socket, span);
+      const connection = knownOf(socket);
+      count(connection);
+      if (connection.span !== span) {
+        connection.span = span;
         active++;
       }
-      const heldAt = released.get(socket);
+      const { heldAt } = connection;
       if (heldAt === undefined) {
         reads++;
         return { beforeMs, isTooMuch: held.size > 0 && turnMs > longestTurnMs && turnReads > fewestTurnReads };
       }
-      released.delete(socket);
-      pardoned.add(socket);
+      connection.heldAt = undefined;
+      connection.isPardoned = true;
       return { beforeMs: Math.max(beforeMs, clock.now() - heldAt) };
     },
     answered(socket) {
-      pardoned.delete(socket);
+      knownOf(socket).isPardoned = false;
       if (held.size === 0 || ++answers < answersPerRelease) return;
       answers = 0;
       release(1);
     },
     refuse(socket) {
-      if (pardoned.delete(socket) || hasEnded || held.size >= mostHeld) return undefined;
+      const connection = knownOf(socket);
+      const { isPardoned } = connection;
+      connection.isPardoned = false;
+      if (isPardoned || hasEnded || held.size >= mostHeld) return undefined;
       if (held.size === 0 && loop.behindMs() < behindAfterMs) return undefined;
       enterSpan();
       if (mayHold <= 0) return undefined;
@@ -230,8 +248,7 @@ export function createBackPressure(
       // It is not idle: whatever comes is left where it is.
       socket.setTimeout(0).pause();
       held.set(socket, clock.now());
-      forget(socket);
-      lastStretch.delete(socket);
+      forget(knownOf(socket));
       hasHeld = true;
       wait();
     },

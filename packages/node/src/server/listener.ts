@@ -86,8 +86,9 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   ): void => {
     const { socket } = request;
     const delay = pressure?.arrived(socket) ?? { beforeMs: loop.read().beforeMs };
+    let isStreamed = false;
     const connection = connections.begin(request, response, () => {
-      streamed.delete(socket);
+      if (isStreamed) streamed.delete(socket);
       if (unread.delete(response) && request.complete && mayHold(response, socket)) pressure?.hold(socket);
     });
     const fail = (error: unknown): void => {
@@ -104,7 +105,10 @@ export function createListener(service: Service, settings: ListenerSettings): Li
           delay,
           signal: connection.signal,
           proceed,
-          onStream: () => void streamed.add(socket),
+          onStream: () => {
+            isStreamed = true;
+            streamed.add(socket);
+          },
         }),
       )
       .then((found) => {

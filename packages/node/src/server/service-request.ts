@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { bodyTooLarge, type Delay, type ServiceRequest } from '@fairlead/core/serving';
+import { bodyTooLarge, type Delay, type Peer, type ServiceRequest } from '@fairlead/core/serving';
 import { freeMemory } from './free-memory';
 import { peerOf } from './peer';
 import { bodyReadBefore } from './read-before';
@@ -20,50 +20,72 @@ export interface ReadingSettings extends RequestStreamSettings {
 
 /** A request of Node as a service reads it; a body that was read by a framework's parser is taken as the parser left it. */
 export function toServiceRequest(request: IncomingMessage, settings: ReadingSettings): ServiceRequest {
-  const { delay, proceed, onStream, signal } = settings;
-  const target = settings.target.startsWith('/') ? settings.target : withoutOrigin(settings.target);
-  const question = target.indexOf('?');
-  const isReadBefore = request.readableEnded;
-  let own: Uint8Array | undefined;
+  return new NodeRequest(request, settings);
+}
+
+/** A class, since one is made for each request. */
+class NodeRequest implements ServiceRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly peer: Peer;
+  readonly delay: Delay;
+  readonly signal: AbortSignal;
+  readonly #request: IncomingMessage;
+  readonly #settings: ReadingSettings;
+  readonly #isReadBefore: boolean;
+  #own: Uint8Array | undefined = undefined;
+
+  constructor(request: IncomingMessage, settings: ReadingSettings) {
+    const target = settings.target.startsWith('/') ? settings.target : withoutOrigin(settings.target);
+    const question = target.indexOf('?');
+    this.method = request.method ?? 'GET';
+    this.path = question === -1 ? target : target.slice(0, question);
+    this.query = question === -1 ? '' : target.slice(question + 1);
+    this.peer = peerOf(request.socket);
+    this.delay = settings.delay;
+    this.signal = settings.signal;
+    this.#request = request;
+    this.#settings = settings;
+    this.#isReadBefore = request.readableEnded;
+  }
+
+  readonly header = (name: string): string | undefined => {
+    // A parser has unpacked the body.
+    if (this.#isReadBefore && name === 'content-encoding') return undefined;
+    const value = this.#request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+
+  body(maxBytes: number, onBytes?: (bytes: number) => void): Promise<Uint8Array> {
+    if (this.#request.readableEnded) return readBefore(this.#request, maxBytes, onBytes);
+    this.#proceedWithin(maxBytes);
+    return readRequestBody(this.#request, maxBytes, onBytes, (bytes) => {
+      this.#own = bytes;
+    });
+  }
+
+  release(): void {
+    if (this.#own !== undefined) freeMemory(this.#own);
+    this.#own = undefined;
+  }
+
+  stream(maxBytes: number): AsyncIterable<Uint8Array> {
+    if (this.#isReadBefore) return inOnePiece(this.#request, maxBytes);
+    this.#settings.onStream();
+    this.#proceedWithin(maxBytes);
+    return streamRequestBody(this.#request, maxBytes, this.#settings);
+  }
+
   /** A client whose body is refused by its declared size never sends it. */
-  const proceedWithin = (maxBytes: number): void => {
-    if (!declaresMoreThan(request, maxBytes)) proceed?.();
-  };
-  return {
-    method: request.method ?? 'GET',
-    path: question === -1 ? target : target.slice(0, question),
-    query: question === -1 ? '' : target.slice(question + 1),
-    header(name) {
-      // A parser has unpacked the body.
-      if (isReadBefore && name === 'content-encoding') return undefined;
-      const value = request.headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
-    body(maxBytes, onBytes) {
-      if (request.readableEnded) return readBefore(request, maxBytes, onBytes);
-      proceedWithin(maxBytes);
-      return readRequestBody(request, maxBytes, onBytes, (bytes) => {
-        own = bytes;
-      });
-    },
-    release() {
-      if (own !== undefined) freeMemory(own);
-      own = undefined;
-    },
-    stream(maxBytes) {
-      if (isReadBefore)
-        return (async function* () {
-          const before = takenBefore(request, maxBytes);
-          if (before !== undefined) yield before;
-        })();
-      onStream();
-      proceedWithin(maxBytes);
-      return streamRequestBody(request, maxBytes, settings);
-    },
-    peer: peerOf(request.socket),
-    delay,
-    signal,
-  };
+  #proceedWithin(maxBytes: number): void {
+    if (!declaresMoreThan(this.#request, maxBytes)) this.#settings.proceed?.();
+  }
+}
+
+async function* inOnePiece(request: IncomingMessage, maxBytes: number): AsyncGenerator<Uint8Array, undefined> {
+  const before = takenBefore(request, maxBytes);
+  if (before !== undefined) yield before;
 }
 
 /** Clients that are told of a proxy give a whole address as the target, which every server has to take. */
@@ -78,7 +100,10 @@ async function readBefore(
   maxBytes: number,
   onBytes?: (bytes: number) => void,
 ): Promise<Uint8Array> {
-  return takenBefore(request, maxBytes) ?? readRequestBody(request, maxBytes, onBytes);
+  const before = takenBefore(request, maxBytes);
+  if (before === undefined) return readRequestBody(request, maxBytes, onBytes);
+  onBytes?.(before.byteLength);
+  return before;
 }
 
 function takenBefore(request: IncomingMessage, maxBytes: number): Buffer | undefined {

@@ -60,6 +60,10 @@ class HostCall implements Call {
     this.#watches = settings.observers.length === 0 ? nobody : watch(arrival, settings);
   }
 
+  get isWatched(): boolean {
+    return this.#watches.length > 0;
+  }
+
   admit(): void | Promise<void> {
     const { guard } = this.#settings;
     if (guard === undefined) return;

@@ -99,6 +99,8 @@ export interface Call extends Arrival {
   reach(served: string): void;
   /** Keeps the decision of a rollout, for the transport to tell; `host.run` does it by itself. */
   decide(decisionId: string): void;
+  /** Whether an observer waits for its end. */
+  readonly isWatched: boolean;
   /** Keeps what is known of an answer for the observers; `host.run` does it by itself. */
   note(facts: CallFacts): void;
   /** Does a part of the call's work in the context that observers gave it; `host.run` does all of its own there. */

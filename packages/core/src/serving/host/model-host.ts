@@ -153,7 +153,7 @@ async function answer<B, A>(
     timeoutMs === undefined ? exchange.deadline : Math.min(exchange.deadline, call.arrivedAt + timeoutMs);
   const readAt = clock.now();
   if (isOneTooMany(call, deadline) && priority !== 'high') throw tooMuch();
-  const plain: RunOptions = { priority, ...(signal && { signal }), ...timeLeft(deadline, readAt) };
+  const plain = runOptionsOf(priority, signal, deadline, readAt);
   const options = rollout === undefined ? plain : { ...plain, ...rollout.optionsOf(call, request.assignment) };
   const result = await runner.run(inputs, options);
   if (version !== undefined && result.model.version !== version) {
@@ -171,6 +171,7 @@ async function answer<B, A>(
     inputMs: readAt - startedAt,
     outputMs: endedAt - writtenFrom,
   });
+  if (!call.isWatched) return answered;
   const { arrivedAt } = call;
   call.note({
     model: result.model,
@@ -208,7 +209,9 @@ function refuseUnread<B, A>(
   // What the body gives can only be less.
   const left = timeLeft(deadline, now);
   if (mayBeUrgent === undefined) return;
-  const refuse = isOneTooMany(call, deadline) ? tooMuch : runner.foresee?.(left);
+  const refuse = isOneTooMany(call, deadline)
+    ? tooMuch
+    : runner.foresee?.(left === undefined ? {} : { timeoutMs: left });
   if (refuse !== undefined && !mayBeUrgent(body)) throw refuse();
 }
 
@@ -218,10 +221,17 @@ function isOneTooMany({ delay }: Call, deadline: number): boolean {
 }
 
 /** The runner may count on another clock, so it gets what is left. */
-function timeLeft(deadline: number, now: number): { timeoutMs?: number } {
-  if (deadline === noDeadline) return {};
+function runOptionsOf(priority: Priority, signal: AbortSignal | undefined, deadline: number, now: number): RunOptions {
+  const timeoutMs = timeLeft(deadline, now);
+  if (signal === undefined) return timeoutMs === undefined ? { priority } : { priority, timeoutMs };
+  return timeoutMs === undefined ? { priority, signal } : { priority, signal, timeoutMs };
+}
+
+/** Milliseconds until a deadline; undefined where there is none. */
+function timeLeft(deadline: number, now: number): number | undefined {
+  if (deadline === noDeadline) return undefined;
   if (deadline <= now) throw deadlineError('before its body could be read');
-  return { timeoutMs: deadline - now };
+  return deadline - now;
 }
 
 function tooMuch(): FairleadError {
