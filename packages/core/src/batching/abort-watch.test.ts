@@ -26,8 +26,9 @@ function makeWatch() {
   const watch = new AbortWatch((cohort) => void heard.push(cohort));
   const add = (signal: AbortSignal): Cohort => {
     const cohort = cohortOf([]);
-    void cohort.join(1, signal);
-    watch.add(cohort, signal);
+    const watched = watch.find(signal) ?? watch.listen(signal);
+    void cohort.join(1, watched);
+    watch.add(cohort, watched);
     return cohort;
   };
   return { watch, heard, add };

@@ -1,8 +1,7 @@
-import type { Cohort, Listening } from './cohort';
+import type { Cohort, Listening, WatchedSignal } from './cohort';
 
 /** A signal that is listened to, and who waits with it: mostly one, for whom no set is made. */
-interface Watched {
-  readonly signal: AbortSignal;
+interface Watched extends WatchedSignal {
   readonly listener: () => void;
   /** Whether it is listened to though nobody waits with it. */
   readonly isLasting: boolean;
@@ -36,44 +35,16 @@ export class AbortWatch implements Listening {
     this.#onAbort = onAbort;
   }
 
-  /** Watches a signal for a cohort, one of whose requests has it, until that ends or is parted. */
-  add(cohort: Cohort, signal: AbortSignal): void {
-    const watched = this.#watched.get(signal) ?? this.#listen(signal);
-    if (watched.cohort === undefined) watched.cohort = cohort;
-    else if (watched.cohort !== cohort) {
-      watched.others ??= new Set();
-      watched.others.add(cohort);
-    }
-    cohort.listening = this;
+  /**
+   * What is known of a signal that is listened to, and so is not aborted; undefined for another. To ask that here takes less than to ask the
+   * platform's.
+   */
+  find(signal: AbortSignal): WatchedSignal | undefined {
+    return this.#watched.get(signal);
   }
 
-  leave(cohort: Cohort): void {
-    cohort.listening = undefined;
-    for (const signal of cohort.signals ?? []) {
-      const watched = signal && this.#watched.get(signal);
-      if (watched === undefined) continue;
-      if (watched.cohort === cohort) watched.cohort = undefined;
-      else if (watched.others?.delete(cohort) !== true) continue;
-      if (watched.isLasting || isAwaited(watched)) continue;
-      this.#known.add(watched.signal);
-      this.#forget(watched);
-    }
-  }
-
-  move(whole: Cohort, parts: readonly Cohort[]): void {
-    for (const part of parts) {
-      // One that is aborted is heard of no more.
-      for (const signal of part.signals ?? []) if (signal?.aborted === false) this.add(part, signal);
-    }
-    this.leave(whole);
-  }
-
-  /** Stops listening. Call it when nobody waits any more. */
-  close(): void {
-    this.#sweep();
-  }
-
-  #listen(signal: AbortSignal): Watched {
+  /** Listens to a signal that `find` does not know, for a cohort that is added next. */
+  listen(signal: AbortSignal): WatchedSignal {
     if (this.#watched.size >= this.#sweepAt) {
       this.#sweep();
       this.#sweepAt = Math.max(fewestToSweep, this.#watched.size * 2);
@@ -91,13 +62,50 @@ export class AbortWatch implements Listening {
     return watched;
   }
 
+  /** Hears of a signal for a cohort, one of whose requests has it, until that ends or is parted. */
+  add(cohort: Cohort, watchedSignal: WatchedSignal): void {
+    const watched = watchedSignal as Watched;
+    if (watched.cohort === undefined) watched.cohort = cohort;
+    else if (watched.cohort !== cohort) {
+      watched.others ??= new Set();
+      watched.others.add(cohort);
+    }
+    cohort.listening = this;
+  }
+
+  leave(cohort: Cohort): void {
+    cohort.listening = undefined;
+    for (const watched of cohort.signals ?? []) if (watched !== undefined) this.#leave(cohort, watched as Watched);
+  }
+
+  move(whole: Cohort, parts: readonly Cohort[]): void {
+    for (const part of parts)
+      for (const watched of part.signals ?? []) if (watched !== undefined) this.add(part, watched);
+    this.leave(whole);
+  }
+
+  #leave(cohort: Cohort, watched: Watched): void {
+    if (watched.cohort === cohort) watched.cohort = undefined;
+    else if (watched.others?.delete(cohort) !== true) return;
+    if (watched.isLasting || isAwaited(watched)) return;
+    this.#known.add(watched.signal);
+    this.#forget(watched);
+  }
+
+  /** Stops listening. Call it when nobody waits any more. */
+  close(): void {
+    this.#sweep();
+  }
+
   #sweep(): void {
     for (const watched of this.#watched.values()) if (!isAwaited(watched)) this.#forget(watched);
   }
 
-  #forget({ signal, listener, isLasting }: Watched): void {
+  #forget(watched: Watched): void {
+    const { signal, listener, isLasting } = watched;
     if (isLasting) lasting.delete(signal);
-    this.#watched.delete(signal);
+    // Of one that was aborted nothing is known any more, or another that was made since.
+    if (this.#watched.get(signal) === watched) this.#watched.delete(signal);
     signal.removeEventListener('abort', listener);
   }
 }

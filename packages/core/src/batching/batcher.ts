@@ -8,7 +8,7 @@ import { AbortWatch } from './abort-watch';
 import { Admission, type QueueLimits } from './admission';
 import { ArrivalRate } from './arrival-rate';
 import { BatchCap } from './batch-cap';
-import { Cohort, type CohortTraits, deadlineGrainMs, forEachPart } from './cohort';
+import { Cohort, type CohortTraits, deadlineGrainMs, forEachPart, type WatchedSignal } from './cohort';
 import { type Bucket, CohortQueue } from './cohort-queue';
 import { Collator } from './collate';
 import { Dispatcher } from './dispatcher';
@@ -277,13 +277,16 @@ export class Batcher {
   /** Lets a request join the one before it, where the queue could not tell them apart: what most requests do. */
   #join(bucket: Bucket, request: Admitted, options: SubmitOptions): Promise<RunResult> | undefined {
     const open = this.#open;
-    if (open === undefined || options.deadline !== noDeadline || options.signal?.aborted) return undefined;
-    if (!this.#isLike(open, bucket.layout, options)) return undefined;
-    return this.#append(bucket, open, request, options.signal);
+    const { deadline, signal } = options;
+    if (open === undefined || deadline !== noDeadline) return undefined;
+    // One that is heard of for the first time may be aborted.
+    const watched = signal && this.#aborts.find(signal);
+    if (watched?.signal !== signal || !this.#isLike(open, bucket.layout, options)) return undefined;
+    return this.#append(bucket, open, request, watched);
   }
 
   /** Adds a request to a cohort where there is room behind it. */
-  #append(bucket: Bucket, open: Cohort, request: Admitted, signal?: AbortSignal): Promise<RunResult> | undefined {
+  #append(bucket: Bucket, open: Cohort, request: Admitted, signal?: WatchedSignal): Promise<RunResult> | undefined {
     const { slab } = open;
     const { rows } = request;
     if (slab.room < rows || open.start + open.rows !== slab.filled) return undefined;
@@ -302,7 +305,9 @@ export class Batcher {
     const open = this.#open;
     const isLike = open !== undefined && this.#isLike(open, bucket.layout, options);
     const traits = isLike ? open.traits : this.#traitsOf(options, now);
-    const refusal = signal?.aborted ? abortedError(signal, 'The request') : this.#refusal(bucket, rows, traits, now);
+    const known = signal && this.#aborts.find(signal);
+    const isAborted = known === undefined && signal?.aborted === true;
+    const refusal = isAborted ? abortedError(signal, 'The request') : this.#refusal(bucket, rows, traits, now);
     if (refusal !== undefined) {
       if (options.isPart !== true) this.#settlement.refuse(refusal.code, rows);
       const promise = Promise.reject<RunResult>(refusal);
@@ -311,17 +316,18 @@ export class Batcher {
     }
     const slab = this.#collator.place(bucket.layout, admitted);
     const start = slab.filled - rows;
+    const watched = known ?? (signal && this.#aborts.listen(signal));
     if (isLike && open.state === 'queued' && open.slab === slab && open.start + open.rows === start) {
       this.#queue.grow(bucket, open, rows);
-      if (signal !== undefined) this.#aborts.add(open, signal);
-      return open.join(rows, signal);
+      if (watched !== undefined) this.#aborts.add(open, watched);
+      return open.join(rows, watched);
     }
     const cohort = new Cohort(slab, start, traits);
     if (isSharing(options)) this.#letJoin(cohort, bucket, options);
-    if (signal !== undefined) this.#aborts.add(cohort, signal);
+    if (watched !== undefined) this.#aborts.add(cohort, watched);
     if (options.isPart === true) cohort.isPart = true;
     slab.hold();
-    const promise = cohort.join(rows, signal);
+    const promise = cohort.join(rows, watched);
     this.#queue.push(cohort);
     if (traits.deadline !== noDeadline) this.#expiry.add(cohort);
     return promise;
@@ -429,7 +435,7 @@ export class Batcher {
     if (refused === undefined || refused.bucket !== bucket || rows < refused.rows) return undefined;
     const { rank, deadline, key } = refused.traits;
     if (options.rank < rank || options.deadline > deadline + deadlineGrainMs || options.key !== key) return undefined;
-    if (options.signal?.aborted) return undefined;
+    if (options.signal !== undefined && this.#aborts.find(options.signal) === undefined) return undefined;
     if (options.isPart !== true) this.#settlement.refuse('OVERLOADED', rows);
     return refused.promise;
   }
@@ -456,7 +462,7 @@ export class Batcher {
   /** Those of a cohort's requests that have a signal, as cohorts of which no other is part. */
   #apart(cohort: Cohort, signal: AbortSignal): readonly Cohort[] {
     const { state, signals = [] } = cohort;
-    if (signals.every((each) => each === signal)) return [cohort];
+    if (signals.every((each) => each?.signal === signal)) return [cohort];
     this.#expiry.remove(cohort);
     const parts = cohort.partIntoRequests();
     if (state === 'queued') {
@@ -464,7 +470,7 @@ export class Batcher {
       for (const part of parts) this.#queue.push(part);
     }
     if (cohort.traits.deadline !== noDeadline) for (const part of parts) this.#expiry.add(part);
-    return parts.filter((part) => part.signals?.[0] === signal);
+    return parts.filter((part) => part.signals?.[0]?.signal === signal);
   }
 
   /** Ends a cohort before its answer; without an error, because its time ran out. */

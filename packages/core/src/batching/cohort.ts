@@ -68,6 +68,11 @@ export interface WaitingList {
   bury(cohort: Cohort): void;
 }
 
+/** The abort signal of a request, as who listens to it knows it. */
+export interface WatchedSignal {
+  readonly signal: AbortSignal;
+}
+
 /** Who listens to the signals of cohorts. */
 export interface Listening {
   /** A cohort ended. */
@@ -102,7 +107,7 @@ export class Cohort {
   /** What orders cohorts of one class; see {@link urgencyOf}. */
   readonly urgency: number;
   /** The abort signal of each request; undefined where none has one. */
-  signals: (AbortSignal | undefined)[] | undefined = undefined;
+  signals: (WatchedSignal | undefined)[] | undefined = undefined;
   /** Who listens to them. */
   listening: Listening | undefined = undefined;
   /** Part of a larger request, which tells of its end itself. */
@@ -137,7 +142,7 @@ export class Cohort {
   }
 
   /** Takes a request in whose rows lie behind the last ones. The promise is its own: it ends as the request does. */
-  join(rows: number, signal?: AbortSignal): Promise<RunResult> {
+  join(rows: number, signal?: WatchedSignal): Promise<RunResult> {
     if (signal !== undefined) this.signals ??= new Array(this.memberRows.length).fill(undefined);
     this.signals?.push(signal);
     this.rows += rows;
