@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { createVirtualClock } from '@fairlead/core/testing';
 import { describe, expect, it } from 'vitest';
-import { createBackPressure } from './back-pressure';
+import { createBackPressure, type ReadConnection } from './back-pressure';
 
 interface FakeSocket {
-  readonly socket: Socket;
+  readonly connection: ReadConnection;
   isRead: boolean;
   destroyed: boolean;
   /** Milliseconds after which Node would close it. */
@@ -41,13 +41,13 @@ async function make(longestMs = 2000, active = 400) {
         fake.isRead = true;
       },
     };
-    return Object.assign(fake, { socket: fake as unknown as Socket });
+    return Object.assign(fake, { connection: pressure.open(fake as unknown as Socket) });
   };
   /** Reads a request of a connection and refuses it, as a listener does. */
-  const refuse = ({ socket }: FakeSocket): number | undefined => {
-    pressure.arrived(socket);
-    const holdMs = pressure.refuse(socket);
-    if (holdMs !== undefined) pressure.hold(socket);
+  const refuse = ({ connection }: FakeSocket): number | undefined => {
+    pressure.arrived(connection);
+    const holdMs = pressure.refuse(connection);
+    if (holdMs !== undefined) pressure.hold(connection);
     return holdMs;
   };
   const refuseAll = (count: number): FakeSocket[] => {
@@ -56,7 +56,7 @@ async function make(longestMs = 2000, active = 400) {
     return sockets;
   };
   const readOf = (sockets: readonly FakeSocket[]): number => sockets.filter(({ isRead }) => isRead).length;
-  for (let read = 0; read < active; read++) pressure.arrived(open().socket);
+  for (let read = 0; read < active; read++) pressure.arrived(open().connection);
   await clock.advance(10);
   return { clock, loop, pressure, open, refuse, refuseAll, readOf };
 }
@@ -108,9 +108,9 @@ describe('createBackPressure', () => {
     const few = Array.from({ length: 3 }, open);
     const answerFew = async (times: number): Promise<void> => {
       for (let answers = 0; answers < times; answers++) {
-        for (const { socket } of few) {
-          pressure.arrived(socket);
-          pressure.answered(socket);
+        for (const { connection } of few) {
+          pressure.arrived(connection);
+          pressure.answered(connection);
         }
         await clock.advance(1);
       }
@@ -131,12 +131,12 @@ describe('createBackPressure', () => {
     loop.behind = 100;
     const sockets = refuseAll(3);
     expect(readOf(sockets)).toBe(0);
-    const { socket } = open();
-    for (let answers = 0; answers < 255; answers++) pressure.answered(socket);
+    const { connection } = open();
+    for (let answers = 0; answers < 255; answers++) pressure.answered(connection);
     expect(readOf(sockets)).toBe(0);
-    pressure.answered(socket);
+    pressure.answered(connection);
     expect(sockets.map(({ isRead }) => isRead)).toEqual([true, false, false]);
-    for (let answers = 0; answers < 512; answers++) pressure.answered(socket);
+    for (let answers = 0; answers < 512; answers++) pressure.answered(connection);
     expect([readOf(sockets), pressure.held]).toEqual([3, 0]);
   });
 
@@ -162,12 +162,12 @@ describe('createBackPressure', () => {
     const sockets = refuseAll(60);
     await clock.advance(100);
     expect(readOf(sockets)).toBe(0);
-    const { socket } = open();
+    const { connection } = open();
     const released: number[] = [];
     const look = async (behindMs: number): Promise<void> => {
       loop.behind = behindMs;
       // As many requests come anyway as allow for twelve.
-      for (let read = 0; read < 100; read++) pressure.arrived(socket);
+      for (let read = 0; read < 100; read++) pressure.arrived(connection);
       const before = readOf(sockets);
       await clock.advance(10);
       released.push(readOf(sockets) - before);
@@ -218,18 +218,18 @@ describe('createBackPressure', () => {
     refuse(fake);
     let delay: unknown;
     // What waited is read in the turn after reading was resumed.
-    const resume = fake.socket.resume.bind(fake.socket);
-    fake.socket.resume = () => {
+    const resume = fake.connection.socket.resume.bind(fake.connection.socket);
+    fake.connection.socket.resume = () => {
       resume();
       clock.defer(() => {
-        delay = pressure.arrived(fake.socket);
+        delay = pressure.arrived(fake.connection);
       });
-      return fake.socket;
+      return fake.connection.socket;
     };
     await clock.advance(510);
     expect(delay).toEqual({ beforeMs: 500 });
     expect([refuse(fake), fake.isRead]).toEqual([undefined, true]);
-    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, isTooMuch: false });
+    expect(pressure.arrived(fake.connection)).toEqual({ beforeMs: 3, isTooMuch: false });
     expect(refuse(fake)).toBeGreaterThan(0);
     expect(fake.isRead).toBe(false);
     pressure.end();
@@ -239,7 +239,7 @@ describe('createBackPressure', () => {
     const { loop, pressure, open, refuse } = await make();
     const isTooMuch = (turnMs: number, turnReads: number): boolean | undefined => {
       loop.reading = { beforeMs: 3, turnMs, turnReads };
-      return pressure.arrived(open().socket).isTooMuch;
+      return pressure.arrived(open().connection).isTooMuch;
     };
     expect(isTooMuch(20, 400)).toBe(false);
     loop.behind = 100;
@@ -256,7 +256,7 @@ describe('createBackPressure', () => {
     refuse(fake);
     await clock.advance(510);
     expect(fake.isRead).toBe(true);
-    expect(pressure.arrived(fake.socket)).toEqual({ beforeMs: 3, isTooMuch: false });
+    expect(pressure.arrived(fake.connection)).toEqual({ beforeMs: 3, isTooMuch: false });
   });
 
   it('tells for how long, as others were held, and never for longer than it may', async () => {
@@ -277,7 +277,7 @@ describe('createBackPressure', () => {
     refuse(gone);
     gone.destroyed = true;
     leaving.destroyed = true;
-    pressure.hold(leaving.socket);
+    pressure.hold(leaving.connection);
     expect(pressure.held).toBe(1);
     await clock.advance(600);
     expect([gone.isRead, leaving.isRead, pressure.held]).toEqual([false, true, 0]);

@@ -5,17 +5,19 @@ import type { LoopDelay } from './loop-delay';
 
 /** Keeps what comes in within what can be read, by not reading connections whose request was just refused. */
 export interface BackPressure {
+  /** What is to be kept of a connection, and given with all that is told of it. */
+  open(socket: Socket): ReadConnection;
   /** A request was read from a connection: what it lost before, and whether it is one too many. */
-  arrived(socket: Socket): Delay;
+  arrived(connection: ReadConnection): Delay;
   /** A request was answered otherwise than by a refusal. */
-  answered(socket: Socket): void;
+  answered(connection: ReadConnection): void;
   /**
    * A request is about to be refused.
    * @returns milliseconds that its connection is likely not to be read, for which `hold` must then be called; undefined where it will be
    */
-  refuse(socket: Socket): number | undefined;
+  refuse(connection: ReadConnection): number | undefined;
   /** Stops reading a connection for a while. */
-  hold(socket: Socket): void;
+  hold(connection: ReadConnection): void;
   /** Reads all connections again, and holds none from now on. */
   end(): void;
   /** Connections that are not read. */
@@ -51,8 +53,9 @@ const fewestTurnReads = 64;
 /** Connections that are held at once; a client that has gone away is not noticed while its connection is. */
 const mostHeld = 4096;
 
-/** What is known of a connection that something was read from. */
-interface KnownConnection {
+/** What is known of a connection. */
+export interface ReadConnection {
+  readonly socket: Socket;
   /** The span in which a request was last read from it. */
   span: number;
   /** The stretch in which one was; undefined while it is held. */
@@ -96,8 +99,7 @@ export function createBackPressure(
   keepAliveMs: number,
 ): BackPressure {
   /** When reading stopped, by connection; the longest held first. */
-  const held = new Map<Socket, number>();
-  const known = new WeakMap<Socket, KnownConnection>();
+  const held = new Map<ReadConnection, number>();
   let timer: ClockTimer | undefined;
   let answers = 0;
   /** Looks in a row that found that the loop keeps up, with nobody held before them. */
@@ -136,22 +138,14 @@ export function createBackPressure(
     if (isRead < 2 * fewestRead) mayHold = Math.min(mayHold, isRead - fewestRead);
   };
 
-  const knownOf = (socket: Socket): KnownConnection => {
-    const before = known.get(socket);
-    if (before !== undefined) return before;
-    const made: KnownConnection = { span: -1, stretch: undefined, heldAt: undefined, isPardoned: false };
-    known.set(socket, made);
-    return made;
-  };
-
-  const forget = (connection: KnownConnection): void => {
+  const forget = (connection: ReadConnection): void => {
     if (connection.stretch === stretch) recent--;
     else if (connection.stretch === stretch - 1) older--;
     connection.stretch = undefined;
   };
 
   /** Counts a connection among those that are read. */
-  const count = (connection: KnownConnection): void => {
+  const count = (connection: ReadConnection): void => {
     if (++stretchRead > stretchReads) {
       [recent, older] = [0, recent];
       stretch++;
@@ -164,21 +158,22 @@ export function createBackPressure(
   };
 
   const release = (count: number, heldBefore = Number.POSITIVE_INFINITY): void => {
-    const sockets: Socket[] = [];
-    for (const [socket, heldAt] of held) {
-      if (sockets.length >= count || heldAt > heldBefore) break;
-      held.delete(socket);
+    const released: ReadConnection[] = [];
+    for (const [connection, heldAt] of held) {
+      if (released.length >= count || heldAt > heldBefore) break;
+      held.delete(connection);
       lastHoldMs = clock.now() - heldAt;
-      knownOf(socket).heldAt = heldAt;
-      sockets.push(socket);
+      connection.heldAt = heldAt;
+      released.push(connection);
+      const { socket } = connection;
       if (!socket.destroyed) socket.setTimeout(keepAliveMs).resume();
     }
     if (held.size === 0) lastHoldMs = 0;
-    if (sockets.length === 0) return;
+    if (released.length === 0) return;
     // Whatever lay there is read in the next turn; what comes after that is fresh.
     clock.defer(() =>
       clock.defer(() => {
-        for (const socket of sockets) knownOf(socket).heldAt = undefined;
+        for (const connection of released) connection.heldAt = undefined;
       }),
     );
   };
@@ -207,10 +202,10 @@ export function createBackPressure(
     get held() {
       return held.size;
     },
-    arrived(socket) {
+    open: (socket) => ({ socket, span: -1, stretch: undefined, heldAt: undefined, isPardoned: false }),
+    arrived(connection) {
       const { beforeMs, turnMs, turnReads } = loop.read();
       enterSpan();
-      const connection = knownOf(socket);
       count(connection);
       if (connection.span !== span) {
         connection.span = span;
@@ -225,14 +220,13 @@ export function createBackPressure(
       connection.isPardoned = true;
       return { beforeMs: Math.max(beforeMs, clock.now() - heldAt) };
     },
-    answered(socket) {
-      knownOf(socket).isPardoned = false;
+    answered(connection) {
+      connection.isPardoned = false;
       if (held.size === 0 || ++answers < answersPerRelease) return;
       answers = 0;
       release(1);
     },
-    refuse(socket) {
-      const connection = knownOf(socket);
+    refuse(connection) {
       const { isPardoned } = connection;
       connection.isPardoned = false;
       if (isPardoned || hasEnded || held.size >= mostHeld) return undefined;
@@ -243,12 +237,13 @@ export function createBackPressure(
       const [longestHeldAt = clock.now()] = held.values();
       return Math.min(longestMs, Math.max(intervalMs, lastHoldMs, clock.now() - longestHeldAt));
     },
-    hold(socket) {
+    hold(connection) {
+      const { socket } = connection;
       if (hasEnded || socket.destroyed) return;
       // It is not idle: whatever comes is left where it is.
       socket.setTimeout(0).pause();
-      held.set(socket, clock.now());
-      forget(knownOf(socket));
+      held.set(connection, clock.now());
+      forget(connection);
       hasHeld = true;
       wait();
     },

@@ -6,7 +6,7 @@ import { type Connection, type Connections, createConnections } from './connecti
 const request = 'GET / HTTP/1.1\r\nhost: here\r\n\r\n';
 
 interface Begun {
-  readonly connection: Connection;
+  readonly connection: Connection<Socket>;
   readonly response: ServerResponse;
 }
 
@@ -18,8 +18,8 @@ afterEach(async () => {
 /** A server that answers nothing by itself, and a client of it. */
 async function start(
   count: number,
-): Promise<{ connections: Connections; client: Socket; begun: Begun[]; ended: number[] }> {
-  const connections = createConnections();
+): Promise<{ connections: Connections<Socket>; client: Socket; begun: Begun[]; ended: number[] }> {
+  const connections = createConnections((socket) => socket);
   const begun: Begun[] = [];
   const ended: number[] = [];
   const server = createServer();

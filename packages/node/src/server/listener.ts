@@ -4,10 +4,11 @@ import type { Duplex } from 'node:stream';
 import { type Clock, FairleadError, type Logger, messageOf } from '@fairlead/core';
 import type { Service, ServiceResponse } from '@fairlead/core/serving';
 import { writePieces } from './answer-stream';
-import { createBackPressure } from './back-pressure';
+import { type BackPressure, createBackPressure, type ReadConnection } from './back-pressure';
 import { answerClientError } from './client-error';
 import { createConnections } from './connections';
 import { createLoopDelay } from './loop-delay';
+import { peerOf } from './peer';
 import { hasBody } from './read-before';
 import { ServedRequest } from './served-request';
 import { toServiceRequest } from './service-request';
@@ -75,7 +76,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
   const streamed = new WeakSet<Duplex>();
   /** Refusals after which their connection is not to be read for a while. */
   const unread = new WeakSet<ServerResponse>();
-  const connections = createConnections();
+  const connections = createConnections((socket) => ({ peer: peerOf(socket), read: pressure?.open(socket) }));
   let isSendingAway = false;
 
   const answer = (
@@ -85,12 +86,14 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     proceed?: () => void,
   ): void => {
     const { socket } = request;
-    const delay = pressure?.arrived(socket) ?? { beforeMs: loop.read().beforeMs };
     let isStreamed = false;
     const connection = connections.begin(request, response, () => {
       if (isStreamed) streamed.delete(socket);
-      if (unread.delete(response) && request.complete && mayHold(response, socket)) pressure?.hold(socket);
+      if (read !== undefined && unread.delete(response) && request.complete && mayHold(response, socket))
+        pressure?.hold(read);
     });
+    const { peer, read } = connection.kept;
+    const delay = read === undefined ? { beforeMs: loop.read().beforeMs } : (pressure as BackPressure).arrived(read);
     const fail = (error: unknown): void => {
       // A header that HTTP does not allow, as a renderer of metrics might give.
       logger.error({ error, path: request.url }, `An answer could not be sent: ${messageOf(error)}`);
@@ -102,6 +105,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
           target,
           clock,
           idleTimeoutMs: settings.requestTimeoutMs,
+          peer,
           delay,
           signal: connection.signal,
           proceed,
@@ -113,7 +117,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
       )
       .then((found) => {
         try {
-          sendAnswer(request, response, found)?.catch(fail);
+          sendAnswer(request, response, found, read)?.catch(fail);
         } catch (error) {
           fail(error);
         }
@@ -125,6 +129,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     request: IncomingMessage,
     response: ServerResponse,
     found: ServiceResponse,
+    read: ReadConnection | undefined,
   ): Promise<void> | undefined => {
     const { body } = found;
     if (isInPieces(body)) {
@@ -134,7 +139,7 @@ export function createListener(service: Service, settings: ListenerSettings): Li
     }
     if (response.destroyed) return;
     const { status } = found;
-    const headers = paced(request, response, found);
+    const headers = paced(read, response, found);
     sendWhole(request, response, { status, headers, body }, isSendingAway, clock, isOwn);
     watchReading(request, response);
     return;
@@ -147,16 +152,16 @@ export function createListener(service: Service, settings: ListenerSettings): Li
 
   /** The headers of an answer; a refusal whose connection is then not read for a while says for how long. */
   const paced = (
-    { socket }: IncomingMessage,
+    read: ReadConnection | undefined,
     response: ServerResponse,
     { status, headers }: ServiceResponse,
   ): ServiceResponse['headers'] => {
-    if (pressure === undefined) return headers;
+    if (pressure === undefined || read === undefined) return headers;
     if (status !== 429 && status !== 504) {
-      pressure.answered(socket);
+      pressure.answered(read);
       return headers;
     }
-    const holdMs = pressure.refuse(socket);
+    const holdMs = pressure.refuse(read);
     if (holdMs === undefined) return headers;
     unread.add(response);
     const retryAfterMs = Math.max(Math.ceil(holdMs), Number(headers['retry-after-ms'] ?? 0));

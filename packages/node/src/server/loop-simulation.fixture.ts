@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '@fairlead/core';
-import { createBackPressure } from './back-pressure';
+import { createBackPressure, type ReadConnection } from './back-pressure';
 import { createLoopDelay } from './loop-delay';
 
 /** A thread stands still for so long, as often as that, in milliseconds: a machine has other things to do. */
@@ -59,7 +59,7 @@ export interface SimulatedOutcome {
 
 interface Connection {
   readonly index: number;
-  readonly socket: Socket;
+  readonly read: ReadConnection;
   isRead: boolean;
   /** When the request that it waits with was due. */
   dueAt: number | undefined;
@@ -108,21 +108,22 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
   const pressure = createBackPressure(clock, loop, 8000, 5000);
 
   const connections = Array.from({ length: load.connections }, (_, index): Connection => {
+    const socket = {
+      destroyed: false,
+      setTimeout: () => socket,
+      pause: () => {
+        connection.isRead = false;
+      },
+      resume: () => {
+        connection.isRead = true;
+      },
+    };
     const connection: Connection = {
       index,
       isRead: true,
       dueAt: undefined,
       inTime: 0,
-      socket: {
-        destroyed: false,
-        setTimeout: () => connection.socket,
-        pause: () => {
-          connection.isRead = false;
-        },
-        resume: () => {
-          connection.isRead = true;
-        },
-      } as unknown as Socket,
+      read: pressure.open(socket as unknown as Socket),
     };
     return connection;
   });
@@ -219,19 +220,19 @@ export function simulate(server: SimulatedServer, load: SimulatedLoad): Simulate
         continue;
       }
       now += server.exchangeMs / 2;
-      pressure.answered(connection.socket);
+      pressure.answered(connection.read);
       receive(connection, true);
     }
   };
   const refuse = (connection: Connection): void => {
     now += server.exchangeMs / 2;
-    const holdMs = server.holds ? pressure.refuse(connection.socket) : undefined;
-    if (holdMs !== undefined) pressure.hold(connection.socket);
+    const holdMs = server.holds ? pressure.refuse(connection.read) : undefined;
+    if (holdMs !== undefined) pressure.hold(connection.read);
     receive(connection, false);
   };
   const read = (connection: Connection): void => {
     waiting.delete(connection);
-    const delay = server.countsDelay ? pressure.arrived(connection.socket) : { beforeMs: 0 };
+    const delay = server.countsDelay ? pressure.arrived(connection.read) : { beforeMs: 0 };
     const deadline = now - delay.beforeMs + load.patienceMs;
     now += server.exchangeMs / 2;
     if (deadline <= now || (delay.isTooMuch && deadline < Number.POSITIVE_INFINITY) || predict() > usable(deadline)) {

@@ -2,18 +2,11 @@ import type { Socket } from 'node:net';
 import { type PeerCertificate as NodeCertificate, TLSSocket } from 'node:tls';
 import type { Peer, PeerCertificate } from '@fairlead/core/serving';
 
-/** One peer a connection: it stays who it is, since a server here allows no renegotiation. */
-const peers = new WeakMap<Socket, Peer>();
-
-/** Who is at the other end of a connection. */
+/** Who is at the other end of a connection: for all of its time, since a server here allows no renegotiation. */
 export function peerOf(socket: Socket): Peer {
-  const known = peers.get(socket);
-  if (known !== undefined) return known;
   const { remoteAddress: address } = socket;
   const certificate = certificateOf(socket);
-  const peer: Peer = { ...(address !== undefined && { address }), ...(certificate !== undefined && { certificate }) };
-  peers.set(socket, peer);
-  return peer;
+  return { ...(address !== undefined && { address }), ...(certificate !== undefined && { certificate }) };
 }
 
 /** The certificate of a client; undefined where it has none whose chain was found good. */

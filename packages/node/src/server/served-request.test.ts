@@ -184,6 +184,7 @@ describe('a body that nobody has asked for yet', () => {
 describe('a body that nobody needs any more', () => {
   const settings = {
     target: '/',
+    peer: {},
     delay: { beforeMs: 0 },
     proceed: undefined,
     onStream: () => {},

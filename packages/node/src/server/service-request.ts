@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { bodyTooLarge, type Delay, type Peer, type ServiceRequest } from '@fairlead/core/serving';
 import { freeMemory } from './free-memory';
-import { peerOf } from './peer';
 import { bodyReadBefore } from './read-before';
 import { declaresMoreThan, readRequestBody } from './request-body';
 import { type RequestStreamSettings, streamRequestBody } from './request-stream';
@@ -10,6 +9,8 @@ import { type RequestStreamSettings, streamRequestBody } from './request-stream'
 export interface ReadingSettings extends RequestStreamSettings {
   /** Path and query. */
   readonly target: string;
+  /** Who calls. */
+  readonly peer: Peer;
   /** What the event loop takes of its time. */
   readonly delay: Delay;
   /** Tells the client to send its body, where it asked. */
@@ -42,7 +43,7 @@ class NodeRequest implements ServiceRequest {
     this.method = request.method ?? 'GET';
     this.path = question === -1 ? target : target.slice(0, question);
     this.query = question === -1 ? '' : target.slice(question + 1);
-    this.peer = peerOf(request.socket);
+    this.peer = settings.peer;
     this.delay = settings.delay;
     this.signal = settings.signal;
     this.#request = request;
