@@ -16,6 +16,8 @@ export interface ServiceRequest {
    * @throws FairleadError `LIMIT_EXCEEDED` past `maxBytes`, before more than that is held; `ABORTED`
    */
   readonly body: (maxBytes: number, onBytes?: (bytes: number) => void) => Promise<Uint8Array>;
+  /** Whether nobody else has the bytes that `body` gave, so that they may be written over; told once it has. @default false */
+  readonly ownsBody?: boolean;
   /**
    * Called when nobody needs the bytes any more that `body` gave: their memory may be given back at once. Absent where the adapter
    * leaves that to the runtime.

@@ -66,6 +66,10 @@ class NodeRequest implements ServiceRequest {
     });
   }
 
+  get ownsBody(): boolean {
+    return this.#own !== undefined;
+  }
+
   release(): void {
     if (this.#own !== undefined) freeMemory(this.#own);
     this.#own = undefined;

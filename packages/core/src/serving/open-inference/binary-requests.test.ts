@@ -47,6 +47,23 @@ function outcomeOf(read: () => InferRequest): unknown {
 }
 
 describe('requests whose JSON was seen before', () => {
+  it('have views of a body that is their own, which is read as any other', () => {
+    for (const id of ['a', 'ab', 'abc', 'abcd']) {
+      const { read, decoded } = counting();
+      const json = jsonOf({ id });
+      const outcomes = [false, true, true, true].map((isOwn) => {
+        const body = new Uint8Array([...json, ...binary]);
+        const [head, rest] = [body.subarray(0, json.length), body.subarray(json.length)];
+        const request = read(head, rest, isOwn);
+        const { data } = request.inputs.x as { data: Float32Array };
+        return [data.buffer === body.buffer, outcomeOf(() => request)];
+      });
+      expect(outcomes.map(([isView]) => isView)).toEqual([false, true, true, true]);
+      for (const [, outcome] of outcomes) expect(outcome).toEqual(outcomes[0]?.[1]);
+      expect(decoded()).toBe(1);
+    }
+  });
+
   it('are not parsed again, and have the tensors that come with them', () => {
     const { read, decoded } = counting();
     const json = jsonOf({ id: 'a', parameters: { timeout: 5000, priority: 1, binary_data_output: true } });

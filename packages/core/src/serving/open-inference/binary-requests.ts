@@ -6,8 +6,11 @@ import { type BinaryReader, createBinaryReader } from './binary';
 import { createKnownTexts } from './known-texts';
 import type { InferRequest, RequestDecoder } from './messages';
 
-/** Reads a request whose tensors lie behind its JSON, or some of them. */
-export type ReadBinaryRequest = (json: Uint8Array, binary: Uint8Array) => InferRequest;
+/**
+ * Reads a request whose tensors lie behind its JSON, or some of them.
+ * @param isOwn whether both lie in memory that nobody else has, one behind the other: tensors may then be views of it. @default false
+ */
+export type ReadBinaryRequest = (json: Uint8Array, binary: Uint8Array, isOwn?: boolean) => InferRequest;
 
 /** One tensor, as the JSON describes it. */
 interface TensorRead {
@@ -34,10 +37,11 @@ interface Known {
 export function createBinaryRequestReader(decode: RequestDecoder): ReadBinaryRequest {
   const texts = createKnownTexts<Known>();
 
-  return (json, binary) => {
+  return (json, binary, isOwn = false) => {
     const { length } = json;
     const known = texts.find(json, length, length);
-    if (known !== undefined) return withTensors(known, createBinaryReader(binary));
+    // The JSON has served its turn, and may be written over.
+    if (known !== undefined) return withTensors(known, createBinaryReader(binary, isOwn ? length : undefined));
     let tensors: TensorRead[] = [];
     // It may be decoded twice, see `readTensorJson`.
     const request = readTensorJson(json, decodeText, (message) => {

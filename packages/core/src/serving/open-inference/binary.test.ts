@@ -52,6 +52,46 @@ test.each(dtypes)('%s: bytes there and back, bit for bit, from any place', (dtyp
   );
 });
 
+test('of memory that nobody else has, tensors are views where they may begin there, and the same as copies', () => {
+  const tensors = fc.array(
+    fc.constantFrom(...dtypes).chain((dtype) => anyTensor(dtype)),
+    { minLength: 1, maxLength: 5 },
+  );
+  let views = 0;
+  fc.assert(
+    fc.property(tensors, fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 9 }), (given, before, outside) => {
+      const parts = given.map(toBinary);
+      const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+      const memory = new Uint8Array(outside + before + size).fill(255);
+      let end = outside + before;
+      for (const part of parts) {
+        memory.set(part, end);
+        end += part.byteLength;
+      }
+      const reader = createBinaryReader(memory.subarray(outside + before), before);
+      const read = given.map(({ dtype, shape }, index) =>
+        reader.read(dtype, shape, parts[index]?.byteLength, `x${index}`),
+      );
+      reader.end();
+      // Not sooner, since each has to leave those before it alone.
+      for (const [index, tensor] of read.entries()) {
+        expect(toBinary(tensor)).toEqual(parts[index]);
+        if (!Array.isArray(tensor.data) && tensor.data.buffer === memory.buffer) views++;
+      }
+      expect([...memory.subarray(0, outside)]).toEqual(new Array(outside).fill(255));
+    }),
+    { numRuns: 300 },
+  );
+  expect(views).toBeGreaterThan(100);
+});
+
+test('of memory that others may have, nothing is written to and nothing is kept', () => {
+  const memory = new Uint8Array(3 + 8).fill(7);
+  const { data } = createBinaryReader(memory.subarray(3)).read('float32', [2], 8, 'x');
+  expect([...memory]).toEqual(new Array(11).fill(7));
+  expect((data as Float32Array).buffer).not.toBe(memory.buffer);
+});
+
 describe('bad bytes', () => {
   const reading = (dtype: DType, shape: number[], size: unknown, bytes: Uint8Array) => () =>
     createBinaryReader(bytes).read(dtype, shape, size, 'x');

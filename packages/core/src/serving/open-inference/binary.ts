@@ -1,5 +1,5 @@
 import { FairleadError } from '../../errors';
-import { bytesPerElement, type DType, viewData } from '../../tensor/dtype';
+import { bytesPerElement, type DataOf, type DType, type NumericDType, viewData } from '../../tensor/dtype';
 import { describeGiven } from '../../tensor/json/describe-given';
 import { elementCount, formatShape, type Tensor } from '../../tensor/tensor';
 import { joinChunks } from '../body';
@@ -70,9 +70,25 @@ export function joinBody(
   return { body, jsonLength: written };
 }
 
-/** Reads from the beginning of `bytes`. */
-export function createBinaryReader(bytes: Uint8Array): BinaryReader {
+/**
+ * Reads from the beginning of `bytes`. Tensors are copies, unless the memory is the reader's: then they are views of it, moved to where a
+ * typed array may begin. To make a copy and free it takes longer than all else that is done for a small one.
+ *
+ * @param ownBefore bytes before these in the same memory, where nobody else has any of it: they may be written over, as these may be
+ */
+export function createBinaryReader(bytes: Uint8Array, ownBefore?: number): BinaryReader {
   let offset = 0;
+  /** Where the memory begins that may be written to. */
+  let freeFrom = ownBefore === undefined ? Number.POSITIVE_INFINITY : bytes.byteOffset - ownBefore;
+  const viewOf = (dtype: NumericDType, part: Uint8Array, count: number): DataOf<NumericDType> => {
+    const { buffer, byteOffset, byteLength } = part;
+    const aligned = byteOffset - (byteOffset % bytesPerElement(dtype));
+    // `slice` would copy none of the buffers of Node.
+    if (aligned < freeFrom) return viewData(dtype, new Uint8Array(part).buffer, 0, count);
+    if (aligned < byteOffset) new Uint8Array(buffer, aligned, byteLength).set(part);
+    freeFrom = aligned + byteLength;
+    return viewData(dtype, buffer, aligned, count);
+  };
   return {
     read(dtype, shape, size, name) {
       const field = `${name}.parameters.binary_data_size`;
@@ -86,9 +102,7 @@ export function createBinaryReader(bytes: Uint8Array): BinaryReader {
       if (dtype === 'string') return { dtype, shape, data: readStrings(part, count, name) };
       const expected = count * bytesPerElement(dtype);
       if (size !== expected) throw invalid(field, `${expected} bytes for shape ${formatShape(shape)}`, String(size));
-      // A copy begins where a typed array may begin, and does not keep the whole body in memory. `slice` would make none of
-      // the buffers of Node.
-      const data = viewData(dtype, new Uint8Array(part).buffer, 0, count);
+      const data = viewOf(dtype, part, count);
       if (dtype === 'bool') checkBooleans(data as Uint8Array, name);
       return { dtype, shape, data } as Tensor;
     },

@@ -31,13 +31,14 @@ export function createInfer(host: ModelHost): Infer {
     body: Uint8Array,
     model: ServedModel,
     jsonLength: string | null | undefined,
+    isOwn: boolean,
   ): ModelRequest<ServiceResponse> => {
     const { json, binary } = splitBody(body, jsonLength);
     // A body without any JSON is the one input's elements and nothing else.
     if (binary !== undefined && json.byteLength === 0)
       return modelRequest(decodeRawRequest(binary, model.runner.signature, maxTensorElements), model, false);
     const { readJson, readBinary } = readersOf(model);
-    if (binary !== undefined) return modelRequest(readBinary(json, binary), model, false);
+    if (binary !== undefined) return modelRequest(readBinary(json, binary, isOwn), model, false);
     return modelRequest(readJson(json), model, true);
   };
 
@@ -47,7 +48,7 @@ export function createInfer(host: ModelHost): Infer {
       host,
       call,
       request,
-      (body, model) => readMessage(body, model, jsonLength),
+      (body, model) => readMessage(body, model, jsonLength, request.ownsBody === true),
       (body) => mayNamePriority(splitBody(body, jsonLength).json),
     );
   };
