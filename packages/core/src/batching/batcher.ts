@@ -372,6 +372,7 @@ export class Batcher {
   /** Fails whatever waits: there is no lane left that could compute it. */
   failQueued(error: FairleadError): void {
     forEachPart(this.#dispatcher.takeAll(), (cohort) => drop(this.#settlement, cohort, error));
+    this.#letGo();
     this.#checkDrained();
   }
 
@@ -520,7 +521,7 @@ export class Batcher {
   }
 }
 
-/** Whether a request may share a cohort: of one that is parted again, each counts for the share of its key anew, and a part is told of by its whole. */
+/** Whether a request may share a cohort. One that is parted has each of its requests counted anew for the share of its key, so those with a key and a signal share none. */
 function isSharing({ signal, key, isPart }: SubmitOptions): boolean {
   return signal === undefined || (key === undefined && isPart !== true);
 }
